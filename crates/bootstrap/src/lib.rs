@@ -1,0 +1,1 @@
+//! Open, commit, snapshot, close: the state machine that joins log, snapshots and tables.

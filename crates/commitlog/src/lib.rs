@@ -1,0 +1,1 @@
+//! Records in order, and an honest end: a segmented, chained write-ahead log.

@@ -1,0 +1,1 @@
+//! A catalog that is rows like any other.

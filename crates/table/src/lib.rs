@@ -1,0 +1,1 @@
+//! Rows in pages, indexes, and views that never move.
