@@ -1,0 +1,185 @@
+//! Files that may do more than others: touch the file system, hold unsafe code, be long.
+//!
+//! All others may not. The list stands in the architecture document with a reason for each file, and it must stay
+//! true: a file that no longer needs its licence loses it.
+//!
+//! The file system is guarded in what is shipped. A test or a bench looks at a database from outside, as a user with a
+//! hex editor would, and may open its files.
+
+use std::collections::BTreeMap;
+
+use crate::architecture::{ARCHITECTURE, Architecture, Licence};
+use crate::finding::Finding;
+use crate::source_file::{SourceFile, has_word, lines_with_word};
+
+/// More lines than this and a file needs a licence; most should have less than half of it.
+pub(crate) const FILE_LINES_MAX: usize = 500;
+
+/// Every use without a licence, and every licence without a use.
+pub(crate) fn check(architecture: &Architecture, files: &[SourceFile]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut uses: BTreeMap<(&str, Licence), usize> = BTreeMap::new();
+    for file in files.iter().filter(|file| file.is_rust()) {
+        for (licence, line) in needed(file) {
+            uses.insert((&file.path, licence), line);
+        }
+    }
+    for rule in &architecture.licences {
+        if uses.remove(&(rule.path.as_str(), rule.licence)).is_none() {
+            let message = format!("{} does not need its `{}`", rule.path, rule.licence.word());
+            findings.push(Finding::in_file(ARCHITECTURE, message));
+        }
+    }
+    for ((path, licence), line) in uses {
+        let message = match licence {
+            Licence::FileSystem => "files go through the `disk` crate".to_owned(),
+            Licence::Unsafe => "no unsafe code here".to_owned(),
+            Licence::Long => format!(
+                "{line} lines are more than {FILE_LINES_MAX}; does its name need an \"and\"?"
+            ),
+        };
+        let message = format!("{message} (licences: {ARCHITECTURE})");
+        findings.push(Finding::at(
+            path,
+            if licence == Licence::Long { 0 } else { line },
+            message,
+        ));
+    }
+    findings
+}
+
+/// The licences that a file needs, with the first line that needs it, or the number of lines.
+fn needed(file: &SourceFile) -> Vec<(Licence, usize)> {
+    let mut needed = Vec::new();
+    let guarded = file.is_shipped() || file.path.starts_with("xtask/src/");
+    if let Some(line) = file_system_line(&file.code).filter(|_| guarded) {
+        needed.push((Licence::FileSystem, line));
+    }
+    if let Some(line) = lines_with_word(&file.code, "unsafe").next() {
+        needed.push((Licence::Unsafe, line));
+    }
+    if file.line_count() > FILE_LINES_MAX {
+        needed.push((Licence::Long, file.line_count()));
+    }
+    needed
+}
+
+/// The first line that names a way to the file system: `std::fs`, `std::{.., fs, ..}`, a raw call or a map.
+fn file_system_line(code: &str) -> Option<usize> {
+    let named = ["std::fs", "rustix::fs", "memmap2"]
+        .into_iter()
+        .filter_map(|path| lines_with_word(code, path).next())
+        .min();
+    let grouped = code.match_indices("std::{").find_map(|(at, opening)| {
+        let group = code[at + opening.len()..]
+            .split('}')
+            .next()
+            .unwrap_or_default();
+        has_word(group, "fs").then(|| 1 + code[..at].matches('\n').count())
+    });
+    named.into_iter().chain(grouped).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_texts(licences: &str, files: &[(&str, &str)]) -> Vec<String> {
+        let page = format!(
+            "| crate | may use | its tests also use |\n|-|-|-|\n\n| file | may | because |\n|-|-|-|\n{licences}\n"
+        );
+        let architecture = Architecture::parse(&page).unwrap();
+        let files: Vec<SourceFile> = files
+            .iter()
+            .map(|(path, text)| SourceFile::new(path, (*text).to_owned()))
+            .collect();
+        check(&architecture, &files)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn the_file_system_is_guarded_in_what_ships() {
+        let complaint = "crates/a/src/b.rs:2: files go through the `disk` crate (licences: docs/ARCHITECTURE.md)";
+        for line in [
+            "use std::fs;",
+            "use std::{io, fs::File};",
+            "rustix::fs::fsync(x)",
+            "use memmap2::Mmap;",
+        ] {
+            let text = format!("// std::fs\n{line}\n");
+            assert_eq!(
+                check_texts("", &[("crates/a/src/b.rs", &text)]),
+                [complaint],
+                "{line}"
+            );
+            assert!(
+                check_texts("", &[("crates/a/tests/b.rs", &text)]).is_empty(),
+                "{line}"
+            );
+            assert!(
+                check_texts(
+                    "| crates/a/src/b.rs | std::fs | yes |",
+                    &[("crates/a/src/b.rs", &text)]
+                )
+                .is_empty()
+            );
+        }
+        assert!(
+            check_texts(
+                "",
+                &[("crates/a/src/b.rs", "use std::{io, fmt};\nlet fs = 1;\n")]
+            )
+            .is_empty()
+        );
+    }
+
+    #[test]
+    fn unsafe_is_guarded_everywhere() {
+        let text = "//! unsafe\n#![deny(unsafe_code)]\nfn a() { unsafe { b() } }\n";
+        for path in ["crates/a/src/b.rs", "crates/a/tests/b.rs", "xtask/src/b.rs"] {
+            assert_eq!(
+                check_texts("", &[(path, text)]),
+                [format!(
+                    "{path}:3: no unsafe code here (licences: docs/ARCHITECTURE.md)"
+                )]
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_file_needs_a_licence() {
+        let path = "crates/a/tests/b.rs";
+        assert!(check_texts("", &[(path, &"\n".repeat(FILE_LINES_MAX))]).is_empty());
+        let long = "\n".repeat(FILE_LINES_MAX + 1);
+        assert_eq!(
+            check_texts("", &[(path, &long)]),
+            [
+                "crates/a/tests/b.rs: 501 lines are more than 500; does its name need an \"and\"? \
+              (licences: docs/ARCHITECTURE.md)"
+            ]
+        );
+        assert!(
+            check_texts(
+                "| crates/a/tests/b.rs | long | a table of cases |",
+                &[(path, &long)]
+            )
+            .is_empty()
+        );
+    }
+
+    #[test]
+    fn an_idle_licence_is_caught() {
+        for licence in ["std::fs", "unsafe", "long"] {
+            let row = format!("| crates/a/src/b.rs | {licence} | once it did |");
+            let complaint =
+                format!("docs/ARCHITECTURE.md: crates/a/src/b.rs does not need its `{licence}`");
+            assert_eq!(
+                check_texts(&row, &[("crates/a/src/b.rs", "fn a() {}\n")]),
+                [complaint.as_str()]
+            );
+            assert_eq!(check_texts(&row, &[]), [complaint.as_str()]);
+        }
+    }
+}
