@@ -1,1 +1,315 @@
-//! (in the making)
+//! One page: 32 KiB that are owned, or borrowed from a read-only map.
+//!
+//! ```text
+//!   Page ──owned──────> Arc<PageBuf>            written in place while nobody else holds it,
+//!     │                                         copied before the first write otherwise
+//!     └──borrowed─────> source + checksum       verified once, on first use; the first write
+//!                                               turns it into an owned copy
+//! ```
+//!
+//! A page costs one reference count, so a view of the whole state shares pages with it until they are
+//! written.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::damaged::DamageKind;
+
+/// The size of every page, in bytes.
+pub const PAGE_BYTES: usize = 32 * 1024;
+
+/// The alignment of a page in memory, in bytes: what Arrow asks of its buffers.
+const PAGE_ALIGNMENT: usize = 64;
+
+/// The bytes of a page, aligned to 64 bytes, so that columns inside can be read as typed slices.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C, align(64))]
+pub struct PageBuf {
+    bytes: [u8; PAGE_BYTES],
+}
+
+const _: () = assert!(size_of::<PageBuf>() == PAGE_BYTES);
+const _: () = assert!(align_of::<PageBuf>() == PAGE_ALIGNMENT);
+
+impl PageBuf {
+    /// A page of zeros, made on the heap.
+    pub fn zeroed() -> Box<PageBuf> {
+        bytemuck::zeroed_box()
+    }
+
+    /// A copy of `bytes`, made on the heap.
+    pub fn copied_from(bytes: &[u8; PAGE_BYTES]) -> Box<PageBuf> {
+        let mut copy = Self::zeroed();
+        copy.bytes.copy_from_slice(bytes);
+        copy
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8; PAGE_BYTES] {
+        &self.bytes
+    }
+
+    /// The bytes, to be written.
+    pub fn as_bytes_mut(&mut self) -> &mut [u8; PAGE_BYTES] {
+        &mut self.bytes
+    }
+
+    /// The CRC-32C of the whole page, which a borrowed page is checked against.
+    pub fn checksum(&self) -> u32 {
+        crc32c::crc32c(&self.bytes)
+    }
+}
+
+impl std::fmt::Debug for PageBuf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PageBuf")
+            .field("checksum", &self.checksum())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Something that holds the bytes of one page and never changes them: a piece of a map, mostly.
+pub trait PageBytes: Send + Sync {
+    /// The bytes: exactly [`PAGE_BYTES`] of them. They should be aligned to 64 bytes; a page that is not
+    /// is copied on first use.
+    fn page_bytes(&self) -> &[u8];
+}
+
+/// A page: cheap to clone, copied before it is written where anyone else holds it.
+#[derive(Clone)]
+pub struct Page(Source);
+
+#[derive(Clone)]
+enum Source {
+    Owned(Arc<PageBuf>),
+    Borrowed(Arc<BorrowedPage>),
+}
+
+struct BorrowedPage {
+    source: Arc<dyn PageBytes>,
+    checksum: u32,
+    /// What the first use found: the page is sound where it lies, or sound and copied because it lies badly
+    /// aligned, or damaged for good.
+    verdict: OnceLock<Result<Option<Arc<PageBuf>>, DamageKind>>,
+}
+
+impl Page {
+    /// An owned page of zeros.
+    pub fn zeroed() -> Page {
+        Page(Source::Owned(bytemuck::zeroed_arc()))
+    }
+
+    /// An owned page with the bytes of `bytes`.
+    pub fn owned(bytes: Box<PageBuf>) -> Page {
+        Page(Source::Owned(Arc::from(bytes)))
+    }
+
+    /// A page whose bytes lie in `source` and must have the CRC-32C `checksum`. Nothing is read before
+    /// the first use.
+    pub fn borrowed(source: Arc<dyn PageBytes>, checksum: u32) -> Page {
+        Page(Source::Borrowed(Arc::new(BorrowedPage {
+            source,
+            checksum,
+            verdict: OnceLock::new(),
+        })))
+    }
+
+    /// The bytes. The first use of a borrowed page verifies its checksum; a page that fails stays damaged.
+    ///
+    /// # Errors
+    /// `Checksum` or `Length`, of a borrowed page only.
+    #[inline]
+    pub fn bytes(&self) -> Result<&PageBuf, DamageKind> {
+        match &self.0 {
+            Source::Owned(page) => Ok(page),
+            Source::Borrowed(page) => page.bytes(),
+        }
+    }
+
+    /// The bytes, to be written: in place where nobody else holds the page, in a copy otherwise.
+    ///
+    /// # Errors
+    /// As [`Page::bytes`].
+    pub fn bytes_mut(&mut self) -> Result<&mut PageBuf, DamageKind> {
+        if let Source::Borrowed(page) = &self.0 {
+            let copy = Arc::from(PageBuf::copied_from(page.bytes()?.as_bytes()));
+            self.0 = Source::Owned(copy);
+        }
+        match &mut self.0 {
+            Source::Owned(page) => Ok(Arc::make_mut(page)),
+            Source::Borrowed(_) => unreachable!("the page was made an owned one above"),
+        }
+    }
+
+    /// Whether both are one page in memory, so that their bytes are equal without a look at them.
+    pub fn same(a: &Page, b: &Page) -> bool {
+        match (&a.0, &b.0) {
+            (Source::Owned(a), Source::Owned(b)) => Arc::ptr_eq(a, b),
+            (Source::Borrowed(a), Source::Borrowed(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
+    /// Whether the page is borrowed, that is, was not written since it was restored.
+    pub fn is_borrowed(&self) -> bool {
+        matches!(self.0, Source::Borrowed(_))
+    }
+}
+
+impl std::fmt::Debug for Page {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Page")
+            .field("borrowed", &self.is_borrowed())
+            .finish_non_exhaustive()
+    }
+}
+
+impl BorrowedPage {
+    fn bytes(&self) -> Result<&PageBuf, DamageKind> {
+        match self.verdict.get_or_init(|| self.verify()) {
+            Ok(None) => bytemuck::try_from_bytes(self.source.page_bytes())
+                .map_err(|_| DamageKind::Structure("a borrowed page moved after it was verified")),
+            Ok(Some(copy)) => Ok(copy),
+            Err(kind) => Err(*kind),
+        }
+    }
+
+    fn verify(&self) -> Result<Option<Arc<PageBuf>>, DamageKind> {
+        let bytes = self.source.page_bytes();
+        let whole: &[u8; PAGE_BYTES] = bytes.try_into().map_err(|_| DamageKind::Length {
+            found: bytes.len() as u64,
+        })?;
+        let found = crc32c::crc32c(whole);
+        if found != self.checksum {
+            return Err(DamageKind::Checksum {
+                expected: self.checksum,
+                found,
+            });
+        }
+        let lies_well = bytes.as_ptr().addr() % PAGE_ALIGNMENT == 0;
+        Ok((!lies_well).then(|| Arc::from(PageBuf::copied_from(whole))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that lie `shift` bytes beyond an aligned place.
+    struct Piece {
+        buffer: Vec<PageBuf>,
+        shift: usize,
+        length: usize,
+    }
+
+    impl PageBytes for Piece {
+        fn page_bytes(&self) -> &[u8] {
+            &bytemuck::cast_slice(&self.buffer)[self.shift..][..self.length]
+        }
+    }
+
+    fn piece(shift: usize, length: usize) -> Arc<Piece> {
+        let mut buffer: Vec<PageBuf> = bytemuck::zeroed_vec(2);
+        for (i, byte) in bytemuck::cast_slice_mut::<_, u8>(&mut buffer)
+            .iter_mut()
+            .enumerate()
+        {
+            *byte = u8::try_from(i * 7 % 251).unwrap();
+        }
+        Arc::new(Piece {
+            buffer,
+            shift,
+            length,
+        })
+    }
+
+    #[test]
+    fn a_borrowed_page_is_read_where_it_lies() {
+        let source = piece(64, PAGE_BYTES);
+        let page = Page::borrowed(source.clone(), crc32c::crc32c(source.page_bytes()));
+        let bytes = page.bytes().unwrap();
+        assert!(std::ptr::eq(
+            bytes.as_bytes().as_slice(),
+            source.page_bytes()
+        ));
+        assert!(page.is_borrowed());
+    }
+
+    #[test]
+    fn a_badly_aligned_page_is_copied() {
+        let source = piece(1, PAGE_BYTES);
+        let page = Page::borrowed(source.clone(), crc32c::crc32c(source.page_bytes()));
+        let bytes = page.bytes().unwrap();
+        assert_eq!(bytes.as_bytes().as_slice(), source.page_bytes());
+        assert!(std::ptr::eq(bytes, page.bytes().unwrap()), "copied once");
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_damage_for_good() {
+        let source = piece(0, PAGE_BYTES);
+        let found = crc32c::crc32c(source.page_bytes());
+        let mut page = Page::borrowed(source, 5);
+        let damage = DamageKind::Checksum { expected: 5, found };
+        assert_eq!(page.bytes().unwrap_err(), damage);
+        assert_eq!(page.bytes_mut().unwrap_err(), damage);
+        assert_eq!(page.clone().bytes().unwrap_err(), damage);
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_borrowed_page_is_found() {
+        let sound = piece(0, PAGE_BYTES);
+        let checksum = crc32c::crc32c(sound.page_bytes());
+        for bit in (0..PAGE_BYTES * 8).step_by(97) {
+            let mut flipped = Piece {
+                buffer: sound.buffer.clone(),
+                shift: 0,
+                length: PAGE_BYTES,
+            };
+            flipped.buffer[0].as_bytes_mut()[bit / 8] ^= 1 << (bit % 8);
+            let page = Page::borrowed(Arc::new(flipped), checksum);
+            assert!(
+                matches!(page.bytes(), Err(DamageKind::Checksum { .. })),
+                "bit {bit}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_wrong_length_is_damage() {
+        for length in [0, 1, PAGE_BYTES - 1, PAGE_BYTES + 1] {
+            let source = piece(0, length);
+            let page = Page::borrowed(source.clone(), crc32c::crc32c(source.page_bytes()));
+            assert_eq!(
+                page.bytes().unwrap_err(),
+                DamageKind::Length {
+                    found: length as u64
+                }
+            );
+        }
+    }
+
+    #[test]
+    fn the_first_write_copies_what_is_shared_or_borrowed() {
+        let source = piece(0, PAGE_BYTES);
+        let mut page = Page::borrowed(source.clone(), crc32c::crc32c(source.page_bytes()));
+        let view = page.clone();
+        assert!(Page::same(&page, &view));
+        page.bytes_mut().unwrap().as_bytes_mut()[9] = 200;
+        assert!(!page.is_borrowed());
+        assert!(!Page::same(&page, &view));
+        assert_eq!(view.bytes().unwrap().as_bytes()[9], 63);
+
+        let view = page.clone();
+        let before: *const PageBuf = page.bytes().unwrap();
+        page.bytes_mut().unwrap().as_bytes_mut()[9] = 201;
+        assert_eq!(view.bytes().unwrap().as_bytes()[9], 200);
+        assert!(!std::ptr::eq(before, page.bytes().unwrap()));
+        drop(view);
+
+        let before: *const PageBuf = page.bytes().unwrap();
+        page.bytes_mut().unwrap().as_bytes_mut()[9] = 202;
+        assert!(
+            std::ptr::eq(before, page.bytes().unwrap()),
+            "a sole owner writes in place"
+        );
+    }
+}

@@ -1,0 +1,16 @@
+//! Why pages could not be changed.
+
+use crate::damaged::Damaged;
+use crate::pages::Full;
+
+/// Why a change that may need a new page did not happen. What was being changed must be dropped: it
+/// may hold half of the change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PageError {
+    /// A page on the way is damaged.
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
+    /// All page numbers are taken.
+    #[error(transparent)]
+    Full(#[from] Full),
+}
