@@ -3,6 +3,9 @@
 // Types and values.
 mod column_type;
 mod value;
+mod value_ref;
+mod value_codec;
+mod value_text;
 mod layout;
 mod row_id;
 mod table_id;
@@ -18,6 +21,7 @@ mod page_number;
 mod pages;
 // What stands in pages: rows, long values, index nodes.
 mod row_format;
+mod row_geometry;
 mod row_page;
 mod long_value;
 mod btree;
@@ -25,6 +29,9 @@ mod btree;
 mod key;
 mod row_codec;
 mod group;
+mod transaction_format;
+mod transaction;
+mod transaction_builder;
 mod malformed;
 // Tables and the state that holds them.
 mod error;
@@ -43,3 +50,18 @@ pub use page_number::{NotAPageNumber, PageNumber};
 pub use pages::{Full, Pages};
 pub use row_id::RowId;
 pub use table_id::TableId;
+pub use column_type::{ColumnType, UnknownColumnType};
+pub use group::{Group, Operation, RowReader};
+pub use key::{decode_key, encode_key, prefix_end};
+pub use layout::{COLUMN_COUNT_MAX, Layout, LayoutColumn, LayoutError, LayoutNumber};
+pub use malformed::{Malformed, MalformedKind};
+pub use row_codec::{
+    UpdateRow, decode_key_row, decode_row, decode_update_row, encode_key_row, encode_row,
+    encode_update_row,
+};
+pub use row_format::{ROW_HEAP_BYTES_MAX, SLOT_COUNT_MAX, VALUE_IN_PAGE_BYTES_MAX};
+pub use transaction::{Groups, Marks, Transaction};
+pub use transaction_builder::{GroupWriter, TransactionBuilder};
+pub use value::{VALUE_BYTES_MAX, Value};
+pub use value_codec::{decode_value, encode_value};
+pub use value_ref::{ValueRef, WrongValueType};

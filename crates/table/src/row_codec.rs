@@ -1,1 +1,287 @@
-//! (in the making)
+//! Rows as bytes, drawn in `transaction_format.rs`: how a transaction and a content hash see them.
+//!
+//! Decoding borrows: strings and bytes point into the transaction, and the list of values is the caller's to
+//! reuse, so a row costs no allocation. Exactly one encoding of each row is accepted.
+
+use crate::layout::{Layout, LayoutColumn};
+use crate::malformed::{Malformed, MalformedKind};
+use crate::value_codec::{put_fixed, value_of_bytes};
+use crate::{VALUE_BYTES_MAX, ValueRef};
+
+/// Appends the values of all columns.
+///
+/// # Panics
+/// If the values do not fit the layout: rows are checked before they are encoded.
+pub fn encode_row(layout: &Layout, values: &[ValueRef<'_>], out: &mut Vec<u8>) {
+    assert_eq!(values.len(), layout.column_count());
+    let columns = layout.columns();
+    encode_columns(
+        columns.iter().zip(values.iter().copied()),
+        layout.nullable_count(),
+        out,
+    );
+}
+
+/// Decodes the values of all columns from the front of `bytes` into `values`, which is cleared first.
+/// Returns how many bytes they took.
+///
+/// # Errors
+/// [`Malformed`] unless the front of the bytes is what [`encode_row`] writes.
+pub fn decode_row<'a>(
+    layout: &Layout,
+    bytes: &'a [u8],
+    values: &mut Vec<ValueRef<'a>>,
+) -> Result<usize, Malformed> {
+    values.clear();
+    decode_columns(
+        layout.columns().iter(),
+        layout.nullable_count(),
+        bytes,
+        values,
+    )
+}
+
+/// Appends the values of a key's columns, in the key's order.
+///
+/// # Panics
+/// If the values do not fit the columns, or a column is not in the layout.
+pub fn encode_key_row(
+    layout: &Layout,
+    key_columns: &[u16],
+    values: &[ValueRef<'_>],
+    out: &mut Vec<u8>,
+) {
+    assert_eq!(values.len(), key_columns.len());
+    let columns = key_columns
+        .iter()
+        .map(|&column| &layout.columns()[usize::from(column)]);
+    let nullable_count = columns.clone().filter(|column| column.nullable).count();
+    encode_columns(columns.zip(values.iter().copied()), nullable_count, out);
+}
+
+/// Decodes the values of a key's columns from the front of `bytes` into `values`, which is cleared first.
+/// Returns how many bytes they took.
+///
+/// # Errors
+/// [`Malformed`] unless the front of the bytes is what [`encode_key_row`] writes.
+///
+/// # Panics
+/// If a column is not in the layout.
+pub fn decode_key_row<'a>(
+    layout: &Layout,
+    key_columns: &[u16],
+    bytes: &'a [u8],
+    values: &mut Vec<ValueRef<'a>>,
+) -> Result<usize, Malformed> {
+    values.clear();
+    let columns = key_columns
+        .iter()
+        .map(|&column| &layout.columns()[usize::from(column)]);
+    let nullable_count = columns.clone().filter(|column| column.nullable).count();
+    decode_columns(columns, nullable_count, bytes, values)
+}
+
+/// An update of some columns of the row with a key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UpdateRow<'a> {
+    /// The values of the key's columns, in the key's order: the row to change.
+    pub key: Vec<ValueRef<'a>>,
+    /// Position and new value of each column that changes, ascending by position, at least one.
+    pub changes: Vec<(usize, ValueRef<'a>)>,
+}
+
+/// Appends an update.
+///
+/// # Panics
+/// If there is no change, the changes do not ascend strictly, or a value does not fit its column.
+pub fn encode_update_row(
+    layout: &Layout,
+    key_columns: &[u16],
+    update: &UpdateRow<'_>,
+    out: &mut Vec<u8>,
+) {
+    let changes = &update.changes;
+    assert!(!changes.is_empty());
+    assert!(changes.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    encode_key_row(layout, key_columns, &update.key, out);
+    let bitmap_start = out.len();
+    out.resize(bitmap_start + layout.column_count().div_ceil(8), 0);
+    for (column, _) in changes {
+        out[bitmap_start + column / 8] |= 1 << (column % 8);
+    }
+    let columns = changes
+        .iter()
+        .map(|(column, value)| (&layout.columns()[*column], *value));
+    let nullable_count = columns
+        .clone()
+        .filter(|(column, _)| column.nullable)
+        .count();
+    encode_columns(columns, nullable_count, out);
+}
+
+/// Decodes an update from the front of `bytes` into `update`, whose lists are cleared first.
+/// Returns how many bytes it took.
+///
+/// # Errors
+/// [`Malformed`] unless the front of the bytes is what [`encode_update_row`] writes.
+///
+/// # Panics
+/// If a key column is not in the layout.
+pub fn decode_update_row<'a>(
+    layout: &Layout,
+    key_columns: &[u16],
+    bytes: &'a [u8],
+    update: &mut UpdateRow<'a>,
+) -> Result<usize, Malformed> {
+    update.changes.clear();
+    let bitmap_start = decode_key_row(layout, key_columns, bytes, &mut update.key)?;
+    let column_count = layout.column_count();
+    let bitmap = bitmap_at(bytes, bitmap_start, column_count)?;
+    let is_set = |column: usize| bitmap[column / 8] >> (column % 8) & 1 == 1;
+    if !(0..column_count).any(is_set) {
+        return Err(MalformedKind::NoColumn.at(bitmap_start));
+    }
+    let columns = layout
+        .columns()
+        .iter()
+        .enumerate()
+        .filter(|(column, _)| is_set(*column));
+    let nullable_count = columns
+        .clone()
+        .filter(|(_, definition)| definition.nullable)
+        .count();
+    let values_start = bitmap_start + bitmap.len();
+    // The key's list is borrowed for the values of the changes, then cut back to the key.
+    let key_length = update.key.len();
+    let definitions = columns.clone().map(|(_, definition)| definition);
+    let taken = decode_columns(
+        definitions,
+        nullable_count,
+        &bytes[values_start..],
+        &mut update.key,
+    )
+    .map_err(|malformed| malformed.within(values_start))?;
+    let positions = columns.map(|(column, _)| column);
+    update
+        .changes
+        .extend(positions.zip(update.key.drain(key_length..)));
+    Ok(values_start + taken)
+}
+
+fn encode_columns<'l, 'v>(
+    columns: impl Iterator<Item = (&'l LayoutColumn, ValueRef<'v>)>,
+    nullable_count: usize,
+    out: &mut Vec<u8>,
+) {
+    let bitmap_start = out.len();
+    out.resize(bitmap_start + nullable_count.div_ceil(8), 0);
+    let mut bit = 0;
+    for (column, value) in columns {
+        assert!(
+            column.nullable || !value.is_null(),
+            "a null where none may be"
+        );
+        if column.nullable {
+            out[bitmap_start + bit / 8] |= u8::from(value.is_null()) << (bit % 8);
+            bit += 1;
+        }
+        if value.is_null() {
+            continue;
+        }
+        assert!(
+            value.code() == column.column_type.code(),
+            "a value of another type"
+        );
+        match value.variable_bytes() {
+            Some(bytes) => {
+                put_length(bytes.len(), out);
+                out.extend_from_slice(bytes);
+            }
+            None => put_fixed(value, out),
+        }
+    }
+}
+
+/// Appends the values to `values`; returns how many bytes they took.
+#[inline]
+fn decode_columns<'l, 'a>(
+    columns: impl Iterator<Item = &'l LayoutColumn>,
+    nullable_count: usize,
+    bytes: &'a [u8],
+    values: &mut Vec<ValueRef<'a>>,
+) -> Result<usize, Malformed> {
+    let bitmap = bitmap_at(bytes, 0, nullable_count)?;
+    let mut position = bitmap.len();
+    let mut bit = 0;
+    for column in columns {
+        if column.nullable {
+            let is_null = bitmap[bit / 8] >> (bit % 8) & 1 == 1;
+            bit += 1;
+            if is_null {
+                values.push(ValueRef::Null);
+                continue;
+            }
+        }
+        let width = match column.column_type.fixed_width() {
+            Some(width) => width,
+            None => {
+                let (length, end) = length_at(bytes, position)?;
+                position = end;
+                length
+            }
+        };
+        let body = bytes.get(position..position + width);
+        let body = body.ok_or(MalformedKind::Truncated.at(bytes.len()))?;
+        let value = value_of_bytes(column.column_type, body);
+        values.push(value.map_err(|kind| kind.at(position))?);
+        position += width;
+    }
+    Ok(position)
+}
+
+/// The bitmap of `bit_count` bits that begins at `start`; its padding must be zero.
+fn bitmap_at(bytes: &[u8], start: usize, bit_count: usize) -> Result<&[u8], Malformed> {
+    let end = start + bit_count.div_ceil(8);
+    let bitmap = bytes
+        .get(start..end)
+        .ok_or(MalformedKind::Truncated.at(bytes.len()))?;
+    match bitmap.last() {
+        Some(last) if !bit_count.is_multiple_of(8) && last >> (bit_count % 8) != 0 => {
+            Err(MalformedKind::Reserved.at(end - 1))
+        }
+        _ => Ok(bitmap),
+    }
+}
+
+fn put_length(length: usize, out: &mut Vec<u8>) {
+    assert!(
+        length <= VALUE_BYTES_MAX,
+        "a value longer than the format can say"
+    );
+    let mut rest = length;
+    while rest >= 0x80 {
+        out.push(rest.to_le_bytes()[0] | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest.to_le_bytes()[0]);
+}
+
+/// The length that begins at `start`, and where it ends.
+#[inline]
+fn length_at(bytes: &[u8], start: usize) -> Result<(usize, usize), Malformed> {
+    let mut length = 0_usize;
+    for (index, shift) in (0..5).map(|index| (index, 7 * index)) {
+        let position = start + index;
+        let &byte = bytes
+            .get(position)
+            .ok_or(MalformedKind::Truncated.at(bytes.len()))?;
+        length |= usize::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            if (byte == 0 && index > 0) || length > VALUE_BYTES_MAX {
+                break;
+            }
+            return Ok((length, position + 1));
+        }
+    }
+    Err(MalformedKind::Length.at(start))
+}
