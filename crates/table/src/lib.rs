@@ -22,9 +22,22 @@ mod pages;
 // What stands in pages: rows, long values, index nodes.
 mod row_format;
 mod row_geometry;
+mod view;
+mod cell;
+mod fixed_value;
 mod row_page;
+mod row_page_ref;
+mod row_page_mut;
+mod row_page_check;
 mod long_value;
 mod btree;
+mod btree_format;
+mod btree_node;
+mod btree_node_mut;
+mod btree_path;
+mod btree_balance;
+mod btree_range;
+mod btree_check;
 // Bytes of keys, rows and transactions.
 mod key;
 mod row_codec;
@@ -39,6 +52,7 @@ mod table;
 mod store;
 mod write_transaction;
 
+pub use btree::{BTree, BTreeRange, KEY_BYTES_MAX};
 pub use cow_radix::CowRadix;
 pub use cow_radix_iter::{CowRadixChanges, CowRadixIter};
 pub use damaged::{DamageKind, Damaged};
@@ -50,7 +64,9 @@ pub use page_number::{NotAPageNumber, PageNumber};
 pub use pages::{Full, Pages};
 pub use row_id::RowId;
 pub use table_id::TableId;
+pub use cell::{Cell, CellInput};
 pub use column_type::{ColumnType, UnknownColumnType};
+pub use fixed_value::FixedValue;
 pub use group::{Group, Operation, RowReader};
 pub use key::{decode_key, encode_key, prefix_end};
 pub use layout::{COLUMN_COUNT_MAX, Layout, LayoutColumn, LayoutError, LayoutNumber};
@@ -60,6 +76,11 @@ pub use row_codec::{
     encode_update_row,
 };
 pub use row_format::{ROW_HEAP_BYTES_MAX, SLOT_COUNT_MAX, VALUE_IN_PAGE_BYTES_MAX};
+pub use row_page::{
+    capacity as row_page_capacity, check as check_row_page, format as format_row_page,
+};
+pub use row_page_mut::RowPageMut;
+pub use row_page_ref::RowPageRef;
 pub use transaction::{Groups, Marks, Transaction};
 pub use transaction_builder::{GroupWriter, TransactionBuilder};
 pub use value::{VALUE_BYTES_MAX, Value};

@@ -7,6 +7,8 @@ use crate::row_format::{
     WIDTHS,
 };
 
+const _: () = assert!(RowGeometry::EMPTY_HEAP_START as u32 == HEAP_END);
+
 /// The kinds of regions: one per width, then the bitmaps.
 const KIND_COUNT: usize = WIDTHS.len() + 1;
 const BITMAP_KIND: usize = WIDTHS.len();
@@ -45,11 +47,6 @@ impl ColumnPlace {
             }
         });
         (places.collect(), counts)
-    }
-
-    /// Whether the column is nullable.
-    pub(crate) fn is_nullable(self) -> bool {
-        self.validity.is_some()
     }
 
     /// Whether the values are bits.
@@ -125,9 +122,17 @@ impl RowGeometry {
         fitting
     }
 
+    /// Where the heap of an empty page begins.
+    pub(crate) const EMPTY_HEAP_START: u16 = 32 * 1024;
+
+    /// Whether the regions end inside the page.
+    pub(crate) fn fits(&self) -> bool {
+        self.end <= HEAP_END
+    }
+
     /// How many slots there are.
     #[inline]
-    pub(crate) fn capacity_slots(&self) -> u16 {
+    pub(crate) fn slots(&self) -> u16 {
         self.capacity
     }
 
@@ -135,6 +140,12 @@ impl RowGeometry {
     #[inline]
     pub(crate) fn end(&self) -> usize {
         self.end as usize
+    }
+
+    /// The same as a number of the width that the header uses.
+    #[inline]
+    pub(crate) fn end_offset(&self) -> u32 {
+        self.end
     }
 
     /// The bytes of a bitmap.

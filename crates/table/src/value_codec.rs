@@ -40,25 +40,30 @@ pub fn decode_value(bytes: &[u8]) -> Result<ValueRef<'_>, Malformed> {
 }
 
 /// Appends the little-endian bytes of a fixed-width value; nothing for null, strings and bytes.
+#[inline]
 pub(crate) fn put_fixed(value: ValueRef<'_>, out: &mut Vec<u8>) {
+    with_fixed_bytes(value, |bytes| out.extend_from_slice(bytes));
+}
+
+/// Hands on the little-endian bytes of a fixed-width value; none for null, strings and bytes.
+#[inline]
+pub(crate) fn with_fixed_bytes(value: ValueRef<'_>, put: impl FnOnce(&[u8])) {
     match value {
-        ValueRef::Null | ValueRef::String(_) | ValueRef::Bytes(_) => {}
-        ValueRef::Bool(value) => out.push(u8::from(value)),
-        ValueRef::I8(value) => out.extend_from_slice(&value.to_le_bytes()),
-        ValueRef::I16(value) => out.extend_from_slice(&value.to_le_bytes()),
-        ValueRef::I32(value) => out.extend_from_slice(&value.to_le_bytes()),
-        ValueRef::I64(value) | ValueRef::Timestamp(value) => {
-            out.extend_from_slice(&value.to_le_bytes())
-        }
-        ValueRef::I128(value) => out.extend_from_slice(&value.to_le_bytes()),
-        ValueRef::U8(value) => out.push(value),
-        ValueRef::U16(value) => out.extend_from_slice(&value.to_le_bytes()),
-        ValueRef::U32(value) => out.extend_from_slice(&value.to_le_bytes()),
-        ValueRef::U64(value) => out.extend_from_slice(&value.to_le_bytes()),
-        ValueRef::U128(value) => out.extend_from_slice(&value.to_le_bytes()),
-        ValueRef::F32(value) => out.extend_from_slice(&value.to_le_bytes()),
-        ValueRef::F64(value) => out.extend_from_slice(&value.to_le_bytes()),
-        ValueRef::Uuid(value) => out.extend_from_slice(&value),
+        ValueRef::Null | ValueRef::String(_) | ValueRef::Bytes(_) => put(&[]),
+        ValueRef::Bool(value) => put(&[u8::from(value)]),
+        ValueRef::I8(value) => put(&value.to_le_bytes()),
+        ValueRef::I16(value) => put(&value.to_le_bytes()),
+        ValueRef::I32(value) => put(&value.to_le_bytes()),
+        ValueRef::I64(value) | ValueRef::Timestamp(value) => put(&value.to_le_bytes()),
+        ValueRef::I128(value) => put(&value.to_le_bytes()),
+        ValueRef::U8(value) => put(&[value]),
+        ValueRef::U16(value) => put(&value.to_le_bytes()),
+        ValueRef::U32(value) => put(&value.to_le_bytes()),
+        ValueRef::U64(value) => put(&value.to_le_bytes()),
+        ValueRef::U128(value) => put(&value.to_le_bytes()),
+        ValueRef::F32(value) => put(&value.to_le_bytes()),
+        ValueRef::F64(value) => put(&value.to_le_bytes()),
+        ValueRef::Uuid(value) => put(&value),
     }
 }
 

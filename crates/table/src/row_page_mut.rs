@@ -1,0 +1,404 @@
+//! A row page to write: rows come, change and go, and leave no byte behind.
+
+use crate::cell::CellInput;
+use crate::damaged::DamageKind;
+use crate::layout::Layout;
+use crate::page::PageBuf;
+use crate::row_format::{HEAP_END, INLINE_BYTES_MAX, LIVE_BITMAP, VIEW_BYTES};
+use crate::row_geometry::{ColumnPlace, RowGeometry};
+use crate::row_page_ref::{RowPageRef, check_header};
+use crate::value_codec::with_fixed_bytes;
+use crate::value_ref::ValueRef;
+use crate::view::{View, ViewBytes};
+
+/// A row page under its table's layout, to be changed.
+///
+/// What stands in the page after a change is a function of what stood there before and of the change. After an error
+/// the page may be half changed: it was damaged before, and whoever holds it drops it.
+#[derive(Debug)]
+pub struct RowPageMut<'a> {
+    page: &'a mut PageBuf,
+    layout: &'a Layout,
+    geometry: RowGeometry,
+}
+
+impl<'a> RowPageMut<'a> {
+    /// Looks at the header of a row page.
+    ///
+    /// # Errors
+    /// [`DamageKind`] as [`RowPageRef::new`].
+    pub fn new(page: &'a mut PageBuf, layout: &'a Layout) -> Result<RowPageMut<'a>, DamageKind> {
+        let geometry = check_header(page, layout)?;
+        Ok(RowPageMut {
+            page,
+            layout,
+            geometry,
+        })
+    }
+
+    /// The page to read.
+    pub fn as_ref(&self) -> RowPageRef<'_> {
+        RowPageRef::trusted(self.page, self.layout, self.geometry)
+    }
+
+    /// How many slots hold a row.
+    pub fn live_count(&self) -> u16 {
+        self.page.live_count()
+    }
+
+    /// Puts a row into the lowest free slot and returns the slot; `None`, and nothing changed, if there is no free slot
+    /// or not enough heap room for its strings and bytes.
+    ///
+    /// # Errors
+    /// [`DamageKind`] if the heap does not add up.
+    ///
+    /// # Panics
+    /// If the cells do not fit the layout: rows are checked before.
+    pub fn insert(&mut self, cells: &[CellInput<'_>]) -> Result<Option<u16>, DamageKind> {
+        assert_eq!(cells.len(), self.layout.column_count());
+        let heap_bytes = cells
+            .iter()
+            .map(|cell| u64::from(cell.heap_bytes()))
+            .sum::<u64>();
+        let Some(slot) = self.lowest_free_slot() else {
+            return Ok(None);
+        };
+        if !self.make_room(heap_bytes)? {
+            return Ok(None);
+        }
+        self.set_bit(LIVE_BITMAP as usize, slot, true);
+        self.page.set_live_count(self.page.live_count() + 1);
+        for (column, cell) in cells.iter().enumerate() {
+            self.write_cell(slot, column, cell);
+        }
+        Ok(Some(slot))
+    }
+
+    /// Replaces one value of a live slot; `false`, and nothing changed, if there is not enough heap room.
+    ///
+    /// The pages of a long value that was there are the caller's to free.
+    ///
+    /// # Errors
+    /// [`DamageKind`] if the slot is not live or the heap does not add up.
+    ///
+    /// # Panics
+    /// If the cell does not fit the column.
+    pub fn update(
+        &mut self,
+        slot: u16,
+        column: usize,
+        cell: &CellInput<'_>,
+    ) -> Result<bool, DamageKind> {
+        let old_heap = self.heap_range(slot, column)?;
+        if let Some(old) = old_heap {
+            if cell.heap_bytes() > 0 && cell.heap_bytes() as usize <= old.len() {
+                self.overwrite(slot, column, cell, old)?;
+                return Ok(true);
+            }
+            let freed = old.len() as u64;
+            if u64::from(cell.heap_bytes()) > freed + u64::from(self.as_ref().heap_free_bytes()) {
+                return Ok(false);
+            }
+            self.release(old)?;
+        } else if cell.heap_bytes() > self.as_ref().heap_free_bytes() {
+            return Ok(false);
+        }
+        // The old view must be gone before a compaction could follow it.
+        self.clear_cell(slot, column);
+        if !self.make_room(u64::from(cell.heap_bytes()))? {
+            return Err(DamageKind::Structure(
+                "a row page's heap has less room than it says",
+            ));
+        }
+        self.write_cell(slot, column, cell);
+        Ok(true)
+    }
+
+    /// Whether the cell would take more heap than what stands there.
+    ///
+    /// # Errors
+    /// [`DamageKind`] if the slot is not live or its view leaves the heap.
+    pub fn grows(
+        &self,
+        slot: u16,
+        column: usize,
+        cell: &CellInput<'_>,
+    ) -> Result<bool, DamageKind> {
+        let old = self
+            .heap_range(slot, column)?
+            .map_or(0, |range| range.len());
+        Ok(cell.heap_bytes() as usize > old)
+    }
+
+    /// Frees a live slot; everything of it is zero afterwards.
+    ///
+    /// The pages of its long values are the caller's to free.
+    ///
+    /// # Errors
+    /// [`DamageKind`] if the slot is not live or the heap does not add up.
+    pub fn remove(&mut self, slot: u16) -> Result<(), DamageKind> {
+        for column in 0..self.layout.column_count() {
+            if let Some(range) = self.heap_range(slot, column)? {
+                self.release(range)?;
+            }
+            self.clear_cell(slot, column);
+        }
+        let live_count = self.page.live_count().checked_sub(1);
+        let live_count = live_count.ok_or(DamageKind::Structure(
+            "a row page has more rows than it says",
+        ))?;
+        self.page.set_live_count(live_count);
+        self.set_bit(LIVE_BITMAP as usize, slot, false);
+        Ok(())
+    }
+
+    fn lowest_free_slot(&self) -> Option<u16> {
+        let words = self.as_ref().live_words();
+        let (index, word) = words
+            .iter()
+            .enumerate()
+            .find(|(_, word)| **word != u64::MAX)?;
+        let slot = u16::try_from(index * 64 + word.trailing_ones() as usize).ok()?;
+        (slot < self.geometry.slots()).then_some(slot)
+    }
+
+    /// Where the value of a live slot stands in the heap, if it does.
+    fn heap_range(
+        &self,
+        slot: u16,
+        column: usize,
+    ) -> Result<Option<std::ops::Range<usize>>, DamageKind> {
+        if !self.as_ref().is_live(slot) {
+            return Err(DamageKind::Structure(
+                "a slot that something refers to is free",
+            ));
+        }
+        if self.layout.columns()[column]
+            .column_type
+            .fixed_width()
+            .is_some()
+        {
+            return Ok(None);
+        }
+        let (view, position) = self.as_ref().view(self.layout.place(column), slot);
+        match view.locate(position, self.page.heap_start())? {
+            ViewBytes::Heap(range) => Ok(Some(range)),
+            ViewBytes::Inline(_) | ViewBytes::Long(_) => Ok(None),
+        }
+    }
+
+    /// Writes a cell into a slot whose bytes are zero; there is heap room for it.
+    fn write_cell(&mut self, slot: u16, column: usize, cell: &CellInput<'_>) {
+        let definition = &self.layout.columns()[column];
+        let place = self.layout.place(column);
+        assert!(
+            definition.nullable || !cell.is_null(),
+            "a null where none may be"
+        );
+        if cell.is_null() {
+            return;
+        }
+        if let Some(validity) = self.geometry.validity(place) {
+            self.set_bit(validity, slot, true);
+        }
+        let value = match *cell {
+            CellInput::Long {
+                len,
+                prefix,
+                first_page,
+            } => {
+                assert!(
+                    definition.column_type.fixed_width().is_none(),
+                    "a long value of fixed width"
+                );
+                let position = self.position(place, slot, VIEW_BYTES);
+                View::long(len, prefix, first_page).write(self.page.as_bytes_mut(), position);
+                return;
+            }
+            CellInput::Value(value) => value,
+        };
+        assert!(
+            value.column_type() == Some(definition.column_type),
+            "a value of another type"
+        );
+        if let ValueRef::Bool(value) = value {
+            self.set_bit(self.geometry.values(place), slot, value);
+        } else if let Some(bytes) = value.variable_bytes() {
+            self.write_variable(place, slot, bytes);
+        } else {
+            let start = self.geometry.values(place);
+            let target = self.page.as_bytes_mut();
+            with_fixed_bytes(value, |bytes| {
+                let position = start + usize::from(slot) * bytes.len();
+                target[position..position + bytes.len()].copy_from_slice(bytes);
+            });
+        }
+    }
+
+    fn write_variable(&mut self, place: ColumnPlace, slot: u16, bytes: &[u8]) {
+        let position = self.position(place, slot, VIEW_BYTES);
+        if bytes.len() <= INLINE_BYTES_MAX {
+            View::write_inline(bytes, self.page.as_bytes_mut(), position);
+            return;
+        }
+        let start = usize::from(self.page.heap_start()) - bytes.len();
+        assert!(start >= self.geometry.end());
+        self.set_heap_start(start);
+        let page = self.page.as_bytes_mut();
+        page[start..start + bytes.len()].copy_from_slice(bytes);
+        View::in_page(bytes, u32_of(start)).write(page, position);
+    }
+
+    /// Writes a value over a longer one, or one of the same length, in the heap.
+    fn overwrite(
+        &mut self,
+        slot: u16,
+        column: usize,
+        cell: &CellInput<'_>,
+        old: std::ops::Range<usize>,
+    ) -> Result<(), DamageKind> {
+        let CellInput::Value(value) = cell else {
+            return Ok(());
+        };
+        assert!(value.column_type() == Some(self.layout.columns()[column].column_type));
+        let bytes = value.variable_bytes().unwrap_or_default();
+        let position = self.position(self.layout.place(column), slot, VIEW_BYTES);
+        let page = self.page.as_bytes_mut();
+        page[old.start..old.start + bytes.len()].copy_from_slice(bytes);
+        View::in_page(bytes, u32_of(old.start)).write(page, position);
+        self.release(old.start + bytes.len()..old.end)
+    }
+
+    /// Zeroes what a slot has in the regions of a column.
+    fn clear_cell(&mut self, slot: u16, column: usize) {
+        let place = self.layout.place(column);
+        if let Some(validity) = self.geometry.validity(place) {
+            self.set_bit(validity, slot, false);
+        }
+        if place.is_bits() {
+            self.set_bit(self.geometry.values(place), slot, false);
+            return;
+        }
+        let width = self.layout.columns()[column]
+            .column_type
+            .fixed_width()
+            .unwrap_or(VIEW_BYTES);
+        let position = self.position(place, slot, width);
+        self.page.as_bytes_mut()[position..position + width].fill(0);
+    }
+
+    /// Makes a range of the heap a hole of zeros, or gives it back where the heap begins with it.
+    fn release(&mut self, range: std::ops::Range<usize>) -> Result<(), DamageKind> {
+        let length = range.len();
+        self.page.as_bytes_mut()[range.clone()].fill(0);
+        let mut start = usize::from(self.page.heap_start());
+        let mut dead = usize::from(self.page.heap_dead());
+        if range.start == start {
+            start += length;
+        } else {
+            dead += length;
+        }
+        if dead > HEAP_END as usize - start {
+            return Err(DamageKind::Structure(
+                "a row page's heap has more holes than bytes",
+            ));
+        }
+        if dead == HEAP_END as usize - start {
+            (start, dead) = (HEAP_END as usize, 0);
+        }
+        self.set_heap_start(start);
+        self.set_heap_dead(dead);
+        Ok(())
+    }
+
+    /// Sees to it that so many bytes are free in front of the heap; `false`, and nothing changed, if even a compaction
+    /// would not free them.
+    fn make_room(&mut self, heap_bytes: u64) -> Result<bool, DamageKind> {
+        let gap = usize::from(self.page.heap_start()) - self.geometry.end();
+        if heap_bytes <= gap as u64 {
+            return Ok(true);
+        }
+        if heap_bytes > u64::from(self.as_ref().heap_free_bytes()) {
+            return Ok(false);
+        }
+        self.compact()?;
+        Ok(true)
+    }
+
+    /// Writes the heap anew without holes: column by column, slot by slot, from the page's end downwards.
+    fn compact(&mut self) -> Result<(), DamageKind> {
+        let old_start = usize::from(self.page.heap_start());
+        let values = self.heap_values()?;
+        let live_bytes = values
+            .iter()
+            .map(|(_, view)| view.len as usize)
+            .sum::<usize>();
+        if live_bytes + usize::from(self.page.heap_dead()) != HEAP_END as usize - old_start {
+            return Err(DamageKind::Structure("a row page's heap does not add up"));
+        }
+        let page = self.page.as_bytes_mut();
+        let old_heap = page[old_start..].to_vec();
+        page[old_start..].fill(0);
+        let mut end = page.len();
+        for (position, view) in values {
+            let ViewBytes::Heap(range) = view.locate(position, u16_of(old_start))? else {
+                continue;
+            };
+            let value = &old_heap[range.start - old_start..range.end - old_start];
+            let start = end - value.len();
+            page[start..end].copy_from_slice(value);
+            View::in_page(value, u32_of(start)).write(page, position);
+            end = start;
+        }
+        self.set_heap_start(end);
+        self.set_heap_dead(0);
+        Ok(())
+    }
+
+    /// Each view whose bytes are in the heap, with its position, column by column.
+    fn heap_values(&self) -> Result<Vec<(usize, View)>, DamageKind> {
+        let page = self.as_ref();
+        let heap_start = self.page.heap_start();
+        let mut values = Vec::new();
+        for (column, definition) in self.layout.columns().iter().enumerate() {
+            if definition.column_type.fixed_width().is_some() {
+                continue;
+            }
+            let place = self.layout.place(column);
+            for slot in page.live_slots() {
+                let (view, position) = page.view(place, slot);
+                if let ViewBytes::Heap(_) = view.locate(position, heap_start)? {
+                    values.push((position, view));
+                }
+            }
+        }
+        Ok(values)
+    }
+
+    fn position(&self, place: ColumnPlace, slot: u16, width: usize) -> usize {
+        self.geometry.values(place) + usize::from(slot) * width
+    }
+
+    fn set_bit(&mut self, bitmap_start: usize, slot: u16, value: bool) {
+        let byte = &mut self.page.as_bytes_mut()[bitmap_start + usize::from(slot / 8)];
+        *byte = *byte & !(1 << (slot % 8)) | u8::from(value) << (slot % 8);
+    }
+
+    fn set_heap_start(&mut self, byte_offset: usize) {
+        self.page.set_heap_start(u16_of(byte_offset));
+    }
+
+    fn set_heap_dead(&mut self, bytes: usize) {
+        self.page.set_heap_dead(u16_of(bytes));
+    }
+}
+
+/// A byte offset or a length inside a page, all of which fit.
+fn u16_of(bytes: usize) -> u16 {
+    u16::try_from(bytes).expect("an offset inside a page")
+}
+
+/// A byte offset inside a page, as a view has it.
+fn u32_of(bytes: usize) -> u32 {
+    u32::from(u16_of(bytes))
+}
