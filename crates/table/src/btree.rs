@@ -1,1 +1,358 @@
-//! (in the making)
+//! An ordered index: a B+tree whose nodes are pages.
+//!
+//! ```text
+//!                   root: inner node, level 2
+//!                  /          |          \
+//!            level 1       level 1       level 1       inner: keys that separate, and children
+//!           /   |   \      /  |  \       /  |  \
+//!         leaf leaf ...                               leaves: (key, row id), in order
+//! ```
+//!
+//! The tree orders entries by (key bytes, row id), so many rows may have one key. It knows its root and height alone; nodes name each other by page number
+//! going down only. So a node that is copied because a view holds it keeps its number, and nothing above it is touched. There are no links between
+//! neighbours to go in circles on, and a walk down ends after as many steps as the tree is high, whatever the bytes say.
+//!
+//! After an error of a changing operation the tree and the pages may hold half of the change: they are a fork, and are to be dropped.
+
+use std::ops::Bound;
+
+use serde::{Deserialize, Serialize};
+
+pub use crate::btree_format::KEY_BYTES_MAX;
+use crate::btree_node::{Entry, Node, ROW_AFTER_ALL};
+use crate::btree_node_mut::NodeMut;
+use crate::btree_path::{HEIGHT_MAX, Path};
+pub use crate::btree_range::BTreeRange;
+use crate::damaged::{DamageKind, Damaged};
+use crate::page_error::PageError;
+use crate::page_format::PageKind;
+use crate::page_number::PageNumber;
+use crate::pages::Pages;
+use crate::row_id::RowId;
+use crate::table_id::TableId;
+
+/// An ordered set of (key, row id). The entries stand in pages; this is what names them.
+///
+/// An empty tree owns no page. Keys have at most [`KEY_BYTES_MAX`] bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
+pub struct BTree {
+    /// Invariant: nothing exactly when `height` and `entry_count` are zero.
+    pub(crate) root: Option<PageNumber>,
+    /// The number of levels. Invariant: at most [`HEIGHT_MAX`].
+    pub(crate) height: u8,
+    pub(crate) entry_count: u64,
+}
+
+/// A tree as it is stored, before it is known to be possible.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    root: Option<PageNumber>,
+    height: u8,
+    entry_count: u64,
+}
+
+impl From<BTree> for Stored {
+    fn from(
+        BTree {
+            root,
+            height,
+            entry_count,
+        }: BTree,
+    ) -> Stored {
+        Stored {
+            root,
+            height,
+            entry_count,
+        }
+    }
+}
+
+impl TryFrom<Stored> for BTree {
+    type Error = &'static str;
+
+    fn try_from(
+        Stored {
+            root,
+            height,
+            entry_count,
+        }: Stored,
+    ) -> Result<BTree, &'static str> {
+        let is_empty = root.is_none();
+        if is_empty != (height == 0) || is_empty != (entry_count == 0) || height > HEIGHT_MAX {
+            return Err("the root, height and entry count of an index contradict each other");
+        }
+        Ok(BTree {
+            root,
+            height,
+            entry_count,
+        })
+    }
+}
+
+impl BTree {
+    /// An empty tree.
+    pub fn new() -> BTree {
+        BTree::default()
+    }
+
+    /// How many entries there are.
+    pub fn entry_count(&self) -> u64 {
+        self.entry_count
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.root.is_none()
+    }
+
+    /// The number of levels, leaves included; zero when empty.
+    pub fn height(&self) -> u8 {
+        self.height
+    }
+
+    /// Whether (`key`, `row`) is there.
+    ///
+    /// # Errors
+    /// When a page on the way is damaged; so for every operation below.
+    pub fn contains(&self, pages: &Pages, key: &[u8], row: RowId) -> Result<bool, Damaged> {
+        Ok(match self.leaf_for(pages, key, row.to_u64())? {
+            Some(leaf) => leaf.find(key, row)?.is_ok(),
+            None => false,
+        })
+    }
+
+    /// The lowest row with exactly this key.
+    pub fn first_with_key(&self, pages: &Pages, key: &[u8]) -> Result<Option<RowId>, Damaged> {
+        let Some(leaf) = self.leaf_for(pages, key, 0)? else {
+            return Ok(None);
+        };
+        let position = leaf.position(key, 0)?;
+        if position < leaf.len() {
+            let entry = leaf.entry(position)?;
+            return Ok((entry.key == key).then_some(entry.row));
+        }
+        // The key may begin in the next leaf: a separator that was cut short leads here, too.
+        let first = self.first_at_or_after(pages, Bound::Included(key))?;
+        Ok(first.and_then(|(found, row)| (found == key).then_some(row)))
+    }
+
+    /// The first entry whose key is not below `bound`.
+    pub fn first_at_or_after<'a>(
+        &self,
+        pages: &'a Pages,
+        bound: Bound<&[u8]>,
+    ) -> Result<Option<(&'a [u8], RowId)>, Damaged> {
+        self.range(pages, bound, Bound::Unbounded)
+            .next()
+            .transpose()
+    }
+
+    /// The entries whose keys lie between the bounds, in order, from both ends. Leaves are read as the walk comes to them. Bounds
+    /// that exclude each other give nothing.
+    pub fn range<'a>(
+        &self,
+        pages: &'a Pages,
+        lower: Bound<&[u8]>,
+        upper: Bound<&[u8]>,
+    ) -> BTreeRange<'a> {
+        BTreeRange::new(self, pages, lower, upper)
+    }
+
+    /// Adds (`key`, `row`); `false`, and nothing happens, if it is there.
+    ///
+    /// # Errors
+    /// Also when no page number is vacant.
+    ///
+    /// # Panics
+    /// When the key is longer than [`KEY_BYTES_MAX`].
+    pub fn insert(
+        &mut self,
+        pages: &mut Pages,
+        owner: TableId,
+        key: &[u8],
+        row: RowId,
+    ) -> Result<bool, PageError> {
+        assert!(
+            key.len() <= KEY_BYTES_MAX,
+            "a key has at most {KEY_BYTES_MAX} bytes"
+        );
+        let Some(root) = self.root else {
+            self.begin(pages, owner, key, row)?;
+            return Ok(true);
+        };
+        let choose = |node: &Node<'_>| node.child_for(key, row.to_u64());
+        let (path, number) = Path::descend(pages, root, self.root_level(), choose)?;
+        let mut leaf = NodeMut::open(pages, number, 0)?;
+        let Err(position) = leaf.node()?.find(key, row)? else {
+            return Ok(false);
+        };
+        let entry = Entry {
+            key,
+            row,
+            child: None,
+        };
+        if !leaf.insert(position, &entry)? {
+            self.insert_where_full(pages, owner, path, number, position, &entry)?;
+        }
+        self.entry_count += 1;
+        Ok(true)
+    }
+
+    /// Takes (`key`, `row`) away; `false`, and nothing happens, if it is not there.
+    ///
+    /// # Errors
+    /// Also when no page number is vacant: a separator that becomes longer may split a node.
+    pub fn remove(
+        &mut self,
+        pages: &mut Pages,
+        owner: TableId,
+        key: &[u8],
+        row: RowId,
+    ) -> Result<bool, PageError> {
+        let Some(root) = self.root else {
+            return Ok(false);
+        };
+        let choose = |node: &Node<'_>| node.child_for(key, row.to_u64());
+        let (path, number) = Path::descend(pages, root, self.root_level(), choose)?;
+        // Looked for before it is opened to be written: a miss must copy nothing.
+        let Ok(position) = Node::open(pages, number, 0)?.find(key, row)? else {
+            return Ok(false);
+        };
+        NodeMut::open(pages, number, 0)?.remove(position)?;
+        self.entry_count = self.entry_count.checked_sub(1).ok_or_else(|| {
+            DamageKind::Structure("an index has more entries than it counts").at(number)
+        })?;
+        self.settle(pages, owner, path, number)?;
+        Ok(true)
+    }
+
+    /// A tree of entries that come in order: leaves are filled to the brim. Entries out of order are inserted one by one, and
+    /// those that come twice are taken once.
+    ///
+    /// # Errors
+    /// As [`BTree::insert`].
+    ///
+    /// # Panics
+    /// When a key is longer than [`KEY_BYTES_MAX`].
+    pub fn bulk_build<K: AsRef<[u8]>>(
+        pages: &mut Pages,
+        owner: TableId,
+        sorted: impl IntoIterator<Item = (K, RowId)>,
+    ) -> Result<BTree, PageError> {
+        let mut tree = BTree::new();
+        let mut last_leaf: Option<PageNumber> = None;
+        for (key, row) in sorted {
+            let key = key.as_ref();
+            if let Some(number) = last_leaf
+                && key.len() <= KEY_BYTES_MAX
+            {
+                let mut leaf = NodeMut::open(pages, number, 0)?;
+                let node = leaf.node()?;
+                let len = node.len();
+                let goes_last = node
+                    .last()?
+                    .is_some_and(|last| last.cmp_with(key, row.to_u64()).is_lt());
+                if goes_last
+                    && leaf.insert(
+                        len,
+                        &Entry {
+                            key,
+                            row,
+                            child: None,
+                        },
+                    )?
+                {
+                    tree.entry_count += 1;
+                    continue;
+                }
+            }
+            tree.insert(pages, owner, key, row)?;
+            last_leaf = tree.last_leaf(pages)?;
+        }
+        Ok(tree)
+    }
+
+    /// Takes all entries away and gives all pages back.
+    pub fn clear(&mut self, pages: &mut Pages) -> Result<(), Damaged> {
+        let tree = std::mem::take(self);
+        let mut pending: Vec<(PageNumber, u8)> = tree
+            .root
+            .map(|root| (root, tree.root_level()))
+            .into_iter()
+            .collect();
+        while let Some((number, level)) = pending.pop() {
+            if level > 0 {
+                let node = Node::open(pages, number, level)?;
+                for child in 0..=node.len() {
+                    pending.push((node.child(child)?, level - 1));
+                }
+            } else {
+                Node::open(pages, number, level)?;
+            }
+            // Each page is freed once; one that is met again is missing by then, so this ends.
+            pages.free(number)?;
+        }
+        Ok(())
+    }
+
+    /// The level of the root; the tree must not be empty.
+    pub(crate) fn root_level(&self) -> u8 {
+        self.height.saturating_sub(1)
+    }
+
+    /// The first entry of an empty tree, in a leaf of its own.
+    fn begin(
+        &mut self,
+        pages: &mut Pages,
+        owner: TableId,
+        key: &[u8],
+        row: RowId,
+    ) -> Result<(), PageError> {
+        let root = pages.allocate(PageKind::IndexLeaf, owner)?;
+        NodeMut::build(
+            pages,
+            root,
+            owner,
+            0,
+            None,
+            &[Entry {
+                key,
+                row,
+                child: None,
+            }],
+        )?;
+        *self = BTree {
+            root: Some(root),
+            height: 1,
+            entry_count: 1,
+        };
+        Ok(())
+    }
+
+    /// The leaf in which (`key`, `row`) would stand.
+    fn leaf_for<'a>(
+        &self,
+        pages: &'a Pages,
+        key: &[u8],
+        row: u64,
+    ) -> Result<Option<Node<'a>>, Damaged> {
+        debug_assert!(row <= ROW_AFTER_ALL);
+        let Some(mut number) = self.root else {
+            return Ok(None);
+        };
+        for level in (1..=self.root_level()).rev() {
+            let node = Node::open(pages, number, level)?;
+            number = node.child(node.child_for(key, row)?)?;
+        }
+        Node::open(pages, number, 0).map(Some)
+    }
+
+    fn last_leaf(&self, pages: &Pages) -> Result<Option<PageNumber>, Damaged> {
+        let Some(root) = self.root else {
+            return Ok(None);
+        };
+        let (_, leaf) = Path::descend(pages, root, self.root_level(), |node| Ok(node.len()))?;
+        Ok(Some(leaf))
+    }
+}

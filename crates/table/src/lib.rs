@@ -38,6 +38,13 @@ mod btree_path;
 mod btree_balance;
 mod btree_range;
 mod btree_check;
+mod btree_format;
+mod btree_node;
+mod btree_node_mut;
+mod btree_path;
+mod btree_balance;
+mod btree_range;
+mod btree_check;
 // Bytes of keys, rows and transactions.
 mod key;
 mod row_codec;
@@ -52,6 +59,7 @@ mod table;
 mod store;
 mod write_transaction;
 
+pub use btree::{BTree, BTreeRange, KEY_BYTES_MAX};
 pub use btree::{BTree, BTreeRange, KEY_BYTES_MAX};
 pub use cow_radix::CowRadix;
 pub use cow_radix_iter::{CowRadixChanges, CowRadixIter};

@@ -1,0 +1,185 @@
+//! A node of a B+tree, to be written.
+//!
+//! An insert moves the directory behind its place by one and puts the entry below the heap; a removal leaves a hole of zeros in the
+//! heap. Nothing else moves. The holes are closed when the node is written anew, which is when its room has run out.
+
+use crate::btree_format::{
+    DIRECTORY, ENTRY_CHILD, ENTRY_ROW, NODE_BYTES, PLACE_BYTES, encode_place, head_of,
+};
+use crate::btree_node::{Entry, Node, common_prefix, kind_of_level};
+use crate::damaged::{DamageKind, Damaged};
+use crate::page::{PAGE_BYTES, PageBuf};
+use crate::page_format::encode_link;
+use crate::page_number::PageNumber;
+use crate::pages::Pages;
+use crate::table_id::TableId;
+
+/// A node that is changed in place.
+#[derive(Debug)]
+pub(crate) struct NodeMut<'a> {
+    page: &'a mut PageBuf,
+    number: PageNumber,
+    level: u8,
+}
+
+impl<'a> NodeMut<'a> {
+    /// The node `number`, which must stand `level` levels above the leaves.
+    pub(crate) fn open(
+        pages: &'a mut Pages,
+        number: PageNumber,
+        level: u8,
+    ) -> Result<NodeMut<'a>, Damaged> {
+        let page = pages.get_mut(number)?;
+        Node::new(page, number, level)?;
+        Ok(NodeMut {
+            page,
+            number,
+            level,
+        })
+    }
+
+    /// Writes the page `number` anew as a node with these entries, which must be in order.
+    ///
+    /// # Errors
+    /// When they do not fit: only what was read from a damaged node can be so large.
+    pub(crate) fn build(
+        pages: &'a mut Pages,
+        number: PageNumber,
+        owner: TableId,
+        level: u8,
+        leftmost: Option<PageNumber>,
+        entries: &[Entry<'_>],
+    ) -> Result<(), Damaged> {
+        if entries.iter().map(Entry::bytes).sum::<usize>() > NODE_BYTES {
+            return Err(DamageKind::Structure("the entries of an index node overlap").at(number));
+        }
+        let page = pages.renew(number, kind_of_level(level), owner)?;
+        page.set_level(level);
+        page.set_leftmost_child(leftmost);
+        let prefix = match entries {
+            [] => 0,
+            [only] => only.key.len(),
+            [first, .., last] => common_prefix(first.key, last.key),
+        };
+        let heap_start = PAGE_BYTES - entries.iter().map(Entry::heap_bytes).sum::<usize>();
+        page.set_common_prefix_bytes(in_page(prefix));
+        page.set_live_count(in_page(entries.len()));
+        page.set_heap_start(in_page(heap_start));
+        let mut start = heap_start;
+        for (index, entry) in entries.iter().enumerate() {
+            write_entry(page, start, entry);
+            let place = encode_place(head_of(&entry.key[prefix..]), in_page(start));
+            page.as_bytes_mut()[DIRECTORY + index * PLACE_BYTES..][..PLACE_BYTES]
+                .copy_from_slice(&place);
+            start += entry.heap_bytes();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn node(&self) -> Result<Node<'_>, Damaged> {
+        Node::new(self.page, self.number, self.level)
+    }
+
+    /// Puts `entry` at `index`; `false`, and nothing happens, where the free room below the heap is too small.
+    ///
+    /// # Panics
+    /// When `index` is above the number of entries.
+    pub(crate) fn insert(&mut self, index: usize, entry: &Entry<'_>) -> Result<bool, Damaged> {
+        let node = self.node()?;
+        let len = node.len();
+        assert!(index <= len);
+        let directory_end = DIRECTORY + len * PLACE_BYTES;
+        let heap_start = usize::from(self.page.heap_start());
+        if heap_start - directory_end < entry.bytes() {
+            return Ok(false);
+        }
+        let known = node.prefix()?;
+        let prefix = if len == 0 {
+            entry.key.len()
+        } else {
+            common_prefix(known, entry.key)
+        };
+        if len != 0 && prefix < known.len() {
+            self.write_heads(prefix)?;
+        }
+        self.page.set_common_prefix_bytes(in_page(prefix));
+
+        let start = heap_start - entry.heap_bytes();
+        write_entry(self.page, start, entry);
+        let place = DIRECTORY + index * PLACE_BYTES;
+        let bytes = self.page.as_bytes_mut();
+        bytes.copy_within(place..directory_end, place + PLACE_BYTES);
+        bytes[place..place + PLACE_BYTES]
+            .copy_from_slice(&encode_place(head_of(&entry.key[prefix..]), in_page(start)));
+        self.page.set_heap_start(in_page(start));
+        self.page.set_live_count(in_page(len + 1));
+        Ok(true)
+    }
+
+    /// Takes the entry at `index` away and leaves zeros.
+    ///
+    /// # Panics
+    /// When `index` is not below the number of entries.
+    pub(crate) fn remove(&mut self, index: usize) -> Result<(), Damaged> {
+        let node = self.node()?;
+        let len = node.len();
+        let entry = node.entry_range(index)?;
+        let heap_start = usize::from(self.page.heap_start());
+        let dead = usize::from(self.page.heap_dead());
+        let (heap_start, dead) = if len == 1 {
+            (PAGE_BYTES, 0)
+        } else if entry.start == heap_start {
+            (entry.end, dead)
+        } else {
+            (heap_start, dead + entry.len())
+        };
+        if entry.start < DIRECTORY + len * PLACE_BYTES || dead > PAGE_BYTES - heap_start {
+            return Err(node.broken("the entries of an index node overlap"));
+        }
+        let place = DIRECTORY + index * PLACE_BYTES;
+        let last_place = DIRECTORY + (len - 1) * PLACE_BYTES;
+        let bytes = self.page.as_bytes_mut();
+        bytes[entry].fill(0);
+        bytes.copy_within(place + PLACE_BYTES..last_place + PLACE_BYTES, place);
+        bytes[last_place..last_place + PLACE_BYTES].fill(0);
+        self.page.set_heap_start(in_page(heap_start));
+        self.page.set_heap_dead(in_page(dead));
+        self.page.set_live_count(in_page(len - 1));
+        if len == 1 {
+            self.page.set_common_prefix_bytes(0);
+        }
+        Ok(())
+    }
+
+    /// Writes every head for a common prefix of `prefix` bytes.
+    fn write_heads(&mut self, prefix: usize) -> Result<(), Damaged> {
+        for index in 0..self.node()?.len() {
+            let node = self.node()?;
+            let key = node.entry(index)?.key;
+            let rest = key.get(prefix..).ok_or_else(|| {
+                node.broken("the keys of an index node are shorter than their prefix")
+            })?;
+            let start = node.entry_range(index)?.start;
+            let place = encode_place(head_of(rest), in_page(start));
+            self.page.as_bytes_mut()[DIRECTORY + index * PLACE_BYTES..][..PLACE_BYTES]
+                .copy_from_slice(&place);
+        }
+        Ok(())
+    }
+}
+
+fn write_entry(page: &mut PageBuf, start: usize, entry: &Entry<'_>) {
+    let bytes = &mut page.as_bytes_mut()[start..][..entry.heap_bytes()];
+    bytes[..ENTRY_ROW].copy_from_slice(&in_page(entry.key.len()).to_le_bytes());
+    bytes[ENTRY_ROW..ENTRY_CHILD].copy_from_slice(&entry.row.to_bytes());
+    if entry.child.is_some() {
+        bytes[ENTRY_CHILD..][..4].copy_from_slice(&encode_link(entry.child).to_le_bytes());
+    }
+    let key_start = bytes.len() - entry.key.len();
+    bytes[key_start..].copy_from_slice(entry.key);
+}
+
+/// A count or byte offset inside a page.
+fn in_page(number: usize) -> u16 {
+    u16::try_from(number).expect("nothing in a page is counted beyond 16 bits")
+}
