@@ -66,6 +66,9 @@ pub enum MalformedKind {
         /// Bytes the header states.
         byte_length: u64,
     },
+    /// The head of a table, as a snapshot keeps it, contradicts itself or is of another version.
+    #[error("the head of a table can not be read")]
+    TableHead,
     /// A bool that is neither 0 nor 1.
     #[error("a bool of {found}")]
     Bool {

@@ -1,1 +1,227 @@
-//! (in the making)
+//! The whole memory side: pages, and the heads of the tables that they belong to.
+//!
+//! ```text
+//!   Store ── pages:  radix tree ── page ── page ── ...     rows, index nodes, long values
+//!         └─ tables: radix tree ── head ── head ── ...     layout, list heads, counts, roots
+//! ```
+//!
+//! Cloning a store copies two roots. The clone is a view that never changes, or a fork to try something on: what is
+//! changed afterwards on either side is copied first, what only one side holds is changed in place.
+
+use std::sync::Arc;
+
+use crate::cow_radix::CowRadix;
+use crate::error::Error;
+use crate::group::{Group, Operation};
+use crate::index_id::IndexId;
+use crate::index_spec::IndexSpec;
+use crate::layout::Layout;
+use crate::page::Page;
+use crate::page_number::PageNumber;
+use crate::pages::Pages;
+use crate::row_codec::UpdateRow;
+use crate::row_id::RowId;
+use crate::table::{Scratch, Table};
+use crate::table_head::TableHead;
+use crate::table_id::TableId;
+use crate::table_ref::TableRef;
+use crate::value::Value;
+use crate::value_ref::ValueRef;
+
+/// All tables of a database, by id. `Clone` takes O(1).
+///
+/// An operation that refuses leaves the store as it was. One that meets a damaged page ([`Error::Damaged`]) may leave
+/// it half changed: work on a clone and drop that.
+#[derive(Debug, Clone)]
+pub struct Store {
+    hash_key: Arc<[u8; 32]>,
+    pages: Pages,
+    tables: CowRadix<Arc<Table>>,
+}
+
+impl Store {
+    /// A store without tables. `hash_key` seeds the hashes of rows of tables without a key; it must be a function of
+    /// the database's identity, since hashes are kept in pages.
+    pub fn new(hash_key: [u8; 32]) -> Self {
+        Store {
+            hash_key: Arc::new(hash_key),
+            pages: Pages::new(),
+            tables: CowRadix::new(),
+        }
+    }
+
+    /// The table of this id, or [`Error::NoSuchTable`].
+    pub fn table(&self, table: TableId) -> Result<TableRef<'_>, Error> {
+        let head = self
+            .tables
+            .get(u64::from(table.0))
+            .ok_or(Error::NoSuchTable { table })?;
+        Ok(TableRef::new(head, &self.pages))
+    }
+
+    /// All tables, ascending by id.
+    pub fn tables(&self) -> impl Iterator<Item = TableRef<'_>> {
+        self.tables
+            .iter()
+            .map(|(_, head)| TableRef::new(head, &self.pages))
+    }
+
+    /// Adds an empty table without indexes.
+    pub fn create_table(&mut self, table: TableId, layout: Layout) -> Result<(), Error> {
+        if self.tables.get(u64::from(table.0)).is_some() {
+            return Err(Error::TableExists { table });
+        }
+        self.tables
+            .insert(u64::from(table.0), Arc::new(Table::new(table, layout)));
+        Ok(())
+    }
+
+    /// Removes a table with its rows and indexes and gives back its pages.
+    pub fn drop_table(&mut self, table: TableId) -> Result<(), Error> {
+        let (head, pages, _) = self.parts(table)?;
+        head.clear(pages)?;
+        self.tables.remove(u64::from(table.0));
+        Ok(())
+    }
+
+    /// Continues a table under a new layout: the same columns first, then new ones, which existing rows show at their
+    /// default (null without one). The number must rise. Costs a rewrite of the table.
+    pub fn change_layout(&mut self, table: TableId, layout: Layout) -> Result<(), Error> {
+        let (head, pages, hash_key) = self.parts(table)?;
+        crate::relayout::relayout(head, pages, hash_key, layout)
+    }
+
+    /// Adds an index and fills it from the rows; refused if it is unique and they are not.
+    pub fn create_index(&mut self, table: TableId, spec: IndexSpec) -> Result<(), Error> {
+        let (head, pages, _) = self.parts(table)?;
+        head.create_index(pages, spec)
+    }
+
+    /// Removes an index; the primary key's is refused.
+    pub fn drop_index(&mut self, table: TableId, index: IndexId) -> Result<(), Error> {
+        let (head, pages, _) = self.parts(table)?;
+        head.drop_index(pages, index)
+    }
+
+    /// Names the rows of a table by a unique index over columns that are never null, or by their whole content.
+    pub fn set_primary_key(&mut self, table: TableId, index: Option<IndexId>) -> Result<(), Error> {
+        let (head, pages, hash_key) = self.parts(table)?;
+        head.set_primary_key(pages, hash_key, index)
+    }
+
+    /// Adds a row; values in column order.
+    pub fn insert(&mut self, table: TableId, values: &[Value]) -> Result<RowId, Error> {
+        let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
+        let (head, pages, hash_key) = self.parts(table)?;
+        head.check_values(&values)?;
+        head.insert(pages, hash_key, &values, &mut Scratch::default())
+    }
+
+    /// Removes the row at a place.
+    pub fn delete(&mut self, table: TableId, row: RowId) -> Result<(), Error> {
+        let (head, pages, hash_key) = self.parts(table)?;
+        head.delete(pages, hash_key, row, &mut Scratch::default())
+    }
+
+    /// Changes values of the row at a place; returns where it stands now.
+    pub fn update(
+        &mut self,
+        table: TableId,
+        row: RowId,
+        changes: &[(usize, Value)],
+    ) -> Result<RowId, Error> {
+        let changes: Vec<(usize, ValueRef<'_>)> = changes
+            .iter()
+            .map(|(column, value)| (*column, value.as_ref()))
+            .collect();
+        let (head, pages, hash_key) = self.parts(table)?;
+        changes
+            .iter()
+            .try_for_each(|&(column, value)| head.check_value(column, value))?;
+        head.update(pages, hash_key, row, &changes, &mut Scratch::default())
+    }
+
+    /// Applies one group of a transaction: the only way in which logged rows reach a table.
+    pub fn apply_group(&mut self, group: &Group<'_>) -> Result<(), Error> {
+        let table = group.table;
+        let (head, pages, hash_key) = self.parts(table)?;
+        let layout = Arc::clone(&head.layout);
+        if group.layout != layout.number() {
+            return Err(Error::WrongLayout {
+                table,
+                current: layout.number(),
+                found: group.layout,
+            });
+        }
+        let key_columns = head.primary_index().map(|index| index.spec.columns.clone());
+        let mut scratch = Scratch::default();
+        let mut rows = group.reader();
+        let mut values = Vec::new();
+        match (group.operation, key_columns) {
+            (Operation::Insert, _) => {
+                while rows.row(&layout, &mut values)? {
+                    head.insert(pages, hash_key, &values, &mut scratch)?;
+                }
+            }
+            (Operation::DeleteByKey, Some(key_columns)) => {
+                while rows.key(&layout, &key_columns, &mut values)? {
+                    let row = head.find_by_key(pages, &values)?;
+                    head.delete(pages, hash_key, row, &mut scratch)?;
+                }
+            }
+            (Operation::DeleteRow, None) => {
+                while rows.row(&layout, &mut values)? {
+                    let row = head.find_by_content(pages, hash_key, &values, &mut scratch)?;
+                    head.delete(pages, hash_key, row, &mut scratch)?;
+                }
+            }
+            (Operation::Update, Some(key_columns)) => {
+                let mut update = UpdateRow::default();
+                while rows.update(&layout, &key_columns, &mut update)? {
+                    let row = head.find_by_key(pages, &update.key)?;
+                    head.update(pages, hash_key, row, &update.changes, &mut scratch)?;
+                }
+            }
+            (operation, _) => return Err(Error::WrongOperation { table, operation }),
+        }
+        Ok(())
+    }
+
+    /// The pages, by number.
+    pub fn pages(&self) -> &Pages {
+        &self.pages
+    }
+
+    /// The heads of the tables as bytes for a snapshot, ascending by table id.
+    pub fn heads(&self) -> impl Iterator<Item = (TableId, Vec<u8>)> {
+        self.tables
+            .iter()
+            .map(|(_, head)| (head.id, TableHead::encode(head)))
+    }
+
+    /// Puts a store together from what [`Store::pages`] and [`Store::heads`] gave. Pages may be borrowed from a map; they
+    /// are verified when first used.
+    pub fn restore<'a>(
+        hash_key: [u8; 32],
+        pages: impl IntoIterator<Item = (PageNumber, Page)>,
+        heads: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Self, Error> {
+        let mut store = Store::new(hash_key);
+        for (number, page) in pages {
+            store.pages.restore(number, page);
+        }
+        for bytes in heads {
+            let table = TableHead::decode(bytes)?;
+            store.tables.insert(u64::from(table.id.0), Arc::new(table));
+        }
+        Ok(store)
+    }
+
+    fn parts(&mut self, table: TableId) -> Result<(&mut Table, &mut Pages, &[u8; 32]), Error> {
+        let head = self
+            .tables
+            .get_mut(u64::from(table.0))
+            .ok_or(Error::NoSuchTable { table })?;
+        Ok((Arc::make_mut(head), &mut self.pages, &self.hash_key))
+    }
+}

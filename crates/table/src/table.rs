@@ -1,1 +1,453 @@
-//! (in the making)
+//! One table: its layout, its heap of rows, its indexes, and the operations that keep them in step.
+//!
+//! Every operation refuses before it changes anything; only a damaged page can stop one half-way, and then the whole
+//! store it worked on is dropped (it is always a fork).
+
+use std::sync::Arc;
+
+use crate::btree::BTree;
+use crate::error::Error;
+use crate::heap::Heap;
+use crate::index::Index;
+use crate::index_id::IndexId;
+use crate::index_spec::IndexSpec;
+use crate::layout::Layout;
+use crate::pages::Pages;
+use crate::row::Row;
+use crate::row_codec::encode_row;
+use crate::row_id::RowId;
+use crate::table_id::TableId;
+use crate::value::{VALUE_BYTES_MAX, Value};
+use crate::value_ref::ValueRef;
+
+/// The head of a table. Cloning it copies its index list, never rows.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    pub(crate) id: TableId,
+    pub(crate) layout: Arc<Layout>,
+    pub(crate) heap: Heap,
+    pub(crate) primary_key: Option<IndexId>,
+    /// Invariant: ascending by id.
+    pub(crate) indexes: Vec<Index>,
+    /// Rows by the hash of their content. Invariant: holds every row while there is no primary key, else nothing.
+    pub(crate) content: BTree,
+}
+
+/// Buffers that one row after the other uses, so that a row costs no allocation.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    keys: Vec<u8>,
+    /// End of each index's key in `keys`, and whether it has a null.
+    ends: Vec<(usize, bool)>,
+    row: Vec<u8>,
+}
+
+impl Scratch {
+    fn key(&self, position: usize) -> (&[u8], bool) {
+        let start = if position == 0 {
+            0
+        } else {
+            self.ends[position - 1].0
+        };
+        let (end, has_null) = self.ends[position];
+        (&self.keys[start..end], has_null)
+    }
+}
+
+impl Table {
+    pub(crate) fn new(id: TableId, layout: Layout) -> Self {
+        Table {
+            id,
+            layout: Arc::new(layout),
+            heap: Heap::default(),
+            primary_key: None,
+            indexes: Vec::new(),
+            content: BTree::default(),
+        }
+    }
+
+    pub(crate) fn index(&self, index: IndexId) -> Result<&Index, Error> {
+        self.indexes
+            .iter()
+            .find(|candidate| candidate.spec.id == index)
+            .ok_or(Error::NoSuchIndex {
+                table: self.id,
+                index,
+            })
+    }
+
+    /// The index by which the log names rows, if there is one.
+    pub(crate) fn primary_index(&self) -> Option<&Index> {
+        self.primary_key.and_then(|id| self.index(id).ok())
+    }
+
+    /// Refuses a row whose values do not fit the layout.
+    pub(crate) fn check_values(&self, values: &[ValueRef<'_>]) -> Result<(), Error> {
+        if values.len() != self.layout.column_count() {
+            return Err(Error::ColumnCount {
+                table: self.id,
+                expected: self.layout.column_count(),
+                found: values.len(),
+            });
+        }
+        (0..values.len()).try_for_each(|column| self.check_value(column, values[column]))
+    }
+
+    /// Refuses a value that does not fit its column.
+    pub(crate) fn check_value(&self, column: usize, value: ValueRef<'_>) -> Result<(), Error> {
+        let Some(definition) = self.layout.columns().get(column) else {
+            return Err(Error::ColumnCount {
+                table: self.id,
+                expected: self.layout.column_count(),
+                found: column + 1,
+            });
+        };
+        match value.column_type() {
+            None if !definition.nullable => Err(Error::NullViolation {
+                table: self.id,
+                column,
+            }),
+            Some(found) if found != definition.column_type => Err(Error::WrongType {
+                table: self.id,
+                column,
+                expected: definition.column_type,
+                found,
+            }),
+            _ => match value.variable_bytes().map_or(0, <[u8]>::len) {
+                bytes if bytes > VALUE_BYTES_MAX => Err(Error::ValueTooLong { bytes }),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Adds a row that fits the layout, to the heap and to every index.
+    pub(crate) fn insert(
+        &mut self,
+        pages: &mut Pages,
+        hash_key: &[u8; 32],
+        values: &[ValueRef<'_>],
+        scratch: &mut Scratch,
+    ) -> Result<RowId, Error> {
+        self.encode_keys(values, scratch)?;
+        for (position, index) in self.indexes.iter().enumerate() {
+            let (key, has_null) = scratch.key(position);
+            index.check_unique(pages, self.id, values, key, has_null, None)?;
+        }
+        let row = self.heap.insert(pages, self.id, &self.layout, values)?;
+        self.add_entries(pages, hash_key, values, scratch, row)?;
+        Ok(row)
+    }
+
+    /// Removes a row from the heap and from every index.
+    pub(crate) fn delete(
+        &mut self,
+        pages: &mut Pages,
+        hash_key: &[u8; 32],
+        row: RowId,
+        scratch: &mut Scratch,
+    ) -> Result<(), Error> {
+        let values = self.read(pages, row)?.values()?;
+        let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
+        self.encode_keys(&values, scratch)?;
+        self.remove_entries(pages, hash_key, &values, scratch, row)?;
+        self.heap.remove(pages, &self.layout, row)
+    }
+
+    /// Changes values of a row; returns where the row stands now.
+    pub(crate) fn update(
+        &mut self,
+        pages: &mut Pages,
+        hash_key: &[u8; 32],
+        row: RowId,
+        changes: &[(usize, ValueRef<'_>)],
+        scratch: &mut Scratch,
+    ) -> Result<RowId, Error> {
+        let old = self.read(pages, row)?.values()?;
+        let old: Vec<ValueRef<'_>> = old.iter().map(Value::as_ref).collect();
+        let mut new = old.clone();
+        for &(column, value) in changes {
+            new[column] = value;
+        }
+        self.encode_keys(&new, scratch)?;
+        for (position, index) in self.indexes.iter().enumerate() {
+            let (key, has_null) = scratch.key(position);
+            index.check_unique(pages, self.id, &new, key, has_null, Some(row))?;
+        }
+        let mut old_scratch = Scratch::default();
+        self.encode_keys(&old, &mut old_scratch)?;
+        if !self.heap.update(pages, &self.layout, row, changes)? {
+            self.remove_entries(pages, hash_key, &old, &mut old_scratch, row)?;
+            self.heap.remove(pages, &self.layout, row)?;
+            let moved = self.heap.insert(pages, self.id, &self.layout, &new)?;
+            self.add_entries(pages, hash_key, &new, scratch, moved)?;
+            return Ok(moved);
+        }
+        for (position, index) in self.indexes.iter_mut().enumerate() {
+            let ((old_key, _), (new_key, _)) = (old_scratch.key(position), scratch.key(position));
+            if old_key != new_key {
+                remove_entry(&mut index.tree, pages, self.id, old_key, row)?;
+                index.tree.insert(pages, self.id, new_key, row)?;
+            }
+        }
+        if self.primary_key.is_none() {
+            let old_hash = content_hash(hash_key, &self.layout, &old, &mut scratch.row);
+            let new_hash = content_hash(hash_key, &self.layout, &new, &mut scratch.row);
+            if old_hash != new_hash {
+                remove_entry(&mut self.content, pages, self.id, &old_hash, row)?;
+                self.content.insert(pages, self.id, &new_hash, row)?;
+            }
+        }
+        Ok(row)
+    }
+
+    /// A row by its place.
+    pub(crate) fn read<'a>(&'a self, pages: &'a Pages, row: RowId) -> Result<Row<'a>, Error> {
+        Row::find(self, pages, row)
+    }
+
+    /// The row whose primary key has these values.
+    pub(crate) fn find_by_key(&self, pages: &Pages, key: &[ValueRef<'_>]) -> Result<RowId, Error> {
+        let missing = || Error::NoSuchRow {
+            table: self.id,
+            values: key.iter().map(|&value| Value::from(value)).collect(),
+        };
+        let index = self.primary_index().ok_or_else(missing)?;
+        let mut bytes = Vec::new();
+        crate::key::encode_key(key.iter().copied(), &mut bytes);
+        index.first(pages, &bytes)?.ok_or_else(missing)
+    }
+
+    /// The lowest row with exactly these values, in a table without a primary key.
+    pub(crate) fn find_by_content(
+        &self,
+        pages: &Pages,
+        hash_key: &[u8; 32],
+        values: &[ValueRef<'_>],
+        scratch: &mut Scratch,
+    ) -> Result<RowId, Error> {
+        let hash = content_hash(hash_key, &self.layout, values, &mut scratch.row);
+        let bound = std::ops::Bound::Included(&hash[..]);
+        for entry in self.content.range(pages, bound, bound) {
+            let (_, candidate) = entry?;
+            let found = self.read(pages, candidate)?.values()?;
+            if found.iter().map(Value::as_ref).eq(values.iter().copied()) {
+                return Ok(candidate);
+            }
+        }
+        Err(Error::NoSuchRow {
+            table: self.id,
+            values: values.iter().map(|&value| Value::from(value)).collect(),
+        })
+    }
+
+    /// Builds a new index from the rows.
+    pub(crate) fn create_index(&mut self, pages: &mut Pages, spec: IndexSpec) -> Result<(), Error> {
+        if self.index(spec.id).is_ok() {
+            return Err(Error::IndexExists {
+                table: self.id,
+                index: spec.id,
+            });
+        }
+        let mut columns = spec.columns.clone();
+        columns.sort_unstable();
+        columns.dedup();
+        let fits = columns
+            .last()
+            .is_some_and(|&last| usize::from(last) < self.layout.column_count());
+        if !fits || columns.len() != spec.columns.len() {
+            return Err(Error::UnfitIndex {
+                table: self.id,
+                index: spec.id,
+            });
+        }
+        let mut index = Index::new(spec);
+        let mut entries: Vec<(Vec<u8>, RowId)> = Vec::new();
+        for row in crate::scan::Scan::new(self, pages) {
+            let row = row?;
+            let values = row.values()?;
+            let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
+            let mut key = Vec::new();
+            let has_null = index.key_of_row(self.id, &values, &mut key)?;
+            // Nulls are exempt from uniqueness: mark them so that the check below passes them over.
+            key.push(u8::from(has_null));
+            entries.push((key, row.row_id()));
+        }
+        entries.sort_unstable();
+        for pair in entries.windows(2) {
+            let has_null = pair[0].0.last() == Some(&1);
+            if index.spec.unique && !has_null && pair[0].0 == pair[1].0 {
+                let row = self.read(pages, pair[1].1)?;
+                let key = index
+                    .spec
+                    .columns
+                    .iter()
+                    .map(|&column| row.value(usize::from(column)));
+                return Err(Error::UniqueViolation {
+                    table: self.id,
+                    index: index.spec.id,
+                    key: key.collect::<Result<_, _>>()?,
+                });
+            }
+        }
+        let sorted = entries
+            .iter()
+            .map(|(key, row)| (&key[..key.len() - 1], *row));
+        index.tree = BTree::bulk_build(pages, self.id, sorted)?;
+        let place = self
+            .indexes
+            .partition_point(|other| other.spec.id < index.spec.id);
+        self.indexes.insert(place, index);
+        Ok(())
+    }
+
+    pub(crate) fn drop_index(&mut self, pages: &mut Pages, index: IndexId) -> Result<(), Error> {
+        self.index(index)?;
+        if self.primary_key == Some(index) {
+            return Err(Error::IndexIsPrimaryKey {
+                table: self.id,
+                index,
+            });
+        }
+        let place = self.indexes.partition_point(|other| other.spec.id < index);
+        self.indexes[place].tree.clear(pages)?;
+        self.indexes.remove(place);
+        Ok(())
+    }
+
+    /// Names rows by another index, or by their content: the content index goes and comes.
+    pub(crate) fn set_primary_key(
+        &mut self,
+        pages: &mut Pages,
+        hash_key: &[u8; 32],
+        index: Option<IndexId>,
+    ) -> Result<(), Error> {
+        if let Some(index) = index {
+            let spec = &self.index(index)?.spec;
+            let nullable = |&column: &u16| self.layout.columns()[usize::from(column)].nullable;
+            if !spec.unique || spec.columns.iter().any(nullable) {
+                return Err(Error::UnfitIndex {
+                    table: self.id,
+                    index,
+                });
+            }
+            self.primary_key = Some(index);
+            self.content.clear(pages)?;
+        } else if self.primary_key.take().is_some() {
+            self.content = self.build_content(pages, hash_key)?;
+        }
+        Ok(())
+    }
+
+    /// Gives back every page.
+    pub(crate) fn clear(&mut self, pages: &mut Pages) -> Result<(), Error> {
+        for index in &mut self.indexes {
+            index.tree.clear(pages)?;
+        }
+        self.content.clear(pages)?;
+        self.heap.clear(pages, &self.layout)
+    }
+
+    fn build_content(&self, pages: &mut Pages, hash_key: &[u8; 32]) -> Result<BTree, Error> {
+        let mut entries: Vec<([u8; 8], RowId)> = Vec::new();
+        let mut buffer = Vec::new();
+        for row in crate::scan::Scan::new(self, pages) {
+            let row = row?;
+            let values = row.values()?;
+            let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
+            entries.push((
+                content_hash(hash_key, &self.layout, &values, &mut buffer),
+                row.row_id(),
+            ));
+        }
+        entries.sort_unstable();
+        let sorted = entries.iter().map(|(hash, row)| (&hash[..], *row));
+        Ok(BTree::bulk_build(pages, self.id, sorted)?)
+    }
+
+    fn encode_keys(&self, values: &[ValueRef<'_>], scratch: &mut Scratch) -> Result<(), Error> {
+        scratch.keys.clear();
+        scratch.ends.clear();
+        for index in &self.indexes {
+            let has_null = index.key_of_row(self.id, values, &mut scratch.keys)?;
+            scratch.ends.push((scratch.keys.len(), has_null));
+        }
+        Ok(())
+    }
+
+    fn add_entries(
+        &mut self,
+        pages: &mut Pages,
+        hash_key: &[u8; 32],
+        values: &[ValueRef<'_>],
+        scratch: &mut Scratch,
+        row: RowId,
+    ) -> Result<(), Error> {
+        for (position, index) in self.indexes.iter_mut().enumerate() {
+            index
+                .tree
+                .insert(pages, self.id, scratch.key(position).0, row)?;
+        }
+        if self.primary_key.is_none() {
+            let hash = content_hash(hash_key, &self.layout, values, &mut scratch.row);
+            self.content.insert(pages, self.id, &hash, row)?;
+        }
+        Ok(())
+    }
+
+    fn remove_entries(
+        &mut self,
+        pages: &mut Pages,
+        hash_key: &[u8; 32],
+        values: &[ValueRef<'_>],
+        scratch: &mut Scratch,
+        row: RowId,
+    ) -> Result<(), Error> {
+        for (position, index) in self.indexes.iter_mut().enumerate() {
+            remove_entry(
+                &mut index.tree,
+                pages,
+                self.id,
+                scratch.key(position).0,
+                row,
+            )?;
+        }
+        if self.primary_key.is_none() {
+            let hash = content_hash(hash_key, &self.layout, values, &mut scratch.row);
+            remove_entry(&mut self.content, pages, self.id, &hash, row)?;
+        }
+        Ok(())
+    }
+}
+
+/// The first 8 bytes of the keyed hash of a row's canonical bytes. Collisions are met by comparing the rows.
+fn content_hash(
+    hash_key: &[u8; 32],
+    layout: &Layout,
+    values: &[ValueRef<'_>],
+    buffer: &mut Vec<u8>,
+) -> [u8; 8] {
+    buffer.clear();
+    encode_row(layout, values, buffer);
+    let hash = blake3::keyed_hash(hash_key, buffer);
+    let mut out = [0; 8];
+    out.copy_from_slice(&hash.as_bytes()[..8]);
+    out
+}
+
+/// Removes an entry that must be there: an index that lacks one is a damaged one.
+fn remove_entry(
+    tree: &mut BTree,
+    pages: &mut Pages,
+    owner: TableId,
+    key: &[u8],
+    row: RowId,
+) -> Result<(), Error> {
+    if tree.remove(pages, owner, key, row)? {
+        return Ok(());
+    }
+    Err(
+        crate::damaged::DamageKind::Structure("a row is missing from an index")
+            .at(row.page())
+            .into(),
+    )
+}

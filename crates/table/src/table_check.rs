@@ -1,0 +1,122 @@
+//! Everything that must hold of one table, checked page by page and entry by entry.
+
+use std::collections::BTreeSet;
+
+use crate::damaged::DamageKind;
+use crate::error::Error;
+use crate::index::Index;
+use crate::page_number::PageNumber;
+use crate::pages::Pages;
+use crate::row_id::RowId;
+use crate::row_page;
+use crate::scan::Scan;
+use crate::table::Table;
+use crate::value::Value;
+use crate::value_ref::ValueRef;
+
+/// Reads the whole table: page lists, row pages, long values, every index node, and that indexes and rows agree.
+pub(crate) fn check(table: &Table, pages: &Pages) -> Result<(), Error> {
+    check_heap(table, pages)?;
+    let row_count = table.heap.row_count();
+    for index in &table.indexes {
+        index.tree.check(pages)?;
+        check_count(table, index.tree.entry_count(), row_count)?;
+    }
+    table.content.check(pages)?;
+    let unnamed = if table.primary_key.is_none() {
+        row_count
+    } else {
+        0
+    };
+    check_count(table, table.content.entry_count(), unnamed)?;
+    let mut found: u64 = 0;
+    for row in Scan::new(table, pages) {
+        let row = row?;
+        let values = row.values()?;
+        let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
+        found += 1;
+        for index in &table.indexes {
+            check_entry(table, index, pages, &values, row.row_id())?;
+        }
+    }
+    check_count(table, found, row_count)
+}
+
+/// The list of row pages: links agree both ways, each page is sound, and a page with a free slot and no room flag is
+/// the only kind that may be missing from the list of pages with room.
+fn check_heap(table: &Table, pages: &Pages) -> Result<(), Error> {
+    let mut seen: BTreeSet<PageNumber> = BTreeSet::new();
+    let mut previous: Option<PageNumber> = None;
+    let mut next = table.heap.first_page();
+    let mut listed = 0;
+    while let Some(number) = next {
+        let damaged = |kind: DamageKind| Error::from(kind.at(number));
+        if !seen.insert(number) {
+            return Err(damaged(DamageKind::Structure(
+                "a list of row pages runs in a circle",
+            )));
+        }
+        let bytes = pages.get(number)?;
+        row_page::check(bytes, &table.layout).map_err(damaged)?;
+        if bytes.previous().map_err(damaged)? != previous || bytes.owner() != table.id {
+            return Err(damaged(DamageKind::Structure(
+                "a row page is not where its links say",
+            )));
+        }
+        listed += u32::from(bytes.is_in_room_list());
+        previous = Some(number);
+        next = bytes.next().map_err(damaged)?;
+    }
+    check_count(table, seen.len() as u64, table.heap.page_count())?;
+    check_room(table, pages, listed)
+}
+
+fn check_room(table: &Table, pages: &Pages, listed: u32) -> Result<(), Error> {
+    let mut next = table.heap.first_page_with_room();
+    let mut previous = None;
+    let mut left = listed;
+    while let Some(number) = next {
+        let damaged = |kind: DamageKind| Error::from(kind.at(number));
+        let bytes = pages.get(number)?;
+        let linked = bytes.is_in_room_list() && bytes.room_previous().map_err(damaged)? == previous;
+        if !linked || left == 0 {
+            return Err(damaged(DamageKind::Structure(
+                "a page with room is not where its links say",
+            )));
+        }
+        left -= 1;
+        previous = Some(number);
+        next = bytes.room_next().map_err(damaged)?;
+    }
+    check_count(table, u64::from(left), 0)
+}
+
+fn check_entry(
+    table: &Table,
+    index: &Index,
+    pages: &Pages,
+    values: &[ValueRef<'_>],
+    row: RowId,
+) -> Result<(), Error> {
+    let mut key = Vec::new();
+    index.key_of_row(table.id, values, &mut key)?;
+    if index.tree.contains(pages, &key, row)? {
+        return Ok(());
+    }
+    Err(DamageKind::Structure("a row is missing from an index")
+        .at(row.page())
+        .into())
+}
+
+/// A count that a head states must be the count that is there.
+fn check_count(table: &Table, found: u64, stated: u64) -> Result<(), Error> {
+    if found == stated {
+        return Ok(());
+    }
+    let page = table.heap.first_page().unwrap_or(PageNumber::MIN);
+    Err(
+        DamageKind::Structure("a table does not have as many rows, entries or pages as it states")
+            .at(page)
+            .into(),
+    )
+}
