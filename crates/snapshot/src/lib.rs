@@ -1,1 +1,86 @@
 //! A whole state, complete or absent: content-addressed pages in packs under one manifest.
+//!
+//! This crate does not know what a page, a row or a table is, which section holds what, or what the log contains.
+//! A snapshot is a point in a history ([`Header`]) and some *sections*; a section is a sparse ordered array from
+//! numbers to blobs of 1 to 32768 bytes.
+//!
+//! ```text
+//!  00000000000000000042.manifest      header, metadata, pack names, a root per section
+//!        |  root of section 0
+//!        v
+//!      node --> node --> blob 0, blob 1, ...        fan-out 64; references = blake3 + crc32c + place
+//!        \----> node --> ...
+//!  00000000000000000042-<id>.pack     the nodes and blobs; pages of 32 KiB aligned for mapping
+//! ```
+//!
+//! The manifest is published last, by a rename: before it there is no snapshot, after it there is all of it. What is
+//! found damaged is an error or, in a listing, a value that names file and byte; the caller takes an older snapshot.
+//!
+//! ```
+//! use std::ops::ControlFlow;
+//! use snapshot::{Blobs, Header, LoadOptions, Options, Snapshots};
+//!
+//! let snapshots = Snapshots::open(disk::SimDisk::new(1).root(), Options::default())?;
+//! let header = Header { log_id: [7; 16], tx: 42, chain: 99, minimum_reader: 1, metadata: b"anything".to_vec() };
+//! let page = vec![1; 32768];
+//! let mut pages = Blobs::new([(0, &page), (1000, &page)]);
+//! let mut heads = Blobs::new([(3, "a head")]);
+//! snapshots.write(&header, &mut [&mut pages, &mut heads], &mut |_| ControlFlow::Continue(()))?;
+//!
+//! let listing = snapshots.list()?;
+//! let newest = &listing.sound[0];
+//! snapshots.read_back(newest)?;
+//! let loaded = snapshots.load(newest, LoadOptions::default())?;
+//! assert_eq!(loaded.section(0)[1].0, 1000);
+//! assert_eq!(loaded.section(1)[0].1.bytes(), b"a head");
+//! # Ok::<(), snapshot::Error>(())
+//! ```
+
+// What a caller sees first.
+mod damage;
+mod error;
+mod hash;
+mod header;
+mod options;
+mod snapshot_id;
+mod snapshots;
+// Bytes.
+mod file_name;
+mod format;
+mod manifest;
+mod reference;
+// Writing.
+mod pack_writer;
+mod source;
+mod tree_writer;
+mod write;
+mod written;
+// Reading.
+mod blob;
+mod extents;
+mod listing;
+mod load;
+mod loaded;
+mod pack_reader;
+mod parallel;
+mod read_back;
+mod tree_walk;
+// Going away.
+mod leftovers;
+mod remove;
+
+pub use blob::Blob;
+pub use damage::DamageKind;
+pub use error::{Error, Result};
+pub use format::{BLOB_BYTES_MAX, MANIFEST_BYTES_MAX, PAGE_ALIGNMENT};
+pub use hash::Hash;
+pub use header::Header;
+pub use listing::{Listing, Rejected};
+pub use load::{LoadMode, LoadOptions, Verify};
+pub use loaded::Loaded;
+pub use manifest::Manifest;
+pub use options::Options;
+pub use snapshot_id::SnapshotId;
+pub use snapshots::Snapshots;
+pub use source::{Blobs, Source, SourceError};
+pub use written::{Progress, Written};

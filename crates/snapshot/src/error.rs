@@ -1,0 +1,103 @@
+//! What can go wrong, sorted by what the caller can do about it.
+
+use std::path::{Path, PathBuf};
+
+use crate::damage::DamageKind;
+use crate::snapshot_id::SnapshotId;
+
+/// An error of the snapshot layer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The disk failed. Never a verdict about the bytes.
+    #[error(transparent)]
+    Io(#[from] disk::Error),
+    /// Bytes that were read are not those that were written; use another snapshot.
+    #[error("{} is damaged at byte {byte_offset}: {kind:?}", file.display())]
+    Damaged {
+        /// The manifest or pack.
+        file: PathBuf,
+        /// Where in it.
+        byte_offset: u64,
+        /// What is wrong there.
+        kind: DamageKind,
+    },
+    /// A newer program wrote the file.
+    #[error("{} has format version {found}, this program reads up to {supported}; use the newer program", file.display())]
+    NewerFormat {
+        /// The manifest or pack.
+        file: PathBuf,
+        /// The version in the file.
+        found: u16,
+        /// The newest version that this program reads.
+        supported: u16,
+    },
+    /// A snapshot of the same transaction but of another history, or of a newer format, has the name.
+    #[error("{} belongs to another history or program; move it away", file.display())]
+    Occupied {
+        /// The manifest in the way.
+        file: PathBuf,
+    },
+    /// The directory was opened for reading only.
+    #[error("the snapshots are open for reading only")]
+    ReadOnly,
+    /// There is no such snapshot.
+    #[error("there is no snapshot of transaction {0}")]
+    NotFound(SnapshotId),
+    /// A blob to be written is empty or longer than [`crate::BLOB_BYTES_MAX`].
+    #[error("blob {number} of section {section} has {bytes} bytes, 1 to 32768 are allowed")]
+    BlobLength {
+        /// The section's index.
+        section: usize,
+        /// The blob's number.
+        number: u64,
+        /// Its length.
+        bytes: usize,
+    },
+    /// A section's numbers do not rise.
+    #[error("number {number} of section {section} does not rise above {previous}")]
+    Unordered {
+        /// The section's index.
+        section: usize,
+        /// The number before.
+        previous: u64,
+        /// The number that follows.
+        number: u64,
+    },
+    /// The metadata, or the number of sections or packs, makes the manifest longer than
+    /// [`crate::MANIFEST_BYTES_MAX`].
+    #[error("the manifest would have {bytes} bytes; use less metadata")]
+    ManifestTooLarge {
+        /// The length it would have.
+        bytes: usize,
+    },
+    /// A section's source failed; nothing of the snapshot is kept.
+    #[error("reading the state to be written failed: {0}")]
+    Source(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The progress callback asked to stop; nothing of the snapshot is kept.
+    #[error("writing the snapshot was cancelled")]
+    Cancelled,
+}
+
+/// The result of a call to this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// The device, or the quota of the user, is full.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Error::Io(error) if error.is_full())
+    }
+
+    /// The bytes are wrong (and not the disk, the caller or the version).
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Error::Damaged { .. })
+    }
+
+    pub(crate) fn damaged(file: &Path, byte_offset: u64, kind: DamageKind) -> Self {
+        Error::Damaged {
+            file: file.to_path_buf(),
+            byte_offset,
+            kind,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Loading: walk the trees, then read or verify the blobs in the order in which they lie in the packs.
+
+use std::sync::Arc;
+
+use disk::Dir;
+
+use crate::blob::{Blob, OwnedBytes, Storage};
+use crate::error::Result;
+use crate::extents::Extents;
+use crate::file_name;
+use crate::loaded::Loaded;
+use crate::manifest::Manifest;
+use crate::pack_reader::{PackReader, PackSet, offset_in_map};
+use crate::parallel;
+use crate::reference::Reference;
+use crate::tree_walk::{self, Leaf, Walked};
+
+/// Where loaded blobs live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum LoadMode {
+    /// Read into memory of their own. An I/O error is an error.
+    #[default]
+    Copy,
+    /// In read-only maps of the packs, without a copy. An I/O error later on, or a pack cut by somebody else, ends
+    /// the process (SIGBUS); a page that the system dropped is read again unverified.
+    Map,
+}
+
+/// What is checked before [`crate::Snapshots::load`] returns. Whatever is chosen, the tree of hashes is checked whole:
+/// each node's crc32c and blake3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Verify {
+    /// Every blob's crc32c and blake3.
+    #[default]
+    All,
+    /// Every blob's crc32c, which is several times faster and finds all accidents but one in four billion.
+    Checksums,
+    /// Nothing more. Each blob carries its crc32c, for the caller to check on first use.
+    Lazy,
+}
+
+/// How [`crate::Snapshots::load`] reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct LoadOptions {
+    /// Copied or mapped. Default: copied.
+    pub mode: LoadMode,
+    /// How much is verified. Default: all.
+    pub verify: Verify,
+}
+
+pub(crate) fn load(
+    dir: &dyn Dir,
+    threads: usize,
+    manifest: &Manifest,
+    options: LoadOptions,
+) -> Result<Loaded> {
+    let manifest_path = dir.path().join(file_name::manifest(manifest.id()));
+    let packs = PackSet::open(dir, manifest, options.mode == LoadMode::Map)?;
+    let walked = tree_walk::walk(&packs, manifest.sections(), &manifest_path)?;
+    if options.mode == LoadMode::Map && options.verify == Verify::Lazy {
+        return Ok(assemble(walked, |leaf| {
+            mapped(&packs.packs[leaf.pack], &leaf.reference)
+        }));
+    }
+    let extents = Extents::of(&packs, &walked)?;
+    let storages = parallel::map(threads, extents.as_slice(), |extent| {
+        if extent.is_node {
+            return Ok(None);
+        }
+        let pack = &packs.packs[extent.pack];
+        let reference = &extent.reference;
+        let storage = match options.mode {
+            LoadMode::Map => mapped(pack, reference),
+            LoadMode::Copy => copied(pack, reference)?,
+        };
+        let content = storage.bytes(reference.length as usize);
+        match options.verify {
+            Verify::All => reference.check_blob(content),
+            Verify::Checksums => reference.check_crc(content),
+            Verify::Lazy => Ok(()),
+        }
+        .map_err(|kind| pack.damaged(reference.offset, kind))?;
+        Ok(Some(storage))
+    })?;
+    Ok(assemble(walked, |leaf| {
+        extents
+            .position(leaf.pack, leaf.reference.offset)
+            .and_then(|position| storages[position].clone())
+            .expect("every leaf is among the extents")
+    }))
+}
+
+fn assemble(walked: Walked, storage_of: impl Fn(&Leaf) -> Storage) -> Loaded {
+    let blob_of = |leaf: &Leaf| {
+        let reference = &leaf.reference;
+        Blob::new(
+            storage_of(leaf),
+            reference.length,
+            reference.crc32c,
+            reference.hash,
+        )
+    };
+    let sections = walked.sections.iter();
+    Loaded::new(
+        sections
+            .map(|leaves| {
+                leaves
+                    .iter()
+                    .map(|leaf| (leaf.number, blob_of(leaf)))
+                    .collect()
+            })
+            .collect(),
+    )
+}
+
+fn mapped(pack: &PackReader, reference: &Reference) -> Storage {
+    let map = pack.map.as_ref().expect("the packs were opened mapped");
+    Storage::Mapped {
+        map: map.clone(),
+        offset: offset_in_map(reference),
+    }
+}
+
+fn copied(pack: &PackReader, reference: &Reference) -> Result<Storage> {
+    let mut owned = OwnedBytes::zeroed(reference.length as usize);
+    pack.file
+        .read_exact_at(reference.offset, owned.bytes_mut())?;
+    Ok(Storage::Owned(Arc::new(owned)))
+}

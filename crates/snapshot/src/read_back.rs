@@ -1,0 +1,113 @@
+//! Reading everything back: each byte of manifest and packs is verified or must be zero.
+
+use disk::{Access, Dir};
+
+use crate::damage::DamageKind;
+use crate::error::{Error, Result};
+use crate::extents::{Extent, Extents};
+use crate::file_name;
+use crate::format::{BLOB_BYTES_MAX, HEADER_BYTES};
+use crate::manifest::Manifest;
+use crate::pack_reader::{PackReader, PackSet};
+use crate::parallel;
+use crate::tree_walk;
+
+/// Bytes of padding that are looked at in one go.
+const PADDING_BYTES_MAX: u64 = 1 << 20;
+
+/// A piece of work: a blob to verify, or padding to find zero. Nodes were verified on the walk.
+enum Piece {
+    Blob(Extent),
+    Padding { pack: usize, at: u64, end: u64 },
+}
+
+pub(crate) fn read_back(dir: &dyn Dir, threads: usize, manifest: &Manifest) -> Result<()> {
+    let name = file_name::manifest(manifest.id());
+    let manifest_path = dir.path().join(&name);
+    check_manifest(dir, &name, manifest)?;
+    let packs = PackSet::open(dir, manifest, false)?;
+    let walked = tree_walk::walk(&packs, manifest.sections(), &manifest_path)?;
+    let extents = Extents::of(&packs, &walked)?;
+    drop(walked);
+    let pieces = pieces(&packs, &extents);
+    parallel::map(threads, &pieces, |piece| match piece {
+        Piece::Blob(extent) => {
+            let pack = &packs.packs[extent.pack];
+            let content = pack.stored(&extent.reference)?;
+            extent
+                .reference
+                .check_blob(&content)
+                .map_err(|kind| pack.damaged(extent.reference.offset, kind))
+        }
+        Piece::Padding { pack, at, end } => check_zero(&packs.packs[*pack], *at, *end),
+    })?;
+    Ok(())
+}
+
+/// The file must be, byte for byte, the manifest in memory.
+fn check_manifest(dir: &dyn Dir, name: &str, manifest: &Manifest) -> Result<()> {
+    let path = dir.path().join(name);
+    let expected = manifest.encode()?;
+    let file = dir.open(name, Access::Read)?;
+    let length = file.len()?;
+    if length != expected.len() as u64 {
+        let kind = DamageKind::Length {
+            expected: expected.len() as u64,
+            found: length,
+        };
+        return Err(Error::damaged(
+            &path,
+            length.min(expected.len() as u64),
+            kind,
+        ));
+    }
+    let mut found = vec![0; expected.len()];
+    file.read_exact_at(0, &mut found)?;
+    match found.iter().zip(&expected).position(|(a, b)| a != b) {
+        None => Ok(()),
+        Some(at) => {
+            // The ordinary reading says best what is wrong; a sound manifest that is another one is a change.
+            Manifest::decode(&found, manifest.id(), &path)?;
+            Err(Error::damaged(&path, at as u64, DamageKind::Changed))
+        }
+    }
+}
+
+/// Cuts all packs, without a gap, in pieces.
+fn pieces(packs: &PackSet, extents: &Extents) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut extents = extents.as_slice().iter().peekable();
+    for (index, pack) in packs.packs.iter().enumerate() {
+        let mut at = HEADER_BYTES as u64;
+        while let Some(extent) = extents.next_if(|extent| extent.pack == index) {
+            pad(&mut pieces, index, at, extent.reference.offset);
+            at = extent.reference.end();
+            if !extent.is_node {
+                pieces.push(Piece::Blob(*extent));
+            }
+        }
+        pad(&mut pieces, index, at, pack.length);
+    }
+    pieces
+}
+
+fn pad(pieces: &mut Vec<Piece>, pack: usize, mut at: u64, until: u64) {
+    while at < until {
+        let end = until.min(at + PADDING_BYTES_MAX);
+        pieces.push(Piece::Padding { pack, at, end });
+        at = end;
+    }
+}
+
+fn check_zero(pack: &PackReader, mut at: u64, end: u64) -> Result<()> {
+    let mut buffer = [0; BLOB_BYTES_MAX];
+    while at < end {
+        let length = usize::try_from(end - at).map_or(buffer.len(), |left| left.min(buffer.len()));
+        pack.file.read_exact_at(at, &mut buffer[..length])?;
+        if let Some(ahead) = buffer[..length].iter().position(|byte| *byte != 0) {
+            return Err(pack.damaged(at + ahead as u64, DamageKind::Padding));
+        }
+        at += length as u64;
+    }
+    Ok(())
+}

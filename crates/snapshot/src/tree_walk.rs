@@ -1,0 +1,158 @@
+//! Walks the tree of a section from its root to all references to blobs, verifying every node on the way.
+//!
+//! Bounds against hostile bytes: heights fall by one each step, so nothing is cyclic; each node is read once, and all
+//! nodes together may not have more bytes than the packs; so the references are as many as the files pay for.
+
+use crate::damage::DamageKind;
+use crate::error::{Error, Result};
+use crate::format::{FAN_OUT_BITS, NODE_BYTES_MAX, decode_node, node_hash};
+use crate::manifest::SectionEntry;
+use crate::pack_reader::PackSet;
+use crate::reference::Reference;
+
+/// A blob found in a tree, not read yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Leaf {
+    pub(crate) number: u64,
+    /// Index in the manifest's packs.
+    pub(crate) pack: usize,
+    /// Invariant: its shape was checked against the pack.
+    pub(crate) reference: Reference,
+}
+
+/// All leaves of all sections, and the nodes that led there.
+pub(crate) struct Walked {
+    /// Per section, numbers rising.
+    pub(crate) sections: Vec<Vec<Leaf>>,
+    /// Where nodes are stored: pack index and reference.
+    pub(crate) nodes: Vec<(usize, Reference)>,
+}
+
+/// Walks all sections. A count that differs from the manifest's is reported against `manifest_path`.
+pub(crate) fn walk(
+    packs: &PackSet,
+    sections: &[SectionEntry],
+    manifest_path: &std::path::Path,
+) -> Result<Walked> {
+    let mut walk = Walk {
+        packs,
+        budget: packs.bytes(),
+        nodes: Vec::new(),
+        leaves: Vec::new(),
+    };
+    let mut walked = Vec::with_capacity(sections.len());
+    for section in sections {
+        if let Some(root) = &section.root {
+            walk.visit(manifest_path, 0, root, section.height, 0, true)?;
+        }
+        let leaves = std::mem::take(&mut walk.leaves);
+        if leaves.len() as u64 != section.count {
+            let kind = DamageKind::Count {
+                expected: section.count,
+                found: leaves.len() as u64,
+            };
+            return Err(Error::damaged(manifest_path, 0, kind));
+        }
+        walked.push(leaves);
+    }
+    Ok(Walked {
+        sections: walked,
+        nodes: walk.nodes,
+    })
+}
+
+struct Walk<'a> {
+    packs: &'a PackSet,
+    /// Bytes of nodes that may still be visited.
+    budget: u64,
+    nodes: Vec<(usize, Reference)>,
+    leaves: Vec<Leaf>,
+}
+
+impl Walk<'_> {
+    /// Visits the node behind `reference`, which itself was read from `byte_offset` of `file`.
+    fn visit(
+        &mut self,
+        file: &std::path::Path,
+        byte_offset: u64,
+        reference: &Reference,
+        height: u8,
+        prefix: u64,
+        is_root: bool,
+    ) -> Result<()> {
+        let index = self.locate(file, byte_offset, reference)?;
+        if reference.length as usize > NODE_BYTES_MAX {
+            return Err(Error::damaged(
+                file,
+                byte_offset,
+                DamageKind::ReferenceShape,
+            ));
+        }
+        let pack = &self.packs.packs[index];
+        let damaged = |kind| pack.damaged(reference.offset, kind);
+        self.budget = self
+            .budget
+            .checked_sub(u64::from(reference.stored_length))
+            .ok_or_else(|| damaged(DamageKind::TreeTooLarge))?;
+        self.nodes.push((index, *reference));
+        let bytes = pack.stored(reference)?;
+        reference.check_crc(&bytes).map_err(damaged)?;
+        let children = decode_node(&bytes, height)
+            .map_err(|(at, kind)| pack.damaged(reference.offset + at as u64, kind))?;
+        drop(bytes);
+        if node_hash(height, &children) != reference.hash.0 {
+            return Err(damaged(DamageKind::ContentHash {
+                expected: reference.hash,
+            }));
+        }
+        // A root that reaches no farther than the level below it would be another tree for the same section.
+        if is_root && height > 1 && children.iter().all(|child| child.digit == 0) {
+            return Err(damaged(DamageKind::Node));
+        }
+        for child in children {
+            let digit = u64::from(child.digit);
+            if prefix.leading_zeros() < FAN_OUT_BITS && prefix != 0 {
+                return Err(damaged(DamageKind::Node));
+            }
+            let below = prefix << FAN_OUT_BITS | digit;
+            let child = Reference::from(child);
+            if height > 1 {
+                self.visit(
+                    &pack.path,
+                    reference.offset,
+                    &child,
+                    height - 1,
+                    below,
+                    false,
+                )?;
+            } else {
+                let index = self.locate(&pack.path, reference.offset, &child)?;
+                self.leaves.push(Leaf {
+                    number: below,
+                    pack: index,
+                    reference: child,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn locate(
+        &self,
+        file: &std::path::Path,
+        byte_offset: u64,
+        reference: &Reference,
+    ) -> Result<usize> {
+        let Some(index) = self.packs.index_of(reference.pack_id) else {
+            return Err(Error::damaged(
+                file,
+                byte_offset,
+                DamageKind::ReferenceBounds,
+            ));
+        };
+        reference
+            .check_shape(self.packs.packs[index].length)
+            .map_err(|kind| Error::damaged(file, byte_offset, kind))?;
+        Ok(index)
+    }
+}

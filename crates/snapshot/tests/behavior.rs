@@ -1,0 +1,484 @@
+//! What a snapshot promises when nothing goes wrong on the disk.
+#![allow(clippy::unwrap_used)]
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use disk::{Access, Dir, OsDir, SimDisk};
+use snapshot::{
+    Blobs, DamageKind, Error, Header, LoadMode, LoadOptions, Options, Progress, SnapshotId,
+    Snapshots, Source, SourceError, Verify, Written,
+};
+
+type Section = Vec<(u64, Vec<u8>)>;
+
+fn header(tx: u64) -> Header {
+    Header {
+        log_id: [7; 16],
+        tx,
+        chain: 1000 + tx,
+        minimum_reader: 3,
+        metadata: b"kept unread".to_vec(),
+    }
+}
+
+fn write(snapshots: &Snapshots, tx: u64, sections: &[Section]) -> Result<Written, Error> {
+    let mut sources: Vec<_> = sections
+        .iter()
+        .map(|section| Blobs::new(section.iter().map(|(number, blob)| (*number, blob))))
+        .collect();
+    let mut sources: Vec<&mut dyn Source> =
+        sources.iter_mut().map(|s| s as &mut dyn Source).collect();
+    snapshots.write(
+        &header(tx),
+        &mut sources,
+        &mut |_| ControlFlow::Continue(()),
+    )
+}
+
+fn page(fill: u8) -> Vec<u8> {
+    vec![fill; 32768]
+}
+
+/// Two sections: pages (two of them equal) with gaps, and small blobs.
+fn sections() -> Vec<Section> {
+    vec![
+        vec![
+            (0, page(1)),
+            (1, page(2)),
+            (63, page(3)),
+            (64, page(1)),
+            (1 << 20, page(4)),
+        ],
+        vec![
+            (5, b"a".to_vec()),
+            (6, vec![9; 32767]),
+            (u64::MAX, b"z".to_vec()),
+        ],
+        vec![],
+    ]
+}
+
+fn all_modes() -> Vec<LoadOptions> {
+    let modes = [LoadMode::Copy, LoadMode::Map];
+    let verifies = [Verify::All, Verify::Checksums, Verify::Lazy];
+    modes
+        .into_iter()
+        .flat_map(|mode| verifies.map(|verify| LoadOptions { mode, verify }))
+        .collect()
+}
+
+fn check_content(snapshots: &Snapshots, tx: u64, sections: &[Section]) {
+    let listing = snapshots.list().unwrap();
+    let manifest = listing.sound.iter().find(|m| m.id().tx() == tx).unwrap();
+    snapshots.read_back(manifest).unwrap();
+    for options in all_modes() {
+        let loaded = snapshots.load(manifest, options).unwrap();
+        assert_eq!(loaded.section_count(), sections.len());
+        for (index, section) in sections.iter().enumerate() {
+            let found: Section = loaded
+                .section(index)
+                .iter()
+                .map(|(number, blob)| (*number, blob.bytes().to_vec()))
+                .collect();
+            assert_eq!(found, *section, "section {index}, {options:?}");
+            for (_, blob) in loaded.section(index) {
+                assert!(blob.verify());
+                assert_eq!(blob.hash(), snapshot::Hash::of(blob.bytes()));
+                assert_eq!(blob.is_mapped(), options.mode == LoadMode::Map);
+            }
+        }
+    }
+}
+
+fn directories() -> Vec<(Arc<dyn Dir>, Option<tempfile::TempDir>)> {
+    let real = tempfile::tempdir().unwrap();
+    let os = OsDir::open(real.path()).unwrap();
+    vec![(SimDisk::new(1).root(), None), (os, Some(real))]
+}
+
+#[test]
+fn what_was_written_is_read_in_every_mode() {
+    for (dir, _keep) in directories() {
+        let snapshots = Snapshots::open(dir, Options::default()).unwrap();
+        let written = write(&snapshots, 42, &sections()).unwrap();
+        assert_eq!(written.manifest.id(), SnapshotId(42));
+        assert_eq!(written.manifest.header(), &header(42));
+        assert_eq!(written.manifest.section_count(), 3);
+        assert_eq!(written.manifest.blob_count(0), 5);
+        assert_eq!(written.manifest.root_hash(2), None);
+        assert_eq!(written.blobs_shared, 1);
+        assert_eq!(
+            written.progress,
+            Progress {
+                blobs: 8,
+                bytes: 5 * 32768 + 32769
+            }
+        );
+        assert_eq!(written.syncs, 5);
+        check_content(&snapshots, 42, &sections());
+    }
+}
+
+#[test]
+fn pages_are_aligned_in_memory() {
+    for (dir, _keep) in directories() {
+        let snapshots = Snapshots::open(dir, Options::default()).unwrap();
+        write(&snapshots, 42, &sections()).unwrap();
+        let manifest = &snapshots.list().unwrap().sound[0];
+        for mode in [LoadMode::Copy, LoadMode::Map] {
+            if mode == LoadMode::Map && _keep.is_none() {
+                continue; // A simulated map lies where the allocator puts it.
+            }
+            let verify = Verify::All;
+            let loaded = snapshots
+                .load(manifest, LoadOptions { mode, verify })
+                .unwrap();
+            for (_, blob) in loaded.section(0) {
+                assert!((blob.bytes().as_ptr() as usize).is_multiple_of(4096));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_blob_outlives_everything_and_crosses_threads() {
+    for (dir, _keep) in directories() {
+        let snapshots = Snapshots::open(dir, Options::default()).unwrap();
+        let written = write(&snapshots, 42, &sections()).unwrap();
+        let options = LoadOptions {
+            mode: LoadMode::Map,
+            verify: Verify::Lazy,
+        };
+        let mut loaded = snapshots
+            .load(&written.manifest, options)
+            .unwrap()
+            .into_sections();
+        snapshots.remove(SnapshotId(42)).unwrap();
+        drop(snapshots);
+        let (_, blob) = loaded[0].remove(1);
+        drop(loaded);
+        let blob: Arc<dyn AsRef<[u8]> + Send + Sync> = Arc::new(blob);
+        std::thread::spawn(move || assert_eq!((*blob).as_ref(), page(2)))
+            .join()
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_small_limit_makes_several_packs() {
+    for (dir, _keep) in directories() {
+        let options = Options {
+            pack_bytes_max: 80_000,
+            ..Options::default()
+        };
+        let snapshots = Snapshots::open(dir, options).unwrap();
+        let many: Section = (0..200)
+            .map(|i| (i * 3, page(u8::try_from(i).unwrap())))
+            .collect();
+        let written = write(&snapshots, 1, std::slice::from_ref(&many)).unwrap();
+        assert!(written.manifest.pack_names().count() > 50);
+        check_content(&snapshots, 1, &[many]);
+    }
+}
+
+#[test]
+fn snapshots_are_listed_newest_first_and_share_nothing() {
+    let disk = SimDisk::new(1);
+    let snapshots = Snapshots::open(disk.root(), Options::default()).unwrap();
+    for tx in [5, 100, 20] {
+        write(&snapshots, tx, &sections()).unwrap();
+    }
+    let listing = snapshots.list().unwrap();
+    let ids: Vec<u64> = listing.sound.iter().map(|m| m.id().tx()).collect();
+    assert_eq!(ids, [100, 20, 5]);
+    assert!(listing.rejected.is_empty());
+    assert!(!listing.sound[0].shares_bytes_with(&listing.sound[1]));
+    assert!(listing.sound[0].shares_bytes_with(&listing.sound[0]));
+}
+
+#[test]
+fn equal_sections_have_equal_roots_wherever_they_lie() {
+    let roots: Vec<_> = [(1, 80_000), (2, 1 << 30)]
+        .into_iter()
+        .map(|(tx, pack_bytes_max)| {
+            let options = Options {
+                pack_bytes_max,
+                ..Options::default()
+            };
+            let snapshots = Snapshots::open(SimDisk::new(1).root(), options).unwrap();
+            let manifest = write(&snapshots, tx, &sections()).unwrap().manifest;
+            [0, 1, 2].map(|section| manifest.root_hash(section))
+        })
+        .collect();
+    assert_eq!(roots[0], roots[1]);
+    let changed: [fn(&mut Vec<Section>); 4] = [
+        |s| s[0][0].1[0] ^= 1,
+        |s| s[0][4].0 += 1,
+        |s| drop(s[0].remove(3)),
+        |s| s[0][3].1 = page(2),
+    ];
+    for change in changed {
+        let mut sections = sections();
+        change(&mut sections);
+        let snapshots = Snapshots::open(SimDisk::new(1).root(), Options::default()).unwrap();
+        let manifest = write(&snapshots, 1, &sections).unwrap().manifest;
+        assert_ne!(manifest.root_hash(0), roots[0][0]);
+        assert_eq!(manifest.root_hash(1), roots[0][1]);
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_there_is_not_written_again() {
+    let disk = SimDisk::new(1);
+    let snapshots = Snapshots::open(disk.root(), Options::default()).unwrap();
+    let first = write(&snapshots, 42, &sections()).unwrap();
+    let again = write(&snapshots, 42, &[]).unwrap();
+    assert!(!first.already_there);
+    assert!(again.already_there);
+    assert_eq!(again.manifest, first.manifest);
+    let foreign = Header {
+        chain: 1,
+        ..header(42)
+    };
+    let refused = snapshots.write(&foreign, &mut [], &mut |_| ControlFlow::Continue(()));
+    assert!(matches!(refused, Err(Error::Occupied { .. })));
+}
+
+#[test]
+fn a_damaged_manifest_is_replaced() {
+    let disk = SimDisk::new(1);
+    let dir = disk.root();
+    let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
+    write(&snapshots, 42, &sections()).unwrap();
+    let name = "00000000000000000042.manifest";
+    let file = dir.open(name, Access::ReadWrite).unwrap();
+    file.write_all_at(70, b"!").unwrap();
+    assert_eq!(snapshots.list().unwrap().rejected.len(), 1);
+    assert!(!write(&snapshots, 42, &sections()).unwrap().already_there);
+    check_content(&snapshots, 42, &sections());
+    let names = dir.list().unwrap();
+    assert_eq!(names.len(), 2, "the old pack is gone: {names:?}");
+}
+
+#[test]
+fn remove_takes_the_files_of_one_snapshot() {
+    let disk = SimDisk::new(1);
+    let dir = disk.root();
+    let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
+    write(&snapshots, 1, &sections()).unwrap();
+    write(&snapshots, 2, &sections()).unwrap();
+    snapshots.remove(SnapshotId(2)).unwrap();
+    check_content(&snapshots, 1, &sections());
+    assert_eq!(dir.list().unwrap().len(), 2);
+    assert!(matches!(
+        snapshots.remove(SnapshotId(2)),
+        Err(Error::NotFound(SnapshotId(2)))
+    ));
+}
+
+/// Fails after one blob.
+struct Failing(bool);
+
+impl Source for Failing {
+    fn next(&mut self) -> Result<Option<(u64, &[u8])>, SourceError> {
+        if self.0 {
+            return Err("no more".into());
+        }
+        self.0 = true;
+        Ok(Some((0, b"x")))
+    }
+}
+
+#[test]
+fn what_is_refused_leaves_nothing() {
+    type Expected = fn(&Error) -> bool;
+    let disk = SimDisk::new(1);
+    let dir = disk.root();
+    let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
+    write(&snapshots, 1, &sections()).unwrap();
+    let before = dir.list().unwrap();
+    let refused: Vec<(Section, Expected)> = vec![
+        (vec![(0, page(0)), (0, page(1))], |e| {
+            matches!(
+                e,
+                Error::Unordered {
+                    section: 0,
+                    previous: 0,
+                    number: 0
+                }
+            )
+        }),
+        (vec![(9, page(0)), (8, page(1))], |e| {
+            matches!(
+                e,
+                Error::Unordered {
+                    previous: 9,
+                    number: 8,
+                    ..
+                }
+            )
+        }),
+        (vec![(9, vec![])], |e| {
+            matches!(
+                e,
+                Error::BlobLength {
+                    number: 9,
+                    bytes: 0,
+                    ..
+                }
+            )
+        }),
+        (vec![(9, vec![0; 32769])], |e| {
+            matches!(e, Error::BlobLength { bytes: 32769, .. })
+        }),
+    ];
+    for (section, expected) in refused {
+        let error = write(&snapshots, 2, &[section]).unwrap_err();
+        assert!(expected(&error), "{error:?}");
+        assert_eq!(dir.list().unwrap(), before);
+    }
+    let mut go_on = |_| ControlFlow::Continue(());
+    let error = snapshots.write(&header(2), &mut [&mut Failing(false)], &mut go_on);
+    assert!(matches!(error, Err(Error::Source(_))));
+    let large = Header {
+        metadata: vec![0; snapshot::MANIFEST_BYTES_MAX],
+        ..header(2)
+    };
+    let error = snapshots.write(&large, &mut [], &mut go_on);
+    assert!(matches!(error, Err(Error::ManifestTooLarge { .. })));
+    let mut blobs = Blobs::new([(0, "a"), (1, "b"), (2, "c")]);
+    let error = snapshots.write(&header(2), &mut [&mut blobs], &mut |progress| {
+        if progress.blobs == 2 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    assert!(matches!(error, Err(Error::Cancelled)));
+    assert_eq!(dir.list().unwrap(), before);
+    check_content(&snapshots, 1, &sections());
+}
+
+#[test]
+fn an_empty_snapshot_needs_no_pack() {
+    for (dir, _keep) in directories() {
+        let snapshots = Snapshots::open(dir, Options::default()).unwrap();
+        let written = write(&snapshots, 0, &[vec![], vec![]]).unwrap();
+        assert_eq!(written.manifest.pack_names().count(), 0);
+        check_content(&snapshots, 0, &[vec![], vec![]]);
+    }
+}
+
+#[test]
+fn read_only_changes_nothing() {
+    let disk = SimDisk::new(1);
+    let dir = disk.root();
+    let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
+    write(&snapshots, 1, &sections()).unwrap();
+    let temporary = "00000000000000000009.manifest.tmp";
+    dir.create(temporary).unwrap();
+    let options = Options {
+        read_only: true,
+        ..Options::default()
+    };
+    let reader = Snapshots::open(dir.clone(), options).unwrap();
+    check_content(&reader, 1, &sections());
+    assert!(matches!(write(&reader, 2, &[]), Err(Error::ReadOnly)));
+    assert!(matches!(reader.remove(SnapshotId(1)), Err(Error::ReadOnly)));
+    assert!(dir.open(temporary, Access::Read).is_ok());
+}
+
+#[test]
+fn only_our_temporary_names_are_cleared() {
+    let disk = SimDisk::new(1);
+    let dir = disk.root();
+    let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
+    write(&snapshots, 1, &sections()).unwrap();
+    let foreign = [
+        "notes.tmp",
+        "1.manifest.tmp",
+        "00000000000000000009-0123456789abcdef.pack",
+        "00000000000000000009.manifest~",
+    ];
+    for name in foreign {
+        dir.create(name).unwrap();
+    }
+    dir.create_dir("00000000000000000009.manifest.tmp").unwrap();
+    dir.create("00000000000000000008.manifest.tmp").unwrap();
+    dir.create("00000000000000000009-0123456789abcdef.pack.tmp")
+        .unwrap();
+    let before = dir.list().unwrap().len();
+    let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
+    assert_eq!(dir.list().unwrap().len(), before - 2);
+    for name in foreign {
+        assert!(dir.open(name, Access::Read).is_ok(), "{name}");
+    }
+    check_content(&snapshots, 1, &sections());
+    assert!(snapshots.list().unwrap().rejected.is_empty());
+}
+
+#[test]
+fn a_newer_format_is_named_and_never_touched() {
+    let disk = SimDisk::new(1);
+    let dir = disk.root();
+    let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
+    write(&snapshots, 1, &sections()).unwrap();
+    let file = dir
+        .open("00000000000000000001.manifest", Access::ReadWrite)
+        .unwrap();
+    let mut bytes = [0; 64];
+    file.read_exact_at(0, &mut bytes).unwrap();
+    bytes[8] = 2;
+    let crc = crc32c::crc32c(&bytes[..60]);
+    bytes[60..].copy_from_slice(&crc.to_le_bytes());
+    file.write_all_at(0, &bytes).unwrap();
+    let listing = snapshots.list().unwrap();
+    assert!(matches!(
+        listing.rejected[0].reason,
+        Error::NewerFormat {
+            found: 2,
+            supported: 1,
+            ..
+        }
+    ));
+    assert!(matches!(
+        write(&snapshots, 1, &[]),
+        Err(Error::Occupied { .. })
+    ));
+    assert!(matches!(
+        snapshots.remove(SnapshotId(1)),
+        Err(Error::NewerFormat { .. })
+    ));
+}
+
+#[test]
+fn a_flipped_page_is_named_by_file_and_byte() {
+    let disk = SimDisk::new(1);
+    let dir = disk.root();
+    let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
+    let manifest = write(&snapshots, 1, &sections()).unwrap().manifest;
+    let pack = manifest.pack_names().next().unwrap();
+    dir.open(&pack, Access::ReadWrite)
+        .unwrap()
+        .write_all_at(4096 + 32768 + 5, b"!")
+        .unwrap();
+    for options in all_modes() {
+        let loaded = snapshots.load(&manifest, options);
+        if options.verify == Verify::Lazy {
+            assert!(!loaded.unwrap().section(0)[1].1.verify());
+            continue;
+        }
+        let Err(Error::Damaged {
+            file,
+            byte_offset,
+            kind,
+        }) = loaded
+        else {
+            panic!("not found");
+        };
+        assert!(file.ends_with(&pack));
+        assert_eq!(byte_offset, 4096 + 32768);
+        assert!(matches!(kind, DamageKind::Checksum { .. }));
+    }
+}
