@@ -1,1 +1,87 @@
 //! Records in order, and an honest end: a segmented, chained write-ahead log.
+//!
+//! One record is one transaction. It gets a number, gapless from 0, and comes back exactly as it was appended or is reported as
+//! damaged. A tail that was cut off by a crash before it was acknowledged is *torn*: it is cut and reported. Anything that had been synced and is not there is
+//! *damaged*: an error that names file and byte, and nothing is changed.
+//!
+//! The crate does not know what a payload means, what time it is, or who else uses the directory: whoever opens a log for writing takes
+//! a lock first.
+//!
+//! ```text
+//!  append ─► frame ─► newest segment          wait_durable: one waiter syncs for all,
+//!                                             then marks, then releases them
+//!
+//!  00000000000000000000.log   00000000000000001042.log   00000000000000002077.log
+//!  ┌──────┬─┬─┬───────────┐   ┌──────┬─┬─┬───────────┐   ┌──────┬─┬─┬────────┬─────┐
+//!  │header│A│B│ frames    │──►│header│A│B│ frames    │──►│header│A│B│ frames │zeros│
+//!  └──────┴─┴─┴───────────┘   └──────┴─┴─┴───────────┘   └──────┴─┴─┴────────┴─────┘
+//!   who I am   each frame continues the chain of           marks A, B: what is proved
+//!              checksums, over segments too                to be on the medium
+//! ```
+//!
+//! # Example
+//!
+//! ```
+//! use std::sync::Arc;
+//! use commitlog::{Log, LogId, Options, TxId};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let temporary = tempfile::tempdir()?;
+//! # let path = temporary.path();
+//! let dir: Arc<dyn disk::Dir> = disk::OsDir::open(path)?;
+//! let log = Log::create(Arc::clone(&dir), LogId(*b"an example's log"), Options::default(), &[(b"genesis", None)])?;
+//! let id = log.commit(b"hello", None)?; // durable when it returns
+//! assert_eq!(id, TxId(1));
+//! log.close()?;
+//!
+//! let (log, report) = Log::open(dir, Options::default(), &[])?;
+//! assert!(report.was_closed);
+//! let mut reader = log.reader(TxId(0))?;
+//! while let Some(record) = reader.next_record()? {
+//!     println!("{}: {} bytes", record.id, record.payload.len());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod active_segment;
+mod chain;
+mod checksum;
+mod damage;
+mod error;
+mod examine;
+mod format;
+mod frame_cursor;
+mod lineup;
+mod log;
+mod log_id;
+mod look;
+mod open_report;
+mod options;
+mod read_only_log;
+mod reader;
+mod record;
+mod recovery;
+mod segment_bytes;
+mod segment_name;
+mod shared_log;
+mod still_log;
+mod tx_id;
+mod verdict;
+pub use chain::Chain;
+pub use damage::{BadFrame, DamageKind};
+pub use error::{Error, FormatPart, Result};
+pub use log::{Log, Pruned};
+pub use log_id::LogId;
+pub use look::{Extent, SegmentExtent};
+pub use open_report::{OpenReport, Proof, ProofVerdict, TornTail};
+pub use options::{Options, Start, SyncPolicy};
+pub use read_only_log::{ReadOnlyLog, ReadOnlyOptions};
+pub use reader::Reader;
+pub use record::{OwnedRecord, Record};
+pub use tx_id::TxId;
+
+#[doc(hidden)]
+pub use log::SyncInProgress;
+#[doc(hidden)]
+pub use options::Mistake;

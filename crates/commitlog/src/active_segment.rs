@@ -1,0 +1,297 @@
+//! The newest segment: the one that is written.
+
+use std::sync::Arc;
+
+use disk::{Access, Dir, File};
+
+use crate::checksum::checksum;
+use crate::error::{Error, Result};
+use crate::format::{
+    BODY_FRAMES, FRAME_HEADER_BYTES, FRAMES_BYTE, FrameHeader, HEADER_BYTES, MARK_BLOCK_BYTE, Mark,
+    SegmentHeader, VERSION, frame_bytes,
+};
+use crate::frame_cursor::Position;
+use crate::log_id::LogId;
+use crate::options::Start;
+use crate::segment_name::{segment_name, temporary_name};
+
+/// The least space that is reserved at once, bytes.
+const RESERVE_BYTES_MIN: u64 = 16 << 10;
+/// The most zeros that are written at once to reserve space.
+const ZEROS_BYTES_MAX: u64 = 1 << 20;
+/// The most space that is reserved at once without writing to it.
+const ALLOCATE_BYTES_MAX: u64 = 16 << 20;
+/// A payload up to this length is copied behind its header, so that a frame is one write.
+const ONE_WRITE_BYTES_MAX: usize = 64 << 10;
+
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+/// How space is reserved ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reserve {
+    /// By writing zeros, so that a later sync need not write the file's own bookkeeping.
+    Zeros,
+    /// By asking the file system, which is cheaper where nothing is synced.
+    Allocate,
+}
+
+/// The newest segment and where its end is.
+#[derive(Debug)]
+pub(crate) struct ActiveSegment {
+    file: Arc<dyn File>,
+    header: SegmentHeader,
+    header_bytes: [u8; HEADER_BYTES],
+    marks: [Option<Mark>; 2],
+    /// Where the next frame goes.
+    end: Position,
+    /// Invariant: from `end.byte` to here the file reads as zero and writing can not run out of space.
+    reserved: u64,
+    scratch: Vec<u8>,
+}
+
+impl ActiveSegment {
+    /// Takes over a segment whose end was verified; from there to `reserved` it reads as zero.
+    pub(crate) fn resume(
+        file: Arc<dyn File>,
+        header: SegmentHeader,
+        marks: [Option<Mark>; 2],
+        end: Position,
+        reserved: u64,
+    ) -> Self {
+        ActiveSegment {
+            file,
+            header,
+            header_bytes: header.encode(),
+            marks,
+            end,
+            reserved,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Makes a segment that holds the records given, atomically: it is there after a crash, durable and whole, or it is not. It has no mark yet.
+    pub(crate) fn create(
+        dir: &dyn Dir,
+        log_id: LogId,
+        start: Start,
+        minimum_reader: u16,
+        records: &[(&[u8], Option<i64>)],
+    ) -> Result<Self> {
+        let header = SegmentHeader {
+            version: VERSION,
+            body: BODY_FRAMES,
+            minimum_reader,
+            log_id,
+            base: start.base,
+            chain_before: start.chain,
+            epoch: start.epoch,
+        };
+        let draft = Draft::begin(dir, header)?;
+        let mut segment = ActiveSegment::resume(
+            Arc::clone(&draft.file),
+            header,
+            [None; 2],
+            Position::start_of(&header),
+            FRAMES_BYTE,
+        );
+        for (payload, time) in records {
+            segment.append(payload, *time)?;
+        }
+        draft.publish(dir)?;
+        segment.reserved = segment.end.byte;
+        Ok(segment)
+    }
+
+    pub(crate) fn header(&self) -> &SegmentHeader {
+        &self.header
+    }
+
+    pub(crate) fn file(&self) -> &Arc<dyn File> {
+        &self.file
+    }
+
+    /// Where the next record goes.
+    pub(crate) fn end(&self) -> Position {
+        self.end
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.end.id == self.header.base
+    }
+
+    /// Makes sure that a payload of this length can be written without running out of space. Nothing that counts is written, so a failure changes nothing.
+    pub(crate) fn reserve(
+        &mut self,
+        payload_length: u32,
+        how: Reserve,
+        segment_bytes_max: u64,
+    ) -> Result<()> {
+        let needed = self.end.byte + frame_bytes(payload_length);
+        if needed <= self.reserved {
+            return Ok(());
+        }
+        let chunk_max = match how {
+            Reserve::Zeros => ZEROS_BYTES_MAX,
+            Reserve::Allocate => ALLOCATE_BYTES_MAX,
+        };
+        // A small log stays small: as much again as is used.
+        let used = self.end.byte - FRAMES_BYTE;
+        let ahead = used.clamp(RESERVE_BYTES_MIN, chunk_max);
+        let wished = (self.reserved + ahead).min(segment_bytes_max).max(needed);
+        match self.extend(wished, how) {
+            Err(error) if error.is_full() && wished > needed => self.extend(needed, how),
+            result => result,
+        }
+        .map_err(Error::refused)
+    }
+
+    fn extend(&mut self, to: u64, how: Reserve) -> disk::Result<()> {
+        match how {
+            Reserve::Allocate => self.file.allocate(self.reserved, to - self.reserved)?,
+            Reserve::Zeros => write_zeros(self.file.as_ref(), self.reserved, to)?,
+        }
+        self.reserved = to;
+        Ok(())
+    }
+
+    /// Writes a frame behind the last one and hands it to the operating system.
+    pub(crate) fn append(&mut self, payload: &[u8], time: Option<i64>) -> Result<()> {
+        let payload_length = u32::try_from(payload.len()).expect("the caller checked the length");
+        let header = FrameHeader {
+            payload_length,
+            id: self.end.id,
+            time,
+            chain_after: self
+                .end
+                .chain
+                .mix(self.end.id, payload_length, checksum(payload)),
+        };
+        let header_bytes = header.encode();
+        let after = self.end.after(&header);
+        if payload.len() <= ONE_WRITE_BYTES_MAX {
+            self.scratch.clear();
+            self.scratch.extend_from_slice(&header_bytes);
+            self.scratch.extend_from_slice(payload);
+            let whole = usize::try_from(after.byte - self.end.byte).expect("fits the scratch");
+            self.scratch.resize(whole, 0);
+            self.file.write_all_at(self.end.byte, &self.scratch)?;
+        } else {
+            let padding = frame_bytes(payload_length) - (FRAME_HEADER_BYTES + payload.len()) as u64;
+            let payload_byte = self.end.byte + FRAME_HEADER_BYTES as u64;
+            self.file.write_all_at(self.end.byte, &header_bytes)?;
+            self.file.write_all_at(payload_byte, payload)?;
+            write_zeros(self.file.as_ref(), after.byte - padding, after.byte)?;
+        }
+        self.end = after;
+        self.reserved = self.reserved.max(after.byte);
+        Ok(())
+    }
+
+    /// Notes that everything before `at` is on the medium. Not synced itself.
+    pub(crate) fn mark(&mut self, at: Position, flag: MarkFlag) -> Result<()> {
+        let mark = Mark {
+            sequence: next_sequence(&self.marks),
+            through: at.id,
+            end_byte: at.byte,
+            chain: at.chain,
+            closed: flag == MarkFlag::Closed,
+            continued: flag == MarkFlag::Continued,
+        };
+        write_mark(self.file.as_ref(), &self.header_bytes, &mark)?;
+        self.marks[mark.block()] = Some(mark);
+        Ok(())
+    }
+
+    /// Writes both marks again as they are, for an earlier sync that failed may have left them in memory only.
+    pub(crate) fn rewrite_marks(&self) -> Result<()> {
+        for mark in self.marks.iter().flatten() {
+            write_mark(self.file.as_ref(), &self.header_bytes, mark)?;
+        }
+        Ok(())
+    }
+
+    /// Gives back the space that was reserved ahead.
+    pub(crate) fn trim(&mut self) -> Result<()> {
+        self.file.set_len(self.end.byte)?;
+        self.reserved = self.end.byte;
+        Ok(())
+    }
+}
+
+/// What a mark says apart from how far the segment is proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MarkFlag {
+    /// Nothing.
+    Plain,
+    /// The log was closed here.
+    Closed,
+    /// The next segment continues here.
+    Continued,
+}
+
+fn next_sequence(marks: &[Option<Mark>; 2]) -> u64 {
+    let newest = marks.iter().flatten().map(|mark| mark.sequence).max();
+    newest.map_or(0, |sequence| sequence + 1)
+}
+
+fn write_mark(file: &dyn File, header_bytes: &[u8; HEADER_BYTES], mark: &Mark) -> Result<()> {
+    Ok(file.write_all_at(MARK_BLOCK_BYTE[mark.block()], &mark.encode(header_bytes))?)
+}
+
+/// Writes zeros to `from..to`.
+pub(crate) fn write_zeros(file: &dyn File, from: u64, to: u64) -> disk::Result<()> {
+    let mut at = from;
+    while at < to {
+        let len = usize::try_from(to - at)
+            .unwrap_or(usize::MAX)
+            .min(ZEROS.len());
+        file.write_all_at(at, &ZEROS[..len])?;
+        at += len as u64;
+    }
+    Ok(())
+}
+
+/// A segment under its temporary name, header written, reading as zero behind it.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    /// The file, to write frames to.
+    pub(crate) file: Arc<dyn File>,
+    header: SegmentHeader,
+}
+
+impl Draft {
+    /// Creates the file; one that an interrupted attempt left under the temporary name is removed.
+    pub(crate) fn begin(dir: &dyn Dir, header: SegmentHeader) -> Result<Draft> {
+        let temporary = temporary_name(header.base);
+        match dir.remove(&temporary) {
+            Err(error) if !error.is_not_found() => return Err(error.into()),
+            _ => {}
+        }
+        let file = dir.create(&temporary).map_err(Error::refused)?;
+        let written = file
+            .write_all_at(0, &header.encode())
+            .and_then(|()| write_zeros(file.as_ref(), HEADER_BYTES as u64, FRAMES_BYTE));
+        if let Err(error) = written {
+            // Nobody has seen the file; that it can not be removed either changes nothing.
+            let _ = dir.remove(&temporary);
+            return Err(Error::refused(error));
+        }
+        Ok(Draft { file, header })
+    }
+
+    /// Syncs the file, gives it its name (replacing a segment of that name) and syncs the directory.
+    pub(crate) fn publish(self, dir: &dyn Dir) -> Result<()> {
+        self.file.sync()?;
+        dir.rename(
+            &temporary_name(self.header.base),
+            &segment_name(self.header.base),
+        )?;
+        dir.sync()?;
+        Ok(())
+    }
+}
+
+/// Opens a segment for writing.
+pub(crate) fn open_for_writing(dir: &dyn Dir, header: &SegmentHeader) -> Result<Arc<dyn File>> {
+    Ok(dir.open(&segment_name(header.base), Access::ReadWrite)?)
+}

@@ -1,0 +1,277 @@
+//! The bytes of a segment file. All integers are little-endian.
+//!
+//! A segment is named by the id of its first record, 20 decimal digits, `.log`. While it is being made, and only then, it is called
+//! `<20 digits>.log.tmp`.
+//!
+//! ```text
+//! byte      0  header block    what the segment is; written once, before the file has its name
+//!        4096  mark block A    what is proved to be on the medium; the two are written in turn,
+//!        8192  mark block B      so that one of them is always whole
+//!       12288  frames          one after another, then zeros (space reserved ahead) or the end of the file
+//! ```
+//!
+//! Header (64 bytes at byte 0; the rest of the block is zero and not read):
+//!
+//! ```text
+//!  0  magic "cairnlog"
+//!  8  version u16 | body u16 | minimum reader u16 | reserved u16
+//! 16  log id, 16 bytes
+//! 32  base: the id of the first record u64
+//! 40  chain before base u64
+//! 48  epoch u32 | reserved u32
+//! 56  reserved u32 | checksum u32 over bytes 0..60
+//! ```
+//!
+//! Every version keeps magic, version and checksum where they are. `body` says how the records are stored: 0 = plain frames (1 is kept for
+//! compressed blocks of frames). `minimum reader` belongs to whoever understands the payloads: a running maximum of what they need. A later
+//! segment of a lower `epoch` than one before it is a leftover of a truncation.
+//!
+//! Mark (64 bytes at the start of its block; the rest of the block is zero and not read):
+//!
+//! ```text
+//!  0  magic "cairnmrk"
+//!  8  sequence u64                counts the marks of this segment; the block is sequence % 2
+//! 16  through u64                 the first id that is not proved
+//! 24  end byte u64                where the frame of that id begins
+//! 32  chain u64                   the chain before that id
+//! 40  flags u32 | reserved u32    1 = closed, 2 = continued (in the next segment)
+//! 48  reserved u64
+//! 56  reserved u32 | checksum u32 over the header's 64 bytes, the block's number (one byte: 0, 1), bytes 0..60
+//! ```
+//!
+//! The checksum covers the header so that a mark that belongs to another segment proves nothing here.
+//!
+//! Frame (begins at a multiple of 8):
+//!
+//! ```text
+//!  0  header checksum u32 over bytes 4..32 | payload length u32
+//!  8  id u64
+//! 16  time i64                    nanoseconds since the epoch, the lowest value = none
+//! 24  chain after this record u64
+//! 32  payload, then zeros up to a multiple of 8
+//! ```
+
+use crate::chain::Chain;
+use crate::checksum::{checksum, checksum_append};
+use crate::log_id::LogId;
+use crate::tx_id::TxId;
+
+/// The newest segment version that this build reads, and the one that it writes.
+pub(crate) const VERSION: u16 = 1;
+/// The body of plain frames.
+pub(crate) const BODY_FRAMES: u16 = 0;
+
+pub(crate) const BLOCK_BYTES: u64 = 4096;
+pub(crate) const MARK_BLOCK_BYTE: [u64; 2] = [BLOCK_BYTES, 2 * BLOCK_BYTES];
+/// Where the first frame of a segment begins.
+pub(crate) const FRAMES_BYTE: u64 = 3 * BLOCK_BYTES;
+
+const HEADER_MAGIC: [u8; 8] = *b"cairnlog";
+const HEADER_VERSION: usize = HEADER_MAGIC.len();
+const HEADER_BODY: usize = HEADER_VERSION + 2;
+const HEADER_MINIMUM_READER: usize = HEADER_BODY + 2;
+const HEADER_LOG_ID: usize = HEADER_MINIMUM_READER + 4;
+const HEADER_BASE: usize = HEADER_LOG_ID + 16;
+const HEADER_CHAIN: usize = HEADER_BASE + 8;
+const HEADER_EPOCH: usize = HEADER_CHAIN + 8;
+const HEADER_CHECKSUM: usize = HEADER_EPOCH + 12;
+pub(crate) const HEADER_BYTES: usize = HEADER_CHECKSUM + 4;
+const _: () = assert!(HEADER_BYTES == 64);
+
+const MARK_MAGIC: [u8; 8] = *b"cairnmrk";
+const MARK_SEQUENCE: usize = MARK_MAGIC.len();
+const MARK_THROUGH: usize = MARK_SEQUENCE + 8;
+const MARK_END_BYTE: usize = MARK_THROUGH + 8;
+const MARK_CHAIN: usize = MARK_END_BYTE + 8;
+const MARK_FLAGS: usize = MARK_CHAIN + 8;
+const MARK_CHECKSUM: usize = MARK_FLAGS + 20;
+pub(crate) const MARK_BYTES: usize = MARK_CHECKSUM + 4;
+const _: () = assert!(MARK_BYTES == 64);
+// A mark is written in one sector, so that a power cut leaves the old one or the new one.
+const _: () = assert!(MARK_BYTES <= 512);
+
+const MARK_CLOSED: u32 = 1;
+const MARK_CONTINUED: u32 = 2;
+
+const FRAME_LENGTH: usize = 4;
+const FRAME_ID: usize = FRAME_LENGTH + 4;
+const FRAME_TIME: usize = FRAME_ID + 8;
+const FRAME_CHAIN: usize = FRAME_TIME + 8;
+pub(crate) const FRAME_HEADER_BYTES: usize = FRAME_CHAIN + 8;
+const _: () = assert!(FRAME_HEADER_BYTES == 32);
+const FRAME_ALIGNMENT: u64 = 8;
+const _: () = assert!(FRAMES_BYTE.is_multiple_of(FRAME_ALIGNMENT));
+const TIME_NONE: i64 = i64::MIN;
+
+/// The longest payload that the format knows, whatever the options say: 1 GiB.
+pub(crate) const PAYLOAD_BYTES_LIMIT: u32 = 1 << 30;
+
+/// What a segment says about itself in its header block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SegmentHeader {
+    pub(crate) version: u16,
+    pub(crate) body: u16,
+    pub(crate) minimum_reader: u16,
+    pub(crate) log_id: LogId,
+    pub(crate) base: TxId,
+    pub(crate) chain_before: Chain,
+    pub(crate) epoch: u32,
+}
+
+impl SegmentHeader {
+    pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        put(&mut bytes, 0, HEADER_MAGIC);
+        put(&mut bytes, HEADER_VERSION, self.version.to_le_bytes());
+        put(&mut bytes, HEADER_BODY, self.body.to_le_bytes());
+        put(
+            &mut bytes,
+            HEADER_MINIMUM_READER,
+            self.minimum_reader.to_le_bytes(),
+        );
+        put(&mut bytes, HEADER_LOG_ID, self.log_id.0);
+        put(&mut bytes, HEADER_BASE, self.base.0.to_le_bytes());
+        put(&mut bytes, HEADER_CHAIN, self.chain_before.0.to_le_bytes());
+        put(&mut bytes, HEADER_EPOCH, self.epoch.to_le_bytes());
+        let sum = checksum(&bytes[..HEADER_CHECKSUM]);
+        put(&mut bytes, HEADER_CHECKSUM, sum.to_le_bytes());
+        bytes
+    }
+
+    /// `None` if the bytes are not a header with a good checksum, of whatever version.
+    pub(crate) fn decode(bytes: &[u8; HEADER_BYTES]) -> Option<SegmentHeader> {
+        let sum = u32::from_le_bytes(get(bytes, HEADER_CHECKSUM));
+        if !bytes.starts_with(&HEADER_MAGIC) || checksum(&bytes[..HEADER_CHECKSUM]) != sum {
+            return None;
+        }
+        Some(SegmentHeader {
+            version: u16::from_le_bytes(get(bytes, HEADER_VERSION)),
+            body: u16::from_le_bytes(get(bytes, HEADER_BODY)),
+            minimum_reader: u16::from_le_bytes(get(bytes, HEADER_MINIMUM_READER)),
+            log_id: LogId(get(bytes, HEADER_LOG_ID)),
+            base: TxId(u64::from_le_bytes(get(bytes, HEADER_BASE))),
+            chain_before: Chain(u64::from_le_bytes(get(bytes, HEADER_CHAIN))),
+            epoch: u32::from_le_bytes(get(bytes, HEADER_EPOCH)),
+        })
+    }
+}
+
+/// What is proved to be on the medium: everything before `through`, which ends at `end_byte` with `chain`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) sequence: u64,
+    pub(crate) through: TxId,
+    pub(crate) end_byte: u64,
+    pub(crate) chain: Chain,
+    pub(crate) closed: bool,
+    pub(crate) continued: bool,
+}
+
+impl Mark {
+    /// Which of the two blocks this mark is written to.
+    pub(crate) fn block(&self) -> usize {
+        usize::from(self.sequence % 2 == 1)
+    }
+
+    pub(crate) fn encode(&self, header: &[u8; HEADER_BYTES]) -> [u8; MARK_BYTES] {
+        let mut flags = 0;
+        flags |= if self.closed { MARK_CLOSED } else { 0 };
+        flags |= if self.continued { MARK_CONTINUED } else { 0 };
+        let mut bytes = [0; MARK_BYTES];
+        put(&mut bytes, 0, MARK_MAGIC);
+        put(&mut bytes, MARK_SEQUENCE, self.sequence.to_le_bytes());
+        put(&mut bytes, MARK_THROUGH, self.through.0.to_le_bytes());
+        put(&mut bytes, MARK_END_BYTE, self.end_byte.to_le_bytes());
+        put(&mut bytes, MARK_CHAIN, self.chain.0.to_le_bytes());
+        put(&mut bytes, MARK_FLAGS, flags.to_le_bytes());
+        let sum = mark_checksum(header, self.block(), &bytes);
+        put(&mut bytes, MARK_CHECKSUM, sum.to_le_bytes());
+        bytes
+    }
+
+    /// `None` if the bytes are not a mark of this segment and this block.
+    pub(crate) fn decode(
+        bytes: &[u8; MARK_BYTES],
+        header: &[u8; HEADER_BYTES],
+        block: usize,
+    ) -> Option<Mark> {
+        let sum = u32::from_le_bytes(get(bytes, MARK_CHECKSUM));
+        if !bytes.starts_with(&MARK_MAGIC) || mark_checksum(header, block, bytes) != sum {
+            return None;
+        }
+        let flags = u32::from_le_bytes(get(bytes, MARK_FLAGS));
+        let mark = Mark {
+            sequence: u64::from_le_bytes(get(bytes, MARK_SEQUENCE)),
+            through: TxId(u64::from_le_bytes(get(bytes, MARK_THROUGH))),
+            end_byte: u64::from_le_bytes(get(bytes, MARK_END_BYTE)),
+            chain: Chain(u64::from_le_bytes(get(bytes, MARK_CHAIN))),
+            closed: flags & MARK_CLOSED != 0,
+            continued: flags & MARK_CONTINUED != 0,
+        };
+        (mark.block() == block).then_some(mark)
+    }
+}
+
+fn mark_checksum(header: &[u8; HEADER_BYTES], block: usize, bytes: &[u8; MARK_BYTES]) -> u32 {
+    let segment = checksum(header);
+    let place = checksum_append(segment, &[u8::from(block == 1)]);
+    checksum_append(place, &bytes[..MARK_CHECKSUM])
+}
+
+/// The 32 bytes in front of a payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FrameHeader {
+    pub(crate) payload_length: u32,
+    pub(crate) id: TxId,
+    pub(crate) time: Option<i64>,
+    pub(crate) chain_after: Chain,
+}
+
+impl FrameHeader {
+    #[inline]
+    pub(crate) fn encode(&self) -> [u8; FRAME_HEADER_BYTES] {
+        let mut bytes = [0; FRAME_HEADER_BYTES];
+        let time = self.time.unwrap_or(TIME_NONE);
+        put(&mut bytes, FRAME_LENGTH, self.payload_length.to_le_bytes());
+        put(&mut bytes, FRAME_ID, self.id.0.to_le_bytes());
+        put(&mut bytes, FRAME_TIME, time.to_le_bytes());
+        put(&mut bytes, FRAME_CHAIN, self.chain_after.0.to_le_bytes());
+        let sum = checksum(&bytes[FRAME_LENGTH..]);
+        put(&mut bytes, 0, sum.to_le_bytes());
+        bytes
+    }
+
+    /// `None` if the header's own checksum fails; no field is believed before it holds.
+    #[inline]
+    pub(crate) fn decode(bytes: &[u8; FRAME_HEADER_BYTES]) -> Option<FrameHeader> {
+        let sum = u32::from_le_bytes(get(bytes, 0));
+        if checksum(&bytes[FRAME_LENGTH..]) != sum {
+            return None;
+        }
+        let time = i64::from_le_bytes(get(bytes, FRAME_TIME));
+        Some(FrameHeader {
+            payload_length: u32::from_le_bytes(get(bytes, FRAME_LENGTH)),
+            id: TxId(u64::from_le_bytes(get(bytes, FRAME_ID))),
+            time: (time != TIME_NONE).then_some(time),
+            chain_after: Chain(u64::from_le_bytes(get(bytes, FRAME_CHAIN))),
+        })
+    }
+}
+
+/// How many bytes a frame takes, header and padding included.
+#[inline]
+pub(crate) fn frame_bytes(payload_length: u32) -> u64 {
+    (FRAME_HEADER_BYTES as u64 + u64::from(payload_length)).next_multiple_of(FRAME_ALIGNMENT)
+}
+
+#[inline]
+fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
+    bytes[at..at + N].copy_from_slice(&value);
+}
+
+#[inline]
+fn get<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let mut value = [0; N];
+    value.copy_from_slice(&bytes[at..at + N]);
+    value
+}

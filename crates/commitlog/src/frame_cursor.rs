@@ -1,0 +1,187 @@
+//! Walks over the frames of one segment and lets none pass that does not count.
+
+use crate::chain::Chain;
+use crate::checksum::checksum;
+use crate::damage::BadFrame;
+use crate::error::Result;
+use crate::format::{
+    FRAME_HEADER_BYTES, FRAMES_BYTE, FrameHeader, PAYLOAD_BYTES_LIMIT, SegmentHeader, frame_bytes,
+};
+use crate::segment_bytes::SegmentBytes;
+use crate::tx_id::TxId;
+
+/// A place between two records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// The next record.
+    pub(crate) id: TxId,
+    /// Where its frame begins in the segment.
+    pub(crate) byte: u64,
+    /// The chain before it.
+    pub(crate) chain: Chain,
+}
+
+impl Position {
+    /// The place before the first record of a segment.
+    pub(crate) fn start_of(header: &SegmentHeader) -> Position {
+        Position {
+            id: header.base,
+            byte: FRAMES_BYTE,
+            chain: header.chain_before,
+        }
+    }
+
+    /// The place behind the frame that begins here.
+    #[inline]
+    pub(crate) fn after(&self, header: &FrameHeader) -> Position {
+        Position {
+            id: self.id.next(),
+            byte: self.byte + frame_bytes(header.payload_length),
+            chain: header.chain_after,
+        }
+    }
+}
+
+/// A frame that counts, or what stands in its place.
+pub(crate) type Step = std::result::Result<FrameHeader, BadFrame>;
+
+/// A place in the bytes of a segment.
+#[derive(Debug)]
+pub(crate) struct FrameCursor {
+    bytes: SegmentBytes,
+    position: Position,
+    /// Where the payload of the frame before `position` begins, and its length.
+    payload: (u64, u32),
+}
+
+impl FrameCursor {
+    pub(crate) fn new(bytes: SegmentBytes, position: Position) -> Self {
+        FrameCursor {
+            bytes,
+            position,
+            payload: (position.byte, 0),
+        }
+    }
+
+    pub(crate) fn position(&self) -> Position {
+        self.position
+    }
+
+    pub(crate) fn bytes(&mut self) -> &mut SegmentBytes {
+        &mut self.bytes
+    }
+
+    /// The payload of the frame that was stepped over last.
+    #[inline]
+    pub(crate) fn payload(&mut self) -> Result<&[u8]> {
+        let (byte, length) = self.payload;
+        self.bytes.get(byte, u64::from(length))
+    }
+
+    /// Reads and verifies one frame: header, id, payload, chain and padding. Does not move if it does not count.
+    #[inline]
+    pub(crate) fn step(&mut self) -> Result<Step> {
+        let position = self.position;
+        let header = match self.header()? {
+            Ok(header) => header,
+            Err(bad) => return Ok(Err(bad)),
+        };
+        let frame = self
+            .bytes
+            .get(position.byte, frame_bytes(header.payload_length))?;
+        if let Err(bad) = verify_body(&header, frame, position) {
+            return Ok(Err(bad));
+        }
+        self.pass(&header);
+        Ok(Ok(header))
+    }
+
+    /// Passes over one frame of which only the header is verified, to get somewhere else.
+    #[inline]
+    pub(crate) fn hop(&mut self) -> Result<Step> {
+        let found = self.header()?;
+        if let Ok(header) = &found {
+            self.pass(header);
+        }
+        Ok(found)
+    }
+
+    #[inline]
+    fn pass(&mut self, header: &FrameHeader) {
+        self.payload = (
+            self.position.byte + FRAME_HEADER_BYTES as u64,
+            header.payload_length,
+        );
+        self.position = self.position.after(header);
+    }
+
+    /// Reads the header of the next frame; that the whole frame lies within the bytes is checked too.
+    #[inline]
+    fn header(&mut self) -> Result<Step> {
+        let position = self.position;
+        let bytes = self.bytes.get(position.byte, FRAME_HEADER_BYTES as u64)?;
+        let found = verify_header(bytes, position);
+        let room = self.bytes.limit() - position.byte.min(self.bytes.limit());
+        Ok(found.and_then(|header| {
+            if header.payload_length > PAYLOAD_BYTES_LIMIT
+                || frame_bytes(header.payload_length) > room
+            {
+                return Err(BadFrame::Incomplete {
+                    expected: position.id,
+                    payload_length: header.payload_length,
+                });
+            }
+            Ok(header)
+        }))
+    }
+}
+
+/// Nothing in a header is believed before its checksum holds; nothing of it is used before its id is the expected one.
+#[inline]
+fn verify_header(bytes: &[u8], position: Position) -> Step {
+    let expected = position.id;
+    let Ok(bytes) = <&[u8; FRAME_HEADER_BYTES]>::try_from(bytes) else {
+        return Err(BadFrame::EndOfFile { expected });
+    };
+    let Some(header) = FrameHeader::decode(bytes) else {
+        if *bytes == [0; FRAME_HEADER_BYTES] {
+            return Err(BadFrame::Zeros { expected });
+        }
+        return Err(BadFrame::HeaderChecksum { expected });
+    };
+    if header.id != expected {
+        let found = header.id;
+        return Err(BadFrame::UnexpectedId { expected, found });
+    }
+    Ok(header)
+}
+
+#[inline]
+fn verify_body(
+    header: &FrameHeader,
+    frame: &[u8],
+    position: Position,
+) -> std::result::Result<(), BadFrame> {
+    let expected = position.id;
+    let payload_end = FRAME_HEADER_BYTES + header.payload_length as usize;
+    let whole = usize::try_from(frame_bytes(header.payload_length)).unwrap_or(usize::MAX);
+    if frame.len() < whole {
+        // The file was cut while it was read.
+        let payload_length = header.payload_length;
+        return Err(BadFrame::Incomplete {
+            expected,
+            payload_length,
+        });
+    }
+    let payload = &frame[FRAME_HEADER_BYTES..payload_end];
+    let chain = position
+        .chain
+        .mix(header.id, header.payload_length, checksum(payload));
+    if chain != header.chain_after {
+        return Err(BadFrame::Chain { expected });
+    }
+    if frame[payload_end..].iter().any(|&byte| byte != 0) {
+        return Err(BadFrame::Padding { expected });
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! Which segments make up the log, decided from their headers and marks alone.
+//!
+//! ```text
+//! a later segment of a lower epoch                       leftover of a truncation: ignored, then removed
+//! continued, and its successor begins there              in order
+//! not continued, but it has a successor                  interrupted rotation: to be completed
+//! continued, without a successor                         damaged: a segment is lost
+//! continued, and its successor begins elsewhere          damaged: a segment is lost, or the histories differ
+//! a name, a log id that is not its own                   damaged
+//! ```
+
+use crate::damage::DamageKind;
+use crate::format::{FRAMES_BYTE, Mark, SegmentHeader};
+use crate::tx_id::TxId;
+
+/// What is known of a segment without reading its frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SegmentFacts {
+    /// The base that its name says.
+    pub(crate) named: TxId,
+    /// Its header.
+    pub(crate) header: SegmentHeader,
+    /// Its valid marks.
+    pub(crate) marks: [Option<Mark>; 2],
+    /// The length of the file.
+    pub(crate) bytes: u64,
+}
+
+impl SegmentFacts {
+    /// The mark that was written last.
+    pub(crate) fn newest_mark(&self) -> Option<Mark> {
+        self.marks
+            .into_iter()
+            .flatten()
+            .max_by_key(|mark| mark.sequence)
+    }
+
+    /// The mark that says that there is a next segment.
+    pub(crate) fn continued_mark(&self) -> Option<Mark> {
+        self.marks.into_iter().flatten().find(|mark| mark.continued)
+    }
+
+    /// The first id of which neither base nor marks prove that it had been synced.
+    pub(crate) fn proven(&self) -> TxId {
+        let marked = self.marks.iter().flatten().map(|mark| mark.through);
+        marked.fold(self.header.base, TxId::max)
+    }
+
+    /// Whether the log was closed with this as its newest segment, and not touched since.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.newest_mark()
+            .is_some_and(|mark| mark.closed && mark.end_byte == self.bytes)
+    }
+}
+
+/// The order of the segments, as indexes into what was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Lineup {
+    /// The segments that make up the log, oldest first.
+    pub(crate) kept: Vec<usize>,
+    /// Those that a truncation left behind.
+    pub(crate) leftovers: Vec<usize>,
+    /// Those of `kept` that have a successor and do not say so.
+    pub(crate) unfinished: Vec<usize>,
+}
+
+/// What is wrong, with the index of the segment and the byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LineupDamage {
+    pub(crate) index: usize,
+    pub(crate) byte_offset: u64,
+    pub(crate) kind: DamageKind,
+}
+
+/// Decides which segments make up the log. `segments` are sorted by name; there is at least one.
+pub(crate) fn line_up(segments: &[SegmentFacts]) -> Result<Lineup, LineupDamage> {
+    let damage = |index, byte_offset, kind| LineupDamage {
+        index,
+        byte_offset,
+        kind,
+    };
+    let mut lineup = Lineup::default();
+    let mut epoch = 0;
+    for (index, segment) in segments.iter().enumerate() {
+        let header = &segment.header;
+        if header.base != segment.named {
+            let base = header.base;
+            return Err(damage(index, 0, DamageKind::Misnamed { base }));
+        }
+        if header.log_id != segments[0].header.log_id {
+            let found = header.log_id;
+            return Err(damage(index, 0, DamageKind::Foreign { found }));
+        }
+        if let Some(mark) = impossible_mark(segment) {
+            let through = mark.through;
+            return Err(damage(index, FRAMES_BYTE, DamageKind::Mark { through }));
+        }
+        if header.epoch < epoch {
+            lineup.leftovers.push(index);
+        } else {
+            epoch = header.epoch;
+            lineup.kept.push(index);
+        }
+    }
+    for pair in lineup.kept.windows(2) {
+        let (index, next) = (pair[0], &segments[pair[1]].header);
+        let Some(mark) = segments[index].continued_mark() else {
+            if segments[index].proven() > next.base {
+                return Err(damage(pair[1], 0, DamageKind::SegmentChain));
+            }
+            lineup.unfinished.push(index);
+            continue;
+        };
+        if mark.through < next.base {
+            let expected = mark.through;
+            return Err(damage(
+                index,
+                mark.end_byte,
+                DamageKind::SegmentMissing { expected },
+            ));
+        }
+        if mark.through != next.base || mark.chain != next.chain_before {
+            return Err(damage(pair[1], 0, DamageKind::SegmentChain));
+        }
+    }
+    if let Some(&last) = lineup.kept.last()
+        && let Some(mark) = segments[last].continued_mark()
+    {
+        let expected = mark.through;
+        return Err(damage(
+            last,
+            mark.end_byte,
+            DamageKind::SegmentMissing { expected },
+        ));
+    }
+    Ok(lineup)
+}
+
+/// A mark that this segment can not have.
+fn impossible_mark(segment: &SegmentFacts) -> Option<Mark> {
+    let base = segment.header.base;
+    segment.marks.into_iter().flatten().find(|mark| {
+        let empty = mark.through == base;
+        mark.through < base
+            || mark.end_byte < FRAMES_BYTE
+            || empty != (mark.end_byte == FRAMES_BYTE)
+            || (empty && mark.chain != segment.header.chain_before)
+    })
+}

@@ -1,0 +1,307 @@
+//! A log that is written.
+
+use std::sync::Arc;
+
+use disk::Dir;
+
+use crate::active_segment::{ActiveSegment, MarkFlag};
+use crate::chain::Chain;
+use crate::error::{Error, Result};
+use crate::format::PAYLOAD_BYTES_LIMIT;
+use crate::log_id::LogId;
+use crate::look::{Extent, look};
+use crate::open_report::{OpenReport, Proof};
+use crate::options::{Options, Start, SyncPolicy};
+use crate::reader::Reader;
+use crate::recovery::{Recovered, recover};
+use crate::segment_name::parse_segment_name;
+use crate::shared_log::SharedLog;
+use crate::tx_id::TxId;
+
+/// A log that is open for writing. All calls take `&self`; threads may share it.
+///
+/// Only one may be open for a directory at a time, in all processes: whoever opens it holds a lock, for example
+/// [`disk::Dir::lock`]. The log takes none itself.
+///
+/// Dropping it without [`Log::close`] is what a crash is: nothing that was acknowledged is lost, and the next open has to look closer.
+#[derive(Debug)]
+pub struct Log {
+    shared: Arc<SharedLog>,
+}
+
+/// What [`Log::prune_before`] removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Pruned {
+    /// How many segments were removed.
+    pub segments_removed: usize,
+    /// The oldest record that is kept now.
+    pub base: TxId,
+}
+
+impl Log {
+    /// Creates a log that begins at record 0 and holds the records `first`, each a payload and an optional time.
+    ///
+    /// A crash at any point leaves the complete log or none. Once this returns Ok, it is durable, `first` included.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] if the directory holds a segment; [`Error::TransactionTooLarge`]; [`Error::Io`], after
+    /// which the log may exist or not.
+    pub fn create(
+        dir: Arc<dyn Dir>,
+        log_id: LogId,
+        options: Options,
+        first: &[(&[u8], Option<i64>)],
+    ) -> Result<Log> {
+        Log::create_at(dir, log_id, options, Start::genesis(log_id), first)
+    }
+
+    /// Creates a log that begins elsewhere: behind a snapshot whose log was lost.
+    ///
+    /// # Errors
+    /// As [`Log::create`].
+    pub fn create_at(
+        dir: Arc<dyn Dir>,
+        log_id: LogId,
+        options: Options,
+        start: Start,
+        first: &[(&[u8], Option<i64>)],
+    ) -> Result<Log> {
+        let names = dir.list()?;
+        if names
+            .iter()
+            .any(|entry| parse_segment_name(&entry.name).is_some())
+        {
+            let path = dir.path().to_path_buf();
+            return Err(Error::AlreadyExists { path });
+        }
+        for (payload, _) in first {
+            check_length(payload, &options)?;
+        }
+        let minimum_reader = options.minimum_reader;
+        let mut active = ActiveSegment::create(dir.as_ref(), log_id, start, minimum_reader, first)?;
+        // The name is durable now: only from here on the segment has a mark.
+        active.mark(active.end(), MarkFlag::Plain)?;
+        let headers = vec![*active.header()];
+        Ok(Log {
+            shared: Arc::new(SharedLog::new(
+                dir,
+                options,
+                headers,
+                active,
+                minimum_reader,
+                false,
+            )),
+        })
+    }
+
+    /// Opens the log that the directory holds. `proofs` are the sound snapshots that are known, in any order.
+    ///
+    /// Verifies the newest segment wholly and of the others how they fit together; their records are verified when they are read. A tail that
+    /// was never acknowledged as durable is cut and reported; everything that is there afterwards is durable. A
+    /// log that was closed is opened without writing a byte.
+    ///
+    /// # Errors
+    /// [`Error::NoLog`]; [`Error::Damaged`], then nothing was changed; [`Error::NewerFormat`]; [`Error::Io`], after which opening again is safe.
+    pub fn open(
+        dir: Arc<dyn Dir>,
+        options: Options,
+        proofs: &[Proof],
+    ) -> Result<(Log, OpenReport)> {
+        let Recovered {
+            headers,
+            active,
+            minimum_reader,
+            report,
+        } = recover(dir.as_ref(), &options, proofs)?;
+        let shared = SharedLog::new(
+            dir,
+            options,
+            headers,
+            active,
+            minimum_reader,
+            report.was_closed,
+        );
+        let log = Log {
+            shared: Arc::new(shared),
+        };
+        Ok((log, report))
+    }
+
+    /// Looks at headers and marks, without lock, repair or reading of records; also beside a live writer.
+    ///
+    /// # Errors
+    /// [`Error::NoLog`]; [`Error::Damaged`]; [`Error::NewerFormat`]; [`Error::Io`].
+    pub fn inspect(dir: &dyn Dir) -> Result<Extent> {
+        Ok(look(dir, u16::MAX)?.extent())
+    }
+
+    /// Appends a record and hands it to the operating system. It is durable only later: see [`Log::wait_durable`].
+    ///
+    /// May start a new segment, which syncs, under every policy.
+    ///
+    /// # Errors
+    /// [`Error::TransactionTooLarge`] and [`Error::Full`]: nothing was written, the log goes on. [`Error::Io`]: if the log is poisoned afterwards,
+    /// the record may appear after reopening. [`Error::Poisoned`], [`Error::Closed`].
+    pub fn append(&self, payload: &[u8], time: Option<i64>) -> Result<TxId> {
+        self.shared
+            .append(check_length(payload, self.shared.options())?, payload, time)
+    }
+
+    /// Waits until the record is durable. One of the waiting threads syncs for all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Poisoned`] if a sync failed: the record may appear after reopening or not.
+    /// [`Error::BeyondEnd`] if there is no such record.
+    pub fn wait_durable(&self, id: TxId) -> Result<()> {
+        self.shared.wait_durable(id)
+    }
+
+    /// Appends a record and waits as the sync policy says.
+    ///
+    /// # Errors
+    /// As [`Log::append`] and [`Log::wait_durable`].
+    pub fn commit(&self, payload: &[u8], time: Option<i64>) -> Result<TxId> {
+        let id = self.append(payload, time)?;
+        if self.shared.options().sync_policy == SyncPolicy::EveryCommit {
+            self.wait_durable(id)?;
+        }
+        Ok(id)
+    }
+
+    /// Makes everything that was appended before durable, under every policy.
+    ///
+    /// # Errors
+    /// As [`Log::wait_durable`].
+    pub fn sync(&self) -> Result<()> {
+        match self.next_id().previous() {
+            Some(last) => self.wait_durable(last),
+            None => Ok(()),
+        }
+    }
+
+    /// Which log this is.
+    pub fn log_id(&self) -> LogId {
+        self.shared.log_id()
+    }
+
+    /// The oldest record that is kept.
+    pub fn base(&self) -> TxId {
+        self.shared.base()
+    }
+
+    /// The id that the next record gets: the end of the log.
+    pub fn next_id(&self) -> TxId {
+        self.shared.end().id
+    }
+
+    /// The first record that is not known to be durable.
+    pub fn durable_end(&self) -> TxId {
+        self.shared.durable_end()
+    }
+
+    /// The last record that is known to be durable; `None` if there is none before [`Log::durable_end`].
+    pub fn durable_through(&self) -> Option<TxId> {
+        self.durable_end().previous()
+    }
+
+    /// The chain after the last record.
+    pub fn chain_at_end(&self) -> Chain {
+        self.shared.end().chain
+    }
+
+    /// The chain after record `id`, also for the one before the oldest that is kept.
+    ///
+    /// Costs a walk over the headers of one segment.
+    ///
+    /// # Errors
+    /// [`Error::Pruned`], [`Error::BeyondEnd`], [`Error::Damaged`], [`Error::Io`].
+    pub fn chain_after(&self, id: TxId) -> Result<Chain> {
+        self.reader(TxId(id.0.saturating_add(1)))?.chain_here()
+    }
+
+    /// Reads from record `from` on, up to the end of the log at the time of each call. Independent of this handle's life.
+    ///
+    /// # Errors
+    /// [`Error::Pruned`] if the record is not kept any more, [`Error::BeyondEnd`] if it lies behind [`Log::next_id`].
+    pub fn reader(&self, from: TxId) -> Result<Reader> {
+        Reader::of_live_log(Arc::clone(&self.shared), from)
+    }
+
+    /// Reads and verifies every record that is kept. Yields how many there are.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Io`].
+    pub fn verify(&self) -> Result<u64> {
+        self.reader(self.base())?.count_remaining()
+    }
+
+    /// Starts a new segment, if the newest one holds a record. Everything before is durable afterwards.
+    ///
+    /// # Errors
+    /// [`Error::Full`]: the log goes on in the old segment. [`Error::Io`], after which the log is poisoned. [`Error::Poisoned`], [`Error::Closed`].
+    pub fn rotate(&self) -> Result<()> {
+        self.shared.rotate()
+    }
+
+    /// Removes the segments whose records all lie before `id`, oldest first. The newest segment always stays.
+    ///
+    /// The caller makes sure that snapshots hold what is removed.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Poisoned`], [`Error::Closed`].
+    pub fn prune_before(&self, id: TxId) -> Result<Pruned> {
+        self.shared.prune_before(id)
+    }
+
+    /// Raises the payload version that the headers of new segments ask for. Never lowers it.
+    pub fn raise_minimum_reader(&self, minimum_reader: u16) {
+        self.shared.raise_minimum_reader(minimum_reader);
+    }
+
+    /// Makes everything durable, gives the space reserved ahead back and marks the log as closed.
+    ///
+    /// A log that is opened and closed again without an append is not changed by a byte. Closing twice is fine.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Poisoned`]: then it is not closed properly, and the next open looks closer.
+    pub fn close(&self) -> Result<()> {
+        self.shared.close()
+    }
+
+    /// The first half of a sync, for tests that do something between the halves.
+    #[doc(hidden)]
+    pub fn begin_sync(&self) -> Result<SyncInProgress> {
+        self.shared.begin_sync().map(|ticket| SyncInProgress {
+            shared: Arc::clone(&self.shared),
+            ticket,
+        })
+    }
+}
+
+/// A sync whose target is fixed but which has not been carried out.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct SyncInProgress {
+    shared: Arc<SharedLog>,
+    ticket: crate::shared_log::SyncTicket,
+}
+
+impl SyncInProgress {
+    /// Syncs, marks and releases the waiters. Yields the first id that is not durable.
+    pub fn finish(self) -> Result<TxId> {
+        let synced = self.ticket.sync();
+        self.shared.finish_sync(&self.ticket, synced)
+    }
+}
+
+fn check_length(payload: &[u8], options: &Options) -> Result<u32> {
+    let bytes_max = options.payload_bytes_max.min(PAYLOAD_BYTES_LIMIT);
+    match u32::try_from(payload.len()) {
+        Ok(length) if length <= bytes_max => Ok(length),
+        _ => Err(Error::TransactionTooLarge {
+            bytes: payload.len() as u64,
+            bytes_max: u64::from(bytes_max),
+        }),
+    }
+}

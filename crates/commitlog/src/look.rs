@@ -1,0 +1,202 @@
+//! A first look at a directory: names, headers and marks. Nothing is locked, written or repaired.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use disk::{Access, Dir, EntryKind, File};
+
+use crate::chain::Chain;
+use crate::damage::DamageKind;
+use crate::error::{Error, FormatPart, Result};
+use crate::format::{
+    BODY_FRAMES, FRAMES_BYTE, HEADER_BYTES, MARK_BLOCK_BYTE, MARK_BYTES, Mark, SegmentHeader,
+    VERSION,
+};
+use crate::lineup::{Lineup, LineupDamage, SegmentFacts, line_up};
+use crate::log_id::LogId;
+use crate::segment_name::{is_temporary_name, parse_segment_name, segment_name};
+use crate::tx_id::TxId;
+
+/// What a directory holds.
+#[derive(Debug)]
+pub(crate) struct Look {
+    /// All segments, leftovers too, sorted by name.
+    pub(crate) segments: Vec<SegmentFacts>,
+    /// Their order.
+    pub(crate) lineup: Lineup,
+    /// Names of segments that were never finished.
+    pub(crate) temporaries: Vec<String>,
+}
+
+impl Look {
+    /// The segments that make up the log, oldest first.
+    pub(crate) fn kept(&self) -> impl DoubleEndedIterator<Item = &SegmentFacts> {
+        self.lineup.kept.iter().map(|&index| &self.segments[index])
+    }
+
+    /// The newest segment of the log.
+    pub(crate) fn newest(&self) -> &SegmentFacts {
+        self.kept().next_back().expect("a log has a segment")
+    }
+
+    /// The extent of the log as far as headers and marks tell.
+    pub(crate) fn extent(&self) -> Extent {
+        let oldest = &self.kept().next().expect("a log has a segment").header;
+        let newest = self.newest();
+        Extent {
+            log_id: oldest.log_id,
+            base: oldest.base,
+            chain_before_base: oldest.chain_before,
+            epoch: newest.header.epoch,
+            minimum_reader: self.minimum_reader(),
+            proven: newest.proven(),
+            closed: newest.is_closed(),
+            segments: self
+                .kept()
+                .map(|segment| SegmentExtent {
+                    file: segment_name(segment.named),
+                    base: segment.header.base,
+                    chain_before_base: segment.header.chain_before,
+                    bytes: segment.bytes,
+                })
+                .collect(),
+        }
+    }
+
+    /// The highest minimum reader of the segments.
+    pub(crate) fn minimum_reader(&self) -> u16 {
+        let all = self.kept().map(|segment| segment.header.minimum_reader);
+        all.max().unwrap_or(0)
+    }
+}
+
+/// What headers and marks tell about a log, without reading its records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Extent {
+    /// Which log it is.
+    pub log_id: LogId,
+    /// The oldest record that is kept.
+    pub base: TxId,
+    /// The chain before it.
+    pub chain_before_base: Chain,
+    /// How often records of this log were given up on purpose.
+    pub epoch: u32,
+    /// The highest payload version that its segments ask for.
+    pub minimum_reader: u16,
+    /// The first record that neither the newest segment's base nor its marks prove; there may be more.
+    pub proven: TxId,
+    /// Whether it was closed and not touched since: then `proven` is its end.
+    pub closed: bool,
+    /// Its segments, oldest first; never empty.
+    pub segments: Vec<SegmentExtent>,
+}
+
+/// One segment of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SegmentExtent {
+    /// The name of its file.
+    pub file: String,
+    /// Its first record.
+    pub base: TxId,
+    /// The chain before that.
+    pub chain_before_base: Chain,
+    /// The length of the file, space reserved ahead included.
+    pub bytes: u64,
+}
+
+/// Looks at the directory. `reader` is the newest payload version that the caller understands.
+pub(crate) fn look(dir: &dyn Dir, reader: u16) -> Result<Look> {
+    let mut segments = Vec::new();
+    let mut temporaries = Vec::new();
+    for entry in dir.list()? {
+        if let Some(base) = parse_segment_name(&entry.name) {
+            let file = dir.open(&entry.name, Access::Read)?;
+            segments.push(segment_facts(file.as_ref(), base, reader)?);
+        } else if entry.kind == EntryKind::File && is_temporary_name(&entry.name) {
+            temporaries.push(entry.name);
+        }
+    }
+    if segments.is_empty() {
+        let path = dir.path().to_path_buf();
+        return Err(Error::NoLog { path });
+    }
+    segments.sort_by_key(|segment| segment.named);
+    let lineup = line_up(&segments).map_err(
+        |LineupDamage {
+             index,
+             byte_offset,
+             kind,
+         }| Error::Damaged {
+            file: segment_path(dir, segments[index].named),
+            byte_offset,
+            kind,
+        },
+    )?;
+    Ok(Look {
+        segments,
+        lineup,
+        temporaries,
+    })
+}
+
+/// The path of a segment, for messages.
+pub(crate) fn segment_path(dir: &dyn Dir, base: TxId) -> PathBuf {
+    dir.path().join(segment_name(base))
+}
+
+/// Reads header and marks of one segment.
+pub(crate) fn segment_facts(file: &dyn File, named: TxId, reader: u16) -> Result<SegmentFacts> {
+    let damaged = |byte_offset, kind| Error::Damaged {
+        file: file.path().to_path_buf(),
+        byte_offset,
+        kind,
+    };
+    let bytes = file.len()?;
+    let header_bytes: [u8; HEADER_BYTES] = read_array(file, 0)?;
+    let Some(header) = SegmentHeader::decode(&header_bytes) else {
+        return Err(damaged(0, DamageKind::Header));
+    };
+    let too_new = |part, needed, supported| Error::NewerFormat {
+        file: file.path().to_path_buf(),
+        part,
+        needed,
+        supported,
+    };
+    if header.version > VERSION {
+        return Err(too_new(FormatPart::Segment, header.version, VERSION));
+    }
+    if header.body > BODY_FRAMES {
+        return Err(too_new(FormatPart::Body, header.body, BODY_FRAMES));
+    }
+    if header.minimum_reader > reader {
+        return Err(too_new(FormatPart::Payload, header.minimum_reader, reader));
+    }
+    if bytes < FRAMES_BYTE {
+        return Err(damaged(bytes, DamageKind::TooShort { bytes }));
+    }
+    let mut marks = [None; 2];
+    for (block, mark) in marks.iter_mut().enumerate() {
+        let mark_bytes: [u8; MARK_BYTES] = read_array(file, MARK_BLOCK_BYTE[block])?;
+        *mark = Mark::decode(&mark_bytes, &header_bytes, block);
+    }
+    Ok(SegmentFacts {
+        named,
+        header,
+        marks,
+        bytes,
+    })
+}
+
+/// Reads `N` bytes; what the file does not hold reads as zero.
+fn read_array<const N: usize>(file: &dyn File, offset: u64) -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    file.read_up_to(offset, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Opens a segment for reading.
+pub(crate) fn open_segment(dir: &dyn Dir, base: TxId) -> Result<Arc<dyn File>> {
+    Ok(dir.open(&segment_name(base), Access::Read)?)
+}

@@ -1,0 +1,87 @@
+//! How a log is written.
+
+use crate::chain::Chain;
+use crate::log_id::LogId;
+use crate::tx_id::TxId;
+
+/// When a commit is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum SyncPolicy {
+    /// After a sync that covers it. One sync serves all commits that wait.
+    #[default]
+    EveryCommit,
+    /// When the operating system has the bytes: a killed process loses nothing, a power cut may lose the newest records.
+    Never,
+}
+
+/// Options of a log that is written. They may differ from one opening to the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// A segment that would grow beyond this many bytes is continued in a new one. A single longer record gets a
+    /// segment of its own. Default: 64 MiB.
+    pub segment_bytes_max: u64,
+    /// The longest payload in bytes that is accepted; at most 1 GiB. Default: 256 MiB.
+    pub payload_bytes_max: u32,
+    /// When a commit is acknowledged. Default: after a sync.
+    pub sync_policy: SyncPolicy,
+    /// The payload version that a reader needs at least, noted in the header of new segments (together with the highest of the
+    /// segments that exist). The log does not know what it means. Default: 0.
+    pub minimum_reader: u16,
+    /// The newest payload version that this program reads: a segment that needs more is refused. Default: `u16::MAX`.
+    pub reader: u16,
+    /// A deliberate mistake, to prove that the tests find it.
+    #[doc(hidden)]
+    pub mistake: Option<Mistake>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            segment_bytes_max: 64 << 20,
+            payload_bytes_max: 256 << 20,
+            sync_policy: SyncPolicy::EveryCommit,
+            minimum_reader: 0,
+            reader: u16::MAX,
+            mistake: None,
+        }
+    }
+}
+
+/// Mistakes that the tests of recovery must catch.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mistake {
+    /// The mark is written before the sync that it speaks of.
+    MarkBeforeSync,
+    /// Waiters are released before the mark is written.
+    AcknowledgeBeforeMark,
+    /// A torn tail is cut, but the cut is not synced.
+    CutWithoutSync,
+    /// An open after a failed sync only syncs again.
+    SyncAgainWithoutRewriting,
+    /// Pruning removes the newest segments first.
+    PruneNewestFirst,
+}
+
+/// Where a new log begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// The id of the first record.
+    pub base: TxId,
+    /// The chain before it.
+    pub chain: Chain,
+    /// Raised by one whenever records of this log were given up on purpose.
+    pub epoch: u32,
+}
+
+impl Start {
+    /// The start of a history: record 0.
+    pub fn genesis(log_id: LogId) -> Start {
+        Start {
+            base: TxId(0),
+            chain: Chain::seed(log_id),
+            epoch: 0,
+        }
+    }
+}

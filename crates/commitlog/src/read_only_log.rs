@@ -1,0 +1,128 @@
+//! A log that is only read: no lock, no write, no repair, also beside a live writer or on a read-only medium.
+
+use std::sync::Arc;
+
+use disk::Dir;
+
+use crate::chain::Chain;
+use crate::error::Result;
+use crate::log_id::LogId;
+use crate::look::Extent;
+use crate::open_report::Proof;
+use crate::reader::Reader;
+use crate::still_log::StillLog;
+use crate::tx_id::TxId;
+
+/// Options of a log that is only read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadOnlyOptions {
+    /// Whether to show sound records beyond the proven end too, flagged by [`crate::Record::proven`]. The writer may still take
+    /// them back. Default: no.
+    pub show_unproven: bool,
+    /// The newest payload version that this program reads. Default: `u16::MAX`.
+    pub reader: u16,
+}
+
+impl Default for ReadOnlyOptions {
+    fn default() -> Self {
+        ReadOnlyOptions {
+            show_unproven: false,
+            reader: u16::MAX,
+        }
+    }
+}
+
+/// A log that is only read, as it was when it was opened or last refreshed.
+#[derive(Debug)]
+pub struct ReadOnlyLog {
+    dir: Arc<dyn Dir>,
+    options: ReadOnlyOptions,
+    log: Arc<StillLog>,
+}
+
+impl ReadOnlyLog {
+    /// Opens the log that the directory holds. `proofs` are the sound snapshots that are known.
+    ///
+    /// # Errors
+    /// [`crate::Error::NoLog`], [`crate::Error::Damaged`], [`crate::Error::NewerFormat`], [`crate::Error::Io`].
+    pub fn open(
+        dir: Arc<dyn Dir>,
+        options: ReadOnlyOptions,
+        proofs: &[Proof],
+    ) -> Result<ReadOnlyLog> {
+        let log = Arc::new(StillLog::open(Arc::clone(&dir), &options, proofs)?);
+        Ok(ReadOnlyLog { dir, options, log })
+    }
+
+    /// Looks again, to see what a writer has added or removed.
+    ///
+    /// # Errors
+    /// As [`ReadOnlyLog::open`]; then this log stays as it was.
+    pub fn refresh(&mut self, proofs: &[Proof]) -> Result<()> {
+        self.log = Arc::new(StillLog::open(
+            Arc::clone(&self.dir),
+            &self.options,
+            proofs,
+        )?);
+        Ok(())
+    }
+
+    /// Which log this is.
+    pub fn log_id(&self) -> LogId {
+        self.log.look().newest().header.log_id
+    }
+
+    /// What headers and marks told.
+    pub fn extent(&self) -> Extent {
+        self.log.look().extent()
+    }
+
+    /// The oldest record that is kept.
+    pub fn base(&self) -> TxId {
+        self.extent().base
+    }
+
+    /// The first record that is not shown.
+    pub fn next_id(&self) -> TxId {
+        self.log.visible().end.id
+    }
+
+    /// The first record of which nothing proves that it had been synced.
+    pub fn proven_end(&self) -> TxId {
+        self.log.visible().durable_end
+    }
+
+    /// The first record that is not sound, proven or not, shown or not.
+    pub fn sound_end(&self) -> TxId {
+        self.log.end.id
+    }
+
+    /// The chain after the last record that is shown.
+    pub fn chain_at_end(&self) -> Chain {
+        self.log.visible().end.chain
+    }
+
+    /// The chain after record `id`, also for the one before the oldest that is kept.
+    ///
+    /// # Errors
+    /// [`crate::Error::Pruned`], [`crate::Error::BeyondEnd`], [`crate::Error::Damaged`], [`crate::Error::Io`].
+    pub fn chain_after(&self, id: TxId) -> Result<Chain> {
+        self.reader(TxId(id.0.saturating_add(1)))?.chain_here()
+    }
+
+    /// Reads from record `from` on, up to what is shown.
+    ///
+    /// # Errors
+    /// [`crate::Error::Pruned`], [`crate::Error::BeyondEnd`].
+    pub fn reader(&self, from: TxId) -> Result<Reader> {
+        Reader::of_still_log(Arc::clone(&self.log), from)
+    }
+
+    /// Reads and verifies every record that is shown. Yields how many there are.
+    ///
+    /// # Errors
+    /// [`crate::Error::Damaged`], [`crate::Error::Io`].
+    pub fn verify(&self) -> Result<u64> {
+        self.reader(self.base())?.count_remaining()
+    }
+}

@@ -1,0 +1,277 @@
+//! Reads verified records from some id on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use disk::{Access, Dir};
+
+use crate::chain::Chain;
+use crate::damage::{BadFrame, DamageKind};
+use crate::error::{Error, Result};
+use crate::examine::seek;
+use crate::format::{FrameHeader, SegmentHeader};
+use crate::frame_cursor::{FrameCursor, Position};
+use crate::look::segment_path;
+use crate::record::{OwnedRecord, Record};
+use crate::segment_bytes::SegmentBytes;
+use crate::segment_name::segment_name;
+use crate::shared_log::{Placement, SharedLog, Visible};
+use crate::still_log::StillLog;
+use crate::tx_id::TxId;
+
+/// Reads records in order. Made by [`crate::Log::reader`] and [`crate::ReadOnlyLog::reader`].
+///
+/// Complete segments are read through a map, without copying. After an error it may be asked again.
+#[derive(Debug)]
+pub struct Reader {
+    source: Source,
+    /// The segment that is read, once there is one.
+    place: Option<Place>,
+    /// The next record.
+    next: TxId,
+    /// Where the log ended when it was last asked.
+    visible: Visible,
+}
+
+#[derive(Debug)]
+enum Source {
+    Live(Arc<SharedLog>),
+    Still(Arc<StillLog>),
+}
+
+/// Invariant: the cursor stands before the reader's next record, or that record is in another segment.
+#[derive(Debug)]
+struct Place {
+    header: SegmentHeader,
+    /// The first record of the segment behind it, if there was one when this was last looked up.
+    successor: Option<TxId>,
+    cursor: FrameCursor,
+}
+
+impl Reader {
+    pub(crate) fn of_live_log(log: Arc<SharedLog>, from: TxId) -> Result<Reader> {
+        Reader::new(Source::Live(log), from)
+    }
+
+    pub(crate) fn of_still_log(log: Arc<StillLog>, from: TxId) -> Result<Reader> {
+        Reader::new(Source::Still(log), from)
+    }
+
+    fn new(source: Source, from: TxId) -> Result<Reader> {
+        source.placement(from)?;
+        let visible = source.visible();
+        let end = visible.end.id;
+        if from > end {
+            return Err(Error::BeyondEnd { asked: from, end });
+        }
+        Ok(Reader {
+            source,
+            place: None,
+            next: from,
+            visible,
+        })
+    }
+
+    /// The id of the record that comes next.
+    pub fn next_id(&self) -> TxId {
+        self.next
+    }
+
+    /// The next record, verified, or `None` at the end of what is visible; a live log may have more later.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where a record is not what was written; [`Error::Pruned`] if it was removed meanwhile; [`Error::Io`].
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>> {
+        if self.next >= self.visible.end.id {
+            self.visible = self.source.visible();
+            if self.next >= self.visible.end.id {
+                return Ok(None);
+            }
+        }
+        let header = match self.step()? {
+            Ok(header) => header,
+            // A writer beside us may have replaced the file: what was read is forgotten and read again, once.
+            Err(_) => {
+                self.place = None;
+                let again = self.step()?;
+                again.map_err(|bad| self.damaged(bad))?
+            }
+        };
+        self.next = header.id.next();
+        let payload = match &mut self.place {
+            Some(place) => place.cursor.payload()?,
+            None => &[],
+        };
+        Ok(Some(Record {
+            id: header.id,
+            time: header.time,
+            chain: header.chain_after,
+            proven: header.id < self.visible.durable_end,
+            payload,
+        }))
+    }
+
+    /// The next record with a payload of its own.
+    ///
+    /// # Errors
+    /// As [`Reader::next_record`].
+    pub fn next_owned(&mut self) -> Result<Option<OwnedRecord>> {
+        Ok(self.next_record()?.map(|record| record.to_owned_record()))
+    }
+
+    /// The chain before the next record.
+    ///
+    /// # Errors
+    /// As [`Reader::next_record`].
+    pub fn chain_here(&mut self) -> Result<Chain> {
+        if self.next == self.visible.end.id {
+            return Ok(self.visible.end.chain);
+        }
+        Ok(self.cursor()?.position().chain)
+    }
+
+    /// Verifies all records that are left and counts them.
+    pub(crate) fn count_remaining(&mut self) -> Result<u64> {
+        let mut count = 0;
+        while self.next_record()?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    #[inline]
+    fn step(&mut self) -> Result<std::result::Result<FrameHeader, BadFrame>> {
+        self.cursor()?.step()
+    }
+
+    /// The cursor before the next record, which is visible.
+    #[inline]
+    fn cursor(&mut self) -> Result<&mut FrameCursor> {
+        let found = self.place.as_mut().is_some_and(|place| {
+            let ends = match place.successor {
+                Some(successor) => self.next >= successor,
+                None => place.cursor.position().byte >= place.cursor.bytes().limit(),
+            };
+            !ends
+        });
+        if !found {
+            let place = self.find_place()?;
+            self.place = Some(place);
+        }
+        let place = self.place.as_mut().expect("the reader has just gone there");
+        Ok(&mut place.cursor)
+    }
+
+    #[cold]
+    fn find_place(&mut self) -> Result<Place> {
+        let Placement {
+            header,
+            successor,
+            complete,
+        } = self.source.placement(self.next)?;
+        let mut start = Position::start_of(&header);
+        if let Some(mut old) = self.place.take() {
+            if old.header == header && successor.is_none() {
+                // The newest segment has grown.
+                old.cursor.bytes().raise_limit(self.visible.end.byte);
+                return Ok(old);
+            }
+            let at = old.cursor.position();
+            if old.header == header {
+                // The segment is complete now.
+                start = at;
+            } else if at.chain != header.chain_before {
+                return Err(Error::Damaged {
+                    file: self.path(header.base),
+                    byte_offset: 0,
+                    kind: DamageKind::SegmentChain,
+                });
+            }
+        }
+        let bytes = self
+            .source
+            .bytes(&header, complete, successor.is_some(), self.visible.end)?;
+        let mut cursor = FrameCursor::new(bytes, start);
+        let found = seek(&mut cursor, self.next)?;
+        let place = Place {
+            header,
+            successor: successor.map(|successor| successor.base),
+            cursor,
+        };
+        if let Err(bad) = found {
+            self.place = Some(place);
+            return Err(self.damaged(bad));
+        }
+        Ok(place)
+    }
+
+    /// The record at the cursor is not what was written. Forgets what was read, so that asking again reads it again.
+    fn damaged(&mut self, bad: BadFrame) -> Error {
+        let place = self.place.take().expect("something was read");
+        Error::Damaged {
+            file: self.path(place.header.base),
+            byte_offset: place.cursor.position().byte,
+            kind: DamageKind::Record {
+                bad,
+                proven: self.visible.end.id,
+            },
+        }
+    }
+
+    fn path(&self, base: TxId) -> PathBuf {
+        segment_path(self.source.dir(), base)
+    }
+}
+
+impl Source {
+    fn dir(&self) -> &dyn Dir {
+        match self {
+            Source::Live(log) => log.dir(),
+            Source::Still(log) => log.dir(),
+        }
+    }
+
+    fn visible(&self) -> Visible {
+        match self {
+            Source::Live(log) => log.visible(),
+            Source::Still(log) => log.visible(),
+        }
+    }
+
+    fn placement(&self, id: TxId) -> Result<Placement> {
+        match self {
+            Source::Live(log) => log.segment_of(id),
+            Source::Still(log) => log.segment_of(id),
+        }
+    }
+
+    /// The bytes of a segment: mapped if it is complete, else read; the newest one only up to the end of the log.
+    fn bytes(
+        &self,
+        header: &SegmentHeader,
+        complete: bool,
+        followed: bool,
+        end: Position,
+    ) -> Result<SegmentBytes> {
+        let file = match self.dir().open(&segment_name(header.base), Access::Read) {
+            Ok(file) => file,
+            Err(error) if error.is_not_found() => return Err(self.vanished(header.base, error)),
+            Err(error) => return Err(error.into()),
+        };
+        if complete {
+            return SegmentBytes::mapped(file.as_ref());
+        }
+        let len = file.len()?;
+        let limit = if followed { len } else { end.byte.min(len) };
+        Ok(SegmentBytes::read(file, limit))
+    }
+
+    /// Says what is left, if the segment was pruned since it was looked up.
+    fn vanished(&self, base: TxId, error: disk::Error) -> Error {
+        let again = match self {
+            Source::Live(log) => log.segment_of(base).map(drop),
+            Source::Still(log) => log.look_for(base),
+        };
+        again.err().unwrap_or(Error::Io(error))
+    }
+}

@@ -1,0 +1,131 @@
+//! The bytes of one segment, through a map or through a window that is read.
+//!
+//! A segment that is complete is mapped: nobody writes to it any more. The newest one is read, because its marks and its
+//! tail change while it is looked at.
+
+use std::sync::Arc;
+
+use disk::{File, Map};
+
+use crate::error::Result;
+
+/// How much is read at once, bytes.
+const WINDOW_BYTES: u64 = 1 << 20;
+
+/// The front of a segment file, up to a limit.
+#[derive(Debug)]
+pub(crate) struct SegmentBytes {
+    source: Source,
+    /// Nothing at or behind this byte is looked at.
+    limit: u64,
+}
+
+#[derive(Debug)]
+enum Source {
+    Mapped(Map),
+    Read {
+        file: Arc<dyn File>,
+        window: Vec<u8>,
+        /// Where the window begins in the file.
+        window_start: u64,
+    },
+}
+
+impl SegmentBytes {
+    /// Maps the whole file, which nobody may write to any more.
+    pub(crate) fn mapped(file: &dyn File) -> Result<Self> {
+        let limit = file.len()?;
+        let source = Source::Mapped(file.map(limit)?);
+        Ok(SegmentBytes { source, limit })
+    }
+
+    /// Reads the file as needed, up to `limit`, which must not lie behind the end of the file.
+    pub(crate) fn read(file: Arc<dyn File>, limit: u64) -> Self {
+        let source = Source::Read {
+            file,
+            window: Vec::new(),
+            window_start: 0,
+        };
+        SegmentBytes { source, limit }
+    }
+
+    /// Where the bytes end.
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Lets more be read, after the file has grown. What was read before is not read again.
+    pub(crate) fn raise_limit(&mut self, limit: u64) {
+        if let Source::Read { .. } = self.source {
+            self.limit = self.limit.max(limit);
+        }
+    }
+
+    /// The `len` bytes at `offset`, fewer only at the limit. Never allocates more than the file has.
+    #[inline]
+    pub(crate) fn get(&mut self, offset: u64, len: u64) -> Result<&[u8]> {
+        let len = len.min(self.limit.saturating_sub(offset));
+        match &mut self.source {
+            Source::Mapped(map) => Ok(slice(map, offset, len)),
+            Source::Read {
+                file,
+                window,
+                window_start,
+            } => {
+                let window_end = *window_start + window.len() as u64;
+                if offset < *window_start || offset + len > window_end {
+                    fill(file.as_ref(), window, offset, len, self.limit)?;
+                    *window_start = offset;
+                }
+                Ok(slice(window, offset - *window_start, len))
+            }
+        }
+    }
+
+    /// The last byte at or behind `offset` that is not zero, if there is one.
+    pub(crate) fn last_nonzero(&mut self, offset: u64) -> Result<Option<u64>> {
+        let mut found = None;
+        let mut at = offset;
+        while at < self.limit {
+            let bytes = self.get(at, WINDOW_BYTES)?;
+            if let Some(position) = last_nonzero(bytes) {
+                found = Some(at + position as u64);
+            }
+            if bytes.is_empty() {
+                break;
+            }
+            at += bytes.len() as u64;
+        }
+        Ok(found)
+    }
+}
+
+/// Makes the window hold `len` bytes from `offset` on, and more where the limit allows.
+#[cold]
+fn fill(file: &dyn File, window: &mut Vec<u8>, offset: u64, len: u64, limit: u64) -> Result<()> {
+    let wanted = len.max(WINDOW_BYTES).min(limit - offset);
+    let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+    window.resize(wanted, 0);
+    let filled = file
+        .read_up_to(offset, window)
+        .inspect_err(|_| window.clear())?;
+    window.truncate(filled);
+    Ok(())
+}
+
+/// The part of `bytes` that exists of `offset..offset + len`.
+#[inline]
+fn slice(bytes: &[u8], offset: u64, len: u64) -> &[u8] {
+    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+    &bytes[place(offset)..place(offset + len)]
+}
+
+fn last_nonzero(bytes: &[u8]) -> Option<usize> {
+    const STEP: usize = 4096;
+    static ZEROS: [u8; STEP] = [0; STEP];
+    let mut end = bytes.len();
+    while end >= STEP && bytes[end - STEP..end] == ZEROS {
+        end -= STEP;
+    }
+    bytes[..end].iter().rposition(|&byte| byte != 0)
+}

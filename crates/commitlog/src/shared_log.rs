@@ -1,0 +1,414 @@
+//! What the threads that use a log share: its state behind a mutex, and the group commit.
+//!
+//! ```text
+//! append:   under the mutex, one write
+//! waiting:  the first waiter leads, the others wait; while the leader syncs, without the mutex, others append
+//!
+//!           leader    begin (fix the end)   sync ...............   mark   release all before that end
+//!           others         append  append  wait  append  wait  wait        one of those left leads the next sync
+//! ```
+//!
+//! A waiter is released only after the mark that proves its record was written, so that after a kill no damage to an acknowledged record passes for a torn tail.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use disk::{Dir, File};
+
+use crate::active_segment::{ActiveSegment, MarkFlag, Reserve};
+use crate::error::{Error, Result};
+use crate::format::{SegmentHeader, frame_bytes};
+use crate::frame_cursor::Position;
+use crate::log::Pruned;
+use crate::log_id::LogId;
+use crate::options::{Mistake, Options, Start, SyncPolicy};
+use crate::segment_name::segment_name;
+use crate::tx_id::TxId;
+
+/// What all handles and readers of a live log share.
+#[derive(Debug)]
+pub(crate) struct SharedLog {
+    dir: Arc<dyn Dir>,
+    options: Options,
+    log_id: LogId,
+    state: Mutex<State>,
+    /// Notified whenever a sync has ended, well or not.
+    sync_ended: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    /// All segments, oldest first; the last one is the active one. Never empty.
+    headers: Vec<SegmentHeader>,
+    active: ActiveSegment,
+    /// Everything before this is durable, and marked as such. Lies in the active segment.
+    durable: Position,
+    /// Whether a leader syncs right now.
+    syncing: bool,
+    condition: Condition,
+    /// The log was closed when it was opened, and nothing has been written since.
+    untouched: bool,
+    minimum_reader: u16,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Open,
+    Closed,
+    Poisoned,
+}
+
+/// A sync with a fixed end: what was appended before it began.
+#[derive(Debug)]
+pub(crate) struct SyncTicket {
+    file: Arc<dyn File>,
+    end: Position,
+}
+
+impl SyncTicket {
+    pub(crate) fn sync(&self) -> Result<()> {
+        Ok(self.file.sync()?)
+    }
+}
+
+/// What a reader needs to know: where the log ends and in which segments it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Visible {
+    pub(crate) end: Position,
+    pub(crate) durable_end: TxId,
+}
+
+/// In which segment a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Placement {
+    pub(crate) header: SegmentHeader,
+    /// The segment behind it.
+    pub(crate) successor: Option<SegmentHeader>,
+    /// Whether nobody writes to the segment any more.
+    pub(crate) complete: bool,
+}
+
+impl SharedLog {
+    /// Everything up to the end of `active` is durable.
+    pub(crate) fn new(
+        dir: Arc<dyn Dir>,
+        options: Options,
+        headers: Vec<SegmentHeader>,
+        active: ActiveSegment,
+        minimum_reader: u16,
+        untouched: bool,
+    ) -> Self {
+        assert_eq!(headers.last(), Some(active.header()));
+        SharedLog {
+            log_id: active.header().log_id,
+            dir,
+            options,
+            state: Mutex::new(State {
+                durable: active.end(),
+                headers,
+                active,
+                syncing: false,
+                condition: Condition::Open,
+                untouched,
+                minimum_reader,
+            }),
+            sync_ended: Condvar::new(),
+        }
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(crate) fn dir(&self) -> &dyn Dir {
+        self.dir.as_ref()
+    }
+
+    pub(crate) fn log_id(&self) -> LogId {
+        self.log_id
+    }
+
+    pub(crate) fn base(&self) -> TxId {
+        self.lock().headers[0].base
+    }
+
+    pub(crate) fn end(&self) -> Position {
+        self.lock().active.end()
+    }
+
+    pub(crate) fn durable_end(&self) -> TxId {
+        self.lock().durable.id
+    }
+
+    /// Where the log ends now. After a failure only what is durable is shown.
+    pub(crate) fn visible(&self) -> Visible {
+        let state = self.lock();
+        let end = match state.condition {
+            Condition::Poisoned => state.durable,
+            Condition::Open | Condition::Closed => state.active.end(),
+        };
+        Visible {
+            end,
+            durable_end: state.durable.id,
+        }
+    }
+
+    /// The segment that holds record `id` (or would, if it is the next one).
+    pub(crate) fn segment_of(&self, id: TxId) -> Result<Placement> {
+        let state = self.lock();
+        let after = state.headers.partition_point(|header| header.base <= id);
+        if after == 0 {
+            let oldest = state.headers[0].base;
+            return Err(Error::Pruned { oldest });
+        }
+        let successor = state.headers.get(after).copied();
+        Ok(Placement {
+            header: state.headers[after - 1],
+            successor,
+            complete: successor.is_some(),
+        })
+    }
+
+    pub(crate) fn append(
+        &self,
+        payload_length: u32,
+        payload: &[u8],
+        time: Option<i64>,
+    ) -> Result<TxId> {
+        let mut state = self.lock();
+        state.check_open()?;
+        let end_byte = state.active.end().byte + frame_bytes(payload_length);
+        if end_byte > self.options.segment_bytes_max && !state.active.is_empty() {
+            state = self.rotate_locked(state)?;
+        }
+        let how = match self.options.sync_policy {
+            SyncPolicy::EveryCommit => Reserve::Zeros,
+            SyncPolicy::Never => Reserve::Allocate,
+        };
+        state.touch()?;
+        let id = state.active.end().id;
+        state
+            .active
+            .reserve(payload_length, how, self.options.segment_bytes_max)?;
+        let appended = state.active.append(payload, time);
+        state.poison_unless(appended)?;
+        Ok(id)
+    }
+
+    pub(crate) fn wait_durable(&self, id: TxId) -> Result<()> {
+        let mut state = self.lock();
+        loop {
+            if id < state.durable.id {
+                return Ok(());
+            }
+            let end = state.active.end().id;
+            if id >= end {
+                return Err(Error::BeyondEnd { asked: id, end });
+            }
+            state.check_open()?;
+            if state.syncing {
+                state = self.wait(state);
+                continue;
+            }
+            let ticket = state.begin_sync(self.options.mistake)?;
+            drop(state);
+            let synced = ticket.sync();
+            self.finish_sync(&ticket, synced)?;
+            state = self.lock();
+        }
+    }
+
+    /// Fixes the end of a sync. Nobody else may begin one before [`SharedLog::finish_sync`].
+    pub(crate) fn begin_sync(&self) -> Result<SyncTicket> {
+        let mut state = self.wait_for_sync(self.lock());
+        state.check_open()?;
+        state.begin_sync(self.options.mistake)
+    }
+
+    /// Marks what was synced and releases its waiters, or poisons. Yields the first id that is not durable.
+    pub(crate) fn finish_sync(&self, ticket: &SyncTicket, synced: Result<()>) -> Result<TxId> {
+        let mut state = self.lock();
+        state.syncing = false;
+        self.sync_ended.notify_all();
+        state.check_open()?;
+        let marked = match (synced, self.options.mistake) {
+            (Ok(()), Some(Mistake::MarkBeforeSync | Mistake::AcknowledgeBeforeMark)) => Ok(()),
+            (Ok(()), _) => state.active.mark(ticket.end, MarkFlag::Plain),
+            (Err(error), _) => Err(error),
+        };
+        state.poison_unless(marked)?;
+        // Rotation waits for a sync in progress, so this is still the same segment.
+        assert!(state.durable.id <= ticket.end.id);
+        state.durable = ticket.end;
+        Ok(ticket.end.id)
+    }
+
+    pub(crate) fn rotate(&self) -> Result<()> {
+        let state = self.lock();
+        state.check_open()?;
+        self.rotate_locked(state).map(drop)
+    }
+
+    /// Starts a new segment, while nobody appends or syncs.
+    fn rotate_locked<'a>(&'a self, state: MutexGuard<'a, State>) -> Result<MutexGuard<'a, State>> {
+        let mut state = self.wait_for_sync(state);
+        state.check_open()?;
+        if state.active.is_empty() {
+            return Ok(state);
+        }
+        state.touch()?;
+        let sealed = state.seal();
+        state.poison_unless(sealed)?;
+        let end = state.active.end();
+        let start = Start {
+            base: end.id,
+            chain: end.chain,
+            epoch: state.active.header().epoch,
+        };
+        let created =
+            ActiveSegment::create(self.dir(), self.log_id, start, state.minimum_reader, &[]);
+        let mut next = match created {
+            // Refused: the old segment simply goes on.
+            Err(Error::Full(error)) => return Err(Error::Full(error)),
+            created => state.poison_unless(created)?,
+        };
+        // Crash here: the next segment is there and the old one does not say so. The next open completes it.
+        let continued = state.active.mark(end, MarkFlag::Continued);
+        state.poison_unless(continued)?;
+        let synced = state.active.file().sync().map_err(Error::from);
+        state.poison_unless(synced)?;
+        // The name of the next one is durable: only from here on it has a mark.
+        let marked = next.mark(next.end(), MarkFlag::Plain);
+        state.poison_unless(marked)?;
+        state.headers.push(*next.header());
+        state.durable = next.end();
+        state.active = next;
+        Ok(state)
+    }
+
+    pub(crate) fn prune_before(&self, id: TxId) -> Result<Pruned> {
+        let mut state = self.lock();
+        state.check_open()?;
+        let removable = state
+            .headers
+            .windows(2)
+            .take_while(|pair| pair[1].base <= id);
+        let segments_removed = removable.count();
+        let mut doomed: Vec<TxId> = state.headers[..segments_removed]
+            .iter()
+            .map(|header| header.base)
+            .collect();
+        if self.options.mistake == Some(Mistake::PruneNewestFirst) {
+            doomed.reverse();
+        }
+        for base in doomed {
+            self.dir.remove(&segment_name(base))?;
+            // Crash after any of these: the oldest segments are gone, and the log begins later.
+            let synced = self.dir.sync().map_err(Error::from);
+            state.headers.retain(|header| header.base != base);
+            state.poison_unless(synced)?;
+        }
+        Ok(Pruned {
+            segments_removed,
+            base: state.headers[0].base,
+        })
+    }
+
+    pub(crate) fn raise_minimum_reader(&self, minimum_reader: u16) {
+        let mut state = self.lock();
+        state.minimum_reader = state.minimum_reader.max(minimum_reader);
+    }
+
+    pub(crate) fn close(&self) -> Result<()> {
+        let mut state = self.wait_for_sync(self.lock());
+        match state.condition {
+            Condition::Closed => return Ok(()),
+            Condition::Poisoned => return Err(Error::Poisoned),
+            Condition::Open => {}
+        }
+        if !state.untouched {
+            let closed = state.write_closed_mark();
+            state.poison_unless(closed)?;
+        }
+        state.condition = Condition::Closed;
+        Ok(())
+    }
+
+    fn wait_for_sync<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        while state.syncing {
+            state = self.wait(state);
+        }
+        state
+    }
+
+    fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.sync_ended
+            .wait(state)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| {
+            // A thread panicked in the middle of a change; what it left is not to be trusted.
+            let mut state = poisoned.into_inner();
+            state.condition = Condition::Poisoned;
+            state
+        })
+    }
+}
+
+impl State {
+    fn check_open(&self) -> Result<()> {
+        match self.condition {
+            Condition::Open => Ok(()),
+            Condition::Closed => Err(Error::Closed),
+            Condition::Poisoned => Err(Error::Poisoned),
+        }
+    }
+
+    fn poison_unless<T>(&mut self, result: Result<T>) -> Result<T> {
+        if result.is_err() {
+            self.condition = Condition::Poisoned;
+        }
+        result
+    }
+
+    /// Before the first write to a log that was closed: its marks may be in memory only, if the last sync of the close failed.
+    fn touch(&mut self) -> Result<()> {
+        if !self.untouched {
+            return Ok(());
+        }
+        self.untouched = false;
+        let rewritten = self.active.rewrite_marks();
+        self.poison_unless(rewritten)
+    }
+
+    fn begin_sync(&mut self, mistake: Option<Mistake>) -> Result<SyncTicket> {
+        assert!(!self.syncing);
+        self.syncing = true;
+        let end = self.active.end();
+        if mistake == Some(Mistake::MarkBeforeSync) {
+            self.active.mark(end, MarkFlag::Plain)?;
+        }
+        Ok(SyncTicket {
+            file: Arc::clone(self.active.file()),
+            end,
+        })
+    }
+
+    /// Syncs and marks the active segment and gives its spare space back.
+    fn seal(&mut self) -> Result<()> {
+        let end = self.active.end();
+        if self.durable != end {
+            self.active.file().sync()?;
+            self.active.mark(end, MarkFlag::Plain)?;
+            self.durable = end;
+        }
+        self.active.trim()
+    }
+
+    fn write_closed_mark(&mut self) -> Result<()> {
+        self.seal()?;
+        self.active.mark(self.active.end(), MarkFlag::Closed)?;
+        Ok(self.active.file().sync()?)
+    }
+}

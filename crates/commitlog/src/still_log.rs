@@ -1,0 +1,137 @@
+//! A log as it was when it was looked at, for reading without a lock.
+
+use std::sync::Arc;
+
+use disk::Dir;
+
+use crate::error::{Error, Result};
+use crate::examine::{Examined, examine};
+use crate::frame_cursor::Position;
+use crate::look::{Look, look};
+use crate::open_report::Proof;
+use crate::read_only_log::ReadOnlyOptions;
+use crate::shared_log::{Placement, Visible};
+use crate::tx_id::TxId;
+
+/// How often a directory that changes while it is looked at is looked at again.
+const ATTEMPTS_MAX: usize = 8;
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct StillLog {
+    dir: Arc<dyn Dir>,
+    look: Look,
+    /// What is shown.
+    visible: Visible,
+    /// The end of the frames that count, proven or not.
+    pub(crate) end: Position,
+    reader: u16,
+}
+
+impl StillLog {
+    /// Looks until two looks agree: a writer may rotate, prune or write a mark in between.
+    pub(crate) fn open(
+        dir: Arc<dyn Dir>,
+        options: &ReadOnlyOptions,
+        proofs: &[Proof],
+    ) -> Result<StillLog> {
+        let mut before: Option<String> = None;
+        let mut attempt = 1;
+        loop {
+            let error = match examine_once(dir.as_ref(), options, proofs) {
+                Ok((look, examined)) => return Ok(StillLog::new(dir, look, &examined, options)),
+                Err(error) => error,
+            };
+            let passing = match &error {
+                Error::Damaged { .. } => true,
+                Error::Io(error) => error.is_not_found(),
+                _ => false,
+            };
+            // The same damage twice is damage: what is proved does not change any more.
+            let description = error.to_string();
+            if !passing || attempt == ATTEMPTS_MAX || before.as_ref() == Some(&description) {
+                return Err(error);
+            }
+            before = Some(description);
+            attempt += 1;
+        }
+    }
+
+    fn new(
+        dir: Arc<dyn Dir>,
+        look: Look,
+        examined: &Examined,
+        options: &ReadOnlyOptions,
+    ) -> StillLog {
+        let end = if options.show_unproven {
+            examined.end
+        } else {
+            examined.proven
+        };
+        StillLog {
+            dir,
+            look,
+            visible: Visible {
+                end,
+                durable_end: examined.proven.id,
+            },
+            end: examined.end,
+            reader: options.reader,
+        }
+    }
+
+    pub(crate) fn dir(&self) -> &dyn Dir {
+        self.dir.as_ref()
+    }
+
+    pub(crate) fn look(&self) -> &Look {
+        &self.look
+    }
+
+    pub(crate) fn visible(&self) -> Visible {
+        self.visible
+    }
+
+    pub(crate) fn segment_of(&self, id: TxId) -> Result<Placement> {
+        let after = self
+            .look
+            .lineup
+            .kept
+            .partition_point(|&index| self.look.segments[index].header.base <= id);
+        let Some(position) = after.checked_sub(1) else {
+            let oldest = self.look.extent().base;
+            return Err(Error::Pruned { oldest });
+        };
+        let kept = |position: usize| {
+            let index = self.look.lineup.kept.get(position)?;
+            Some(&self.look.segments[*index])
+        };
+        let segment = kept(position).expect("the position is within the segments");
+        let successor = kept(after).map(|next| next.header);
+        Ok(Placement {
+            header: segment.header,
+            successor,
+            // A writer may still be marking it as continued.
+            complete: successor.is_some() && segment.continued_mark().is_some(),
+        })
+    }
+
+    /// Looks again for the segment `base`, which vanished.
+    pub(crate) fn look_for(&self, base: TxId) -> Result<()> {
+        let oldest = look(self.dir(), self.reader)?.extent().base;
+        if oldest > base {
+            return Err(Error::Pruned { oldest });
+        }
+        Ok(())
+    }
+}
+
+fn examine_once(
+    dir: &dyn Dir,
+    options: &ReadOnlyOptions,
+    proofs: &[Proof],
+) -> Result<(Look, Examined)> {
+    let look = look(dir, options.reader)?;
+    let examined = examine(dir, &look, proofs)?;
+    Ok((look, examined))
+}
