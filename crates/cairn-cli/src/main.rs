@@ -1,2 +1,27 @@
-//! The `cairn` command.
-fn main() {}
+//! The `cairn` command: reads the command line, carries out a verb, and ends with what came of it.
+
+use std::env;
+use std::process::ExitCode;
+
+use cairn_cli::{Arguments, Exit, Failure, Verb};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::read(env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(exit) => return exit.into(),
+    };
+    match carry_out(arguments.verb) {
+        Ok(()) => Exit::Fine.into(),
+        Err(Failure::ClosedPipe) => Failure::ClosedPipe.exit().into(),
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit().into()
+        }
+    }
+}
+
+fn carry_out(verb: Verb) -> Result<(), Failure> {
+    Err(Failure::Refused(format!(
+        "this build has no database to work on: {verb:?}"
+    )))
+}
