@@ -1,66 +1,117 @@
 //! Rows in pages, indexes, and views that never move.
+//!
+//! **The promise.** A [`Store`] is a value: cloning it takes O(1) and gives a consistent view that nothing later changes.
+//! Everything in it is a page of 32 KiB - rows, index nodes, long values - and page numbers and contents are a function of
+//! the transactions applied and of nothing else. A page may be borrowed from a read-only map: it is verified once, on
+//! first use, and every read can say [`Damaged`].
+//!
+//! This crate does not know files, names of tables and columns, or time.
+//!
+//! ```text
+//!   WriteTransaction ──flush──> groups of rows (bytes) ──apply_group──> Store
+//!     works on a fork             TransactionBuilder,                    │  clone = a view
+//!     of a Store                  Transaction, Group                     │
+//!                                                          ┌─────────────┴────────────┐
+//!                                                       Pages                  heads of tables
+//!                                                  number -> page           layout, list of row pages,
+//!                                                                           indexes (BTree), counts
+//! ```
+//!
+//! ```
+//! use table::*;
+//!
+//! let flights = TableId(1);
+//! let mut store = Store::new([0; 32]);
+//! let columns = vec![LayoutColumn::required(ColumnType::U64), LayoutColumn::required(ColumnType::String)];
+//! store.create_table(flights, Layout::new(LayoutNumber(1), columns)?)?;
+//! store.create_index(flights, IndexSpec { id: IndexId(1), columns: vec![0], unique: true })?;
+//! store.set_primary_key(flights, Some(IndexId(1)))?;
+//! let view = store.clone();
+//!
+//! let mut writes = WriteTransaction::new(&store);
+//! writes.insert(flights, &[7_u64.into(), "EWR to IAH".into()])?;
+//! let mut builder = TransactionBuilder::new(0);
+//! writes.flush(&mut builder)?;
+//!
+//! let bytes = builder.finish(); // what a log keeps
+//! for group in Transaction::parse(&bytes)?.groups() {
+//!     store.apply_group(&group)?;
+//! }
+//! let found = store.table(flights)?.find(IndexId(1), &[7_u64.into()])?.expect("it was put there");
+//! assert_eq!(found.value(1)?, "EWR to IAH".into());
+//! assert_eq!(view.table(flights)?.row_count(), 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
-// Types and values.
-mod column_type;
-mod index_id;
-mod layout;
-mod row_id;
+// The state, and how it is read and changed.
+mod store;
+mod table_ref;
+mod row;
+mod scan;
+mod write_transaction;
+mod write_set;
+mod error;
+
+// One table: its head, its rows, its indexes.
 mod table_id;
+mod table;
+mod heap;
+mod index_id;
+mod index_spec;
+mod index;
+mod relayout;
+mod table_check;
+mod table_head_format;
+
+// Types, values, layouts.
+mod column_type;
 mod value;
-mod value_codec;
 mod value_ref;
 mod value_text;
-// Pages.
+mod layout;
+
+// Bytes of values, keys, rows and transactions.
+mod value_codec;
+mod key;
+mod row_codec;
+mod transaction_format;
+mod transaction;
+mod transaction_builder;
+mod group;
+mod malformed;
+
+// Pages: by number, copied when written while shared.
+mod page;
+mod page_number;
+mod page_format;
+mod page_error;
+mod pages;
 mod cow_radix;
 mod cow_radix_iter;
 mod damaged;
-mod page;
-mod page_error;
-mod page_format;
-mod page_number;
-mod pages;
-// What stands in pages: rows, long values, index nodes.
-mod btree;
-mod btree_balance;
-mod btree_check;
-mod btree_format;
-mod btree_node;
-mod btree_node_mut;
-mod btree_path;
-mod btree_range;
-mod cell;
-mod fixed_value;
-mod long_value;
+
+// What stands in pages: rows,
+mod row_id;
 mod row_format;
 mod row_geometry;
 mod row_page;
-mod row_page_check;
-mod row_page_mut;
 mod row_page_ref;
+mod row_page_mut;
+mod row_page_check;
+mod fixed_value;
+mod cell;
 mod view;
-// Bytes of keys, rows and transactions.
-mod group;
-mod key;
-mod malformed;
-mod row_codec;
-mod transaction;
-mod transaction_builder;
-mod transaction_format;
-// Tables and the state that holds them.
-mod error;
-mod heap;
-mod index;
-mod index_spec;
-mod relayout;
-mod row;
-mod scan;
-mod store;
-mod table;
-mod table_check;
-mod table_head;
-mod table_ref;
-mod write_set;
-mod write_transaction;
+// long values,
+mod long_value;
+// and index nodes.
+mod btree_format;
+mod btree;
+mod btree_node;
+mod btree_node_mut;
+mod btree_path;
+mod btree_balance;
+mod btree_range;
+mod btree_check;
 
 pub use btree::{BTree, BTreeRange, KEY_BYTES_MAX};
 pub use cell::{Cell, CellInput};

@@ -4,6 +4,7 @@ use crate::damaged::DamageKind;
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::long_value;
+use crate::page_number::PageNumber;
 use crate::pages::Pages;
 use crate::row_id::RowId;
 use crate::row_page::{Cell, RowPageRef};
@@ -104,6 +105,17 @@ impl<'a> Row<'a> {
         (0..self.column_count())
             .map(|column| self.value(column))
             .collect()
+    }
+
+    /// Length in bytes and first page of each value that stands in pages of its own.
+    pub(crate) fn long_values(&self) -> Result<Vec<(u32, PageNumber)>, Error> {
+        let mut long_values = Vec::new();
+        for column in 0..self.column_count() {
+            if let Cell::Long { len, first_page } = self.cell(column)? {
+                long_values.push((len, first_page));
+            }
+        }
+        Ok(long_values)
     }
 
     fn cell(&self, column: usize) -> Result<Cell<'a>, Error> {

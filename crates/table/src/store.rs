@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use crate::cow_radix::CowRadix;
+use crate::damaged::DamageKind;
 use crate::error::Error;
 use crate::group::{Group, Operation};
 use crate::index_id::IndexId;
@@ -22,7 +23,8 @@ use crate::pages::Pages;
 use crate::row_codec::UpdateRow;
 use crate::row_id::RowId;
 use crate::table::{Scratch, Table};
-use crate::table_head::TableHead;
+use crate::table_check;
+use crate::table_head_format::TableHead;
 use crate::table_id::TableId;
 use crate::table_ref::TableRef;
 use crate::value::Value;
@@ -185,6 +187,28 @@ impl Store {
             (operation, _) => return Err(Error::WrongOperation { table, operation }),
         }
         Ok(())
+    }
+
+    /// Checks everything that can be checked: every page of every table, every entry of every index, and that no page
+    /// belongs to nobody.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut page_count = 0;
+        for (_, head) in self.tables.iter() {
+            page_count += table_check::check(head, &self.pages)?;
+        }
+        if page_count == self.pages.page_count() {
+            return Ok(());
+        }
+        let last = self
+            .pages
+            .iter()
+            .last()
+            .map_or(PageNumber::MIN, |(number, _)| number);
+        Err(
+            DamageKind::Structure("there are more or fewer pages than the tables have")
+                .at(last)
+                .into(),
+        )
     }
 
     /// The pages, by number.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::damaged::DamageKind;
 use crate::error::Error;
 use crate::index::Index;
+use crate::long_value;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
 use crate::row_id::RowId;
@@ -14,12 +15,15 @@ use crate::table::Table;
 use crate::value::Value;
 use crate::value_ref::ValueRef;
 
-/// Reads the whole table: page lists, row pages, long values, every index node, and that indexes and rows agree.
-pub(crate) fn check(table: &Table, pages: &Pages) -> Result<(), Error> {
+/// Reads the whole table: page lists, row pages, long values, every index node, and that indexes and rows agree. Returns
+/// how many pages the table takes.
+pub(crate) fn check(table: &Table, pages: &Pages) -> Result<u64, Error> {
     check_heap(table, pages)?;
     let row_count = table.heap.row_count();
+    let mut page_count = table.heap.page_count() + table.content.page_count(pages)?;
     for index in &table.indexes {
         index.tree.check(pages)?;
+        page_count += index.tree.page_count(pages)?;
         check_count(table, index.tree.entry_count(), row_count)?;
     }
     table.content.check(pages)?;
@@ -35,11 +39,15 @@ pub(crate) fn check(table: &Table, pages: &Pages) -> Result<(), Error> {
         let values = row.values()?;
         let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
         found += 1;
+        for (len, first_page) in row.long_values()? {
+            page_count += long_value::check(pages, first_page, u64::from(len))?;
+        }
         for index in &table.indexes {
             check_entry(table, index, pages, &values, row.row_id())?;
         }
     }
-    check_count(table, found, row_count)
+    check_count(table, found, row_count)?;
+    Ok(page_count)
 }
 
 /// The list of row pages: links agree both ways, each page is sound, and a page with a free slot and no room flag is

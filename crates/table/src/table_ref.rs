@@ -101,11 +101,6 @@ impl<'a> TableRef<'a> {
             ),
         })
     }
-
-    /// Checks everything that can be checked of the table: every page of its rows and indexes, every entry.
-    pub fn check(&self) -> Result<(), Error> {
-        crate::table_check::check(self.table, self.pages)
-    }
 }
 
 /// Rows in the order of an index.
