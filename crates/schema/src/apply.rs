@@ -1,0 +1,140 @@
+//! The one function that applies a transaction: genesis, live commit, replay and the fork of a write transaction.
+//!
+//! ```text
+//!   for each group, left to right:
+//!     rows of a user's table  ── store                       (the layout it names is in force, or it is damage)
+//!     rows of a system table  ── store ── whose definition?  ── for each: read its rows, then
+//!                                          layout, indexes and key of its pages follow, then the catalog
+//!   at the end: what was touched is whole, no row belongs to a table that is not there
+//! ```
+
+use table::{Group, Operation, Store, TableId, Transaction};
+
+use crate::affected::Affected;
+use crate::catalog::Catalog;
+use crate::contradiction::ContradictionKind;
+use crate::database_row::DatabaseRow;
+use crate::description::{Description, describe, first_orphan};
+use crate::error::Error;
+use crate::follow::{follow, refuse};
+use crate::seed::{self, SEEDS};
+use crate::sequence_row;
+use crate::system_tables::{ST_COLUMN_ID, ST_TABLE_ID, SystemTableName};
+
+/// Applies all groups of a transaction. On an error the store and the catalog are half changed and must be dropped.
+pub(crate) fn apply_groups(
+    store: &mut Store,
+    catalog: &mut Catalog,
+    transaction: &Transaction<'_>,
+) -> Result<Affected, Error> {
+    let is_genesis = catalog.is_empty();
+    let mut affected = Affected::default();
+    for (place, group) in transaction.groups().enumerate() {
+        if is_genesis {
+            check_genesis_group(catalog, place, &group)?;
+        }
+        apply_group(store, catalog, &group, &mut affected)?;
+    }
+    if is_genesis {
+        require_genesis(catalog)?;
+    }
+    Ok(affected)
+}
+
+/// Refuses what a transaction has left contradictory. `database` is the row that a state has so far.
+pub(crate) fn finish(
+    store: &Store,
+    catalog: &Catalog,
+    affected: &Affected,
+) -> Result<Option<DatabaseRow>, Error> {
+    for &id in &affected.tables {
+        check_whole(store, catalog, id)?;
+    }
+    for &id in &affected.sequences {
+        sequence_row::check(store, catalog, id)?;
+    }
+    if affected.database {
+        DatabaseRow::read(store, catalog).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+fn apply_group(
+    store: &mut Store,
+    catalog: &mut Catalog,
+    group: &Group<'_>,
+    affected: &mut Affected,
+) -> Result<(), Error> {
+    let Some(known) = catalog.known_of(group.table) else {
+        return store
+            .apply_group(group)
+            .map_err(|error| Error::of_table(error, catalog));
+    };
+    let layout = store
+        .table(group.table)
+        .map_err(Error::Table)?
+        .layout()
+        .number();
+    if group.layout != layout {
+        let (current, found) = (layout, group.layout);
+        return Err(Error::Table(table::Error::WrongLayout {
+            table: group.table,
+            current,
+            found,
+        }));
+    }
+    let mut of_group = Affected::default();
+    of_group.note(store, known, group)?;
+    store
+        .apply_group(group)
+        .map_err(|error| Error::of_table(error, catalog))?;
+    for &id in &of_group.tables {
+        follow(store, catalog, id)?;
+    }
+    affected.merge(of_group);
+    Ok(())
+}
+
+/// The first two groups are the rows of the seeds and their columns; nothing else can be read yet.
+fn check_genesis_group(catalog: &Catalog, place: usize, group: &Group<'_>) -> Result<(), Error> {
+    let refused = || Err(refuse(group.table, ContradictionKind::NotAGenesis));
+    let expected = match place {
+        0 => ST_TABLE_ID,
+        1 => ST_COLUMN_ID,
+        // The columns stand; indexes come when `st_index` does.
+        2 if SEEDS
+            .iter()
+            .any(|seed| catalog.table(TableId(seed.declaration().id)).is_none()) =>
+        {
+            return refused();
+        }
+        _ => return Ok(()),
+    };
+    if group.table != TableId(expected) || group.operation != Operation::Insert {
+        return refused();
+    }
+    Ok(())
+}
+
+/// What every log has declared when its genesis ends.
+fn require_genesis(catalog: &Catalog) -> Result<(), Error> {
+    for name in SystemTableName::ALL {
+        let known = catalog.require(name)?;
+        if catalog.table(known.id()).is_none() {
+            return Err(refuse(known.id(), ContradictionKind::NotAGenesis));
+        }
+    }
+    Ok(())
+}
+
+fn check_whole(store: &Store, catalog: &Catalog, id: TableId) -> Result<(), Error> {
+    match catalog.table(id) {
+        Some(definition) if seed::keeps_indexes(definition) => Ok(()),
+        Some(_) => Err(refuse(id, ContradictionKind::SeedChanged)),
+        None => match describe(store, catalog, id)? {
+            Description::Absent => first_orphan(store, catalog, id)?.map_or(Ok(()), Err),
+            _ => Err(refuse(id, ContradictionKind::NoColumns)),
+        },
+    }
+}

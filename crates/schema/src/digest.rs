@@ -1,0 +1,172 @@
+//! The content of a state as one number: what a log, its replay and its snapshots must agree on.
+//!
+//! ```text
+//! blake3 of, for each table ascending by id:
+//!   id | name | columns | indexes | constraints | sequences        its definition
+//!   row count | rows                                               in the order of its primary key; without one
+//!                                                                  the ascending blake3 hashes of the rows
+//! ```
+//!
+//! Left out: the database's id, `TxId`s, times, layout numbers, and all that pages are about. Every text and list goes in
+//! behind its length, every number little-endian, so no two contents give the same bytes.
+
+use std::ops::Bound;
+
+use table::{Row, Value, encode_value};
+
+use crate::constraint_definition::ConstraintKind;
+use crate::error::Error;
+use crate::format::{CONSTRAINT_KIND_PRIMARY_KEY, CONSTRAINT_KIND_UNIQUE};
+use crate::state::State;
+use crate::system_tables::SystemTableName;
+use crate::table_definition::TableDefinition;
+
+/// How many bytes are collected before they are hashed: enough for the hash to run at full width.
+const BATCH_BYTES: usize = 64 * 1024;
+
+impl State {
+    /// The digest of the content: tables, definitions and rows. Costs a read of everything.
+    ///
+    /// # Errors
+    /// Damage only.
+    pub fn digest(&self) -> Result<[u8; 32], Error> {
+        let mut hash = Hash {
+            hasher: blake3::Hasher::new(),
+            batch: Vec::with_capacity(2 * BATCH_BYTES),
+        };
+        for table in self.catalog().tables() {
+            put_definition(table, &mut hash.batch);
+            self.put_rows(table, &mut hash)?;
+        }
+        hash.take_batch();
+        Ok(*hash.hasher.finalize().as_bytes())
+    }
+
+    fn put_rows(&self, table: &TableDefinition, hash: &mut Hash) -> Result<(), Error> {
+        let rows = self.rows(table.id())?;
+        put_number(rows.row_count(), &mut hash.batch);
+        let skipped = self.skipped_column(table);
+        if let Some(key) = table.primary_key() {
+            let all = rows
+                .index_range(key.id, Bound::Unbounded, Bound::Unbounded)
+                .map_err(Error::Table)?;
+            for row in all {
+                put_row(&row.map_err(Error::Table)?, skipped, &mut hash.batch)?;
+                hash.take_full_batch();
+            }
+            return Ok(());
+        }
+        let mut hashes: Vec<[u8; 32]> = Vec::new();
+        let mut bytes = Vec::new();
+        for row in rows.scan() {
+            bytes.clear();
+            put_row(&row.map_err(Error::Table)?, skipped, &mut bytes)?;
+            hashes.push(*blake3::hash(&bytes).as_bytes());
+        }
+        hashes.sort_unstable();
+        for row in hashes {
+            hash.batch.extend_from_slice(&row);
+            hash.take_full_batch();
+        }
+        Ok(())
+    }
+
+    /// The database's id is no content: two databases with the same history are equal.
+    fn skipped_column(&self, table: &TableDefinition) -> Option<usize> {
+        let known = self.catalog().known(SystemTableName::Database)?;
+        (known.id() == table.id()).then(|| known.position("database_id"))
+    }
+}
+
+struct Hash {
+    hasher: blake3::Hasher,
+    batch: Vec<u8>,
+}
+
+impl Hash {
+    fn take_batch(&mut self) {
+        self.hasher.update(&self.batch);
+        self.batch.clear();
+    }
+
+    fn take_full_batch(&mut self) {
+        if self.batch.len() >= BATCH_BYTES {
+            self.take_batch();
+        }
+    }
+}
+
+fn put_row(row: &Row<'_>, skipped: Option<usize>, out: &mut Vec<u8>) -> Result<(), Error> {
+    for column in (0..row.column_count()).filter(|column| Some(*column) != skipped) {
+        match row.value_ref(column).map_err(Error::Table)? {
+            Some(value) => put_bytes(&encode_value(value), out),
+            None => put_bytes(
+                &encode_value(row.value(column).map_err(Error::Table)?.as_ref()),
+                out,
+            ),
+        }
+    }
+    Ok(())
+}
+
+fn put_definition(table: &TableDefinition, out: &mut Vec<u8>) {
+    put_number(table.id().0.into(), out);
+    put_bytes(table.name().as_bytes(), out);
+    put_number(table.columns().len() as u64, out);
+    for column in table.columns() {
+        put_number(column.id.0.into(), out);
+        put_bytes(column.name.as_bytes(), out);
+        put_number(column.column_type.code().into(), out);
+        put_number(column.nullable.into(), out);
+        put_bytes(
+            &encode_value(column.default.as_ref().unwrap_or(&Value::Null).as_ref()),
+            out,
+        );
+    }
+    put_number(table.indexes().len() as u64, out);
+    for index in table.indexes() {
+        put_number(index.id.0.into(), out);
+        put_bytes(index.name.as_bytes(), out);
+        put_number(index.unique.into(), out);
+        put_number(index.columns.len() as u64, out);
+        index
+            .columns
+            .iter()
+            .for_each(|column| put_number(column.0.into(), out));
+    }
+    put_number(table.constraints().len() as u64, out);
+    for constraint in table.constraints() {
+        let kind = match constraint.kind {
+            ConstraintKind::PrimaryKey { .. } => CONSTRAINT_KIND_PRIMARY_KEY,
+            ConstraintKind::Unique { .. } => CONSTRAINT_KIND_UNIQUE,
+        };
+        put_number(constraint.id.0.into(), out);
+        put_bytes(constraint.name.as_bytes(), out);
+        put_number(kind.into(), out);
+        put_number(constraint.kind.index().0.into(), out);
+    }
+    put_number(table.sequences().len() as u64, out);
+    for sequence in table.sequences() {
+        put_number(sequence.id.0.into(), out);
+        put_bytes(sequence.name.as_bytes(), out);
+        put_number(sequence.column.0.into(), out);
+        for number in [
+            sequence.start,
+            sequence.step,
+            sequence.minimum,
+            sequence.maximum,
+        ] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        put_number(sequence.cycle.into(), out);
+    }
+}
+
+fn put_number(number: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(&number.to_le_bytes());
+}
+
+fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    put_number(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
+}

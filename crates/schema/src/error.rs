@@ -1,0 +1,196 @@
+//! Why the schema layer refuses.
+
+use table::{ColumnType, Malformed, Value};
+
+use crate::contradiction::{Contradiction, mistakes_text};
+use crate::mistake::{Mistake, did_you_mean};
+
+/// An error of the schema layer. What was asked for has not happened.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The table layer refused, or met damage.
+    #[error(transparent)]
+    Table(table::Error),
+    /// Bytes of a transaction that do not follow the format.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// Catalog rows that contradict each other.
+    #[error(transparent)]
+    Contradiction(#[from] Contradiction),
+    /// The log asks for a newer build to read it.
+    #[error(
+        "the log needs a build of format {needed} or newer to read it, this build has {build}; use a newer build"
+    )]
+    ReaderTooOld {
+        /// What the log asks for.
+        needed: u16,
+        /// What this build has.
+        build: u16,
+    },
+    /// The log asks for a newer build to write to it.
+    #[error(
+        "the log needs a build of format {needed} or newer to write to it, this build has {build}; open it read-only or use a newer build"
+    )]
+    WriterTooOld {
+        /// What the log asks for.
+        needed: u16,
+        /// What this build has.
+        build: u16,
+    },
+    /// A definition has mistakes: all of them.
+    #[error("table {table:?} breaks the rules: {}", mistakes_text(.mistakes))]
+    InvalidDefinition {
+        /// The table's name.
+        table: String,
+        /// Every mistake; never empty.
+        mistakes: Vec<Mistake>,
+    },
+    /// No table has this name.
+    #[error("there is no table {name:?}{}", did_you_mean(.nearest.as_deref()))]
+    NoSuchTable {
+        /// The name asked for.
+        name: String,
+        /// The name that may have been meant.
+        nearest: Option<String>,
+    },
+    /// A table of this name exists already.
+    #[error("there is a table {name:?} already")]
+    TableExists {
+        /// The name.
+        name: String,
+    },
+    /// The table has no column of this name.
+    #[error("table {table:?} has no column {name:?}{}", did_you_mean(.nearest.as_deref()))]
+    NoSuchColumn {
+        /// The table.
+        table: String,
+        /// The name asked for.
+        name: String,
+        /// The name that may have been meant.
+        nearest: Option<String>,
+    },
+    /// A row names a column twice.
+    #[error("the row names column {column:?} of table {table:?} twice")]
+    ColumnTwice {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// The table has no index of this name.
+    #[error("table {table:?} has no index {name:?}{}", did_you_mean(.nearest.as_deref()))]
+    NoSuchIndex {
+        /// The table.
+        table: String,
+        /// The name asked for.
+        name: String,
+        /// The name that may have been meant.
+        nearest: Option<String>,
+    },
+    /// The table has no primary key to find a row by.
+    #[error("table {table:?} has no primary key")]
+    NoPrimaryKey {
+        /// The table.
+        table: String,
+    },
+    /// The index keeps a constraint and can not be dropped alone.
+    #[error("index {index:?} of table {table:?} keeps constraint {constraint:?}")]
+    IndexInUse {
+        /// The table.
+        table: String,
+        /// The index.
+        index: String,
+        /// The constraint.
+        constraint: String,
+    },
+    /// A system table can not be written like a user's.
+    #[error("{table:?} is a system table: it is changed by changing definitions")]
+    SystemTable {
+        /// The table.
+        table: String,
+    },
+    /// A row has too few or too many values.
+    #[error("table {table:?} has {expected} columns, the row has {found} values")]
+    ColumnCount {
+        /// The table.
+        table: String,
+        /// How many columns it has.
+        expected: usize,
+        /// How many values the row has.
+        found: usize,
+    },
+    /// A value is of another type than its column.
+    #[error("column {column:?} of table {table:?} is {expected}, the value is {found}")]
+    WrongType {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// The column's type.
+        expected: ColumnType,
+        /// The value's type.
+        found: ColumnType,
+    },
+    /// A column that is not nullable would be null.
+    #[error("column {column:?} of table {table:?} must not be null")]
+    NullViolation {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// A row does not name a column that has no default and is not nullable.
+    #[error("column {column:?} of table {table:?} has no default: a row must name it")]
+    MissingValue {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// Another row has the same values in the columns of a unique index.
+    #[error("table {table:?} has a row with {} already ({index:?} is unique)", columns_text(.columns, .key))]
+    UniqueViolation {
+        /// The table.
+        table: String,
+        /// The index.
+        index: String,
+        /// The index's columns.
+        columns: Vec<String>,
+        /// Their values.
+        key: Vec<Value>,
+    },
+    /// No row has this key.
+    #[error("table {table:?} has no row {}", columns_text(.columns, .key))]
+    NoSuchRow {
+        /// The table.
+        table: String,
+        /// The columns of its primary key.
+        columns: Vec<String>,
+        /// Their values.
+        key: Vec<Value>,
+    },
+    /// A sequence has given its last number.
+    #[error("column {column:?} of table {table:?} has counted to its last number")]
+    SequenceExhausted {
+        /// The table, or the system's own for ids.
+        table: String,
+        /// The column or the sequence.
+        column: String,
+    },
+    /// A change to a table that this build can not carry out.
+    #[error("table {table:?} can only gain columns at its end: its other columns stay as they are")]
+    UnsupportedChange {
+        /// The table.
+        table: String,
+    },
+}
+
+fn columns_text(columns: &[String], key: &[Value]) -> String {
+    let texts: Vec<String> = columns
+        .iter()
+        .zip(key)
+        .map(|(column, value)| format!("{column} = {value}"))
+        .collect();
+    texts.join(", ")
+}

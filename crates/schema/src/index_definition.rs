@@ -1,0 +1,18 @@
+//! One index of a table, as the catalog declares it.
+
+use table::IndexId;
+
+use crate::column_id::ColumnId;
+
+/// An ordered index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexDefinition {
+    /// Its id.
+    pub id: IndexId,
+    /// Its name, unique in the table.
+    pub name: String,
+    /// Whether no two rows may have the same values in its columns (rows with a null there are exempt).
+    pub unique: bool,
+    /// Its columns, most significant first.
+    pub columns: Vec<ColumnId>,
+}

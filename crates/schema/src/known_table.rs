@@ -1,0 +1,121 @@
+//! A system table as this build meets it in a log: its columns found by name.
+
+use std::sync::Arc;
+
+use table::{IndexId, Row, Store, TableId, TableRef, Value};
+
+use crate::contradiction::{Contradiction, ContradictionKind};
+use crate::error::Error;
+use crate::row_values;
+use crate::system_tables::SystemTableName;
+use crate::table_definition::TableDefinition;
+
+/// A system table of this build's list, with the definition that the log gives it.
+///
+/// Invariant: it has every column of the list, with the list's type.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct KnownTable {
+    pub(crate) name: SystemTableName,
+    pub(crate) definition: Arc<TableDefinition>,
+}
+
+impl KnownTable {
+    pub(crate) fn new(
+        name: SystemTableName,
+        definition: Arc<TableDefinition>,
+    ) -> Result<Self, Contradiction> {
+        for column in name.declaration().columns {
+            let fits = definition.position(column.name).is_some_and(|position| {
+                let found = &definition.columns()[position];
+                // A null where the list has none would be read by nobody.
+                found.column_type == column.column_type && (!found.nullable || column.nullable)
+            });
+            if !fits {
+                return Err(Contradiction {
+                    system_table: SystemTableName::Column.declaration().name.to_owned(),
+                    key: vec![Value::U32(definition.id().0)],
+                    kind: ContradictionKind::SystemColumnGone {
+                        column: column.name,
+                        column_type: column.column_type,
+                    },
+                });
+            }
+        }
+        Ok(KnownTable { name, definition })
+    }
+
+    pub(crate) fn id(&self) -> TableId {
+        self.definition.id()
+    }
+
+    /// The position of a column of the list.
+    pub(crate) fn position(&self, column: &'static str) -> usize {
+        self.definition
+            .position(column)
+            .expect("a known table has the columns of the list")
+    }
+
+    /// The cell of a column of the list.
+    pub(crate) fn cell(&self, row: &Row<'_>, column: &'static str) -> Result<Value, Error> {
+        row.value(self.position(column)).map_err(Error::Table)
+    }
+
+    /// A row with these cells; columns that this build does not know get what the log says that they get.
+    pub(crate) fn row(&self, cells: Vec<(&str, Value)>) -> Result<Vec<Value>, Error> {
+        row_values::complete(&self.definition, cells)
+    }
+
+    /// The rows that hold these values in these columns: through an index that begins with them if there is one.
+    pub(crate) fn rows_where<'a>(
+        &self,
+        store: &'a Store,
+        cells: &[(&'static str, Value)],
+    ) -> Result<Vec<Row<'a>>, Error> {
+        let table = store.table(self.id()).map_err(Error::Table)?;
+        let positions: Vec<usize> = cells
+            .iter()
+            .map(|(column, _)| self.position(column))
+            .collect();
+        if let Some(index) = index_on(table, &positions) {
+            let prefix: Vec<Value> = cells.iter().map(|(_, value)| value.clone()).collect();
+            let rows = table.index_prefix(index, &prefix).map_err(Error::Table)?;
+            return rows.collect::<Result<_, _>>().map_err(Error::Table);
+        }
+        let mut rows = Vec::new();
+        for row in table.scan() {
+            let row = row.map_err(Error::Table)?;
+            let mut holds = true;
+            for (position, (_, value)) in positions.iter().zip(cells) {
+                holds &= row.value(*position).map_err(Error::Table)? == *value;
+            }
+            if holds {
+                rows.push(row);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// A complaint about one row.
+    pub(crate) fn contradiction(&self, key: Vec<Value>, kind: ContradictionKind) -> Error {
+        Error::Contradiction(Contradiction {
+            system_table: self.definition.name().to_owned(),
+            key,
+            kind,
+        })
+    }
+}
+
+/// An index of the table's pages that begins with the columns at these positions.
+fn index_on(table: TableRef<'_>, positions: &[usize]) -> Option<IndexId> {
+    let begins = |columns: &[u16]| {
+        columns.len() >= positions.len()
+            && columns
+                .iter()
+                .zip(positions)
+                .all(|(&column, &position)| usize::from(column) == position)
+    };
+    table
+        .indexes()
+        .find(|index| begins(&index.columns))
+        .map(|index| index.id)
+}

@@ -1,0 +1,321 @@
+//! A table to be made: definitions by name, before the log has given ids to them.
+
+use table::{ColumnType, IndexId, TableId};
+
+use crate::column_definition::ColumnDefinition;
+use crate::column_id::ColumnId;
+use crate::constraint_definition::{ConstraintDefinition, ConstraintKind};
+use crate::constraint_id::ConstraintId;
+use crate::error::Error;
+use crate::index_definition::IndexDefinition;
+use crate::integer;
+use crate::limits::RESERVED;
+use crate::mistake::{Mistake, Object};
+use crate::nearest::nearest;
+use crate::new_column::NewColumn;
+use crate::sequence_definition::SequenceDefinition;
+use crate::sequence_id::SequenceId;
+use crate::table_definition::{TableDefinition, TableParts};
+
+/// A table to be made. Nothing is checked until [`NewTable::check`] or
+/// [`WriteTransaction::create_table`](crate::WriteTransaction::create_table), which tell all mistakes at once.
+///
+/// ```
+/// use schema::NewTable;
+/// use table::ColumnType;
+///
+/// let planes = NewTable::new("planes")
+///     .column("tailnum", ColumnType::String)
+///     .nullable("year", ColumnType::I32)
+///     .primary_key(&["tailnum"])
+///     .index("by_year", &["year"]);
+/// assert!(planes.check().is_ok());
+///
+/// let mistakes = NewTable::new("st_planes").index("by_year", &["year"]).check();
+/// assert_eq!(mistakes.unwrap_err().len(), 3); // the reserved name, no columns, an unknown column
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewTable {
+    name: String,
+    columns: Vec<NewColumn>,
+    indexes: Vec<NewIndex>,
+    auto_increments: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct NewIndex {
+    name: String,
+    columns: Vec<String>,
+    kind: NewIndexKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum NewIndexKind {
+    PrimaryKey,
+    /// With the constraint that it keeps.
+    Unique,
+    Plain,
+}
+
+/// The first of the ids that a new table's parts take, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FirstIds {
+    pub(crate) table: u32,
+    pub(crate) column: u32,
+    pub(crate) index: u32,
+    pub(crate) constraint: u32,
+    pub(crate) sequence: u32,
+}
+
+impl NewTable {
+    /// A table without columns.
+    pub fn new(name: &str) -> Self {
+        NewTable {
+            name: name.to_owned(),
+            columns: Vec::new(),
+            indexes: Vec::new(),
+            auto_increments: Vec::new(),
+        }
+    }
+
+    /// Appends a column that is never null.
+    #[must_use]
+    pub fn column(self, name: &str, column_type: ColumnType) -> Self {
+        self.column_with(NewColumn::new(name, column_type))
+    }
+
+    /// Appends a column that may be null.
+    #[must_use]
+    pub fn nullable(self, name: &str, column_type: ColumnType) -> Self {
+        self.column_with(NewColumn::new(name, column_type).nullable())
+    }
+
+    /// Appends a column.
+    #[must_use]
+    pub fn column_with(mut self, column: NewColumn) -> Self {
+        self.columns.push(column);
+        self
+    }
+
+    /// Names rows by these columns: the table gets a unique index and a constraint, both named `primary_key`.
+    #[must_use]
+    pub fn primary_key(self, columns: &[&str]) -> Self {
+        self.with_index("primary_key".to_owned(), columns, NewIndexKind::PrimaryKey)
+    }
+
+    /// Demands that no two rows agree in these columns: the table gets a unique index and a constraint, both named
+    /// `unique_` and the columns.
+    #[must_use]
+    pub fn unique(self, columns: &[&str]) -> Self {
+        self.with_index(
+            format!("unique_{}", columns.join("_")),
+            columns,
+            NewIndexKind::Unique,
+        )
+    }
+
+    /// Adds an ordered index.
+    #[must_use]
+    pub fn index(self, name: &str, columns: &[&str]) -> Self {
+        self.with_index(name.to_owned(), columns, NewIndexKind::Plain)
+    }
+
+    /// Fills an integer column, where a row does not name it, with 1, 2, 3, ... A row that names a higher number moves
+    /// the counter behind it.
+    #[must_use]
+    pub fn auto_increment(mut self, column: &str) -> Self {
+        self.auto_increments.push(column.to_owned());
+        self
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Tells all mistakes at once.
+    ///
+    /// # Errors
+    /// Every [`Mistake`] that the definition makes.
+    pub fn check(&self) -> Result<(), Vec<Mistake>> {
+        let user = RESERVED.end;
+        let first = FirstIds {
+            table: user,
+            column: user,
+            index: user,
+            constraint: user,
+            sequence: user,
+        };
+        self.resolve(first).map(|_| ())
+    }
+
+    /// [`NewTable::check`] as the error of an operation.
+    pub(crate) fn require(&self) -> Result<(), Error> {
+        self.check().map_err(|mistakes| Error::InvalidDefinition {
+            table: self.name.clone(),
+            mistakes,
+        })
+    }
+
+    pub(crate) fn column_count(&self) -> usize {
+        self.columns.len()
+    }
+
+    pub(crate) fn index_count(&self) -> usize {
+        self.indexes.len()
+    }
+
+    pub(crate) fn constraint_count(&self) -> usize {
+        self.indexes
+            .iter()
+            .filter(|index| index.kind != NewIndexKind::Plain)
+            .count()
+    }
+
+    pub(crate) fn sequence_count(&self) -> usize {
+        self.auto_increments.len()
+    }
+
+    /// The definition under ids given out from `first`, or every mistake.
+    pub(crate) fn resolve(&self, first: FirstIds) -> Result<TableDefinition, Vec<Mistake>> {
+        let mut mistakes = Vec::new();
+        let columns: Vec<ColumnDefinition> = self
+            .columns
+            .iter()
+            .zip(first.column..)
+            .map(|(column, id)| column.with_id(ColumnId(id)))
+            .collect();
+        let mut parts = TableParts {
+            id: TableId(first.table),
+            name: self.name.clone(),
+            columns,
+            indexes: Vec::new(),
+            constraints: Vec::new(),
+            sequences: Vec::new(),
+        };
+        let mut constraint_ids = first.constraint..;
+        for (new, id) in self.indexes.iter().zip(first.index..) {
+            let id = IndexId(id);
+            let ids = resolve_columns(
+                &parts.columns,
+                Object::Index,
+                &new.name,
+                &new.columns,
+                &mut mistakes,
+            );
+            // What names a column that is not there has been told; the rest of it is judged only when all are.
+            let Some(columns) = ids else { continue };
+            parts.indexes.push(IndexDefinition {
+                id,
+                name: new.name.clone(),
+                unique: new.kind != NewIndexKind::Plain,
+                columns,
+            });
+            let kind = match new.kind {
+                NewIndexKind::Plain => continue,
+                NewIndexKind::PrimaryKey => ConstraintKind::PrimaryKey { index: id },
+                NewIndexKind::Unique => ConstraintKind::Unique { index: id },
+            };
+            let Some(id) = constraint_ids.next() else {
+                continue;
+            };
+            parts.constraints.push(ConstraintDefinition {
+                id: ConstraintId(id),
+                name: new.name.clone(),
+                kind,
+            });
+        }
+        for (column, id) in self.auto_increments.iter().zip(first.sequence..) {
+            let of = std::slice::from_ref(column);
+            let Some(ids) =
+                resolve_columns(&parts.columns, Object::Sequence, column, of, &mut mistakes)
+            else {
+                continue;
+            };
+            parts
+                .sequences
+                .push(counting_sequence(SequenceId(id), &parts.columns, ids[0]));
+        }
+        match (TableDefinition::new(parts), mistakes) {
+            (Ok(definition), mistakes) if mistakes.is_empty() => Ok(definition),
+            (Ok(_), mistakes) => Err(mistakes),
+            (Err(mut all), mut mistakes) => {
+                all.append(&mut mistakes);
+                Err(all)
+            }
+        }
+    }
+
+    fn with_index(mut self, name: String, columns: &[&str], kind: NewIndexKind) -> Self {
+        let columns = columns.iter().map(|&column| column.to_owned()).collect();
+        self.indexes.push(NewIndex {
+            name,
+            columns,
+            kind,
+        });
+        self
+    }
+}
+
+impl NewColumn {
+    pub(crate) fn with_id(&self, id: ColumnId) -> ColumnDefinition {
+        ColumnDefinition {
+            id,
+            name: self.name.clone(),
+            column_type: self.column_type,
+            nullable: self.nullable,
+            // A null default of a nullable column says what no default says.
+            default: self
+                .default
+                .clone()
+                .filter(|value| !(value.is_null() && self.nullable)),
+        }
+    }
+}
+
+/// The ids of columns by name; `None`, and a mistake for each, if some are not there.
+pub(crate) fn resolve_columns(
+    columns: &[ColumnDefinition],
+    object: Object,
+    name: &str,
+    wanted: &[String],
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Vec<ColumnId>> {
+    let before = mistakes.len();
+    let mut ids = Vec::with_capacity(wanted.len());
+    for column in wanted {
+        match columns.iter().find(|known| known.name == *column) {
+            Some(known) => ids.push(known.id),
+            None => mistakes.push(Mistake::UnknownColumn {
+                object,
+                name: name.to_owned(),
+                column: column.clone(),
+                nearest: nearest(column, columns.iter().map(|known| known.name.as_str())),
+            }),
+        }
+    }
+    (mistakes.len() == before).then_some(ids)
+}
+
+/// The sequence that counts 1, 2, 3, ... in a column as far as its type goes. A column of another type is a mistake that
+/// validation tells.
+fn counting_sequence(
+    id: SequenceId,
+    columns: &[ColumnDefinition],
+    column: ColumnId,
+) -> SequenceDefinition {
+    let definition = columns.iter().find(|known| known.id == column);
+    let maximum = definition
+        .and_then(|known| integer::bounds(known.column_type))
+        .map_or(1, |(_, greatest)| greatest);
+    SequenceDefinition {
+        id,
+        name: definition.map_or_else(String::new, |known| known.name.clone()),
+        column,
+        start: 1,
+        step: 1,
+        minimum: 1,
+        maximum,
+        cycle: false,
+    }
+}

@@ -1,0 +1,380 @@
+//! A write transaction: rows and definitions, changed together or not at all.
+
+use std::sync::Arc;
+
+use table::{
+    IndexId, Marks, RowId, Store, TableId, TableRef, Transaction, TransactionBuilder, Value,
+};
+
+use crate::apply::apply_groups;
+use crate::catalog::Catalog;
+use crate::catalog_change::CatalogChange;
+use crate::counters::Counters;
+use crate::error::Error;
+use crate::nearest::nearest;
+use crate::refusal::unique_violation;
+use crate::row_values::{complete, require_position};
+use crate::sequence_row;
+use crate::state::{State, require_definition};
+use crate::system_tables::SystemTableName;
+use crate::table_definition::TableDefinition;
+use crate::table_key::TableKey;
+
+/// Changes that have not happened yet, on a private fork of a state: reads inside it see them, nobody else does. Dropping
+/// it leaves no trace; [`WriteTransaction::finish`] gives the bytes that make them happen.
+#[derive(Debug, Clone)]
+pub struct WriteTransaction {
+    rows: table::WriteTransaction,
+    catalog: Catalog,
+    counters: Counters,
+    marks: Marks,
+    /// What has been flushed so far. Shared with savepoints.
+    groups: Arc<TransactionBuilder>,
+}
+
+/// A state of a [`WriteTransaction`] to come back to.
+#[derive(Debug, Clone)]
+pub struct Savepoint(WriteTransaction);
+
+impl WriteTransaction {
+    /// Begins on a state; O(1).
+    ///
+    /// # Errors
+    /// [`Error::WriterTooOld`] if the log asks for a newer build to write to it.
+    pub fn new(state: &State) -> Result<Self, Error> {
+        state.require_writable()?;
+        Ok(WriteTransaction::from_parts(
+            state.store(),
+            state.catalog().clone(),
+            state.marks(),
+        ))
+    }
+
+    /// Begins on a store and its catalog.
+    pub(crate) fn from_parts(store: &Store, catalog: Catalog, marks: Marks) -> Self {
+        WriteTransaction {
+            rows: table::WriteTransaction::new(store),
+            catalog,
+            counters: Counters::default(),
+            marks,
+            groups: Arc::new(TransactionBuilder::with_marks(marks)),
+        }
+    }
+
+    /// The store as this transaction sees it. Next numbers of sequences stand in it only once they are flushed.
+    pub fn store(&self) -> &Store {
+        self.rows.store()
+    }
+
+    /// The definitions as this transaction sees them.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The definition of a table as this transaction sees it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTable`], which knows the nearest name.
+    pub fn definition<'k>(
+        &self,
+        table: impl Into<TableKey<'k>>,
+    ) -> Result<&Arc<TableDefinition>, Error> {
+        match table.into() {
+            TableKey::Name(name) => require_definition(self.rows.store(), &self.catalog, name),
+            TableKey::Id(table) => self
+                .catalog
+                .table(table)
+                .ok_or(Error::Table(table::Error::NoSuchTable { table })),
+        }
+    }
+
+    /// The rows of a table as this transaction sees them.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTable`], which knows the nearest name.
+    pub fn table<'k>(&self, table: impl Into<TableKey<'k>>) -> Result<TableRef<'_>, Error> {
+        let id = self.definition(table)?.id();
+        self.rows.store().table(id).map_err(Error::Table)
+    }
+
+    /// Adds a row given by the names of its columns. A column that is not named gets its default, null, or its next number.
+    ///
+    /// # Errors
+    /// A refusal that names table and column; nothing is left of the row.
+    pub fn insert<'k>(
+        &mut self,
+        table: impl Into<TableKey<'k>>,
+        cells: &[(&str, Value)],
+    ) -> Result<RowId, Error> {
+        let table = self.writable(table)?;
+        let row = complete(&table, cells.iter().cloned())?;
+        self.insert_complete(&table, row)
+    }
+
+    /// Adds a row given by all its values, in the order of the columns. A null in a column that counts by itself becomes
+    /// its next number.
+    ///
+    /// # Errors
+    /// As [`WriteTransaction::insert`].
+    pub fn insert_row<'k>(
+        &mut self,
+        table: impl Into<TableKey<'k>>,
+        values: Vec<Value>,
+    ) -> Result<RowId, Error> {
+        let table = self.writable(table)?;
+        if values.len() != table.columns().len() {
+            return Err(Error::ColumnCount {
+                table: table.name().to_owned(),
+                expected: table.columns().len(),
+                found: values.len(),
+            });
+        }
+        self.insert_complete(&table, values)
+    }
+
+    /// Changes cells of the row with this primary key; returns where the row stands now.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchRow`], [`Error::NoPrimaryKey`], or a refusal that names table and column.
+    pub fn update<'k>(
+        &mut self,
+        table: impl Into<TableKey<'k>>,
+        key: &[Value],
+        cells: &[(&str, Value)],
+    ) -> Result<RowId, Error> {
+        let table = self.writable(table)?;
+        let row = self.find(&table, key)?;
+        self.update_found(&table, row, cells)
+    }
+
+    /// Changes cells of the row at a place of this transaction's view; returns where the row stands now.
+    ///
+    /// # Errors
+    /// A refusal that names table and column.
+    pub fn update_row<'k>(
+        &mut self,
+        table: impl Into<TableKey<'k>>,
+        row: RowId,
+        cells: &[(&str, Value)],
+    ) -> Result<RowId, Error> {
+        let table = self.writable(table)?;
+        self.update_found(&table, row, cells)
+    }
+
+    /// Removes the row with this primary key.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchRow`], [`Error::NoPrimaryKey`].
+    pub fn delete<'k>(
+        &mut self,
+        table: impl Into<TableKey<'k>>,
+        key: &[Value],
+    ) -> Result<(), Error> {
+        let table = self.writable(table)?;
+        let row = self.find(&table, key)?;
+        self.rows
+            .delete(table.id(), row)
+            .map_err(|error| Error::of_table(error, &self.catalog))
+    }
+
+    /// Removes the row at a place of this transaction's view.
+    ///
+    /// # Errors
+    /// The table layer's `NoSuchRow`.
+    pub fn delete_row<'k>(
+        &mut self,
+        table: impl Into<TableKey<'k>>,
+        row: RowId,
+    ) -> Result<(), Error> {
+        let table = self.writable(table)?;
+        self.rows
+            .delete(table.id(), row)
+            .map_err(|error| Error::of_table(error, &self.catalog))
+    }
+
+    /// Remembers this state; O(1).
+    pub fn savepoint(&self) -> Savepoint {
+        Savepoint(self.clone())
+    }
+
+    /// Goes back to a remembered state of this transaction. It stays good for going back again.
+    pub fn roll_back_to(&mut self, savepoint: &Savepoint) {
+        self.clone_from(&savepoint.0);
+    }
+
+    /// The bytes of the transaction: its net effect, to be checked against and applied to the state it began on; `None` if
+    /// nothing has changed.
+    ///
+    /// # Errors
+    /// Damage only.
+    pub fn finish(mut self) -> Result<Option<Vec<u8>>, Error> {
+        self.flush()?;
+        if self.groups.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::unwrap_or_clone(self.groups).finish()))
+    }
+
+    /// Changes definitions: the pending rows are flushed, the change's groups are applied to the fork by the function that
+    /// replays them, and the transaction goes on from there. If anything refuses, the transaction is as it was.
+    pub(crate) fn change_catalog<T>(
+        &mut self,
+        write: impl FnOnce(&mut CatalogChange<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.flush()?;
+        let groups = TransactionBuilder::with_marks(self.marks);
+        let mut change = CatalogChange::new(self.rows.store(), &self.catalog, groups);
+        let result = write(&mut change)?;
+        let bytes = change.finish()?;
+        let transaction = Transaction::parse(&bytes)?;
+        let (mut store, mut catalog) = (self.rows.store().clone(), self.catalog.clone());
+        apply_groups(&mut store, &mut catalog, &transaction)?;
+        append_groups(&transaction, Arc::make_mut(&mut self.groups));
+        self.rows.rebase(store);
+        self.catalog = catalog;
+        Ok(result)
+    }
+
+    /// The definition of a table that is not one of the system's own.
+    pub(crate) fn writable<'k>(
+        &self,
+        table: impl Into<TableKey<'k>>,
+    ) -> Result<Arc<TableDefinition>, Error> {
+        let table = self.definition(table)?;
+        if table.is_system() {
+            return Err(Error::SystemTable {
+                table: table.name().to_owned(),
+            });
+        }
+        Ok(Arc::clone(table))
+    }
+
+    /// The index of a name, or an error that knows what may have been meant.
+    pub(crate) fn require_index(table: &TableDefinition, name: &str) -> Result<IndexId, Error> {
+        table
+            .index(name)
+            .map(|index| index.id)
+            .ok_or_else(|| Error::NoSuchIndex {
+                table: table.name().to_owned(),
+                name: name.to_owned(),
+                nearest: nearest(
+                    name,
+                    table.indexes().iter().map(|index| index.name.as_str()),
+                ),
+            })
+    }
+
+    fn insert_complete(
+        &mut self,
+        table: &TableDefinition,
+        mut row: Vec<Value>,
+    ) -> Result<RowId, Error> {
+        if table.sequences().is_empty() {
+            return self.insert_values(table.id(), &row);
+        }
+        let before = self.counters.clone();
+        self.counters
+            .fill(self.rows.store(), &self.catalog, table, &mut row)?;
+        let inserted = self.insert_values(table.id(), &row);
+        if inserted.is_err() {
+            self.counters = before;
+        }
+        inserted
+    }
+
+    fn insert_values(&mut self, table: TableId, row: &[Value]) -> Result<RowId, Error> {
+        self.rows
+            .insert(table, row)
+            .map_err(|error| Error::of_table(error, &self.catalog))
+    }
+
+    fn update_found(
+        &mut self,
+        table: &TableDefinition,
+        row: RowId,
+        cells: &[(&str, Value)],
+    ) -> Result<RowId, Error> {
+        let mut changes: Vec<(usize, Value)> = Vec::with_capacity(cells.len());
+        for (name, value) in cells {
+            let position = require_position(table, name)?;
+            if changes.iter().any(|(other, _)| *other == position) {
+                return Err(Error::ColumnTwice {
+                    table: table.name().to_owned(),
+                    column: (*name).to_owned(),
+                });
+            }
+            changes.push((position, value.clone()));
+        }
+        changes.sort_by_key(|(position, _)| *position);
+        self.rows
+            .update(table.id(), row, &changes)
+            .map_err(|error| Error::of_table(error, &self.catalog))
+    }
+
+    fn find(&self, table: &TableDefinition, key: &[Value]) -> Result<RowId, Error> {
+        let index = table.primary_key();
+        let index = index.ok_or_else(|| Error::NoPrimaryKey {
+            table: table.name().to_owned(),
+        })?;
+        if key.len() != index.columns.len() {
+            let (expected, found) = (index.columns.len(), key.len());
+            return Err(Error::ColumnCount {
+                table: table.name().to_owned(),
+                expected,
+                found,
+            });
+        }
+        let rows = self.rows.store().table(table.id()).map_err(Error::Table)?;
+        let row = rows.find(index.id, key).map_err(Error::Table)?;
+        row.map(|row| row.row_id()).ok_or_else(|| {
+            let error = table::Error::NoSuchRow {
+                table: table.id(),
+                values: key.to_vec(),
+            };
+            Error::of_table(error, &self.catalog)
+        })
+    }
+
+    /// Turns what is pending into groups.
+    fn flush(&mut self) -> Result<(), Error> {
+        for (id, next) in self.counters.take() {
+            let known = self.catalog.require(SystemTableName::Sequence)?;
+            let row =
+                sequence_row::find(self.rows.store(), &self.catalog, id)?.map(|row| row.row_id());
+            if let Some(row) = row {
+                let change = [(known.position("next_value"), next)];
+                self.rows
+                    .update(known.id(), row, &change)
+                    .map_err(Error::Table)?;
+            }
+        }
+        self.rows
+            .flush(Arc::make_mut(&mut self.groups))
+            .map_err(Error::Table)
+    }
+}
+
+/// Copies groups as they are. Their rows go over as one run: a row takes a byte or more, so all but the last are counted
+/// with one byte each, and the last brings the rest.
+fn append_groups(transaction: &Transaction<'_>, builder: &mut TransactionBuilder) {
+    for group in transaction.groups() {
+        let mut writer = builder.group(group.table, group.layout, group.operation);
+        let mut rest = group.rows;
+        for _ in 1..group.row_count {
+            let (byte, after) = rest.split_at(1);
+            writer.push(byte);
+            rest = after;
+        }
+        writer.push(rest);
+    }
+}
+
+/// A refused index in the words of the definition that would have had it.
+pub(crate) fn named_by(error: Error, definition: &TableDefinition) -> Error {
+    if let Error::Table(table::Error::UniqueViolation { index, key, .. }) = &error
+        && let Some(named) = unique_violation(definition, *index, key)
+    {
+        return named;
+    }
+    error
+}
