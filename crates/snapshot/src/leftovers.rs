@@ -36,6 +36,10 @@ pub(crate) fn sweep(dir: &dyn Dir) -> Result<()> {
             FileName::Pack(_) => {}
         }
     }
+    if !withdrawn.is_empty() {
+        // A withdrawal that a crash could still undo must not cost packs.
+        dir.sync()?;
+    }
     for id in withdrawn {
         let name = file_name::temporary_manifest(id);
         match read_manifest(dir, &name, id) {

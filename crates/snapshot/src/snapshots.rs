@@ -32,13 +32,16 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// Opens a directory. If it may be written, what interrupted writes and removals left is removed; nobody else
-    /// may be writing to it, and that is for the caller to ensure.
+    /// Opens a directory. If it may be written, what interrupted writes and removals left is removed, and what is
+    /// listed from then on is durable; nobody else may be writing to it, and that is for the caller to ensure.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn open(dir: Arc<dyn Dir>, options: Options) -> Result<Self> {
         if !options.read_only {
+            // The last process may have been killed between publishing a manifest and syncing its name. Whoever
+            // prunes a log because of that snapshot must not lose it in the next power cut.
+            dir.sync()?;
             leftovers::sweep(&*dir)?;
         }
         Ok(Snapshots {

@@ -1,95 +1,18 @@
 //! What a snapshot promises when nothing goes wrong on the disk.
 #![allow(clippy::unwrap_used)]
 
+#[path = "fixture/fixture.rs"]
+mod fixture;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use disk::{Access, Dir, OsDir, SimDisk};
+use fixture::{Section, all_modes, check_content, header, page, sections, write};
 use snapshot::{
     Blobs, DamageKind, Error, Header, LoadMode, LoadOptions, Options, Progress, SnapshotId,
-    Snapshots, Source, SourceError, Verify, Written,
+    Snapshots, Source, SourceError, Verify,
 };
-
-type Section = Vec<(u64, Vec<u8>)>;
-
-fn header(tx: u64) -> Header {
-    Header {
-        log_id: [7; 16],
-        tx,
-        chain: 1000 + tx,
-        minimum_reader: 3,
-        metadata: b"kept unread".to_vec(),
-    }
-}
-
-fn write(snapshots: &Snapshots, tx: u64, sections: &[Section]) -> Result<Written, Error> {
-    let mut sources: Vec<_> = sections
-        .iter()
-        .map(|section| Blobs::new(section.iter().map(|(number, blob)| (*number, blob))))
-        .collect();
-    let mut sources: Vec<&mut dyn Source> =
-        sources.iter_mut().map(|s| s as &mut dyn Source).collect();
-    snapshots.write(
-        &header(tx),
-        &mut sources,
-        &mut |_| ControlFlow::Continue(()),
-    )
-}
-
-fn page(fill: u8) -> Vec<u8> {
-    vec![fill; 32768]
-}
-
-/// Two sections: pages (two of them equal) with gaps, and small blobs.
-fn sections() -> Vec<Section> {
-    vec![
-        vec![
-            (0, page(1)),
-            (1, page(2)),
-            (63, page(3)),
-            (64, page(1)),
-            (1 << 20, page(4)),
-        ],
-        vec![
-            (5, b"a".to_vec()),
-            (6, vec![9; 32767]),
-            (u64::MAX, b"z".to_vec()),
-        ],
-        vec![],
-    ]
-}
-
-fn all_modes() -> Vec<LoadOptions> {
-    let modes = [LoadMode::Copy, LoadMode::Map];
-    let verifies = [Verify::All, Verify::Checksums, Verify::Lazy];
-    modes
-        .into_iter()
-        .flat_map(|mode| verifies.map(|verify| LoadOptions { mode, verify }))
-        .collect()
-}
-
-fn check_content(snapshots: &Snapshots, tx: u64, sections: &[Section]) {
-    let listing = snapshots.list().unwrap();
-    let manifest = listing.sound.iter().find(|m| m.id().tx() == tx).unwrap();
-    snapshots.read_back(manifest).unwrap();
-    for options in all_modes() {
-        let loaded = snapshots.load(manifest, options).unwrap();
-        assert_eq!(loaded.section_count(), sections.len());
-        for (index, section) in sections.iter().enumerate() {
-            let found: Section = loaded
-                .section(index)
-                .iter()
-                .map(|(number, blob)| (*number, blob.bytes().to_vec()))
-                .collect();
-            assert_eq!(found, *section, "section {index}, {options:?}");
-            for (_, blob) in loaded.section(index) {
-                assert!(blob.verify());
-                assert_eq!(blob.hash(), snapshot::Hash::of(blob.bytes()));
-                assert_eq!(blob.is_mapped(), options.mode == LoadMode::Map);
-            }
-        }
-    }
-}
 
 fn directories() -> Vec<(Arc<dyn Dir>, Option<tempfile::TempDir>)> {
     let real = tempfile::tempdir().unwrap();
