@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::index::encode_bounds;
 use crate::index_id::IndexId;
 use crate::index_spec::IndexSpec;
+use crate::key::encode_key;
 use crate::layout::Layout;
 use crate::pages::Pages;
 use crate::row::Row;
@@ -74,7 +75,16 @@ impl<'a> TableRef<'a> {
 
     /// The first row whose index columns begin with these values.
     pub fn find(&self, index: IndexId, key: &[Value]) -> Result<Option<Row<'a>>, Error> {
-        self.index_prefix(index, key)?.next().transpose()
+        let index = self.table.index(index)?;
+        if key.len() < index.spec.columns.len() {
+            return self.index_prefix(index.spec.id, key)?.next().transpose();
+        }
+        let mut bytes = Vec::new();
+        encode_key(key.iter().map(Value::as_ref), &mut bytes);
+        index
+            .first(self.pages, &bytes)?
+            .map(|row| self.get(row))
+            .transpose()
     }
 
     /// The rows whose index columns begin with these values, in index order.

@@ -1,0 +1,225 @@
+//! Whole tables beside std's collections: insert, replay, find, scan, single-row transactions.
+//!
+//! The reference row is (u64 key, i64, f64, 32-byte string): 56 bytes. Bounds: a scan of one i64 column can not beat the sum
+//! of a `Vec<i64>`; finding a row can not beat a `HashMap<u64, Vec<u8>>` of encoded rows. Each is measured in the same run and
+//! the ratio printed, bound over store (1.00 is the bound itself, higher is better).
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use table::{
+    ColumnType, IndexId, IndexSpec, Layout, LayoutColumn, LayoutNumber, Store, TableId,
+    Transaction, TransactionBuilder, Value, WriteTransaction,
+};
+
+const TABLE: TableId = TableId(1);
+const KEY: IndexId = IndexId(1);
+const ROUNDS: usize = 5;
+
+fn main() {
+    let rows: u64 = if std::env::args().any(|argument| argument == "--test") {
+        1_000
+    } else {
+        300_000
+    };
+    println!(
+        "{rows} rows of (u64 key, i64, f64, 32-byte string) with a primary key; median of {ROUNDS} rounds"
+    );
+    let bytes = transaction(&empty(), 0..rows);
+    let (store, replay) = median(|| {
+        let mut store = empty();
+        apply(&mut store, &bytes);
+        store
+    });
+    let (map, fill) = median(|| {
+        (0..rows)
+            .map(|key| (key, encoded(key)))
+            .collect::<HashMap<u64, Vec<u8>>>()
+    });
+    line(
+        "replay of one transaction",
+        rows,
+        replay,
+        "HashMap insert",
+        fill,
+    );
+
+    let keys: Vec<u64> = (0..rows)
+        .map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15) % rows)
+        .collect();
+    let (_, find) = median(|| {
+        keys.iter()
+            .map(|&key| read(&store, key))
+            .fold(0, u64::wrapping_add)
+    });
+    let (_, get) = median(|| {
+        keys.iter()
+            .map(|key| map[key].iter().map(|&byte| u64::from(byte)).sum::<u64>())
+            .fold(0, u64::wrapping_add)
+    });
+    line("find by key, every column", rows, find, "HashMap get", get);
+
+    let numbers: Vec<i64> = (0..rows).map(|key| key as i64).collect();
+    let table = store.table(TABLE).expect("it is there");
+    let (_, scan) = median(|| {
+        table.scan().fold(0_i64, |sum, row| {
+            match row.and_then(|row| row.value_ref(1)) {
+                Ok(Some(table::ValueRef::I64(value))) => sum.wrapping_add(value),
+                _ => sum,
+            }
+        })
+    });
+    let (_, sum) = median(|| black_box(&numbers).iter().sum::<i64>());
+    line(
+        "scan, row by row, one column",
+        rows,
+        scan,
+        "Vec<i64> sum",
+        sum,
+    );
+
+    let singles = rows.min(20_000);
+    let (_, commits) = median(|| {
+        let mut store = store.clone();
+        for key in rows..rows + singles {
+            let bytes = transaction(&store, key..key + 1);
+            let mut fork = store.clone();
+            apply(&mut fork, &bytes);
+            store = fork;
+        }
+        store
+    });
+    let copied = 4 * table::PAGE_BYTES;
+    let buffer = vec![1_u8; copied];
+    let (_, copies) = median(|| {
+        (0..singles)
+            .map(|_| black_box(buffer.clone()).len())
+            .sum::<usize>()
+    });
+    line(
+        "single-row transactions",
+        singles,
+        commits,
+        "copying 4 pages each",
+        copies,
+    );
+    println!(
+        "memory: {} pages, {:.1} B a row",
+        store.pages().page_count(),
+        (store.pages().page_count() * table::PAGE_BYTES as u64) as f64 / rows as f64
+    );
+}
+
+fn empty() -> Store {
+    let columns = [
+        ColumnType::U64,
+        ColumnType::I64,
+        ColumnType::F64,
+        ColumnType::String,
+    ];
+    let layout = Layout::new(
+        LayoutNumber(1),
+        columns.map(LayoutColumn::required).to_vec(),
+    );
+    let mut store = Store::new([0; 32]);
+    store
+        .create_table(TABLE, layout.expect("it is sound"))
+        .expect("it is new");
+    store
+        .create_index(
+            TABLE,
+            IndexSpec {
+                id: KEY,
+                columns: vec![0],
+                unique: true,
+            },
+        )
+        .expect("it fits");
+    store.set_primary_key(TABLE, Some(KEY)).expect("it fits");
+    store
+}
+
+fn row(key: u64) -> [Value; 4] {
+    [
+        key.into(),
+        (key as i64).into(),
+        (key as f64).into(),
+        format!("{key:032}").into(),
+    ]
+}
+
+fn encoded(key: u64) -> Vec<u8> {
+    let mut bytes = key.to_le_bytes().to_vec();
+    bytes.extend((key as i64).to_le_bytes());
+    bytes.extend((key as f64).to_le_bytes());
+    bytes.extend(format!("{key:032}").as_bytes());
+    bytes
+}
+
+fn transaction(store: &Store, keys: std::ops::Range<u64>) -> Vec<u8> {
+    let mut transaction = WriteTransaction::new(store);
+    for key in keys {
+        transaction
+            .insert(TABLE, &row(key))
+            .expect("the key is new");
+    }
+    let mut builder = TransactionBuilder::new(0);
+    transaction.flush(&mut builder).expect("nothing is damaged");
+    builder.finish()
+}
+
+fn apply(store: &mut Store, bytes: &[u8]) {
+    for group in Transaction::parse(bytes)
+        .expect("it was just built")
+        .groups()
+    {
+        store.apply_group(&group).expect("it fits");
+    }
+}
+
+fn read(store: &Store, key: u64) -> u64 {
+    let row = store
+        .table(TABLE)
+        .and_then(|table| table.find(KEY, &[key.into()]));
+    let row = row.expect("nothing is damaged").expect("it is there");
+    let mut sum = 0_u64;
+    for column in 0..4 {
+        match row.value_ref(column).expect("nothing is damaged") {
+            Some(table::ValueRef::U64(value)) => sum = sum.wrapping_add(value),
+            Some(table::ValueRef::I64(value)) => sum = sum.wrapping_add(value as u64),
+            Some(table::ValueRef::F64(value)) => sum = sum.wrapping_add(value.to_bits()),
+            Some(table::ValueRef::String(text)) => {
+                sum = sum.wrapping_add(text.bytes().map(u64::from).sum())
+            }
+            _ => {}
+        }
+    }
+    sum
+}
+
+/// Runs a piece of work a few times; its last result and the median time.
+fn median<T>(mut work: impl FnMut() -> T) -> (T, Duration) {
+    let mut times = Vec::new();
+    let mut result = None;
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        result = Some(black_box(work()));
+        times.push(start.elapsed());
+    }
+    times.sort();
+    (
+        result.expect("there is at least one round"),
+        times[ROUNDS / 2],
+    )
+}
+
+fn line(what: &str, count: u64, time: Duration, bound: &str, bound_time: Duration) {
+    let each = |time: Duration| time.as_nanos() as f64 / count as f64;
+    println!(
+        "{what:32} {:9.1} ns each   {bound:22} {:9.1} ns each   ratio {:.2}",
+        each(time),
+        each(bound_time),
+        bound_time.as_secs_f64() / time.as_secs_f64()
+    );
+}
