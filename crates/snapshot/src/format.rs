@@ -52,10 +52,15 @@
 //! ```
 //!
 //! `pack` counts in the node's table of pack ids. Encoding 0 is plain: stored length = length. The blake3 of a blob
-//! is over its content. The blake3 of a node is, with the key derived from [`NODE_CONTEXT`], over its height (u8),
-//! its present bits (u64) and its children's hashes: where things are stored is not part of it, so equal sections
-//! have equal root hashes, and a blob can move to another pack without a new name. The crc32c of a node covers all
-//! its bytes.
+//! is over its content. The blake3 of a node is, with the key derived from `cairn snapshot tree node v1`, over its
+//! height (u8), its present bits (u64) and its children's hashes: where things are stored is not part of it, so equal
+//! sections have equal root hashes, and a blob can move to another pack without a new name. The crc32c of a node
+//! covers all its bytes. Inside one snapshot no node is referred to twice, and stored blobs and nodes do not overlap.
+//!
+//! # Temporary names
+//!
+//! Both kinds of files are made under their name with `.tmp` behind. A whole `.manifest.tmp` beside no manifest that
+//! names the same packs says that these packs are to be removed: their snapshot was not published yet, or withdrawn.
 
 use crate::damage::DamageKind;
 

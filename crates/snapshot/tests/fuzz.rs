@@ -1,0 +1,487 @@
+//! Hostile bytes, with checksums that are right: nothing panics, hangs, or takes more memory than the files pay for.
+#![allow(clippy::unwrap_used)]
+
+#[path = "fixture/fixture.rs"]
+mod fixture;
+
+use disk::SimDisk;
+use fixture::{Random, all_modes, each_seed, repeatable};
+use serde::{Deserialize, Serialize};
+use snapshot::{DamageKind, Error, LoadOptions, Options, Snapshots};
+
+const MANIFEST: &str = "00000000000000000001.manifest";
+const LOG_ID: [u8; 16] = [7; 16];
+const CHAIN: u64 = 99;
+
+/// What a manifest's body is, after the description of the format.
+#[derive(Clone, Serialize, Deserialize)]
+struct Body {
+    log_id: [u8; 16],
+    tx: u64,
+    chain: u64,
+    minimum_reader: u16,
+    metadata: Vec<u8>,
+    packs: Vec<(u64, u64, u64)>,
+    sections: Vec<(u64, u8, Option<Reference>)>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Reference {
+    hash: [u8; 32],
+    pack: u64,
+    offset: u64,
+    length: u32,
+    stored_length: u32,
+    crc32c: u32,
+    encoding: u8,
+}
+
+fn sealed(mut header: Vec<u8>) -> Vec<u8> {
+    header.resize(60, 0);
+    header.extend_from_slice(&crc32c::crc32c(&header).to_le_bytes());
+    header
+}
+
+fn manifest_file(body: &[u8]) -> Vec<u8> {
+    let mut header = b"CAIRNMFT\x01\0\0\0".to_vec();
+    header.extend_from_slice(&u32::try_from(body.len()).unwrap().to_le_bytes());
+    header.extend_from_slice(blake3::hash(body).as_bytes());
+    [sealed(header), body.to_vec()].concat()
+}
+
+/// A pack that is built by hand.
+struct Pack {
+    id: u64,
+    bytes: Vec<u8>,
+}
+
+impl Pack {
+    fn new(id: u64) -> Self {
+        let mut header = b"CAIRNPCK\x01\0\0\0\0\0\0\0".to_vec();
+        header.extend_from_slice(&LOG_ID);
+        header.extend_from_slice(&id.to_le_bytes());
+        header.extend_from_slice(&1u64.to_le_bytes());
+        header.extend_from_slice(&CHAIN.to_le_bytes());
+        let mut bytes = sealed(header);
+        bytes.resize(4096, 0);
+        Pack { id, bytes }
+    }
+
+    fn name(&self) -> String {
+        format!("{:020}-{:016x}.pack", 1, self.id)
+    }
+
+    fn blob(&mut self, blob: &[u8]) -> Reference {
+        self.store(blob, *blake3::hash(blob).as_bytes())
+    }
+
+    fn node(&mut self, height: u8, children: &[(u8, Reference)]) -> Reference {
+        let mut present = 0u64;
+        for (digit, _) in children {
+            present |= 1 << digit;
+        }
+        let mut hasher = blake3::Hasher::new_derive_key("cairn snapshot tree node v1");
+        hasher.update(&[height]);
+        hasher.update(&present.to_le_bytes());
+        let mut node = b"node".to_vec();
+        node.extend_from_slice(&[height, 1, 0, 0]);
+        node.extend_from_slice(&present.to_le_bytes());
+        node.extend_from_slice(&self.id.to_le_bytes());
+        for (_, child) in children {
+            hasher.update(&child.hash);
+            node.extend_from_slice(&child.hash);
+            node.extend_from_slice(&child.offset.to_le_bytes());
+            node.extend_from_slice(&child.length.to_le_bytes());
+            node.extend_from_slice(&child.stored_length.to_le_bytes());
+            node.extend_from_slice(&child.crc32c.to_le_bytes());
+            node.extend_from_slice(&[0, child.encoding, 0, 0]);
+        }
+        self.store(&node, *hasher.finalize().as_bytes())
+    }
+
+    fn store(&mut self, bytes: &[u8], hash: [u8; 32]) -> Reference {
+        if bytes.len() == 32768 {
+            self.bytes
+                .resize(self.bytes.len().next_multiple_of(4096), 0);
+        }
+        let offset = self.bytes.len() as u64;
+        self.bytes.extend_from_slice(bytes);
+        let length = u32::try_from(bytes.len()).unwrap();
+        Reference {
+            hash,
+            pack: self.id,
+            offset,
+            length,
+            stored_length: length,
+            crc32c: crc32c::crc32c(bytes),
+            encoding: 0,
+        }
+    }
+}
+
+fn body(packs: &[&Pack], sections: Vec<(u64, u8, Option<Reference>)>) -> Body {
+    Body {
+        log_id: LOG_ID,
+        tx: 1,
+        chain: CHAIN,
+        minimum_reader: 1,
+        metadata: Vec::new(),
+        packs: packs
+            .iter()
+            .map(|pack| (1, pack.id, pack.bytes.len() as u64))
+            .collect(),
+        sections,
+    }
+}
+
+fn disk_of(body: &Body, packs: &[&Pack]) -> SimDisk {
+    let disk = SimDisk::new(1);
+    for pack in packs {
+        disk.write(pack.name(), &pack.bytes);
+    }
+    disk.write(
+        MANIFEST,
+        &manifest_file(&postcard::to_stdvec(body).unwrap()),
+    );
+    disk
+}
+
+/// Opens the directory in every way. What is loaded must have been paid for; the verdict of the full load is
+/// returned.
+fn try_all(disk: &SimDisk) -> Option<Error> {
+    let paid: u64 = disk
+        .files()
+        .iter()
+        .map(|file| disk.read(file).unwrap().len() as u64)
+        .sum();
+    let options = Options {
+        read_only: true,
+        ..repeatable()
+    };
+    let snapshots = Snapshots::open(disk.root(), options).unwrap();
+    let mut listing = snapshots.list().unwrap();
+    if let Some(rejected) = listing.rejected.pop() {
+        assert_verdict(&rejected.reason);
+        return Some(rejected.reason);
+    }
+    let manifest = &listing.sound[0];
+    for options in all_modes() {
+        match snapshots.load(manifest, options) {
+            Err(error) => assert_verdict(&error),
+            Ok(loaded) => {
+                let blobs = (0..loaded.section_count()).flat_map(|s| loaded.section(s));
+                assert!(blobs.count() as u64 * 56 <= paid);
+            }
+        }
+    }
+    let read_back = snapshots.read_back(manifest);
+    let loaded = snapshots.load(manifest, LoadOptions::default());
+    assert!(loaded.is_ok() || read_back.is_err());
+    read_back.err().iter().for_each(assert_verdict);
+    loaded.err()
+}
+
+fn assert_verdict(error: &Error) {
+    assert!(
+        matches!(error, Error::Damaged { .. } | Error::NewerFormat { .. }),
+        "{error:?}"
+    );
+}
+
+fn kind(error: Option<Error>) -> DamageKind {
+    match error {
+        Some(Error::Damaged { kind, .. }) => kind,
+        other => panic!("no damage: {other:?}"),
+    }
+}
+
+#[test]
+fn the_builder_of_this_test_builds_what_is_accepted() {
+    let mut pack = Pack::new(5);
+    let blob = pack.blob(b"x");
+    let low = pack.node(1, &[(0, blob), (63, blob)]);
+    let root = pack.node(2, &[(3, low)]);
+    let disk = disk_of(&body(&[&pack], vec![(2, 2, Some(root))]), &[&pack]);
+    assert!(try_all(&disk).is_none());
+}
+
+/// Each level refers 64 times to the one node below: 64^11 blobs in a few kilobytes.
+#[test]
+fn a_tree_that_explodes_is_cut_short() {
+    let mut pack = Pack::new(5);
+    let blob = pack.blob(b"x");
+    let all = |child| -> Vec<(u8, Reference)> { (0..64).map(|digit| (digit, child)).collect() };
+    let mut node = pack.node(1, &all(blob));
+    for height in 2..=10 {
+        node = pack.node(height, &all(node));
+    }
+    let root = pack.node(11, &all(node)[..16]);
+    let disk = disk_of(&body(&[&pack], vec![(u64::MAX, 11, Some(root))]), &[&pack]);
+    assert_eq!(kind(try_all(&disk)), DamageKind::TreeTooLarge);
+}
+
+#[test]
+fn numbers_beyond_64_bits_are_refused() {
+    let mut pack = Pack::new(5);
+    let mut node = pack.blob(b"x");
+    for height in 1..=10 {
+        node = pack.node(height, &[(0, node)]);
+    }
+    for (digit, accepted) in [(15, true), (16, false), (63, false)] {
+        let root = pack.node(11, &[(digit, node)]);
+        let disk = disk_of(&body(&[&pack], vec![(1, 11, Some(root))]), &[&pack]);
+        assert_eq!(try_all(&disk).is_none(), accepted, "{digit}");
+    }
+}
+
+#[test]
+fn each_lie_is_named() {
+    type Lie = fn(&mut Body, &mut Pack);
+    let cases: &[(&str, Lie, DamageKind)] = &[
+        (
+            "count too large",
+            |body, _| body.sections[0].0 = 1 << 60,
+            DamageKind::Count {
+                expected: 1 << 60,
+                found: 1,
+            },
+        ),
+        (
+            "height too great",
+            |body, _| body.sections[0].1 = 12,
+            DamageKind::BodyContent,
+        ),
+        (
+            "height not the node's",
+            |body, _| body.sections[0].1 = 2,
+            DamageKind::Node,
+        ),
+        (
+            "root without blobs",
+            |body, _| body.sections[0].0 = 0,
+            DamageKind::BodyContent,
+        ),
+        (
+            "tall root over digit 0 only",
+            |body, pack| {
+                let root = pack.node(2, &[(0, body.sections[0].2.unwrap())]);
+                body.sections[0] = (1, 2, Some(root));
+            },
+            DamageKind::Node,
+        ),
+        (
+            "root of 4 GiB",
+            |body, _| {
+                let root = body.sections[0].2.as_mut().unwrap();
+                root.length = u32::MAX;
+                root.stored_length = u32::MAX;
+            },
+            DamageKind::ReferenceShape,
+        ),
+        (
+            "root at the end of the address space",
+            |body, _| body.sections[0].2.as_mut().unwrap().offset = u64::MAX - 4,
+            DamageKind::ReferenceBounds,
+        ),
+        (
+            "root in the header",
+            |body, _| body.sections[0].2.as_mut().unwrap().offset = 64,
+            DamageKind::ReferenceBounds,
+        ),
+        (
+            "root in another pack",
+            |body, _| body.sections[0].2.as_mut().unwrap().pack = 6,
+            DamageKind::ReferenceBounds,
+        ),
+        (
+            "unknown encoding",
+            |body, _| body.sections[0].2.as_mut().unwrap().encoding = 9,
+            DamageKind::Encoding { found: 9 },
+        ),
+        (
+            "a pack twice",
+            |body, _| body.packs.push(body.packs[0]),
+            DamageKind::BodyContent,
+        ),
+        (
+            "another snapshot's body",
+            |body, _| body.tx = 2,
+            DamageKind::BodyContent,
+        ),
+        (
+            "another log's pack",
+            |body, _| body.log_id = [8; 16],
+            DamageKind::WrongPack,
+        ),
+        (
+            "another history's pack",
+            |body, _| body.chain += 1,
+            DamageKind::WrongPack,
+        ),
+        (
+            "a page that is not aligned",
+            |body, pack| {
+                let mut page = pack.blob(&[0; 32768]);
+                pack.bytes.push(0);
+                page.offset += 1;
+                let root = pack.node(1, &[(0, page)]);
+                body.sections[0] = (1, 1, Some(root));
+            },
+            DamageKind::ReferenceShape,
+        ),
+        (
+            "blobs that overlap",
+            |body, pack| {
+                let blob = pack.blob(&[1; 100]);
+                let mut other = blob;
+                other.offset += 1;
+                other.length -= 1;
+                other.stored_length -= 1;
+                other.hash = *blake3::hash(&[1; 99]).as_bytes();
+                other.crc32c = crc32c::crc32c(&[1; 99]);
+                let root = pack.node(1, &[(0, blob), (1, other)]);
+                body.sections[0] = (2, 1, Some(root));
+            },
+            DamageKind::Overlap,
+        ),
+        (
+            "a node that two sections share",
+            |body, _| body.sections.push(body.sections[0]),
+            DamageKind::Overlap,
+        ),
+    ];
+    for (what, lie, expected) in cases {
+        let mut pack = Pack::new(5);
+        let blob = pack.blob(b"x");
+        let root = pack.node(1, &[(3, blob)]);
+        let mut body = body(&[&pack], vec![(1, 1, Some(root))]);
+        lie(&mut body, &mut pack);
+        body.packs[0].2 = pack.bytes.len() as u64;
+        assert_eq!(
+            kind(try_all(&disk_of(&body, &[&pack]))),
+            *expected,
+            "{what}"
+        );
+    }
+}
+
+/// Any bytes as a manifest.
+fn fuzz_manifest_file(data: &[u8]) {
+    let disk = SimDisk::new(1);
+    disk.write(MANIFEST, data);
+    try_all(&disk);
+}
+
+/// Any bytes as the body of a manifest, under a right header.
+fn fuzz_manifest_body(data: &[u8]) {
+    fuzz_manifest_file(&manifest_file(data));
+}
+
+/// Any bytes as a root node of any height, under right checksums.
+fn fuzz_node(data: &[u8]) {
+    let Some((height, node)) = data.split_first() else {
+        return;
+    };
+    let mut pack = Pack::new(5);
+    pack.blob(&[1; 2000]);
+    let root = pack.blob(&node[..node.len().min(5000)]);
+    if root.length > 0 {
+        let sections = vec![(1, 1 + height % 11, Some(root))];
+        try_all(&disk_of(&body(&[&pack], sections), &[&pack]));
+    }
+}
+
+#[test]
+fn hostile_bytes_are_refused() {
+    each_seed("hostile_bytes_are_refused", 300, |seed| {
+        let mut random = Random(seed);
+        let bound = 1 << random.below(14);
+        let length = usize::try_from(random.below(bound)).unwrap();
+        let mut data = random.bytes(length);
+        fuzz_manifest_file(&data);
+        fuzz_manifest_body(&data);
+        fuzz_node(&data);
+        let front = b"\0node\x01\x01\0\0";
+        if data.len() > 24 {
+            data[..9].copy_from_slice(front);
+            fuzz_node(&data);
+        }
+    });
+}
+
+/// Trees with right hashes whose references go anywhere, and bodies with a few bytes changed.
+#[test]
+fn hostile_trees_are_refused_or_read() {
+    each_seed("hostile_trees_are_refused_or_read", 300, |seed| {
+        let mut random = Random(seed);
+        let mut pack = Pack::new(5);
+        let mut stored: Vec<(u8, Reference)> = vec![(0, pack.blob(b"x"))];
+        for _ in 0..random.below(30) {
+            if random.below(3) == 0 {
+                let length = [1, 100, 32768][usize::try_from(random.below(3)).unwrap()];
+                let fill = random.below(4).to_le_bytes()[0];
+                stored.push((0, pack.blob(&vec![fill; length])));
+                continue;
+            }
+            let (below, _) = stored[usize::try_from(random.below(stored.len() as u64)).unwrap()];
+            let mut digits: Vec<u8> = (0..1 + random.below(64))
+                .map(|_| random.below(64).to_le_bytes()[0])
+                .collect();
+            digits.sort_unstable();
+            digits.dedup();
+            let children: Vec<(u8, Reference)> = digits
+                .into_iter()
+                .map(|digit| {
+                    let fitting = stored.iter().filter(|(height, _)| *height == below);
+                    let fitting: Vec<_> = fitting.collect();
+                    let pick = usize::try_from(random.below(fitting.len() as u64)).unwrap();
+                    (digit, distorted(fitting[pick].1, &mut random))
+                })
+                .collect();
+            stored.push((below + 1, pack.node(below + 1, &children)));
+        }
+        let sections = (0..1 + random.below(3))
+            .map(|_| {
+                let pick = usize::try_from(random.below(stored.len() as u64)).unwrap();
+                (random.below(70), stored[pick].0, Some(stored[pick].1))
+            })
+            .collect();
+        let mut body = body(&[&pack], sections);
+        try_all(&disk_of(&body, &[&pack]));
+        // The right count for the first section, if there is one.
+        body.sections.truncate(1);
+        let error = try_all(&disk_of(&body, &[&pack]));
+        if let Some(Error::Damaged {
+            kind: DamageKind::Count { found, .. },
+            ..
+        }) = error
+        {
+            body.sections[0].0 = found;
+            try_all(&disk_of(&body, &[&pack]));
+        }
+        let mut bytes = postcard::to_stdvec(&body).unwrap();
+        for _ in 0..20 {
+            let at = usize::try_from(random.below(bytes.len() as u64)).unwrap();
+            bytes[at] = random.next().to_le_bytes()[0];
+            let disk = disk_of(&body, &[&pack]);
+            disk.write(MANIFEST, &manifest_file(&bytes));
+            try_all(&disk);
+        }
+    });
+}
+
+/// Now and then a reference that lies.
+fn distorted(mut reference: Reference, random: &mut Random) -> Reference {
+    if random.below(40) != 0 {
+        return reference;
+    }
+    match random.below(6) {
+        0 => reference.offset = random.next(),
+        1 => reference.offset += random.below(5000),
+        2 => reference.length = u32::try_from(random.below(1 << 32)).unwrap(),
+        3 => reference.stored_length ^= 1,
+        4 => reference.crc32c ^= 1,
+        _ => reference.hash[0] ^= 1,
+    }
+    reference
+}
