@@ -247,12 +247,17 @@ impl Arguments {
         Arguments::try_parse_from(line).map_err(|answer| {
             // Where nobody reads the message there is nobody to tell.
             let _ = answer.print();
-            if answer.use_stderr() {
-                Exit::Refused
-            } else {
-                Exit::Fine
-            }
+            exit_of(&answer)
         })
+    }
+}
+
+/// How to end after an answer of the parser: what goes to the error output is a complaint.
+fn exit_of(answer: &clap::Error) -> Exit {
+    if answer.use_stderr() {
+        Exit::Refused
+    } else {
+        Exit::Fine
     }
 }
 
@@ -406,7 +411,8 @@ mod tests {
             ("cairn help scan", Exit::Fine),
             ("cairn --version", Exit::Fine),
         ] {
-            assert_eq!(Arguments::read(line.split(' ')).err(), Some(exit), "{line}");
+            let answer = Arguments::try_parse_from(line.split(' ')).unwrap_err();
+            assert_eq!(exit_of(&answer), exit, "{line}");
         }
     }
 }
