@@ -158,16 +158,6 @@ fn make_durable(
     let header = newest.header;
     let end = examined.end;
     let file = open_for_writing(dir, &header)?;
-    if mistake == Some(Mistake::CutWithoutSync) {
-        file.set_len(end.byte)?;
-        return Ok(ActiveSegment::resume(
-            file,
-            header,
-            newest.marks,
-            end,
-            end.byte,
-        ));
-    }
     if mistake == Some(Mistake::SyncAgainWithoutRewriting) {
         write_zeros(file.as_ref(), end.byte, examined.bytes)?;
         file.sync()?;
@@ -193,6 +183,17 @@ fn make_durable(
         ActiveSegment::resume(Arc::clone(&file), header, newest.marks, end, examined.bytes);
     active.rewrite_marks()?;
     copy(file.as_ref(), file.as_ref(), examined.proven.byte, end.byte)?;
+    if mistake == Some(Mistake::CutWithoutSync) {
+        file.sync()?;
+        file.set_len(end.byte)?;
+        return Ok(ActiveSegment::resume(
+            file,
+            header,
+            newest.marks,
+            end,
+            end.byte,
+        ));
+    }
     write_zeros(file.as_ref(), end.byte, examined.bytes)?;
     file.sync()?;
     dir.sync()?;

@@ -1,0 +1,149 @@
+//! The claims (a) to (e), checked on one disk that a crash, and perhaps a fault, has left.
+
+use std::sync::Arc;
+
+use commitlog::{Error, Log, Options, ReadOnlyLog, ReadOnlyOptions};
+use disk::{Dir, SimDisk};
+
+use crate::fault::MediumFault;
+use crate::life::Model;
+
+/// How the life before ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Kill,
+    Power,
+}
+
+/// A broken claim, with what led to it added on the way out.
+#[derive(Debug)]
+pub(crate) struct Violation(pub(crate) String);
+
+pub(crate) type Checked<T> = Result<T, Violation>;
+
+pub(crate) fn violated<T>(what: impl Into<String>) -> Checked<T> {
+    Err(Violation(what.into()))
+}
+
+/// Opens the log and checks what it shows against the model. Yields the log and its end if it could be opened.
+pub(crate) fn check(
+    disk: &SimDisk,
+    model: &Model,
+    options: &Options,
+    ending: Ending,
+    fault: Option<&MediumFault>,
+) -> Checked<Option<(Log, u64)>> {
+    let before = fault.map(|_| contents(disk));
+    let root: Arc<dyn Dir> = disk.root();
+    let (log, report) = match Log::open(root, options.clone(), &model.proofs) {
+        Ok(opened) => opened,
+        Err(error) => {
+            detected(&error, fault)?;
+            if before.is_some_and(|before| before != contents(disk)) {
+                return violated(format!("a refused open changed the disk: {error}"));
+            }
+            return Ok(None);
+        }
+    };
+    let end = report.end.0;
+    if log.durable_end() != report.end {
+        return violated("an open log is not durable to its end");
+    }
+    let base = report.base.0;
+    let pruned_by_fault = fault.is_some_and(MediumFault::removes_a_segment) && base > model.base.0;
+    if !pruned_by_fault && (base < model.base.0 || base > model.base.1) {
+        return violated(format!("the base is {base}, not within {:?}", model.base));
+    }
+    let written = model.written.len() as u64;
+    if end > written {
+        return violated(format!(
+            "the log ends at {end}, but only {written} were written"
+        ));
+    }
+    if end < model.acknowledged {
+        let allowed = ending == Ending::Power && fault.is_some() && end >= model.batch_start;
+        if !allowed {
+            return violated(format!(
+                "{} were acknowledged, the log ends at {end} (torn: {:?}); the last batch began at {}",
+                model.acknowledged, report.torn, model.batch_start
+            ));
+        }
+    }
+    let mut reader = log
+        .reader(report.base)
+        .map_err(|error| Violation(error.to_string()))?;
+    for id in base..end {
+        match reader.next_record() {
+            Ok(Some(record))
+                if record.id.0 == id
+                    && record.payload == model.written[usize::try_from(id).unwrap()] => {}
+            Ok(other) => {
+                return violated(format!("record {id} is not what was written: {other:?}"));
+            }
+            Err(error) => {
+                detected(&error, fault)?;
+                return Ok(None);
+            }
+        }
+    }
+    Ok(Some((log, end)))
+}
+
+/// A refusal is right only if there was a fault, and only if it names the damage.
+fn detected(error: &Error, fault: Option<&MediumFault>) -> Checked<()> {
+    let named = matches!(error, Error::Damaged { .. } | Error::NoLog { .. });
+    match fault {
+        Some(_) if named => Ok(()),
+        Some(_) => violated(format!("not a verdict: {error}")),
+        None => violated(format!("no fault, but: {error}")),
+    }
+}
+
+/// A read-only open shows a part of what was written, and changes nothing.
+pub(crate) fn check_read_only(disk: &SimDisk, model: &Model) -> Checked<()> {
+    let before = disk.digest();
+    let options = ReadOnlyOptions {
+        show_unproven: true,
+        ..ReadOnlyOptions::default()
+    };
+    let log = ReadOnlyLog::open(disk.root(), options, &model.proofs)
+        .map_err(|error| Violation(error.to_string()))?;
+    let mut reader = log
+        .reader(log.base())
+        .map_err(|error| Violation(error.to_string()))?;
+    loop {
+        match reader.next_record() {
+            Ok(None) => break,
+            Ok(Some(record)) => {
+                let id = usize::try_from(record.id.0).unwrap();
+                if model
+                    .written
+                    .get(id)
+                    .is_none_or(|written| written != record.payload)
+                {
+                    return violated(format!(
+                        "read-only shows record {id}, which was not written so"
+                    ));
+                }
+            }
+            Err(error) => return violated(format!("read-only: {error}")),
+        }
+    }
+    if log.next_id().0 < model.acknowledged {
+        return violated(format!("read-only ends at {}", log.next_id()));
+    }
+    if disk.digest() != before {
+        return violated("a read-only open changed the disk");
+    }
+    Ok(())
+}
+
+fn contents(disk: &SimDisk) -> Vec<(String, Option<Vec<u8>>)> {
+    let files = disk.files().into_iter();
+    files
+        .map(|file| {
+            let bytes = disk.read(&file);
+            (file, bytes)
+        })
+        .collect()
+}

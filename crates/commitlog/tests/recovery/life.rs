@@ -1,0 +1,248 @@
+//! One life of a log on a simulated disk, and the plain model of what it must keep.
+
+use std::sync::Arc;
+
+use commitlog::{
+    Chain, Error, Log, LogId, Mistake, Options, Proof, SyncInProgress, SyncPolicy, TxId,
+};
+use disk::{Dir, Fault, SimDisk};
+
+pub(crate) const LOG_ID: LogId = LogId(*b"recovery's model");
+
+/// One step of a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op {
+    /// Append a record that touches this many sectors, unaligned.
+    Append(usize),
+    SyncStart,
+    SyncOk,
+    /// The sync fails, the process ends, and the log is opened again.
+    SyncFailed,
+    Rotate,
+    /// Sync, and note the end as a snapshot would.
+    Snapshot,
+    /// Close, and open again.
+    Close,
+    /// Remove all segments but the newest.
+    Prune,
+}
+
+pub(crate) const OPS: [Op; 10] = [
+    Op::Append(1),
+    Op::Append(2),
+    Op::Append(3),
+    Op::SyncStart,
+    Op::SyncOk,
+    Op::SyncFailed,
+    Op::Rotate,
+    Op::Snapshot,
+    Op::Close,
+    Op::Prune,
+];
+
+/// What is known about a log without looking at it.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    /// What was handed to the log, by id, and not cut since.
+    pub(crate) written: Vec<Vec<u8>>,
+    /// Everything before this was reported durable.
+    pub(crate) acknowledged: u64,
+    /// Where the last acknowledged batch begins whose mark may not be durable.
+    pub(crate) batch_start: u64,
+    /// The lowest and the highest base that the log may have.
+    pub(crate) base: (u64, u64),
+    /// The snapshots that were published.
+    pub(crate) proofs: Vec<Proof>,
+    /// What was handed to the log under each id when it was first used, to retry byte for byte.
+    pub(crate) first_attempts: Vec<Vec<u8>>,
+}
+
+impl Model {
+    pub(crate) fn acknowledge(&mut self, end: u64) {
+        if end > self.acknowledged {
+            self.batch_start = self.acknowledged;
+            self.acknowledged = end;
+        }
+    }
+
+    /// Everything acknowledged so far is proved by something that is durable itself.
+    pub(crate) fn settle(&mut self, end: u64) {
+        self.acknowledge(end);
+        self.batch_start = self.acknowledged;
+    }
+
+    /// An open found this end and reported it as durable.
+    pub(crate) fn reopened(&mut self, end: u64) {
+        self.written.truncate(usize::try_from(end).unwrap());
+        self.acknowledge(end);
+    }
+}
+
+/// A running process.
+pub(crate) struct Life {
+    pub(crate) disk: SimDisk,
+    pub(crate) log: Log,
+    pub(crate) pending: Option<SyncInProgress>,
+    pub(crate) model: Model,
+    pub(crate) options: Options,
+}
+
+pub(crate) fn options(policy: SyncPolicy, mistake: Option<Mistake>) -> Options {
+    Options {
+        sync_policy: policy,
+        mistake,
+        ..Options::default()
+    }
+}
+
+pub(crate) fn genesis() -> Vec<u8> {
+    vec![0xAB; 333]
+}
+
+/// The payload of record `id` with which it touches `sectors` sectors.
+pub(crate) fn payload(id: u64, sectors: usize) -> Vec<u8> {
+    let length = sectors * 512 - 140;
+    (0..length)
+        .map(|at| (at as u64 * 7 + id * 13 + 1) as u8 | 1)
+        .collect()
+}
+
+impl Life {
+    pub(crate) fn create(disk: SimDisk, options: Options) -> Life {
+        let first = genesis();
+        let log = Log::create(disk.root(), LOG_ID, options.clone(), &[(&first, None)]).unwrap();
+        let model = Model {
+            written: vec![first.clone()],
+            acknowledged: 1,
+            batch_start: 0,
+            base: (0, 0),
+            proofs: Vec::new(),
+            first_attempts: vec![first],
+        };
+        Life {
+            disk,
+            log,
+            pending: None,
+            model,
+            options,
+        }
+    }
+
+    /// Whether the step makes sense now. While a sync is in progress only appends go on.
+    pub(crate) fn allows(&self, op: Op) -> bool {
+        match op {
+            Op::Append(_) => true,
+            Op::SyncOk | Op::SyncFailed => self.pending.is_some(),
+            Op::SyncStart => self.pending.is_none(),
+            Op::Rotate | Op::Snapshot | Op::Close | Op::Prune => self.pending.is_none(),
+        }
+    }
+
+    pub(crate) fn apply(&mut self, op: Op) {
+        self.try_apply(op).unwrap();
+    }
+
+    /// If it fails, the model says what may have been written, and nothing more is acknowledged.
+    pub(crate) fn try_apply(&mut self, op: Op) -> Result<(), Error> {
+        match op {
+            Op::Append(sectors) => {
+                let id = self.model.written.len();
+                let retry = self.model.first_attempts.get(id).cloned();
+                let payload = retry.unwrap_or_else(|| payload(id as u64, sectors));
+                self.append(payload)?;
+            }
+            Op::SyncStart => self.pending = Some(self.log.begin_sync()?),
+            Op::SyncOk => {
+                let end = self.pending.take().unwrap().finish()?;
+                self.model.acknowledge(end.0);
+            }
+            Op::SyncFailed => {
+                self.disk.fail_at(self.disk.call_count(), Fault::Eio);
+                assert!(self.pending.take().unwrap().finish().is_err());
+                assert!(matches!(
+                    self.log.append(b"refused", None),
+                    Err(Error::Poisoned)
+                ));
+                self.reopen()?;
+            }
+            Op::Rotate => {
+                self.log.rotate()?;
+                let end = self.log.next_id().0;
+                self.model.settle(end);
+            }
+            Op::Snapshot => {
+                self.log.sync()?;
+                let end = self.log.next_id();
+                self.model.acknowledge(end.0);
+                self.model.proofs.push(Proof {
+                    through: TxId(end.0 - 1),
+                    chain: self.log.chain_at_end(),
+                });
+                self.model.settle(end.0);
+            }
+            Op::Close => {
+                self.log.close()?;
+                let end = self.log.next_id().0;
+                self.model.settle(end);
+                self.reopen()?;
+            }
+            Op::Prune => {
+                self.model.base.1 = self.newest_base();
+                let pruned = self.log.prune_before(self.log.durable_end())?;
+                self.model.base = (pruned.base.0, pruned.base.0);
+            }
+        }
+        Ok(())
+    }
+
+    fn newest_base(&self) -> u64 {
+        let names = self.disk.files().into_iter();
+        let bases = names.filter_map(|name| name.strip_suffix(".log")?.parse().ok());
+        bases.max().unwrap()
+    }
+
+    fn append(&mut self, payload: Vec<u8>) -> Result<(), Error> {
+        let appended = self.log.append(&payload, None);
+        if matches!(appended, Err(Error::Full(_))) {
+            return appended.map(drop);
+        }
+        let id = self.model.written.len();
+        self.model.written.push(payload.clone());
+        if self.model.first_attempts.len() == id {
+            self.model.first_attempts.push(payload);
+        }
+        assert_eq!(appended?.0, id as u64);
+        Ok(())
+    }
+
+    /// The process ended; another one opens the log.
+    fn reopen(&mut self) -> Result<(), Error> {
+        let root: Arc<dyn Dir> = self.disk.root();
+        let (log, report) = Log::open(root, self.options.clone(), &self.model.proofs)?;
+        assert_eq!(report.torn, None);
+        self.log = log;
+        self.model.reopened(report.end.0);
+        Ok(())
+    }
+
+    /// What must hold if a crash comes during `op`, which began with the model `before`.
+    pub(crate) fn model_during(&self, before: &Model) -> Model {
+        let mut model = before.clone();
+        model.written.clone_from(&self.model.written);
+        model.first_attempts.clone_from(&self.model.first_attempts);
+        model.base = (before.base.0, self.model.base.1);
+        model
+    }
+}
+
+/// The chain after each record.
+pub(crate) fn chain_of(written: &[Vec<u8>]) -> Vec<Chain> {
+    let mut chain = Chain::seed(LOG_ID);
+    let mut chains = Vec::new();
+    for (id, payload) in written.iter().enumerate() {
+        let length = u32::try_from(payload.len()).unwrap();
+        chain = chain.mix(TxId(id as u64), length, crc32c::crc32c(payload));
+        chains.push(chain);
+    }
+    chains
+}

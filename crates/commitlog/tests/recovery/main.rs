@@ -1,0 +1,233 @@
+//! Part A of the recovery rules, whole: histories, crashes at every call, kills and power cuts, one fault, and
+//! crashes of the recovery itself.
+//!
+//! Short histories are enumerated completely; longer ones are drawn from seeds, which a failure prints. To run more:
+//! `CAIRN_SEEDS=from..to` or `CAIRN_MINUTES=n` with `cargo test -p commitlog --test recovery longer`.
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
+
+mod claims;
+mod explore;
+mod fault;
+mod life;
+mod random;
+
+use std::time::{Duration, Instant};
+
+use commitlog::{Mistake, Options, SyncPolicy};
+use disk::SimDisk;
+
+use claims::{Checked, Ending, Violation};
+use explore::{Effort, Tally, check_fault, explore_last, explore_op, first_violation};
+use fault::MediumFault;
+use life::{Life, OPS, Op, chain_of, options};
+use random::Random;
+
+/// All histories of up to `length` steps, each crashed in its last step.
+fn enumerate(length: usize, options: &Options, effort: Effort, tally: &mut Tally) -> Checked<()> {
+    let mut histories: Vec<Vec<Op>> = vec![Vec::new()];
+    let mut random = Random::new(1);
+    for _ in 0..length {
+        let mut longer = Vec::new();
+        for history in &histories {
+            for op in OPS {
+                let mut ops = history.clone();
+                ops.push(op);
+                if explore_last(&ops, options, effort, &mut random, tally)? {
+                    longer.push(ops);
+                }
+            }
+        }
+        histories = longer;
+    }
+    println!("{} histories of {length} steps, {tally:?}", histories.len());
+    Ok(())
+}
+
+fn passes(found: Checked<()>) {
+    if let Err(Violation(what)) = found {
+        panic!("{what}");
+    }
+}
+
+#[test]
+fn short_histories_under_every_commit() {
+    let effort = Effort {
+        power_cuts: 4,
+        faults_one_in: 12,
+        failures_one_in: 6,
+        recoveries_one_in: 40,
+    };
+    passes(enumerate(
+        4,
+        &options(SyncPolicy::EveryCommit, None),
+        effort,
+        &mut Tally::default(),
+    ));
+}
+
+#[test]
+fn short_histories_under_never() {
+    let effort = Effort {
+        power_cuts: 4,
+        faults_one_in: 3,
+        failures_one_in: 2,
+        recoveries_one_in: 10,
+    };
+    passes(enumerate(
+        3,
+        &options(SyncPolicy::Never, None),
+        effort,
+        &mut Tally::default(),
+    ));
+}
+
+#[test]
+fn every_single_fault_after_chosen_histories() {
+    use Op::{Append, Close, Rotate, Snapshot, SyncOk, SyncStart};
+    let histories: [&[Op]; 6] = [
+        &[Append(2), SyncStart, SyncOk, Append(1)],
+        &[Append(1), SyncStart, Append(1), SyncOk, Append(2)],
+        &[Append(1), Rotate, Append(2), SyncStart, SyncOk],
+        &[Append(1), Rotate, Append(1), Close],
+        &[Append(1), Snapshot, Append(1)],
+        &[Append(1), SyncStart, SyncOk, Append(1), SyncStart, SyncOk],
+    ];
+    let options = options(SyncPolicy::EveryCommit, None);
+    let mut tally = Tally::default();
+    for (number, ops) in histories.into_iter().enumerate() {
+        let mut life = Life::create(SimDisk::new(number as u64), options.clone());
+        for &op in ops {
+            life.apply(op);
+        }
+        let mut ends = vec![(life.disk.fork(), Ending::Kill)];
+        ends.extend(
+            life.disk
+                .power_cuts(3, 5)
+                .into_iter()
+                .map(|disk| (disk, Ending::Power)),
+        );
+        for (disk, ending) in ends {
+            for fault in MediumFault::all(&disk) {
+                let checked = check_fault(&disk, &life.model, &options, ending, &fault, &mut tally);
+                passes(
+                    checked.map_err(|Violation(what)| {
+                        Violation(format!("{ops:?} {ending:?}: {what}"))
+                    }),
+                );
+            }
+        }
+    }
+    println!("{tally:?}");
+}
+
+/// A long life: random steps, some of them crashed, some of the crashes survived to go on.
+fn long_life(seed: u64, steps: usize, mistake: Option<Mistake>) -> Checked<()> {
+    let mut random = Random::new(seed);
+    let policy = *random.pick(&[
+        SyncPolicy::EveryCommit,
+        SyncPolicy::EveryCommit,
+        SyncPolicy::Never,
+    ]);
+    let options = options(policy, mistake);
+    let effort = Effort {
+        power_cuts: 3,
+        faults_one_in: 6,
+        failures_one_in: 8,
+        recoveries_one_in: 12,
+    };
+    let mut tally = Tally::default();
+    let mut life = Life::create(SimDisk::new(seed), options.clone());
+    let mut done = Vec::new();
+    for _ in 0..steps {
+        let op = *random.pick(&OPS);
+        if !life.allows(op) {
+            continue;
+        }
+        done.push(op);
+        explore_op(&mut life, op, effort, &mut random, &mut tally)
+            .map_err(|Violation(what)| Violation(format!("seed {seed}, {done:?}: {what}")))?;
+        assert_eq!(
+            life.log.chain_at_end(),
+            *chain_of(&life.model.written).last().unwrap()
+        );
+        if random.below(5) == 0 {
+            let ends = match random.below(2) {
+                0 => vec![life.disk.fork()],
+                _ => life.disk.power_cuts(3, random.next()),
+            };
+            let disk = random.pick(&ends).fork();
+            let mut model = life.model.clone();
+            let checked = claims::check(&disk, &model, &options, Ending::Power, None);
+            let opened = checked
+                .map_err(|Violation(what)| Violation(format!("seed {seed}, {done:?}: {what}")))?;
+            let (log, end) = opened.expect("no fault, so it opens");
+            model.base.1 = log.base().0;
+            model.reopened(end);
+            life = Life {
+                disk,
+                log,
+                pending: None,
+                model,
+                options: options.clone(),
+            };
+        }
+    }
+    Ok(())
+}
+
+/// `CAIRN_SEEDS=from..to`, else `CAIRN_MINUTES`, else a few.
+#[test]
+fn longer_histories_from_seeds() {
+    let replay = "CAIRN_SEEDS=<seed>..<seed + 1> cargo test -p commitlog --test recovery longer";
+    let seeds = std::env::var("CAIRN_SEEDS").ok().map(|range| {
+        let (from, to) = range.split_once("..").expect("CAIRN_SEEDS is from..to");
+        from.parse().unwrap()..to.parse().unwrap()
+    });
+    let minutes = std::env::var("CAIRN_MINUTES")
+        .ok()
+        .map(|minutes| minutes.parse::<u64>().unwrap());
+    let deadline = minutes.map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
+    let seeds = seeds.unwrap_or(if minutes.is_some() {
+        0..u64::MAX
+    } else {
+        0..24
+    });
+    for seed in seeds {
+        if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+            println!("stopped before seed {seed}");
+            break;
+        }
+        if let Err(Violation(what)) = long_life(seed, 25, None) {
+            panic!("{what}\nto replay: {replay}, with seed {seed}");
+        }
+    }
+}
+
+/// Each deliberate mistake must break a claim.
+#[test]
+fn canaries_are_caught() {
+    let mistakes = [
+        Mistake::MarkBeforeSync,
+        Mistake::AcknowledgeBeforeMark,
+        Mistake::CutWithoutSync,
+        Mistake::SyncAgainWithoutRewriting,
+        Mistake::PruneNewestFirst,
+    ];
+    let effort = Effort {
+        power_cuts: 4,
+        faults_one_in: 4,
+        failures_one_in: 4,
+        recoveries_one_in: 10,
+    };
+    for mistake in mistakes {
+        let options = options(SyncPolicy::EveryCommit, Some(mistake));
+        let short = first_violation(enumerate(3, &options, effort, &mut Tally::default()));
+        let found = short.or_else(|| {
+            (0..60).find_map(|seed| first_violation(long_life(seed, 20, Some(mistake))))
+        });
+        match found {
+            Some(what) => println!("{mistake:?} caught: {what}"),
+            None => panic!("{mistake:?} was not caught"),
+        }
+    }
+}
