@@ -1,0 +1,248 @@
+//! An open database.
+
+use std::sync::Arc;
+
+use commitlog::{Log, SyncPolicy, TxId};
+use disk::{Dir, Lock};
+use schema::WriteTransaction;
+
+use crate::database_id::DatabaseId;
+use crate::error::{Error, Result};
+use crate::growth::Growth;
+use crate::heads::Heads;
+use crate::info::{self, Info};
+use crate::layout;
+use crate::open_error::OpenError;
+use crate::open_report::OpenReport;
+use crate::opening::{self, Opened};
+use crate::options::Options;
+use crate::records::Records;
+use crate::snapshot_summary::{Maintenance, PruneSummary, SnapshotSummary};
+use crate::upkeep::Upkeep;
+use crate::view::View;
+use crate::worker::{Signal, Worker};
+use crate::write_error::{Committed, WriteError};
+use crate::writer::Writer;
+
+/// A database that is open for writing. All calls take `&self`; threads may share it.
+///
+/// One writable database per directory, in all processes; any number of [`crate::ReadOnlyDatabase`] beside it. Dropping it without
+/// [`Database::close`] is what a crash is: nothing that was acknowledged is lost.
+#[derive(Debug)]
+pub struct Database {
+    id: DatabaseId,
+    dir: Arc<dyn Dir>,
+    log: Arc<Log>,
+    heads: Arc<Heads>,
+    writer: Arc<Writer>,
+    upkeep: Arc<Upkeep>,
+    /// Ends before what it uses.
+    worker: Option<Worker>,
+    /// Freed last.
+    lock: Lock,
+}
+
+impl Database {
+    /// Opens the database in `dir`, or creates it: then `initialiser` runs inside the first transaction, and if it
+    /// fails there is no database.
+    ///
+    /// # Errors
+    /// [`OpenError::Initialiser`]; else [`OpenError::Database`] with one of the refusals of `docs/RECOVERY.md`, damage, or the
+    /// disk's error. None of them changes what the directory holds.
+    pub fn open<E>(
+        dir: Arc<dyn Dir>,
+        options: Options,
+        initialiser: impl FnOnce(&mut WriteTransaction) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(Database, OpenReport), OpenError<E>> {
+        let opened = opening::open(&dir, &options, initialiser)?;
+        Ok(Database::start(dir, options, opened)?)
+    }
+
+    fn start(
+        dir: Arc<dyn Dir>,
+        options: Options,
+        opened: Opened,
+    ) -> Result<(Database, OpenReport)> {
+        let Opened {
+            lock,
+            log,
+            view,
+            last_snapshot,
+            report,
+        } = opened;
+        let id = DatabaseId(view.state().database_id());
+        let log = Arc::new(log);
+        let since = last_snapshot.map_or(TxId(0), TxId::next);
+        let growth = Arc::new(Growth::new(since, view.tx().next(), report.bytes_replayed));
+        let heads = Arc::new(Heads::new(options.sync_policy, view));
+        let signal = Arc::new(Signal::default());
+        let writer = Arc::new(Writer::new(
+            Arc::clone(&log),
+            Arc::clone(&heads),
+            Arc::clone(&growth),
+            &options,
+        ));
+        let upkeep = Arc::new(Upkeep::new(
+            Arc::clone(&dir),
+            Arc::clone(&log),
+            Arc::clone(&heads),
+            Arc::clone(&writer),
+            growth,
+            Arc::clone(&signal),
+            &options,
+        )?);
+        let worker = if options.background && options.snapshots.is_automatic() {
+            let inside = Arc::clone(&upkeep);
+            Some(Worker::start(signal, move || inside.run_until_idle())?)
+        } else {
+            None
+        };
+        let database = Database {
+            id,
+            dir,
+            log,
+            heads,
+            writer,
+            upkeep,
+            worker,
+            lock,
+        };
+        Ok((database, report))
+    }
+
+    /// Runs a transaction and commits it, as the sync policy says. One runs at a time; while one waits for its
+    /// sync, others run, and one sync serves all that wait.
+    ///
+    /// What `body` changes is seen by it at once and by nobody else before the commit. If it fails or panics, nothing has
+    /// happened. A transaction that changes nothing is not logged.
+    ///
+    /// # Errors
+    /// See [`WriteError`].
+    pub fn write<T, E>(
+        &self,
+        body: impl FnOnce(&mut WriteTransaction) -> std::result::Result<T, E>,
+    ) -> std::result::Result<(T, Committed), WriteError<E>> {
+        let written = self.writer.write(body);
+        if self.worker.is_some() && self.upkeep.is_due() {
+            self.upkeep.nudge();
+        }
+        written
+    }
+
+    /// The newest state: under [`SyncPolicy::EveryCommit`] the newest durable one, else the newest applied one.
+    pub fn view(&self) -> View {
+        self.heads.shown(self.log.durable_end())
+    }
+
+    /// The newest applied state. Under [`SyncPolicy::EveryCommit`] it may hold transactions that are not durable yet and have not
+    /// been acknowledged. Once the database is poisoned, the same as [`Database::view`].
+    pub fn view_latest(&self) -> View {
+        if self.writer.is_poisoned() {
+            self.view()
+        } else {
+            self.heads.applied()
+        }
+    }
+
+    /// The last transaction that is known to be durable.
+    pub fn durable_through(&self) -> Option<TxId> {
+        self.log.durable_through()
+    }
+
+    /// Waits until a transaction is durable, under every policy. One sync serves all that wait.
+    ///
+    /// # Errors
+    /// [`Error::Log`] if there is no such transaction or a sync failed, [`Error::Poisoned`].
+    pub fn wait_durable(&self, tx: TxId) -> Result<()> {
+        self.writer.wait_durable(tx)
+    }
+
+    /// Writes a snapshot of the newest state, durably, while commits go on, and reads it back.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`]: no snapshot was made, the database goes on. [`Error::Log`], [`Error::Poisoned`].
+    pub fn snapshot(&self) -> Result<SnapshotSummary> {
+        self.upkeep.snapshot()
+    }
+
+    /// Removes segments of the log that two good snapshots make unneeded, and snapshots older than those that are kept.
+    ///
+    /// # Errors
+    /// [`Error::Log`], [`Error::Snapshot`], [`Error::Poisoned`].
+    pub fn prune(&self) -> Result<PruneSummary> {
+        self.upkeep.prune()
+    }
+
+    /// Does one step of what the snapshot policy asks for. Not needed if the database has a thread of its own.
+    ///
+    /// # Errors
+    /// As [`Database::snapshot`] and [`Database::prune`].
+    pub fn maintain(&self) -> Result<Maintenance> {
+        self.upkeep.step()
+    }
+
+    /// The transactions of the log from `from` on, none beyond what is durable.
+    ///
+    /// # Errors
+    /// [`Error::Log`] if the log does not hold `from`.
+    pub fn records(&self, from: TxId) -> Result<Records> {
+        Records::of_live_log(Arc::clone(&self.log), from)
+    }
+
+    /// A hash of the content of [`Database::view`]: of tables, definitions and rows, and of nothing else.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] if a page is damaged.
+    pub fn digest(&self) -> Result<[u8; 32]> {
+        self.view().digest()
+    }
+
+    /// Which database it is.
+    pub fn id(&self) -> DatabaseId {
+        self.id
+    }
+
+    /// When a commit is acknowledged.
+    pub fn sync_policy(&self) -> SyncPolicy {
+        self.writer.sync_policy()
+    }
+
+    /// What there is to know about it.
+    ///
+    /// # Errors
+    /// [`Error::Log`], [`Error::Snapshot`], [`Error::Disk`].
+    pub fn info(&self) -> Result<Info> {
+        let log_dir = layout::existing(&*self.dir, layout::LOG)?;
+        let log_dir = log_dir.ok_or_else(|| Error::NoDatabase {
+            path: self.dir.path().to_path_buf(),
+        })?;
+        Ok(Info {
+            database_id: self.id,
+            tx: self.view().tx(),
+            applied: self.heads.applied().tx(),
+            durable_through: self.durable_through(),
+            is_poisoned: self.writer.is_poisoned(),
+            log: Log::inspect(&*log_dir)?,
+            snapshots: info::snapshots(&*self.dir)?,
+            background_failure: self.upkeep.last_failure(),
+        })
+    }
+
+    /// Makes everything durable, under every policy, and marks the log as closed. Views live on.
+    ///
+    /// # Errors
+    /// [`Error::Log`] or [`Error::Poisoned`]: then the next open looks closer.
+    pub fn close(self) -> Result<()> {
+        let Database {
+            log,
+            writer,
+            worker,
+            lock,
+            ..
+        } = self;
+        drop(worker);
+        let closed = log.close().map_err(|error| writer.failure(error));
+        drop(lock);
+        closed
+    }
+}

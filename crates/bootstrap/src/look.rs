@@ -1,0 +1,188 @@
+//! Looking at a directory: reads, decides nothing, changes nothing.
+
+use std::sync::Arc;
+
+use commitlog::{DamageKind, Log, Proof, ReadOnlyLog, ReadOnlyOptions, TxId};
+use disk::Dir;
+use schema::READER_VERSION;
+use snapshot::{Manifest, Snapshots};
+
+use crate::error::Result;
+use crate::identity;
+use crate::layout;
+use crate::open_report::Rejection;
+use crate::sighting::{
+    LogChain, LogExtent, LogSighting, Sighting, SnapshotSighting, SnapshotState, SnapshotSummary,
+};
+
+/// What was found, and the handles to go on with.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    pub(crate) sighting: Sighting,
+    /// The manifests of the sighting's snapshots, in the same order; `None` for those that can not be read.
+    pub(crate) manifests: Vec<Option<Manifest>>,
+    /// The log, if it can be read.
+    pub(crate) log: Option<ReadOnlyLog>,
+}
+
+/// How much is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope {
+    /// Count records that nothing proves to be durable. A writer does: it will make them durable.
+    pub(crate) unproven: bool,
+    /// Act as if there were no snapshots, except that they still prove how far the log was synced.
+    pub(crate) ignore_snapshots: bool,
+}
+
+/// Looks at everything that the plan depends on.
+///
+/// Snapshots come before the log: a writer that goes on in between can only make the log longer than they say.
+pub(crate) fn look(dir: &dyn Dir, scope: Scope) -> Result<Looked> {
+    let identity = identity::read(dir)?;
+    let (mut snapshots, mut manifests) = list_snapshots(dir)?;
+    let log_dir = layout::existing(dir, layout::LOG)?;
+    let (log, handle) = match log_dir {
+        Some(log_dir) => look_at_log(log_dir, scope, &manifests)?,
+        None => (LogSighting::Absent, None),
+    };
+    if let (LogSighting::Sound(extent), Some(handle)) = (&log, &handle) {
+        for snapshot in &mut snapshots {
+            compare(snapshot, extent, handle)?;
+        }
+    }
+    if scope.ignore_snapshots && handle.is_some() {
+        snapshots.clear();
+        manifests.clear();
+    }
+    Ok(Looked {
+        sighting: Sighting {
+            identity,
+            log,
+            snapshots,
+        },
+        manifests,
+        log: handle,
+    })
+}
+
+fn list_snapshots(dir: &dyn Dir) -> Result<(Vec<SnapshotSighting>, Vec<Option<Manifest>>)> {
+    let Some(snapshots_dir) = layout::existing(dir, layout::SNAPSHOTS)? else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    let options = snapshot::Options {
+        read_only: true,
+        ..snapshot::Options::default()
+    };
+    let listing = Snapshots::open(snapshots_dir, options)?.list()?;
+    let mut found: Vec<(SnapshotSighting, Option<Manifest>)> = Vec::new();
+    for manifest in listing.sound {
+        let header = manifest.header();
+        let state = if header.minimum_reader > READER_VERSION {
+            SnapshotState::Rejected(Rejection::NewerFormat {
+                needed: header.minimum_reader,
+                supported: READER_VERSION,
+            })
+        } else {
+            SnapshotState::Sound(SnapshotSummary {
+                log_id: commitlog::LogId(header.log_id),
+                chain: commitlog::Chain(header.chain),
+                log_chain: LogChain::NotHeld,
+            })
+        };
+        let tx = TxId(header.tx);
+        found.push((SnapshotSighting { tx, state }, Some(manifest)));
+    }
+    for rejected in listing.rejected {
+        // The disk failing is no verdict about the snapshot, and leaving it out might change the plan.
+        let reason = match rejected.reason {
+            snapshot::Error::Io(error) => return Err(error.into()),
+            reason => Rejection::Unreadable(reason),
+        };
+        let state = SnapshotState::Rejected(reason);
+        found.push((
+            SnapshotSighting {
+                tx: TxId(rejected.id.tx()),
+                state,
+            },
+            None,
+        ));
+    }
+    found.sort_by(|(left, _), (right, _)| right.tx.cmp(&left.tx));
+    Ok(found.into_iter().unzip())
+}
+
+fn look_at_log(
+    log_dir: Arc<dyn Dir>,
+    scope: Scope,
+    manifests: &[Option<Manifest>],
+) -> Result<(LogSighting, Option<ReadOnlyLog>)> {
+    let extent = match Log::inspect(&*log_dir) {
+        Ok(extent) => extent,
+        Err(error) => return Ok((unreadable(error)?, None)),
+    };
+    let proofs = proofs(manifests, extent.log_id);
+    let options = ReadOnlyOptions {
+        show_unproven: scope.unproven,
+        reader: READER_VERSION,
+    };
+    match ReadOnlyLog::open(Arc::clone(&log_dir), options, &proofs) {
+        Ok(log) => {
+            let extent = LogExtent {
+                log_id: log.log_id(),
+                base: log.base(),
+                end: log.next_id(),
+            };
+            Ok((LogSighting::Sound(extent), Some(log)))
+        }
+        // Nothing in the log is wrong but that it ends too early: the plan has a row of its own for that.
+        Err(commitlog::Error::Damaged {
+            kind: DamageKind::BehindProof { end, .. },
+            ..
+        }) => {
+            let extent = LogExtent {
+                log_id: extent.log_id,
+                base: extent.base,
+                end,
+            };
+            Ok((LogSighting::Sound(extent), None))
+        }
+        Err(error) => Ok((unreadable(error)?, None)),
+    }
+}
+
+/// What the sound snapshots of a log prove about it.
+pub(crate) fn proofs(manifests: &[Option<Manifest>], log_id: commitlog::LogId) -> Vec<Proof> {
+    let headers = manifests.iter().flatten().map(Manifest::header);
+    let ours = headers.filter(|header| header.log_id == log_id.0);
+    ours.map(|header| Proof {
+        through: TxId(header.tx),
+        chain: commitlog::Chain(header.chain),
+    })
+    .collect()
+}
+
+fn unreadable(error: commitlog::Error) -> Result<LogSighting> {
+    match error {
+        commitlog::Error::NoLog { .. } => Ok(LogSighting::Absent),
+        commitlog::Error::Damaged { .. } => Ok(LogSighting::Damaged(error)),
+        commitlog::Error::NewerFormat { .. } => Ok(LogSighting::Newer(error)),
+        error => Err(error.into()),
+    }
+}
+
+/// Notes the log's chain after the last transaction of a snapshot, where the log holds that point.
+fn compare(snapshot: &mut SnapshotSighting, extent: &LogExtent, log: &ReadOnlyLog) -> Result<()> {
+    let held = snapshot.tx < extent.end && snapshot.tx.next() >= extent.base;
+    let SnapshotState::Sound(summary) = &mut snapshot.state else {
+        return Ok(());
+    };
+    if !held || summary.log_id != extent.log_id {
+        return Ok(());
+    }
+    summary.log_chain = match log.chain_after(snapshot.tx) {
+        Ok(chain) => LogChain::Value(chain),
+        Err(error @ commitlog::Error::Damaged { .. }) => LogChain::Damaged(error),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(())
+}

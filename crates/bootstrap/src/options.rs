@@ -1,0 +1,108 @@
+//! How a database is opened for writing.
+
+use std::sync::Arc;
+
+use commitlog::SyncPolicy;
+use schema::READER_VERSION;
+
+use crate::clock::{Clock, SystemClock};
+use crate::database_id::DatabaseId;
+use crate::snapshot_policy::SnapshotPolicy;
+
+/// Options of [`crate::Database::open`]. They may differ from one opening to the next.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Make the database if the directory holds none and no trace of one. Default: yes.
+    pub create: bool,
+    /// If the log is lost, damaged or behind the newest sound snapshot, go on from that snapshot and give up what came after it.
+    /// The segments are moved aside, not removed. Default: no.
+    pub restore_from_snapshots: bool,
+    /// When a commit is acknowledged. Default: after a sync.
+    pub sync_policy: SyncPolicy,
+    /// The length in bytes at which a segment of the log is continued in a new one. Default: 64 MiB.
+    pub segment_bytes_max: u64,
+    /// The longest transaction that is accepted, in bytes. Default: 256 MiB.
+    pub transaction_bytes_max: u32,
+    /// When snapshots are written, and what is kept.
+    pub snapshots: SnapshotPolicy,
+    /// Do what the snapshot policy asks for on a thread of the database's own. Without it the program calls
+    /// [`crate::Database::maintain`]. Default: yes.
+    pub background: bool,
+    /// How snapshots are read.
+    pub loading: SnapshotLoading,
+    /// Where time comes from. Default: the operating system.
+    pub clock: Arc<dyn Clock>,
+    /// What the lock file says about the holder. Default: [`disk::this_process`].
+    pub holder: String,
+    /// The id of a database that is to be created. `None`, the default, draws it at random; a fixed one makes a
+    /// test's files reproducible.
+    pub database_id: Option<DatabaseId>,
+    /// Fixes the random part of the names of packs, for tests and simulations. Default: drawn at random.
+    pub pack_nonce: Option<u64>,
+}
+
+/// How much of a snapshot is read and checked before the database opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum SnapshotLoading {
+    /// Everything is read and its hashes are checked, so that a damaged snapshot is noticed while an older one can still take
+    /// its place.
+    #[default]
+    Checked,
+    /// Pages are mapped, and each is checked when it is first used. Opens in no time; a damaged page is an error then.
+    Mapped,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let log = commitlog::Options::default();
+        Options {
+            create: true,
+            restore_from_snapshots: false,
+            sync_policy: SyncPolicy::EveryCommit,
+            segment_bytes_max: log.segment_bytes_max,
+            transaction_bytes_max: log.payload_bytes_max,
+            snapshots: SnapshotPolicy::default(),
+            background: true,
+            loading: SnapshotLoading::default(),
+            clock: Arc::new(SystemClock::default()),
+            holder: disk::this_process(),
+            database_id: None,
+            pack_nonce: None,
+        }
+    }
+}
+
+impl Options {
+    pub(crate) fn log_options(&self) -> commitlog::Options {
+        commitlog::Options {
+            segment_bytes_max: self.segment_bytes_max,
+            payload_bytes_max: self.transaction_bytes_max,
+            sync_policy: self.sync_policy,
+            reader: READER_VERSION,
+            ..commitlog::Options::default()
+        }
+    }
+
+    pub(crate) fn snapshot_options(&self) -> snapshot::Options {
+        snapshot::Options {
+            nonce: self.pack_nonce,
+            ..snapshot::Options::default()
+        }
+    }
+}
+
+impl SnapshotLoading {
+    pub(crate) fn load_options(self) -> snapshot::LoadOptions {
+        match self {
+            SnapshotLoading::Checked => snapshot::LoadOptions {
+                mode: snapshot::LoadMode::Copy,
+                verify: snapshot::Verify::All,
+            },
+            SnapshotLoading::Mapped => snapshot::LoadOptions {
+                mode: snapshot::LoadMode::Map,
+                verify: snapshot::Verify::Lazy,
+            },
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! A database that is only read: no lock, no write, also beside a live writer or on a read-only medium.
+
+use std::sync::Arc;
+
+use commitlog::{Chain, ReadOnlyLog, TxId};
+use disk::Dir;
+use schema::State;
+use snapshot::Snapshots;
+
+use crate::database_id::DatabaseId;
+use crate::error::{Error, Result};
+use crate::info::{self, Info};
+use crate::layout;
+use crate::look::{Looked, Scope, look};
+use crate::open_report::{OpenReport, Origin, Phases, Rejection};
+use crate::opening::{database_id, rejected};
+use crate::plan::{Action, Intent, plan};
+use crate::read_options::ReadOptions;
+use crate::records::Records;
+use crate::refusal;
+use crate::replay::{Segments, Start, load, replay};
+use crate::sighting::SnapshotState;
+use crate::stopwatch::Stopwatch;
+use crate::view::View;
+
+/// How often a directory that changes while it is looked at is looked at again.
+const ATTEMPTS_MAX: usize = 8;
+
+/// A database that is only read, as it was when it was opened, or as it was after an older transaction.
+#[derive(Debug)]
+pub struct ReadOnlyDatabase {
+    dir: Arc<dyn Dir>,
+    log: ReadOnlyLog,
+    view: View,
+}
+
+impl ReadOnlyDatabase {
+    /// Opens the database in `dir`. Takes no lock and writes nothing.
+    ///
+    /// # Errors
+    /// One of the refusals of `docs/RECOVERY.md`, among them [`Error::OutsideRange`]; damage; the disk's error.
+    pub fn open(
+        dir: Arc<dyn Dir>,
+        options: &ReadOptions,
+    ) -> Result<(ReadOnlyDatabase, OpenReport)> {
+        let mut attempt = 1;
+        loop {
+            let error = match open_once(&dir, options) {
+                Ok(opened) => return Ok(opened),
+                Err(error) => error,
+            };
+            // A writer may have pruned or removed what had just been seen: look again.
+            if attempt == ATTEMPTS_MAX || !may_pass(&error) {
+                return Err(error);
+            }
+            attempt += 1;
+        }
+    }
+
+    /// The state that was opened.
+    pub fn view(&self) -> View {
+        self.view.clone()
+    }
+
+    /// The transactions of the log from `from` on, up to where it ended when it was opened.
+    ///
+    /// # Errors
+    /// [`Error::Log`] if the log does not hold `from`.
+    pub fn records(&self, from: TxId) -> Result<Records> {
+        Ok(Records::of_still_log(self.log.reader(from)?))
+    }
+
+    /// A hash of the content of [`ReadOnlyDatabase::view`].
+    ///
+    /// # Errors
+    /// [`Error::Schema`] if a page is damaged.
+    pub fn digest(&self) -> Result<[u8; 32]> {
+        self.view.digest()
+    }
+
+    /// Which database it is.
+    pub fn id(&self) -> DatabaseId {
+        DatabaseId(self.view.state().database_id())
+    }
+
+    /// What there is to know about it.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`], [`Error::Disk`].
+    pub fn info(&self) -> Result<Info> {
+        Ok(Info {
+            database_id: self.id(),
+            tx: self.view.tx(),
+            applied: self.view.tx(),
+            durable_through: self.log.proven_end().previous(),
+            is_poisoned: false,
+            log: self.log.extent(),
+            snapshots: info::snapshots(&*self.dir)?,
+            background_failure: None,
+        })
+    }
+}
+
+/// Whether looking again may help: a file was not found, or less was found than had been.
+fn may_pass(error: &Error) -> bool {
+    match error {
+        Error::Disk(error) | Error::Log(commitlog::Error::Io(error)) => error.is_not_found(),
+        Error::Snapshot(snapshot::Error::Io(error)) => error.is_not_found(),
+        Error::Log(commitlog::Error::Pruned { .. }) => true,
+        Error::NoStart { .. } | Error::LogBehindSnapshot { .. } => true,
+        _ => false,
+    }
+}
+
+fn open_once(dir: &Arc<dyn Dir>, options: &ReadOptions) -> Result<(ReadOnlyDatabase, OpenReport)> {
+    let mut stopwatch = Stopwatch::start(&*options.clock);
+    let mut phases = Phases::default();
+    let scope = Scope {
+        unproven: options.unproven,
+        ignore_snapshots: options.ignore_snapshots,
+    };
+    let intent = Intent::Read { at: options.at };
+    let mut looked = look(&**dir, scope)?;
+    phases.look = stopwatch.lap();
+    let (start, row) = loop {
+        let plan = plan(&looked.sighting, intent);
+        let snapshot = match plan.action {
+            Action::Refuse(refusal) => {
+                return Err(refusal::error(refusal, looked.sighting, intent, dir.path()));
+            }
+            Action::Recover {
+                snapshot,
+                rewrite_identity: false,
+            } => snapshot,
+            action => unreachable!("nothing is written by an open for reading: {action:?}"),
+        };
+        match start(dir, &looked, snapshot, options)? {
+            Ok(start) => break (start, plan.row),
+            Err((index, rejection)) => {
+                looked.sighting.snapshots[index].state = SnapshotState::Rejected(rejection);
+            }
+        }
+    };
+    phases.load = stopwatch.lap();
+
+    let log = looked
+        .log
+        .take()
+        .expect("a log that can be recovered from can be read");
+    let extent = log.extent();
+    let was_closed = extent.closed;
+    let segments = Segments::new(&dir.path().join(layout::LOG), extent.segments);
+    let last_snapshot = start.after.map(|(tx, _)| tx);
+    let from = last_snapshot.map_or(TxId(0), TxId::next);
+    let (view, replayed) = replay(start, &mut log.reader(from)?, options.at, &segments)?;
+    if let Some(at) = options.at {
+        assert_eq!(view.tx(), at, "the plan has compared it with the range");
+    }
+    phases.replay = stopwatch.lap();
+
+    let report = OpenReport {
+        database_id: DatabaseId(view.state().database_id()),
+        row,
+        origin: last_snapshot.map_or(Origin::Genesis, |tx| Origin::Snapshot { tx }),
+        tx: view.tx(),
+        records_replayed: replayed.records,
+        bytes_replayed: replayed.bytes,
+        torn: None,
+        was_closed,
+        identity_rewritten: false,
+        snapshots_rejected: rejected(looked),
+        phases,
+    };
+    let dir = Arc::clone(dir);
+    Ok((ReadOnlyDatabase { dir, log, view }, report))
+}
+
+/// The state to replay from, or which snapshot can not be used and why.
+fn start(
+    dir: &Arc<dyn Dir>,
+    looked: &Looked,
+    snapshot: Option<usize>,
+    options: &ReadOptions,
+) -> Result<std::result::Result<Start, (usize, Rejection)>> {
+    let id = database_id(looked);
+    let Some(index) = snapshot else {
+        let state = State::empty(id.0);
+        return Ok(Ok(Start { state, after: None }));
+    };
+    let manifest = looked.manifests[index]
+        .as_ref()
+        .expect("a usable snapshot has a manifest");
+    let Some(snapshots_dir) = layout::existing(&**dir, layout::SNAPSHOTS)? else {
+        return Err(Error::Restless {
+            path: dir.path().to_path_buf(),
+        });
+    };
+    let snapshot_options = snapshot::Options {
+        read_only: true,
+        ..snapshot::Options::default()
+    };
+    let snapshots = Snapshots::open(snapshots_dir, snapshot_options)?;
+    let loaded = load(&snapshots, manifest, id, options.loading.load_options())?;
+    let header = manifest.header();
+    Ok(match loaded {
+        Ok(state) => Ok(Start {
+            state,
+            after: Some((TxId(header.tx), Chain(header.chain))),
+        }),
+        Err(rejection) => Err((index, rejection)),
+    })
+}

@@ -1,0 +1,106 @@
+//! Rebuilding a state: from a snapshot or the empty state, by applying the records after it.
+
+use std::path::{Path, PathBuf};
+
+use commitlog::{Chain, Reader, SegmentExtent, TxId};
+use schema::State;
+use snapshot::{LoadOptions, Manifest, Snapshots};
+
+use crate::database_id::DatabaseId;
+use crate::error::{Error, Result};
+use crate::open_report::Rejection;
+use crate::sections::{self, Unfit};
+use crate::view::View;
+
+/// The state that a snapshot holds, or why it can not be used.
+pub(crate) fn load(
+    snapshots: &Snapshots,
+    manifest: &Manifest,
+    id: DatabaseId,
+    options: LoadOptions,
+) -> Result<std::result::Result<State, Rejection>> {
+    let loaded = match snapshots.load(manifest, options) {
+        Ok(loaded) => loaded,
+        Err(snapshot::Error::Io(error)) => return Err(error.into()),
+        Err(error) => return Ok(Err(Rejection::Unreadable(error))),
+    };
+    Ok(match sections::state(id, &loaded) {
+        Ok(state) => Ok(state),
+        Err(Unfit::Numbers) => Err(Rejection::Misnumbered),
+        Err(Unfit::State(error)) => Err(Rejection::Unfit(error)),
+    })
+}
+
+/// What was replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Replayed {
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Where a replay begins: a state, and the place in the log that it stands for.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) state: State,
+    /// The last transaction that is part of it; `None` for the empty state.
+    pub(crate) after: Option<(TxId, Chain)>,
+}
+
+/// Applies the records that `reader` yields, up to and including `last` if that is given.
+pub(crate) fn replay(
+    start: Start,
+    reader: &mut Reader,
+    last: Option<TxId>,
+    segments: &Segments,
+) -> Result<(View, Replayed)> {
+    let Start { mut state, after } = start;
+    let mut place = after;
+    let mut replayed = Replayed::default();
+    while last.is_none_or(|last| place.is_none_or(|(tx, _)| tx < last)) {
+        let Some(record) = reader.next_record()? else {
+            break;
+        };
+        let expected = place.map_or(TxId(0), |(tx, _)| tx.next());
+        assert_eq!(record.id, expected, "the log yields records without gaps");
+        if let Err(source) = state.replay(record.payload) {
+            let file = segments.file_of(record.id);
+            return Err(Error::Replay {
+                tx: record.id,
+                file,
+                source,
+            });
+        }
+        replayed.records += 1;
+        replayed.bytes += record.payload.len() as u64;
+        place = Some((record.id, record.chain));
+    }
+    // A segment's mark says that a genesis was there, or its base that it is not needed: the plan has seen to both.
+    let (tx, chain) = place.ok_or(Error::NoGenesis {
+        file: segments.file_of(TxId(0)),
+    })?;
+    Ok((View::new(state, tx, chain), replayed))
+}
+
+/// Which segment holds a record, for messages.
+#[derive(Debug)]
+pub(crate) struct Segments {
+    dir: PathBuf,
+    extents: Vec<SegmentExtent>,
+}
+
+impl Segments {
+    pub(crate) fn new(dir: &Path, extents: Vec<SegmentExtent>) -> Self {
+        Segments {
+            dir: dir.to_path_buf(),
+            extents,
+        }
+    }
+
+    fn file_of(&self, tx: TxId) -> PathBuf {
+        let after = self.extents.partition_point(|segment| segment.base <= tx);
+        match after.checked_sub(1) {
+            Some(index) => self.dir.join(&self.extents[index].file),
+            None => self.dir.clone(),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! A state as the sections of a snapshot, and back.
+
+use std::fmt;
+use std::sync::Arc;
+
+use schema::State;
+use snapshot::{Blob, Blobs, Loaded, Source, SourceError};
+use table::{Page, PageBytes, PageNumber, Store};
+
+use crate::database_id::DatabaseId;
+use crate::format::{
+    HEAD_PART_BYTES, HEAD_PARTS_MAX, HEADS_SECTION, PAGES_SECTION, head_part_number,
+    parse_head_part_number,
+};
+
+/// Why the sections of a snapshot make no state.
+#[derive(Debug)]
+pub(crate) enum Unfit {
+    /// The numbers in the sections are not those of a state.
+    Numbers,
+    /// What they hold contradicts itself.
+    State(schema::Error),
+}
+
+/// Lends the sections of a state to whoever writes them.
+pub(crate) fn with_sections<T>(
+    state: &State,
+    write: impl FnOnce(&mut [&mut dyn Source]) -> T,
+) -> T {
+    let mut pages = Pages(Box::new(state.store().pages().iter()));
+    let heads = state.store().heads().flat_map(|(table, head)| {
+        let parts: Vec<Vec<u8>> = head.chunks(HEAD_PART_BYTES).map(<[u8]>::to_vec).collect();
+        assert!(
+            parts.len() <= HEAD_PARTS_MAX,
+            "a table head has less than 2 GiB"
+        );
+        (0..=u16::MAX)
+            .zip(parts)
+            .map(move |(part, bytes)| (head_part_number(table.0, part), bytes))
+    });
+    let mut heads = Blobs::new(heads);
+    let mut sections: [&mut dyn Source; 2] = [&mut pages, &mut heads];
+    assert!(
+        PAGES_SECTION == 0 && HEADS_SECTION == 1,
+        "the order of the sections above"
+    );
+    write(&mut sections)
+}
+
+/// The state that a snapshot holds. Its pages stay where they were loaded, and are copied when they are first written.
+pub(crate) fn state(id: DatabaseId, loaded: &Loaded) -> Result<State, Unfit> {
+    let mut pages = Vec::with_capacity(loaded.section(PAGES_SECTION).len());
+    for (number, blob) in loaded.section(PAGES_SECTION) {
+        let number = PageNumber::try_from(*number).map_err(|_| Unfit::Numbers)?;
+        pages.push((
+            number,
+            Page::borrowed(Arc::new(LoadedPage(blob.clone())), blob.crc32c()),
+        ));
+    }
+    let mut heads: Vec<(u32, Vec<u8>)> = Vec::new();
+    let mut next_part = 0;
+    for (number, blob) in loaded.section(HEADS_SECTION) {
+        let (table, part) = parse_head_part_number(*number).ok_or(Unfit::Numbers)?;
+        // Heads are decoded at once, so their bytes are verified here however the snapshot was loaded.
+        if !blob.verify() {
+            return Err(Unfit::Numbers);
+        }
+        match heads.last_mut() {
+            Some((last, head)) if *last == table => {
+                if usize::from(part) != next_part {
+                    return Err(Unfit::Numbers);
+                }
+                head.extend_from_slice(blob.bytes());
+                next_part += 1;
+            }
+            _ if part == 0 => {
+                heads.push((table, blob.bytes().to_vec()));
+                next_part = 1;
+            }
+            _ => return Err(Unfit::Numbers),
+        }
+    }
+    let heads = heads.iter().map(|(_, head)| head.as_slice());
+    let store = Store::restore(State::hash_key(id.0), pages, heads)
+        .map_err(|error| Unfit::State(schema::Error::Table(error)))?;
+    State::from_store(id.0, store).map_err(Unfit::State)
+}
+
+/// Lends pages, in rising order of their numbers.
+struct Pages<'a>(Box<dyn Iterator<Item = (PageNumber, &'a Page)> + 'a>);
+
+impl Source for Pages<'_> {
+    fn next(&mut self) -> Result<Option<(u64, &[u8])>, SourceError> {
+        let Some((number, page)) = self.0.next() else {
+            return Ok(None);
+        };
+        let bytes = page.bytes().map_err(|kind| kind.at(number))?;
+        Ok(Some((number.into(), bytes.as_bytes())))
+    }
+}
+
+/// A page inside of a loaded snapshot, which it keeps alive.
+struct LoadedPage(Blob);
+
+impl PageBytes for LoadedPage {
+    fn page_bytes(&self) -> &[u8] {
+        self.0.bytes()
+    }
+}
+
+impl fmt::Debug for LoadedPage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}

@@ -1,0 +1,226 @@
+//! The snapshots of an open database: writing them, reading them back, letting old ones go.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use commitlog::{Log, TxId};
+use disk::Dir;
+use snapshot::{Header, Manifest, Progress, SnapshotId, Snapshots};
+
+use crate::error::{Error, Result};
+use crate::layout;
+use crate::pruning::{floor, superfluous};
+use crate::sections::with_sections;
+use crate::snapshot_summary::{PruneSummary, SnapshotSummary};
+use crate::view::View;
+
+/// The snapshots of an open database.
+#[derive(Debug)]
+pub(crate) struct SnapshotKeeper {
+    dir: Arc<dyn Dir>,
+    options: snapshot::Options,
+    keep: usize,
+    inner: Mutex<Inner>,
+}
+
+/// Held while snapshots are written, verified or removed.
+#[derive(Debug, Default)]
+pub(crate) struct Inner {
+    /// The directory is made with the first snapshot.
+    snapshots: Option<Arc<Snapshots>>,
+    /// The snapshots that this process has read back from the medium and found good.
+    good: BTreeSet<TxId>,
+}
+
+impl SnapshotKeeper {
+    pub(crate) fn new(dir: Arc<dyn Dir>, options: snapshot::Options, keep: usize) -> Result<Self> {
+        let mut inner = Inner::default();
+        if let Some(found) = layout::existing(&*dir, layout::SNAPSHOTS)? {
+            inner.snapshots = Some(Arc::new(Snapshots::open(found, options.clone())?));
+        }
+        Ok(SnapshotKeeper {
+            dir,
+            options,
+            keep,
+            inner: Mutex::new(inner),
+        })
+    }
+
+    /// Waits until no other snapshot is being written, and keeps others waiting.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        // What it guards is only what has been found good so far; a panic leaves nothing half-done in it.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the state of `view`, which must be durable in the log, and reads it back.
+    pub(crate) fn write(
+        &self,
+        inner: &mut Inner,
+        view: &View,
+        log: &Log,
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<SnapshotSummary> {
+        assert!(
+            view.tx() < log.durable_end(),
+            "a snapshot never exceeds what is durable"
+        );
+        let snapshots = self.writable(inner)?;
+        let mut written = write(&snapshots, view, is_cancelled)?;
+        let mut replaced = false;
+        if let Err(error) = snapshots.read_back(&written.manifest) {
+            snapshots.remove(written.manifest.id())?;
+            if !written.already_there {
+                return Err(error.into());
+            }
+            // An old one of the same transaction has gone bad: write it anew.
+            written = write(&snapshots, view, is_cancelled)?;
+            replaced = true;
+            if let Err(error) = snapshots.read_back(&written.manifest) {
+                snapshots.remove(written.manifest.id())?;
+                return Err(error.into());
+            }
+        }
+        inner.good.insert(view.tx());
+        let removed = self.let_go(inner, &snapshots, log)?;
+        Ok(SnapshotSummary {
+            tx: view.tx(),
+            already_there: written.already_there && !replaced,
+            page_count: view.state().store().pages().page_count(),
+            content_bytes: written.progress.bytes,
+            file_bytes: written.file_bytes,
+            removed,
+        })
+    }
+
+    /// Cuts the log before what two good snapshots hold, then removes the snapshots that are not needed any more.
+    pub(crate) fn prune(&self, inner: &mut Inner, log: &Log) -> Result<PruneSummary> {
+        let mut summary = PruneSummary {
+            floor: None,
+            segments_removed: 0,
+            base: log.base(),
+            snapshots_removed: Vec::new(),
+            snapshots_bad: Vec::new(),
+        };
+        let Some(snapshots) = inner.snapshots.clone() else {
+            return Ok(summary);
+        };
+        let good = self.good(inner, &snapshots, log, &mut summary.snapshots_bad)?;
+        let Some(floor) = floor(&good, self.keep) else {
+            return Ok(summary);
+        };
+        // Crash before this: nothing happened. Crash after it: snapshots that are not needed stay until the next time.
+        let pruned = log.prune_before(floor.next())?;
+        assert!(
+            pruned.base <= floor.next(),
+            "the log still continues the floor"
+        );
+        summary.floor = Some(floor);
+        summary.segments_removed = pruned.segments_removed;
+        summary.base = pruned.base;
+        summary.snapshots_removed = self.let_go(inner, &snapshots, log)?;
+        Ok(summary)
+    }
+
+    fn writable(&self, inner: &mut Inner) -> Result<Arc<Snapshots>> {
+        if let Some(snapshots) = &inner.snapshots {
+            return Ok(Arc::clone(snapshots));
+        }
+        let dir = layout::existing_or_new(&*self.dir, layout::SNAPSHOTS)?;
+        let snapshots = Arc::new(Snapshots::open(dir, self.options.clone())?);
+        inner.snapshots = Some(Arc::clone(&snapshots));
+        Ok(snapshots)
+    }
+
+    /// The newest snapshots that the log continues, as many as are to be kept, each read back; newest first.
+    fn good(
+        &self,
+        inner: &mut Inner,
+        snapshots: &Snapshots,
+        log: &Log,
+        bad: &mut Vec<TxId>,
+    ) -> Result<Vec<TxId>> {
+        let mut good = Vec::new();
+        for manifest in ours(snapshots, log)? {
+            if good.len() == self.keep {
+                break;
+            }
+            let tx = TxId(manifest.header().tx);
+            if !inner.good.contains(&tx) {
+                match snapshots.read_back(&manifest) {
+                    Ok(()) => inner.good.insert(tx),
+                    Err(snapshot::Error::Io(error)) => return Err(error.into()),
+                    Err(_) => {
+                        bad.push(tx);
+                        continue;
+                    }
+                };
+            }
+            good.push(tx);
+        }
+        Ok(good)
+    }
+
+    /// Removes the snapshots of this history beyond those that are kept, if those are known to be good.
+    fn let_go(&self, inner: &mut Inner, snapshots: &Snapshots, log: &Log) -> Result<Vec<TxId>> {
+        let all: Vec<TxId> = ours(snapshots, log)?
+            .iter()
+            .map(|manifest| TxId(manifest.header().tx))
+            .collect();
+        if all.len() <= self.keep {
+            return Ok(Vec::new());
+        }
+        let mut bad = Vec::new();
+        let good = self.good(inner, snapshots, log, &mut bad)?;
+        let removed = superfluous(&all, &good, self.keep);
+        for tx in &removed {
+            snapshots.remove(SnapshotId(tx.0))?;
+            inner.good.remove(tx);
+        }
+        Ok(removed)
+    }
+}
+
+fn write(
+    snapshots: &Snapshots,
+    view: &View,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<snapshot::Written> {
+    let header = Header {
+        log_id: view.state().database_id(),
+        tx: view.tx().0,
+        chain: view.chain().0,
+        minimum_reader: view.state().marks().minimum_reader,
+        metadata: Vec::new(),
+    };
+    let mut on_progress = |_: Progress| {
+        if is_cancelled() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    let written = with_sections(view.state(), |sections| {
+        snapshots.write(&header, sections, &mut on_progress)
+    });
+    written.map_err(Error::Snapshot)
+}
+
+/// The sound snapshots of this very history that the log continues, newest first.
+fn ours(snapshots: &Snapshots, log: &Log) -> Result<Vec<Manifest>> {
+    let (id, base, end) = (log.log_id(), log.base(), log.durable_end());
+    let mut ours = Vec::new();
+    for manifest in snapshots.list()?.sound {
+        let header = manifest.header();
+        let tx = TxId(header.tx);
+        if header.log_id != id.0 || tx >= end || tx.next() < base {
+            continue;
+        }
+        match log.chain_after(tx) {
+            Ok(chain) if chain.0 == header.chain => ours.push(manifest),
+            Ok(_) | Err(commitlog::Error::Damaged { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(ours)
+}

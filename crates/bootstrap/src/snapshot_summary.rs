@@ -1,0 +1,49 @@
+//! What writing a snapshot, and pruning, did.
+
+use commitlog::TxId;
+
+/// What writing a snapshot did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SnapshotSummary {
+    /// The last transaction in it.
+    pub tx: TxId,
+    /// A good one of the same transaction was there already, so that nothing was written.
+    pub already_there: bool,
+    /// How many pages the state has.
+    pub page_count: u64,
+    /// How many bytes were read from the state.
+    pub content_bytes: u64,
+    /// How many bytes were written.
+    pub file_bytes: u64,
+    /// Older snapshots that were removed since enough newer ones are good; newest first.
+    pub removed: Vec<TxId>,
+}
+
+/// What pruning did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PruneSummary {
+    /// The oldest snapshot that is kept; `None` if there are not two good ones, so that nothing was pruned.
+    pub floor: Option<TxId>,
+    /// How many segments of the log were removed.
+    pub segments_removed: usize,
+    /// The oldest transaction that the log holds now.
+    pub base: TxId,
+    /// The snapshots that were removed, newest first.
+    pub snapshots_removed: Vec<TxId>,
+    /// Snapshots that were found to be damaged when they were read back. They are left where they are.
+    pub snapshots_bad: Vec<TxId>,
+}
+
+/// One step of the work that the database does by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Maintenance {
+    /// Nothing was due.
+    Idle,
+    /// A snapshot was written.
+    Snapshot(SnapshotSummary),
+    /// The log was pruned.
+    Prune(PruneSummary),
+}

@@ -1,0 +1,128 @@
+//! Snapshots and pruning, by hand and by policy.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use commitlog::Log;
+use disk::Dir;
+
+use crate::error::Result;
+use crate::growth::Growth;
+use crate::heads::Heads;
+use crate::options::Options;
+use crate::snapshot_keeper::SnapshotKeeper;
+use crate::snapshot_policy::SnapshotPolicy;
+use crate::snapshot_summary::{Maintenance, PruneSummary, SnapshotSummary};
+use crate::worker::Signal;
+use crate::writer::Writer;
+
+/// What a database does besides committing.
+#[derive(Debug)]
+pub(crate) struct Upkeep {
+    log: Arc<Log>,
+    heads: Arc<Heads>,
+    writer: Arc<Writer>,
+    growth: Arc<Growth>,
+    signal: Arc<Signal>,
+    policy: SnapshotPolicy,
+    keeper: SnapshotKeeper,
+    /// A snapshot by policy was written, and the policy asks to prune.
+    is_prune_due: AtomicBool,
+    last_failure: Mutex<Option<String>>,
+}
+
+impl Upkeep {
+    pub(crate) fn new(
+        dir: Arc<dyn Dir>,
+        log: Arc<Log>,
+        heads: Arc<Heads>,
+        writer: Arc<Writer>,
+        growth: Arc<Growth>,
+        signal: Arc<Signal>,
+        options: &Options,
+    ) -> Result<Self> {
+        let policy = options.snapshots;
+        Ok(Upkeep {
+            log,
+            heads,
+            writer,
+            growth,
+            signal,
+            policy,
+            keeper: SnapshotKeeper::new(dir, options.snapshot_options(), policy.kept())?,
+            is_prune_due: AtomicBool::new(false),
+            last_failure: Mutex::new(None),
+        })
+    }
+
+    /// Whether a step would do something.
+    pub(crate) fn is_due(&self) -> bool {
+        let (records, bytes) = self.growth.records_and_bytes();
+        self.is_prune_due.load(Ordering::Acquire) || self.policy.is_due(records, bytes)
+    }
+
+    pub(crate) fn nudge(&self) {
+        self.signal.nudge();
+    }
+
+    /// One step of what the policy asks for.
+    pub(crate) fn step(&self) -> Result<Maintenance> {
+        if self.is_prune_due.swap(false, Ordering::AcqRel) {
+            return Ok(Maintenance::Prune(self.prune()?));
+        }
+        if !self.is_due() {
+            return Ok(Maintenance::Idle);
+        }
+        let summary = self.snapshot()?;
+        if self.policy.prune {
+            self.is_prune_due.store(true, Ordering::Release);
+        }
+        Ok(Maintenance::Snapshot(summary))
+    }
+
+    /// All steps that are due. A failure is kept for [`Upkeep::last_failure`] and ends this round.
+    pub(crate) fn run_until_idle(&self) {
+        while !self.signal.is_stopped() {
+            match self.step() {
+                Ok(Maintenance::Idle) => return,
+                Ok(done) => tracing::info!(?done, "did work in the background"),
+                Err(_) if self.signal.is_stopped() => return,
+                Err(error) => {
+                    tracing::warn!(%error, "work in the background failed");
+                    *self
+                        .last_failure
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+                    return;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn last_failure(&self) -> Option<String> {
+        self.last_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn snapshot(&self) -> Result<SnapshotSummary> {
+        let mut keeper = self.keeper.lock();
+        self.writer.require_sound()?;
+        self.growth.begin_again();
+        // The segment that begins here begins at or before the transaction after the snapshot: everything before it can go
+        // once the snapshot is the floor.
+        self.writer.rotate()?;
+        let view = self.heads.applied();
+        self.writer.wait_durable(view.tx())?;
+        let is_cancelled = || self.signal.is_stopped();
+        self.keeper
+            .write(&mut keeper, &view, &self.log, &is_cancelled)
+    }
+
+    pub(crate) fn prune(&self) -> Result<PruneSummary> {
+        let mut keeper = self.keeper.lock();
+        self.writer.require_sound()?;
+        self.keeper.prune(&mut keeper, &self.log)
+    }
+}

@@ -1,0 +1,181 @@
+//! Committing: one transaction at a time, many waiting for one sync.
+//!
+//! ```text
+//!   one at a time       fork, body, finish         nothing has happened yet
+//!                       check                      all that can refuse refuses here
+//!                       append                     the operating system has it
+//!                       apply                      can not fail
+//!   all together        wait for the sync          under EveryCommit
+//!                       move what is shown on
+//!                       acknowledge
+//! ```
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use commitlog::{Log, SyncPolicy, TxId};
+use schema::WriteTransaction;
+
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::growth::Growth;
+use crate::heads::Heads;
+use crate::options::Options;
+use crate::view::View;
+use crate::write_error::{Committed, WriteError};
+
+/// What commits, and what knows whether committing is still possible.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    log: Arc<Log>,
+    heads: Arc<Heads>,
+    growth: Arc<Growth>,
+    clock: Arc<dyn Clock>,
+    policy: SyncPolicy,
+    /// Held while a transaction runs. `true` between append and apply: found so by someone else, an apply panicked.
+    is_applying: Mutex<bool>,
+    /// A write or sync failed, or an apply panicked.
+    is_poisoned: AtomicBool,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        log: Arc<Log>,
+        heads: Arc<Heads>,
+        growth: Arc<Growth>,
+        options: &Options,
+    ) -> Self {
+        Writer {
+            log,
+            heads,
+            growth,
+            clock: Arc::clone(&options.clock),
+            policy: options.sync_policy,
+            is_applying: Mutex::new(false),
+            is_poisoned: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn sync_policy(&self) -> SyncPolicy {
+        self.policy
+    }
+
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.is_poisoned.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn write<T, E>(
+        &self,
+        body: impl FnOnce(&mut WriteTransaction) -> std::result::Result<T, E>,
+    ) -> std::result::Result<(T, Committed), WriteError<E>> {
+        let (value, committed, seen) = self.append(body)?;
+        if self.policy == SyncPolicy::EveryCommit {
+            // A transaction that changed nothing may have read what is not durable yet: it is acknowledged after that, too.
+            self.wait_durable(seen)
+                .map_err(|source| match committed.tx {
+                    Some(tx) => WriteError::Unknown { tx, source },
+                    None => WriteError::Refused(source),
+                })?;
+        }
+        Ok((value, committed))
+    }
+
+    /// Waits until a transaction is durable, and shows it.
+    pub(crate) fn wait_durable(&self, tx: TxId) -> Result<()> {
+        self.log
+            .wait_durable(tx)
+            .map_err(|error| self.failure(error))?;
+        self.heads.advance(self.log.durable_end());
+        Ok(())
+    }
+
+    /// Begins a new segment, so that what comes before can be pruned once a snapshot holds it.
+    pub(crate) fn rotate(&self) -> Result<()> {
+        self.require_sound()?;
+        self.log.rotate().map_err(|error| self.failure(error))
+    }
+
+    /// An error of the log in the database's terms. If the log can not go on after it, neither does the database.
+    pub(crate) fn failure(&self, error: commitlog::Error) -> Error {
+        match error {
+            commitlog::Error::Poisoned => {
+                self.is_poisoned.store(true, Ordering::Release);
+                Error::Poisoned
+            }
+            commitlog::Error::Io(_) => {
+                self.is_poisoned.store(true, Ordering::Release);
+                Error::Log(error)
+            }
+            error => Error::Log(error),
+        }
+    }
+
+    pub(crate) fn require_sound(&self) -> Result<()> {
+        if self.is_poisoned() {
+            Err(Error::Poisoned)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Runs the body, appends and applies. Yields the last transaction that the body saw or made.
+    fn append<T, E>(
+        &self,
+        body: impl FnOnce(&mut WriteTransaction) -> std::result::Result<T, E>,
+    ) -> std::result::Result<(T, Committed, TxId), WriteError<E>> {
+        let mut is_applying = self.lock().map_err(WriteError::Refused)?;
+        let base = self.heads.applied();
+        let refused = |error: schema::Error| WriteError::Refused(Error::Schema(error));
+        let mut transaction = WriteTransaction::new(base.state()).map_err(refused)?;
+        let value = body(&mut transaction).map_err(WriteError::RolledBack)?;
+        let Some(payload) = transaction.finish().map_err(refused)? else {
+            return Ok((value, Committed { tx: None }, base.tx()));
+        };
+        let checked = base.state().check(&payload).map_err(refused)?;
+        let mut state = base.state().clone();
+
+        *is_applying = true;
+        let tx = match self.log.append(&payload, self.clock.wall_ns()) {
+            Ok(tx) => tx,
+            Err(error) => {
+                *is_applying = false;
+                return Err(self.append_failed(error, base.tx().next()));
+            }
+        };
+        assert_eq!(
+            tx,
+            base.tx().next(),
+            "transactions are numbered without gaps"
+        );
+        // Crash here: the record is in the log and nobody has seen its effect; the next open replays it.
+        state.apply(checked);
+        self.heads
+            .apply(View::new(state, tx, self.log.chain_at_end()));
+        *is_applying = false;
+        self.growth.add(tx, payload.len() as u64);
+        Ok((value, Committed { tx: Some(tx) }, tx))
+    }
+
+    fn append_failed<E>(&self, error: commitlog::Error, tx: TxId) -> WriteError<E> {
+        let is_unknown = matches!(error, commitlog::Error::Io(_));
+        let source = self.failure(error);
+        if is_unknown {
+            WriteError::Unknown { tx, source }
+        } else {
+            WriteError::Refused(source)
+        }
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, bool>> {
+        // A body that panicked has left nothing behind, whatever the mutex thinks of it.
+        let is_applying = self
+            .is_applying
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *is_applying {
+            self.is_poisoned.store(true, Ordering::Release);
+        }
+        self.require_sound()?;
+        Ok(is_applying)
+    }
+}
