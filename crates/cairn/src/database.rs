@@ -1,0 +1,180 @@
+//! A database in a directory, open for writing.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bootstrap::{
+    Committed, DatabaseId, Info, Maintenance, OpenError, OpenReport, Options, PruneSummary,
+    Records, SnapshotSummary, WriteError,
+};
+use disk::{Dir, OsDir};
+
+use crate::TxId;
+use crate::error::Error;
+use crate::transaction::Transaction;
+use crate::view::View;
+
+/// A database that is open for writing. Threads may share it: every call takes `&self`.
+///
+/// One program at a time can write; any number can read beside it ([`crate::ReadOnlyDatabase`]). Dropping it without
+/// [`Database::close`] loses nothing that was acknowledged.
+#[derive(Debug)]
+pub struct Database {
+    inner: bootstrap::Database,
+    report: OpenReport,
+}
+
+impl Database {
+    /// Opens the database in a directory, or makes an empty one there, with the default [`Options`].
+    ///
+    /// # Errors
+    /// [`Error::Database`]: locked, damaged, or the disk's error. Nothing on disk has changed then.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(path, Options::default(), |_| Ok::<(), Error>(())).map_err(|error| {
+            match error {
+                OpenError::Initialiser(error) => error,
+                OpenError::Database(error) => error.into(),
+            }
+        })
+    }
+
+    /// Opens the database in a directory, or makes one: then `initialiser` runs inside the first transaction, and if it
+    /// fails there is no database.
+    ///
+    /// # Errors
+    /// [`OpenError`]. Nothing on disk has changed then, but for directories that were made.
+    pub fn open_with<E>(
+        path: impl AsRef<Path>,
+        options: Options,
+        initialiser: impl FnOnce(&mut Transaction<'_>) -> Result<(), E>,
+    ) -> Result<Self, OpenError<E>> {
+        let dir = if options.create {
+            OsDir::create(path)
+        } else {
+            OsDir::open(path)
+        };
+        let dir = dir.map_err(|error| OpenError::Database(error.into()))?;
+        Self::open_on(dir, options, initialiser)
+    }
+
+    /// As [`Database::open_with`], on any disk: the simulated one of the `disk` crate, say.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_on<E>(
+        dir: Arc<dyn Dir>,
+        options: Options,
+        initialiser: impl FnOnce(&mut Transaction<'_>) -> Result<(), E>,
+    ) -> Result<Self, OpenError<E>> {
+        let (inner, report) = bootstrap::Database::open(dir, options, |inner| {
+            initialiser(&mut Transaction::new(inner))
+        })?;
+        Ok(Database { inner, report })
+    }
+
+    /// What opening found and did: fresh or restored, what was replayed, what was cut and why.
+    pub fn report(&self) -> &OpenReport {
+        &self.report
+    }
+
+    /// Runs a transaction and commits it. It happens whole or not at all; if `body` fails or panics, nothing has
+    /// happened. Under the default policy it is durable when this returns.
+    ///
+    /// One transaction runs at a time; while one waits for its sync others run, and one sync serves all that wait.
+    ///
+    /// # Errors
+    /// [`WriteError`] says whether the transaction was refused or may yet appear.
+    pub fn write<T, E>(
+        &self,
+        body: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, WriteError<E>> {
+        self.write_numbered(body).map(|(value, _)| value)
+    }
+
+    /// [`Database::write`], and the number that the transaction got.
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    pub fn write_numbered<T, E>(
+        &self,
+        body: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Result<(T, Committed), WriteError<E>> {
+        self.inner.write(|inner| body(&mut Transaction::new(inner)))
+    }
+
+    /// The newest state: the newest durable one under the default policy, else the newest applied one. O(1).
+    pub fn view(&self) -> View {
+        View::new(self.inner.view())
+    }
+
+    /// The newest applied state, which may hold transactions that are not acknowledged yet. O(1).
+    pub fn view_latest(&self) -> View {
+        View::new(self.inner.view_latest())
+    }
+
+    /// The last transaction that is known to be durable.
+    pub fn durable_through(&self) -> Option<TxId> {
+        self.inner.durable_through()
+    }
+
+    /// Waits until a transaction is durable, under every policy.
+    ///
+    /// # Errors
+    /// No such transaction, or a failed sync.
+    pub fn wait_durable(&self, tx: TxId) -> Result<(), Error> {
+        Ok(self.inner.wait_durable(tx)?)
+    }
+
+    /// Writes a snapshot of the newest state, durably, while commits go on, and reads it back.
+    ///
+    /// # Errors
+    /// No snapshot was made; the database goes on.
+    pub fn snapshot(&self) -> Result<SnapshotSummary, Error> {
+        Ok(self.inner.snapshot()?)
+    }
+
+    /// Removes what two good snapshots make unneeded of the log, and snapshots older than those that are kept.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn prune(&self) -> Result<PruneSummary, Error> {
+        Ok(self.inner.prune()?)
+    }
+
+    /// Does one step of what the snapshot policy asks for, for programs that turned the background thread off.
+    ///
+    /// # Errors
+    /// As [`Database::snapshot`] and [`Database::prune`].
+    pub fn maintain(&self) -> Result<Maintenance, Error> {
+        Ok(self.inner.maintain()?)
+    }
+
+    /// The transactions of the log from `from` on, none beyond what is durable.
+    ///
+    /// # Errors
+    /// If the log does not hold `from`.
+    pub fn records(&self, from: TxId) -> Result<Records, Error> {
+        Ok(self.inner.records(from)?)
+    }
+
+    /// Which database it is.
+    pub fn id(&self) -> DatabaseId {
+        self.inner.id()
+    }
+
+    /// What there is to know about it: its log, its snapshots, its state.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn info(&self) -> Result<Info, Error> {
+        Ok(self.inner.info()?)
+    }
+
+    /// Makes everything durable, under every policy, and marks the log as closed. Views live on.
+    ///
+    /// # Errors
+    /// The disk's; then the next open looks closer.
+    pub fn close(self) -> Result<(), Error> {
+        Ok(self.inner.close()?)
+    }
+}

@@ -1,0 +1,194 @@
+//! One table of a view, by name.
+
+use std::ops::Bound;
+
+use schema::{IndexDefinition, TableDefinition};
+use table::{IndexRange, RowId, Scan, TableRef, Value};
+
+use crate::error::Error;
+use crate::record::Record;
+use crate::row::Row;
+
+/// A table for reading. Borrows the view or the transaction it is of.
+#[derive(Debug, Clone, Copy)]
+pub struct TableView<'a> {
+    definition: &'a TableDefinition,
+    rows: TableRef<'a>,
+}
+
+impl<'a> TableView<'a> {
+    pub(crate) fn new(definition: &'a TableDefinition, rows: TableRef<'a>) -> Self {
+        TableView { definition, rows }
+    }
+
+    /// Its name, columns, keys and indexes.
+    pub fn definition(&self) -> &'a TableDefinition {
+        self.definition
+    }
+
+    /// How many rows it has.
+    pub fn row_count(&self) -> u64 {
+        self.rows.row_count()
+    }
+
+    /// All rows, in no order to rely on.
+    pub fn scan(&self) -> Rows<'a, Scan<'a>> {
+        Rows {
+            definition: self.definition,
+            rows: self.rows.scan(),
+        }
+    }
+
+    /// The row with this primary key; the values in the order of the key's columns.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] if the table has no primary key; [`Error::WrongKey`]; damage.
+    pub fn get(&self, key: &[Value]) -> Result<Option<Row<'a>>, Error> {
+        let index = self.primary_key()?;
+        if key.len() != index.columns.len() {
+            return Err(self.wrong_key(index, key.len()));
+        }
+        self.find_first(index, key)
+    }
+
+    /// The row at a place of this view.
+    ///
+    /// # Errors
+    /// If no row stands there; damage.
+    pub fn row(&self, row: RowId) -> Result<Row<'a>, Error> {
+        let row = self.rows.get(row).map_err(schema::Error::Table)?;
+        Ok(Row::new(self.definition, row))
+    }
+
+    /// The rows whose columns of an index begin with these values, in index order, from both ends. `"primary_key"` names
+    /// the primary key's index.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] with the nearest name if there is no such index; [`Error::WrongKey`].
+    pub fn find(&self, index: &str, prefix: &[Value]) -> Result<Rows<'a, IndexRange<'a>>, Error> {
+        self.range(index, Bound::Included(prefix), Bound::Included(prefix))
+    }
+
+    /// The rows between two bounds of an index, in index order, from both ends. A bound may name fewer values than the
+    /// index has columns: it stands for all rows that begin with them. Null comes first.
+    ///
+    /// # Errors
+    /// As [`TableView::find`].
+    pub fn range(
+        &self,
+        index: &str,
+        lower: Bound<&[Value]>,
+        upper: Bound<&[Value]>,
+    ) -> Result<Rows<'a, IndexRange<'a>>, Error> {
+        let index = self
+            .definition
+            .index(index)
+            .ok_or_else(|| Error::no_such_index(self.definition, index))?;
+        for bound in [lower, upper] {
+            if let Bound::Included(values) | Bound::Excluded(values) = bound {
+                self.check_key(index, values)?;
+            }
+        }
+        let rows = self
+            .rows
+            .index_range(index.id, lower, upper)
+            .map_err(schema::Error::Table)?;
+        Ok(Rows {
+            definition: self.definition,
+            rows,
+        })
+    }
+
+    /// All rows as values of a Rust type.
+    pub fn records<T: Record>(&self) -> impl Iterator<Item = Result<T, Error>> + use<'a, T> {
+        self.scan().map(|row| T::from_row(&row?))
+    }
+
+    /// The rows of the table layer, for what this layer does not offer: columns as slices, ids.
+    pub fn inner(&self) -> TableRef<'a> {
+        self.rows
+    }
+
+    fn primary_key(&self) -> Result<&'a IndexDefinition, Error> {
+        self.definition.primary_key().ok_or_else(|| {
+            let table = self.definition.name().to_owned();
+            schema::Error::NoPrimaryKey { table }.into()
+        })
+    }
+
+    fn find_first(&self, index: &IndexDefinition, key: &[Value]) -> Result<Option<Row<'a>>, Error> {
+        self.check_key(index, key)?;
+        let found = self
+            .rows
+            .find(index.id, key)
+            .map_err(schema::Error::Table)?;
+        Ok(found.map(|row| Row::new(self.definition, row)))
+    }
+
+    /// Refuses values that the columns of an index can not hold: they would find nothing, silently.
+    fn check_key(&self, index: &IndexDefinition, values: &[Value]) -> Result<(), Error> {
+        if values.len() > index.columns.len() {
+            return Err(self.wrong_key(index, values.len()));
+        }
+        for (id, value) in index.columns.iter().zip(values) {
+            let column = self
+                .definition
+                .columns()
+                .iter()
+                .find(|column| column.id == *id);
+            if let (Some(column), Some(found)) = (column, value.column_type())
+                && column.column_type != found
+            {
+                return Err(schema::Error::WrongType {
+                    table: self.definition.name().to_owned(),
+                    column: column.name.clone(),
+                    expected: column.column_type,
+                    found,
+                }
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    fn wrong_key(&self, index: &IndexDefinition, found: usize) -> Error {
+        Error::WrongKey {
+            table: self.definition.name().to_owned(),
+            index: index.name.clone(),
+            expected: index.columns.len(),
+            found,
+        }
+    }
+}
+
+/// Rows of one table, each read as it is asked for.
+#[derive(Debug)]
+pub struct Rows<'a, I> {
+    definition: &'a TableDefinition,
+    rows: I,
+}
+
+impl<'a, I: Iterator<Item = Result<table::Row<'a>, table::Error>>> Iterator for Rows<'a, I> {
+    type Item = Result<Row<'a>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.rows.next()?;
+        Some(named(self.definition, row))
+    }
+}
+
+impl<'a, I: DoubleEndedIterator<Item = Result<table::Row<'a>, table::Error>>> DoubleEndedIterator
+    for Rows<'a, I>
+{
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let row = self.rows.next_back()?;
+        Some(named(self.definition, row))
+    }
+}
+
+fn named<'a>(
+    definition: &'a TableDefinition,
+    row: Result<table::Row<'a>, table::Error>,
+) -> Result<Row<'a>, Error> {
+    Ok(Row::new(definition, row.map_err(schema::Error::Table)?))
+}

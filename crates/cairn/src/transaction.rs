@@ -1,0 +1,197 @@
+//! Changes that happen together or not at all.
+
+use schema::{NewColumn, NewTable, TableDefinition, WriteTransaction};
+use table::{RowId, Value};
+
+use crate::error::Error;
+use crate::record::Record;
+use crate::table_view::TableView;
+
+/// A write transaction: it sees its own changes, nobody else does until it is committed.
+///
+/// A statement that is refused changes nothing; the transaction goes on, and may be committed without it.
+#[derive(Debug)]
+pub struct Transaction<'t>(&'t mut WriteTransaction);
+
+/// A state of a [`Transaction`] to come back to.
+#[derive(Debug, Clone)]
+pub struct Savepoint(schema::Savepoint);
+
+impl<'t> Transaction<'t> {
+    pub(crate) fn new(inner: &'t mut WriteTransaction) -> Self {
+        Transaction(inner)
+    }
+
+    /// Makes a table.
+    ///
+    /// # Errors
+    /// All mistakes of the definition at once; a table of that name.
+    pub fn create_table(&mut self, table: &NewTable) -> Result<(), Error> {
+        self.0.create_table(table)?;
+        Ok(())
+    }
+
+    /// Removes a table with its rows.
+    ///
+    /// # Errors
+    /// No table of that name, or a system table.
+    pub fn drop_table(&mut self, table: &str) -> Result<(), Error> {
+        Ok(self.0.drop_table(table)?)
+    }
+
+    /// Gives a table another name.
+    ///
+    /// # Errors
+    /// No table of that name, or one that has the new name.
+    pub fn rename_table(&mut self, table: &str, name: &str) -> Result<(), Error> {
+        Ok(self.0.rename_table(table, name)?)
+    }
+
+    /// Appends a column. Rows that are there show its default, or null.
+    ///
+    /// # Errors
+    /// All mistakes of the definition at once; a column that rows must name, in a table that has rows.
+    pub fn add_column(&mut self, table: &str, column: NewColumn) -> Result<(), Error> {
+        self.0.add_column(table, column)?;
+        Ok(())
+    }
+
+    /// Gives a column another name.
+    ///
+    /// # Errors
+    /// No column of that name, or one that has the new name.
+    pub fn rename_column(&mut self, table: &str, column: &str, name: &str) -> Result<(), Error> {
+        Ok(self.0.rename_column(table, column, name)?)
+    }
+
+    /// Adds an ordered index over some columns and fills it from the rows.
+    ///
+    /// # Errors
+    /// Names that do not fit.
+    pub fn create_index(
+        &mut self,
+        table: &str,
+        index: &str,
+        columns: &[&str],
+    ) -> Result<(), Error> {
+        self.0.create_index(table, index, columns, false)?;
+        Ok(())
+    }
+
+    /// Adds an ordered index in whose columns no two rows may agree.
+    ///
+    /// # Errors
+    /// Names that do not fit, or rows that agree.
+    pub fn create_unique_index(
+        &mut self,
+        table: &str,
+        index: &str,
+        columns: &[&str],
+    ) -> Result<(), Error> {
+        self.0.create_index(table, index, columns, true)?;
+        Ok(())
+    }
+
+    /// Removes an index.
+    ///
+    /// # Errors
+    /// No index of that name, or one that keeps a constraint.
+    pub fn drop_index(&mut self, table: &str, index: &str) -> Result<(), Error> {
+        Ok(self.0.drop_index(table, index)?)
+    }
+
+    /// Adds a row by the names of its columns. What is not named gets its default, null, or its next number.
+    ///
+    /// # Errors
+    /// A refusal that names table and column, or index and key.
+    pub fn insert(&mut self, table: &str, cells: &[(&str, Value)]) -> Result<RowId, Error> {
+        Ok(self.0.insert(table, cells)?)
+    }
+
+    /// Adds a row by all its values, in the order of the columns.
+    ///
+    /// # Errors
+    /// As [`Transaction::insert`].
+    pub fn insert_row(&mut self, table: &str, values: Vec<Value>) -> Result<RowId, Error> {
+        Ok(self.0.insert_row(table, values)?)
+    }
+
+    /// Adds a row from a Rust type.
+    ///
+    /// # Errors
+    /// As [`Transaction::insert`].
+    pub fn insert_record<T: Record>(&mut self, record: &T) -> Result<RowId, Error> {
+        self.insert(T::TABLE, &record.cells())
+    }
+
+    /// Changes cells of the row with this primary key.
+    ///
+    /// # Errors
+    /// No such row, no primary key, or as [`Transaction::insert`].
+    pub fn update(
+        &mut self,
+        table: &str,
+        key: &[Value],
+        cells: &[(&str, Value)],
+    ) -> Result<RowId, Error> {
+        Ok(self.0.update(table, key, cells)?)
+    }
+
+    /// Changes cells of a row that was found in this transaction; returns where it stands now.
+    ///
+    /// # Errors
+    /// As [`Transaction::update`].
+    pub fn update_row(
+        &mut self,
+        table: &str,
+        row: RowId,
+        cells: &[(&str, Value)],
+    ) -> Result<RowId, Error> {
+        Ok(self.0.update_row(table, row, cells)?)
+    }
+
+    /// Removes the row with this primary key.
+    ///
+    /// # Errors
+    /// No such row, no primary key.
+    pub fn delete(&mut self, table: &str, key: &[Value]) -> Result<(), Error> {
+        Ok(self.0.delete(table, key)?)
+    }
+
+    /// Removes a row that was found in this transaction.
+    ///
+    /// # Errors
+    /// No such row.
+    pub fn delete_row(&mut self, table: &str, row: RowId) -> Result<(), Error> {
+        Ok(self.0.delete_row(table, row)?)
+    }
+
+    /// A table as this transaction sees it.
+    ///
+    /// # Errors
+    /// No table of that name; the error knows the nearest one.
+    pub fn table(&self, name: &str) -> Result<TableView<'_>, Error> {
+        let definition = self.0.definition(name)?;
+        Ok(TableView::new(definition, self.0.table(definition.id())?))
+    }
+
+    /// The definitions of all tables, the system's included, ascending by id.
+    pub fn tables(&self) -> impl Iterator<Item = &TableDefinition> {
+        self.0.catalog().tables().map(|definition| &**definition)
+    }
+
+    /// Remembers this state; O(1).
+    pub fn savepoint(&self) -> Savepoint {
+        Savepoint(self.0.savepoint())
+    }
+
+    /// Goes back to a remembered state. It stays good for going back again.
+    pub fn roll_back_to(&mut self, savepoint: &Savepoint) {
+        self.0.roll_back_to(&savepoint.0);
+    }
+
+    /// The transaction of the schema layer, for what this layer does not offer.
+    pub fn inner(&mut self) -> &mut WriteTransaction {
+        self.0
+    }
+}

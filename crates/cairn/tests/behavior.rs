@@ -1,0 +1,207 @@
+//! What the facade promises: names, types, good errors, everything back after a reopen.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use cairn::{
+    ColumnType, Database, Error, NewTable, OpenError, Options, ReadOnlyDatabase, ReadOptions,
+    Record, Row, TxId, Value, WriteError,
+};
+use disk::SimDisk;
+
+fn planes() -> NewTable {
+    NewTable::new("planes")
+        .column("tailnum", ColumnType::String)
+        .nullable("year", ColumnType::I32)
+        .primary_key(&["tailnum"])
+        .index("by_year", &["year"])
+}
+
+fn open(disk: &SimDisk) -> Database {
+    let options = Options {
+        background: false,
+        ..Options::default()
+    };
+    Database::open_on(disk.root(), options, |tx| tx.create_table(&planes())).unwrap()
+}
+
+fn add(db: &Database, tailnum: &str, year: Option<i32>) {
+    db.write(|tx| {
+        tx.insert(
+            "planes",
+            &[("tailnum", tailnum.into()), ("year", year.into())],
+        )
+    })
+    .unwrap();
+}
+
+#[derive(Debug, PartialEq)]
+struct Plane {
+    tailnum: String,
+    year: Option<i32>,
+}
+
+impl Record for Plane {
+    const TABLE: &'static str = "planes";
+
+    fn cells(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("tailnum", self.tailnum.as_str().into()),
+            ("year", self.year.into()),
+        ]
+    }
+
+    fn from_row(row: &Row<'_>) -> Result<Self, Error> {
+        Ok(Plane {
+            tailnum: row.get("tailnum")?,
+            year: row.get("year")?,
+        })
+    }
+}
+
+#[test]
+fn a_database_comes_back_as_it_was_acknowledged() {
+    let disk = SimDisk::new(1);
+    let db = open(&disk);
+    add(&db, "N1", Some(1999));
+    add(&db, "N2", None);
+    let digest = db.view().digest().unwrap();
+    drop(db);
+    let db = open(&disk);
+    assert_eq!(db.view().digest().unwrap(), digest);
+    assert_eq!(db.view().table("planes").unwrap().row_count(), 2);
+    db.close().unwrap();
+    let old = ReadOptions {
+        at: Some(TxId(1)),
+        ..ReadOptions::default()
+    };
+    let old = ReadOnlyDatabase::open_on(disk.root(), &old).unwrap();
+    assert_eq!(old.view().table("planes").unwrap().row_count(), 1);
+}
+
+#[test]
+fn a_transaction_sees_its_own_writes_and_savepoints_and_others_do_not() {
+    let disk = SimDisk::new(1);
+    let db = open(&disk);
+    let view = db.view();
+    db.write(|tx| {
+        tx.insert(
+            "planes",
+            &[("tailnum", "N1".into()), ("year", 2001_i32.into())],
+        )?;
+        let saved = tx.savepoint();
+        tx.update("planes", &["N1".into()], &[("year", 2002_i32.into())])?;
+        let by_year = tx
+            .table("planes")?
+            .find("by_year", &[2002_i32.into()])?
+            .count();
+        assert_eq!(by_year, 1);
+        tx.roll_back_to(&saved);
+        let row = tx.table("planes")?.get(&["N1".into()])?.unwrap();
+        assert_eq!(row.get::<i32>("year")?, 2001);
+        Ok::<(), Error>(())
+    })
+    .unwrap();
+    assert_eq!(view.table("planes").unwrap().row_count(), 0);
+    assert_eq!(db.view().table("planes").unwrap().row_count(), 1);
+}
+
+#[test]
+fn records_go_in_and_come_out() {
+    let disk = SimDisk::new(1);
+    let db = open(&disk);
+    let plane = Plane {
+        tailnum: "N7".into(),
+        year: None,
+    };
+    db.write(|tx| tx.insert_record(&plane)).unwrap();
+    let found: Vec<Plane> = db
+        .view()
+        .table("planes")
+        .unwrap()
+        .records()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(found, [plane]);
+}
+
+#[test]
+fn errors_say_what_was_meant() {
+    let disk = SimDisk::new(1);
+    let db = open(&disk);
+    add(&db, "N1", Some(1999));
+    let view = db.view();
+    let planes = view.table("planes").unwrap();
+    let row = planes.get(&["N1".into()]).unwrap().unwrap();
+    let check = |error: Error, expected: &str| assert_eq!(error.to_string(), expected);
+    check(
+        view.table("plaens").unwrap_err(),
+        r#"there is no table "plaens"; did you mean "planes"?"#,
+    );
+    check(
+        row.get::<i32>("yaer").unwrap_err(),
+        r#"table "planes" has no column "yaer"; did you mean "year"?"#,
+    );
+    check(
+        row.get::<i64>("year").unwrap_err(),
+        r#"column "year" of table "planes" holds i32, it was asked for as i64"#,
+    );
+    check(
+        planes.find("by_yer", &[]).unwrap_err(),
+        r#"table "planes" has no index "by_yer"; did you mean "by_year"?"#,
+    );
+    check(
+        planes.find("by_year", &["1999".into()]).unwrap_err(),
+        r#"column "year" of table "planes" is i32, the value is string"#,
+    );
+    check(
+        planes.get(&[]).unwrap_err(),
+        r#"index "primary_key" of table "planes" has 1 columns, the key has 0 values"#,
+    );
+}
+
+#[test]
+fn a_refused_transaction_leaves_nothing() {
+    let disk = SimDisk::new(1);
+    let db = open(&disk);
+    add(&db, "N1", None);
+    let before = db.view().digest().unwrap();
+    let refused = db.write(|tx| {
+        tx.insert("planes", &[("tailnum", "N2".into())])?;
+        tx.insert("planes", &[("tailnum", "N1".into())])
+    });
+    assert!(
+        matches!(refused, Err(WriteError::RolledBack(Error::Schema(_)))),
+        "{refused:?}"
+    );
+    assert_eq!(db.view().digest().unwrap(), before);
+    assert_eq!(db.view().tx(), TxId(1));
+}
+
+#[test]
+fn a_failing_initialiser_leaves_no_database() {
+    let disk = SimDisk::new(1);
+    let failed = Database::open_on(disk.root(), Options::default(), |_| Err("no"));
+    assert!(matches!(failed, Err(OpenError::Initialiser("no"))));
+    assert!(ReadOnlyDatabase::open_on(disk.root(), &ReadOptions::default()).is_err());
+    open(&disk).close().unwrap();
+}
+
+#[test]
+fn threads_share_a_database() {
+    let disk = SimDisk::new(1);
+    let db = Arc::new(open(&disk));
+    let writers: Vec<_> = (0..4)
+        .map(|thread| {
+            let db = Arc::clone(&db);
+            std::thread::spawn(move || {
+                (0..25).for_each(|n| add(&db, &format!("N{thread}-{n}"), Some(n)))
+            })
+        })
+        .collect();
+    writers
+        .into_iter()
+        .for_each(|writer| writer.join().unwrap());
+    assert_eq!(db.view().table("planes").unwrap().row_count(), 100);
+    assert_eq!(db.view().tx(), TxId(100));
+}
