@@ -292,7 +292,7 @@ pub(crate) fn check_header(page: &PageBuf, layout: &Layout) -> Result<RowGeometr
     // Slots beyond the capacity are never live: whoever walks the bitmap may rely on it.
     let live = &page.as_bytes()[LIVE_BITMAP as usize..][..geometry.bitmap_bytes()];
     let beyond = words_of(live).last().copied().unwrap_or_default();
-    if capacity % 64 != 0 && beyond >> (capacity % 64) != 0 {
+    if !capacity.is_multiple_of(64) && beyond >> (capacity % 64) != 0 {
         return Err(DamageKind::Structure("a slot beyond the capacity is live"));
     }
     Ok(geometry)

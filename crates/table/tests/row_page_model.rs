@@ -9,7 +9,7 @@ use table::{
 
 #[path = "support/rows.rs"]
 mod rows;
-use rows::{Random, layout_of_all_types, random_layout, random_row, random_value};
+use rows::{Random, Replay, layout_of_all_types, random_layout, random_row, random_value, seeds};
 
 /// What the model knows of a cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,8 +152,8 @@ fn live_history(seed: u64, layout: &Layout, length_max: usize, steps: usize) {
 
 #[test]
 fn random_histories_match_a_vec_of_rows() {
-    for seed in 0..60 {
-        println!("seed {seed}: replay with live_history({seed}, ..)");
+    for seed in seeds(60) {
+        let _replay = Replay(seed);
         let mut random = Random(seed ^ 0x5eed);
         let layout = match seed % 4 {
             0 => layout_of_all_types(seed % 8 == 0),
@@ -197,9 +197,11 @@ fn same_history_makes_the_same_bytes() {
 
 #[test]
 fn planned_capacity_has_heap_room_for_every_row() {
-    for seed in 0..300 {
+    for seed in seeds(300) {
+        let _replay = Replay(seed);
         let mut random = Random(seed);
-        let layout = random_layout(&mut random, 1 + seed as usize % 40);
+        let column_count_max = 1 + random.below(40);
+        let layout = random_layout(&mut random, column_count_max);
         for average in [0, 1, 13, 200, 4000, 8000, u32::MAX] {
             let capacity = row_page_capacity(&layout, average);
             assert!((1..=4095).contains(&capacity));

@@ -1,0 +1,356 @@
+//! Hostile bytes through every decoder of rows: whatever they are, the answer is a value or an error, at once.
+
+#![allow(clippy::unwrap_used)]
+
+use table::{
+    Cell, CellInput, Layout, Marks, Operation, PAGE_BYTES, PageBuf, RowPageMut, RowPageRef,
+    TableId, Transaction, TransactionBuilder, UpdateRow, ValueRef, check_row_page, decode_key,
+    decode_value, encode_key, encode_row, encode_update_row, encode_value, format_row_page,
+    row_page_capacity,
+};
+
+#[path = "support/rows.rs"]
+mod rows;
+use rows::{
+    Random, Replay, layout_of_all_types, random_layout, random_row, random_value, refs, seeds,
+};
+
+fn layout_of(seed: u64) -> Layout {
+    match seed % 3 {
+        0 => layout_of_all_types(true),
+        1 => layout_of_all_types(false),
+        _ => random_layout(&mut Random(seed), 12),
+    }
+}
+
+/// Walks a transaction and reads each group's rows with every method. Returns how many rows were read.
+fn fuzz_transaction(data: &[u8], layout: &Layout) -> usize {
+    let _ = Marks::peek(data);
+    let Ok(transaction) = Transaction::parse(data) else {
+        return 0;
+    };
+    let key: Vec<u16> = if layout.column_count() > 2 {
+        vec![2, 0]
+    } else {
+        vec![0]
+    };
+    let mut read = 0;
+    for group in transaction.groups() {
+        let (mut values, mut update) = (Vec::new(), UpdateRow::default());
+        let mut reader = group.reader();
+        while reader.row(layout, &mut values).unwrap_or(false) {
+            assert_eq!(values.len(), layout.column_count());
+            read += 1;
+        }
+        let mut reader = group.reader();
+        while reader.key(layout, &key, &mut values).unwrap_or(false) {
+            assert_eq!(values.len(), key.len());
+            read += 1;
+        }
+        let mut reader = group.reader();
+        while reader.update(layout, &key, &mut update).unwrap_or(false) {
+            assert!(!update.changes.is_empty());
+            read += 1;
+        }
+    }
+    read
+}
+
+/// Reads a page through every accessor, changes it, and checks it. Returns whether it was accepted at all.
+fn fuzz_row_page(data: &[u8; PAGE_BYTES], layout: &Layout, random: &mut Random) -> bool {
+    let mut page = PageBuf::copied_from(data);
+    let verdict = check_row_page(&page, layout);
+    let Ok(rows) = RowPageRef::new(&page, layout) else {
+        assert!(verdict.is_err());
+        return false;
+    };
+    let mut damaged_cells = 0;
+    for slot in rows.live_slots().take(200) {
+        for column in 0..layout.column_count() {
+            match rows.cell(slot, column) {
+                Ok(Cell::Value(ValueRef::String(text))) => drop(text.to_owned()),
+                Ok(Cell::Value(ValueRef::Bytes(bytes))) => assert!(bytes.len() <= PAGE_BYTES),
+                Ok(_) => {}
+                Err(_) => damaged_cells += 1,
+            }
+        }
+    }
+    assert!(
+        damaged_cells == 0 || verdict.is_err(),
+        "a damaged cell that check does not see"
+    );
+    for column in 0..layout.column_count() {
+        let capacity = usize::from(rows.capacity());
+        assert!(
+            rows.fixed_column::<i64>(column)
+                .is_none_or(|values| values.len() == capacity)
+        );
+        assert!(
+            rows.fixed_column::<[u8; 16]>(column)
+                .is_none_or(|values| values.len() == capacity)
+        );
+        assert!(
+            rows.views(column)
+                .is_none_or(|views| views.len() == capacity)
+        );
+        let _ = (rows.bool_column(column), rows.validity(column));
+    }
+    for _ in 0..20 {
+        let mut rows = RowPageMut::new(&mut page, layout).unwrap();
+        let slot = u16::try_from(random.below(usize::from(rows.as_ref().capacity()) + 1)).unwrap();
+        let column = random.below(layout.column_count());
+        let row = random_row(random, layout, 400);
+        let result = match random.below(3) {
+            0 => {
+                let cells: Vec<CellInput<'_>> =
+                    refs(&row).into_iter().map(CellInput::from).collect();
+                rows.insert(&cells).map(drop)
+            }
+            1 => rows
+                .update(slot, column, &CellInput::from(row[column].as_ref()))
+                .map(drop),
+            _ => rows.remove(slot),
+        };
+        // A sound page stays sound; a damaged one is dropped by whoever holds it at the first error.
+        if verdict.is_ok() {
+            check_row_page(&page, layout).unwrap();
+        } else if result.is_err() || RowPageRef::new(&page, layout).is_err() {
+            break;
+        }
+    }
+    verdict.is_ok()
+}
+
+fn fuzz_value(data: &[u8]) {
+    if let Ok(value) = decode_value(data) {
+        assert_eq!(encode_value(value), data);
+    }
+}
+
+fn fuzz_key(data: &[u8], layout: &Layout) {
+    let types: Vec<_> = layout
+        .columns()
+        .iter()
+        .map(|column| column.column_type)
+        .collect();
+    if let Ok(values) = decode_key(&types, data) {
+        let mut again = Vec::new();
+        encode_key(refs(&values), &mut again);
+        assert_eq!(again, data);
+    }
+}
+
+fn valid_transaction(random: &mut Random, layout: &Layout) -> Vec<u8> {
+    let mut builder = TransactionBuilder::new(0);
+    for _ in 0..1 + random.below(3) {
+        let operation = Operation::ALL[random.below(4)];
+        let mut group = builder.group(TableId(1), layout.number(), operation);
+        for _ in 0..1 + random.below(4) {
+            let row = random_row(random, layout, 60);
+            group.push_with(|bytes| match operation {
+                Operation::Update => {
+                    let key = refs(&row)[..1].to_vec();
+                    let changes = vec![(0, row[0].as_ref())];
+                    encode_update_row(layout, &[0], &UpdateRow { key, changes }, bytes);
+                }
+                _ => encode_row(layout, &refs(&row), bytes),
+            });
+        }
+    }
+    builder.finish()
+}
+
+fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
+    for _ in 0..1 + random.below(4) {
+        let at = random
+            .below(bytes.len().max(1))
+            .min(bytes.len().saturating_sub(1));
+        match random.below(5) {
+            0 if !bytes.is_empty() => bytes[at] ^= 1 << random.below(8),
+            1 if !bytes.is_empty() => bytes[at] = [0, 0xff, 0x7f, 0x80][random.below(4)],
+            2 if bytes.len() - at >= 8 => bytes[at..at + 8].fill(0xff),
+            3 => bytes.truncate(at),
+            _ => bytes.insert(at, random.next().to_le_bytes()[0]),
+        }
+    }
+}
+
+#[test]
+fn hostile_transactions_are_refused_or_read() {
+    let mut read = 0;
+    for seed in seeds(6000) {
+        let _replay = Replay(seed);
+        let mut random = Random(seed);
+        let layout = layout_of(seed);
+        let mut bytes = if random.one_in(6) {
+            let length = random.below(200);
+            random.bytes(length)
+        } else {
+            valid_transaction(&mut random, &layout)
+        };
+        if !random.one_in(10) {
+            mutate(&mut random, &mut bytes);
+        }
+        read += fuzz_transaction(&bytes, &layout);
+    }
+    assert!(read > 1000, "the mutations leave nothing to read");
+}
+
+#[test]
+fn lengths_beyond_the_payload_are_refused_without_reading() {
+    let layout = layout_of_all_types(true);
+    let valid = valid_transaction(&mut Random(1), &layout);
+    for length in [
+        valid.len() as u64,
+        1 << 32,
+        u64::MAX,
+        u64::MAX - 31,
+        1 << 63,
+    ] {
+        let mut bytes = valid.clone();
+        bytes[24..32].copy_from_slice(&length.to_le_bytes());
+        assert!(Transaction::parse(&bytes).is_err());
+    }
+    for row_count in [0, 1 << 20, u32::MAX] {
+        let mut bytes = valid.clone();
+        bytes[20..24].copy_from_slice(&u32::to_le_bytes(row_count));
+        assert!(Transaction::parse(&bytes).is_err());
+    }
+}
+
+#[test]
+fn hostile_keys_and_values_are_refused_or_canonical() {
+    for seed in seeds(20_000) {
+        let _replay = Replay(seed);
+        let mut random = Random(seed);
+        let layout = random_layout(&mut random, 3);
+        let row = random_row(&mut random, &layout, 20);
+        let mut key = Vec::new();
+        encode_key(refs(&row), &mut key);
+        mutate(&mut random, &mut key);
+        fuzz_key(&key, &layout);
+        let mut value = encode_value(random_value(&mut random, &layout.columns()[0], 20).as_ref());
+        mutate(&mut random, &mut value);
+        fuzz_value(&value);
+        let noise = random.bytes(18);
+        fuzz_value(&noise);
+        fuzz_key(&noise, &layout);
+    }
+}
+
+fn valid_page(random: &mut Random, layout: &Layout) -> Box<PageBuf> {
+    let average = u32::try_from(random.below(600)).unwrap();
+    let mut page = PageBuf::zeroed();
+    format_row_page(
+        &mut page,
+        layout,
+        row_page_capacity(layout, average),
+        TableId(1),
+    );
+    let mut rows = RowPageMut::new(&mut page, layout).unwrap();
+    for _ in 0..random.below(60) {
+        let row = random_row(random, layout, 300);
+        let cells: Vec<CellInput<'_>> = refs(&row).into_iter().map(CellInput::from).collect();
+        if rows.insert(&cells).unwrap().is_none() {
+            let live: Vec<u16> = rows.as_ref().live_slots().collect();
+            if live.is_empty() {
+                break;
+            }
+            rows.remove(live[random.below(live.len())]).unwrap();
+        }
+    }
+    page
+}
+
+#[test]
+fn hostile_pages_are_refused_or_read() {
+    let (mut sound, mut refused) = (0, 0);
+    for seed in seeds(400) {
+        let _replay = Replay(seed);
+        let mut random = Random(seed);
+        let layout = layout_of(seed);
+        let mut page = valid_page(&mut random, &layout);
+        let bytes = page.as_bytes_mut();
+        match seed % 8 {
+            0 => {}
+            // The header, where a byte says most.
+            1 | 2 => {
+                let at = random.below(40);
+                bytes[at] = random.next().to_le_bytes()[0];
+            }
+            3 => {
+                let noise = random.bytes(PAGE_BYTES - 64);
+                bytes[64..].copy_from_slice(&noise);
+            }
+            4 => {
+                let noise = random.bytes(PAGE_BYTES);
+                bytes.copy_from_slice(&noise);
+                bytes[0] = 1;
+                bytes[1] = 1;
+            }
+            _ => {
+                for _ in 0..1 + random.below(30) {
+                    let end = if random.one_in(2) {
+                        2000
+                    } else {
+                        PAGE_BYTES - 64
+                    };
+                    let at = 64 + random.below(end);
+                    bytes[at] ^= 1 << random.below(8);
+                }
+            }
+        }
+        let data = *page.as_bytes();
+        if fuzz_row_page(&data, &layout, &mut random) {
+            sound += 1
+        } else {
+            refused += 1
+        }
+    }
+    assert!(sound >= 50);
+    assert!(refused >= 200);
+}
+
+/// Every bit of a page that is flipped is found by the check, or stands in a value and changes it.
+#[test]
+fn every_flipped_bit_of_a_small_page_is_found_or_is_a_value() {
+    let layout = layout_of_all_types(true);
+    let mut random = Random(3);
+    let mut page = PageBuf::zeroed();
+    format_row_page(&mut page, &layout, 4, TableId(1));
+    let mut rows = RowPageMut::new(&mut page, &layout).unwrap();
+    for _ in 0..3 {
+        let row = random_row(&mut random, &layout, 40);
+        let cells: Vec<CellInput<'_>> = refs(&row).into_iter().map(CellInput::from).collect();
+        rows.insert(&cells).unwrap().unwrap();
+    }
+    let cells_of = |page: &PageBuf| -> Vec<String> {
+        let rows = RowPageRef::new(page, &layout).unwrap();
+        rows.live_slots()
+            .flat_map(|slot| (0..layout.column_count()).map(move |column| (slot, column)))
+            .map(|(slot, column)| format!("{:?}", rows.cell(slot, column)))
+            .collect()
+    };
+    let before = cells_of(&page);
+    let sound = *page.as_bytes();
+    let mut values_changed = 0;
+    // The links of the page's lists and its flags belong to the heap of the table, not to the page.
+    let outside = |at: usize| at == 3 || (4..24).contains(&at) || (32..36).contains(&at);
+    for at in (0..PAGE_BYTES).filter(|at| !outside(*at)) {
+        for bit in 0..8 {
+            let bytes = page.as_bytes_mut();
+            bytes[at] ^= 1 << bit;
+            if check_row_page(&page, &layout).is_ok() {
+                assert_ne!(cells_of(&page), before, "byte {at}, bit {bit}");
+                values_changed += 1;
+            }
+            page.as_bytes_mut()[at] ^= 1 << bit;
+            // A whole pass over the free middle of the page would only repeat itself.
+            if (2000..30_000).contains(&at) && !at.is_multiple_of(97) {
+                break;
+            }
+        }
+    }
+    assert_eq!(*page.as_bytes(), sound);
+    assert!(values_changed > 500);
+}
