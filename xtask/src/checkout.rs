@@ -56,6 +56,20 @@ impl Checkout {
         fs::write(self.root.join(path), text).map_err(|error| format!("{path}: {error}").into())
     }
 
+    /// The names of the files in a folder, in order; none where there is no such folder.
+    pub(crate) fn file_names(&self, folder: &str) -> Result<Vec<String>, Failure> {
+        let folder = self.root.join(folder);
+        if !folder.exists() {
+            return Ok(Vec::new());
+        }
+        let mut names = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
+    }
+
     /// True if there is a file `path`, named from the root.
     pub(crate) fn has(&self, path: &str) -> bool {
         self.root.join(path).exists()

@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: the seeded tests of the crates, for minutes instead of a moment.
 //!
-//! Every `tests/fuzz.rs`, and every `tests/recovery.rs`, is an ordinary test that reads three variables:
+//! A test whose name is or ends in `fuzz` or `recovery` reads three variables:
 //!
 //! ```text
 //! CAIRN_SEEDS=N      try N seeds                  (a small number by default)
@@ -10,11 +10,13 @@
 
 use crate::Failure;
 use crate::checkout::Checkout;
-use crate::manifest::Manifest;
 use crate::step::run_command;
 
-/// Test files that take seeds.
+/// Test files that take seeds, by the end of their names.
 const SEEDED_TESTS: [&str; 2] = ["fuzz", "recovery"];
+
+/// The first of them, as a pattern for cargo.
+const FUZZ_TESTS: &str = "*fuzz";
 
 /// Enough seeds to see that a fuzz target still works.
 const SMOKE_SEEDS: &str = "50";
@@ -38,8 +40,7 @@ pub(crate) struct FuzzOptions {
 /// # Errors
 /// A package without seeded tests, or a seed that fails.
 pub(crate) fn run(checkout: &Checkout, options: &FuzzOptions) -> Result<(), Failure> {
-    let manifests = checkout.manifests()?;
-    let targets: Vec<(String, &str)> = seeded_tests(&manifests, |path| checkout.has(path))
+    let targets: Vec<(String, String)> = seeded_tests(checkout)?
         .into_iter()
         .filter(|(package, _)| {
             options
@@ -49,11 +50,11 @@ pub(crate) fn run(checkout: &Checkout, options: &FuzzOptions) -> Result<(), Fail
         })
         .collect();
     if targets.is_empty() {
-        return Err("no such package has tests/fuzz.rs or tests/recovery.rs".into());
+        return Err("no such package has tests of that kind".into());
     }
     for (package, test) in targets {
         let mut command = checkout.cargo();
-        command.args(["test", "-p", &package, "--test", test]);
+        command.args(["test", "-p", &package, "--test", &test]);
         match options.seed {
             Some(seed) => command.env("CAIRN_SEED", seed.to_string()),
             None => command.env("CAIRN_MINUTES", options.minutes.to_string()),
@@ -69,33 +70,37 @@ pub(crate) fn run(checkout: &Checkout, options: &FuzzOptions) -> Result<(), Fail
 /// # Errors
 /// A seed that fails.
 pub(crate) fn smoke(checkout: &Checkout) -> Result<(), Failure> {
-    let manifests = checkout.manifests()?;
-    if !seeded_tests(&manifests, |path| checkout.has(path))
+    if !seeded_tests(checkout)?
         .iter()
-        .any(|(_, test)| *test == "fuzz")
+        .any(|(_, test)| test.ends_with("fuzz"))
     {
-        println!("no crate has a tests/fuzz.rs");
+        println!("no crate has a fuzz test");
         return Ok(());
     }
     // The whole workspace at once, so that dependencies are built with the features that all other steps use.
     let mut command = checkout.cargo();
     command
-        .args(["test", "--locked", "--workspace", "--test", "fuzz"])
+        .args(["test", "--locked", "--workspace", "--test", FUZZ_TESTS])
         .env("CAIRN_SEEDS", SMOKE_SEEDS);
     run_command(&mut command)
 }
 
-/// Package and test of every seeded test file that exists.
-fn seeded_tests(
-    manifests: &[Manifest],
-    exists: impl Fn(&str) -> bool,
-) -> Vec<(String, &'static str)> {
-    manifests
-        .iter()
-        .flat_map(|manifest| SEEDED_TESTS.map(|test| (manifest, test)))
-        .filter(|(manifest, test)| exists(&format!("{}/tests/{test}.rs", manifest.folder)))
-        .map(|(manifest, test)| (manifest.name.clone(), test))
-        .collect()
+/// Package and test of every seeded test file.
+fn seeded_tests(checkout: &Checkout) -> Result<Vec<(String, String)>, Failure> {
+    let mut tests = Vec::new();
+    for manifest in checkout.manifests()? {
+        let files = checkout.file_names(&format!("{}/tests", manifest.folder))?;
+        let names = files.iter().filter_map(|file| seeded_test(file));
+        tests.extend(names.map(|test| (manifest.name.clone(), test.to_owned())));
+    }
+    Ok(tests)
+}
+
+/// The name of the test in a file, or in a folder with a `main.rs`, if it takes seeds.
+fn seeded_test(entry: &str) -> Option<&str> {
+    let test = entry.strip_suffix(".rs").unwrap_or(entry);
+    let kind = test.rsplit('_').next()?;
+    SEEDED_TESTS.contains(&kind).then_some(test)
 }
 
 #[cfg(test)]
@@ -103,25 +108,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seeded_tests_are_found_by_their_files() {
-        let manifest = |folder: &str, name: &str| {
-            Manifest::parse(folder, &format!("[package]\nname = \"{name}\"\n")).unwrap()
-        };
-        let manifests = [
-            manifest("crates/log", "log"),
-            manifest("crates/disk", "disk"),
-            manifest("tests", "all"),
-        ];
-        let files = [
-            "crates/log/tests/recovery.rs",
-            "crates/log/tests/fuzz.rs",
-            "tests/tests/fuzz.rs",
-        ];
-        let found = seeded_tests(&manifests, |path| files.contains(&path));
-        let expected = [("log", "fuzz"), ("log", "recovery"), ("all", "fuzz")];
-        assert_eq!(
-            found,
-            expected.map(|(package, test)| (package.to_owned(), test))
-        );
+    fn seeded_tests_are_found_by_their_names() {
+        for (entry, expected) in [
+            ("fuzz.rs", Some("fuzz")),
+            ("btree_fuzz.rs", Some("btree_fuzz")),
+            ("recovery.rs", Some("recovery")),
+            ("fuzzy.rs", None),
+            ("fuzz_inputs.rs", None),
+            ("behavior.rs", None),
+            ("recovery", Some("recovery")),
+            ("fuzz.md", None),
+        ] {
+            assert_eq!(seeded_test(entry), expected, "{entry}");
+        }
     }
 }
