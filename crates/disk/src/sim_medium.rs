@@ -175,22 +175,22 @@ impl Medium {
         }
         let mut reached = BTreeSet::new();
         let mut ahead = vec![ROOT];
-        ahead.extend(open);
-        let mut all_named = true;
+        let mut all_certain = true;
         while let Some(id) = ahead.pop() {
             if reached.insert(id)
                 && let Node::Dir(dir) = self.node(id)
             {
-                all_named &= !dir.is_uncertain();
+                all_certain &= !dir.is_uncertain();
                 ahead.extend(dir.nodes());
             }
         }
+        let held = open.filter(|id| reached.insert(*id)).count();
         for (id, node) in self.nodes.iter_mut().enumerate() {
             if !reached.contains(&id) {
                 *node = None;
             }
         }
-        self.has_garbage = !all_named;
+        self.has_garbage = !all_certain || held > 0;
     }
 
     pub(crate) fn digest(&self) -> u64 {
