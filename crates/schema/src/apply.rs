@@ -8,18 +8,21 @@
 //!   at the end: what was touched is whole, no row belongs to a table that is not there
 //! ```
 
-use table::{Group, Operation, Store, TableId, Transaction};
+use table::{Group, Marks, Operation, Store, TableId, Transaction, Value};
 
 use crate::affected::Affected;
 use crate::catalog::Catalog;
+use crate::constraint_definition::ConstraintKind;
 use crate::contradiction::ContradictionKind;
 use crate::database_row::DatabaseRow;
 use crate::description::{Description, describe, first_orphan};
 use crate::error::Error;
 use crate::follow::{follow, refuse};
+use crate::format::WRITER_VERSION;
 use crate::seed::{self, SEEDS};
 use crate::sequence_row;
 use crate::system_tables::{ST_COLUMN_ID, ST_TABLE_ID, SystemTableName};
+use crate::table_definition::TableDefinition;
 
 /// Applies all groups of a transaction. On an error the store and the catalog are half changed and must be dropped.
 pub(crate) fn apply_groups(
@@ -41,14 +44,18 @@ pub(crate) fn apply_groups(
     Ok(affected)
 }
 
-/// Refuses what a transaction has left contradictory. `database` is the row that a state has so far.
+/// Refuses what a transaction has left contradictory under its marks. Gives the database row if it was written.
 pub(crate) fn finish(
     store: &Store,
     catalog: &Catalog,
     affected: &Affected,
+    marks: Marks,
 ) -> Result<Option<DatabaseRow>, Error> {
     for &id in &affected.tables {
         check_whole(store, catalog, id)?;
+        if let Some(definition) = catalog.table(id) {
+            check_kinds(catalog, definition, marks)?;
+        }
     }
     for &id in &affected.sequences {
         sequence_row::check(store, catalog, id)?;
@@ -58,6 +65,25 @@ pub(crate) fn finish(
     } else {
         Ok(None)
     }
+}
+
+/// Refuses a constraint of an unknown kind, unless a newer build has added it and said so in the mark for writers.
+pub(crate) fn check_kinds(
+    catalog: &Catalog,
+    definition: &TableDefinition,
+    marks: Marks,
+) -> Result<(), Error> {
+    if marks.minimum_writer > WRITER_VERSION {
+        return Ok(());
+    }
+    for constraint in definition.constraints() {
+        if let ConstraintKind::Unknown { code: kind } = constraint.kind {
+            let known = catalog.require(SystemTableName::Constraint)?;
+            let key = vec![Value::U32(definition.id().0), Value::U32(constraint.id.0)];
+            return Err(known.contradiction(key, ContradictionKind::UnknownConstraintKind { kind }));
+        }
+    }
+    Ok(())
 }
 
 fn apply_group(

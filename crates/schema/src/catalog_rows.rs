@@ -3,10 +3,8 @@
 use table::{Value, encode_value};
 
 use crate::column_definition::ColumnDefinition;
-use crate::constraint_definition::{ConstraintDefinition, ConstraintKind};
-use crate::format::{
-    CONSTRAINT_KIND_PRIMARY_KEY, CONSTRAINT_KIND_UNIQUE, INDEX_KIND_ORDERED, encode_column_ids,
-};
+use crate::constraint_definition::ConstraintDefinition;
+use crate::format::{INDEX_KIND_ORDERED, encode_column_ids};
 use crate::index_definition::IndexDefinition;
 use crate::sequence_definition::SequenceDefinition;
 use crate::system_tables::SystemSequence;
@@ -63,16 +61,15 @@ pub(crate) fn of_index(table: &TableDefinition, index: &IndexDefinition) -> Cell
 }
 
 pub(crate) fn of_constraint(table: &TableDefinition, constraint: &ConstraintDefinition) -> Cells {
-    let (kind, index) = match constraint.kind {
-        ConstraintKind::PrimaryKey { index } => (CONSTRAINT_KIND_PRIMARY_KEY, index),
-        ConstraintKind::Unique { index } => (CONSTRAINT_KIND_UNIQUE, index),
-    };
     vec![
         ("table_id", Value::U32(table.id().0)),
         ("constraint_id", Value::U32(constraint.id.0)),
         ("constraint_name", Value::from(constraint.name.as_str())),
-        ("kind", Value::U8(kind)),
-        ("index_id", Value::U32(index.0)),
+        ("kind", Value::U8(constraint.kind.code())),
+        (
+            "index_id",
+            Value::from(constraint.kind.index().map(|index| index.0)),
+        ),
     ]
 }
 

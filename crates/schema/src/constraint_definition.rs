@@ -3,6 +3,7 @@
 use table::IndexId;
 
 use crate::constraint_id::ConstraintId;
+use crate::format::{CONSTRAINT_KIND_PRIMARY_KEY, CONSTRAINT_KIND_UNIQUE};
 
 /// What a constraint demands. Not null is no kind: it is a property of the column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,13 +19,28 @@ pub enum ConstraintKind {
         /// That index.
         index: IndexId,
     },
+    /// A kind that a newer build has added. Then the log's minimum writer keeps this build from writing.
+    Unknown {
+        /// Its code.
+        code: u8,
+    },
 }
 
 impl ConstraintKind {
-    /// The index that keeps the constraint.
-    pub fn index(self) -> IndexId {
+    /// The index that keeps the constraint, if one does.
+    pub fn index(self) -> Option<IndexId> {
         match self {
-            ConstraintKind::PrimaryKey { index } | ConstraintKind::Unique { index } => index,
+            ConstraintKind::PrimaryKey { index } | ConstraintKind::Unique { index } => Some(index),
+            ConstraintKind::Unknown { .. } => None,
+        }
+    }
+
+    /// The code that stands for the kind in `st_constraint`.
+    pub fn code(self) -> u8 {
+        match self {
+            ConstraintKind::PrimaryKey { .. } => CONSTRAINT_KIND_PRIMARY_KEY,
+            ConstraintKind::Unique { .. } => CONSTRAINT_KIND_UNIQUE,
+            ConstraintKind::Unknown { code } => code,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Catalog rows that contradict each other, or the code: nothing is guessed from them.
 
-use table::{ColumnType, IndexId, Value};
+use table::{ColumnType, IndexId, Marks, Value};
 
 use crate::column_id::ColumnId;
 use crate::mistake::Mistake;
@@ -106,13 +106,14 @@ pub enum ContradictionKind {
     /// The database row is missing, doubled, or names another database.
     #[error("the database is another one, or not declared exactly once")]
     DatabaseId,
-    /// The mark of the oldest build that may read sank, or a transaction and its database row disagree about it.
-    #[error("the minimum reader is {expected}, the transaction says {found}")]
-    MinimumReader {
-        /// The mark in force.
-        expected: u16,
-        /// The mark found.
-        found: u16,
+    /// A mark of the oldest build that may read or write sank, or a transaction and the database row disagree about it.
+    #[error("the marks are reader {}, writer {}; the transaction says {}, {}",
+        .expected.minimum_reader, .expected.minimum_writer, .found.minimum_reader, .found.minimum_writer)]
+    Marks {
+        /// The marks in force.
+        expected: Marks,
+        /// The marks found.
+        found: Marks,
     },
     /// The table's pages have another layout, index or key than its rows in the catalog.
     #[error("the table's pages and its definition differ")]

@@ -242,7 +242,7 @@ impl WriteTransaction {
         if let Some(constraint) = table
             .constraints()
             .iter()
-            .find(|constraint| constraint.kind.index() == index)
+            .find(|constraint| constraint.kind.index() == Some(index))
         {
             return Err(Error::IndexInUse {
                 table: table.name().to_owned(),

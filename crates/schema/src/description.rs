@@ -212,19 +212,25 @@ fn constraints(
     for row in known.rows_where(store, &[("table_id", table.clone())])? {
         let id = ConstraintId(number(known.cell(&row, "constraint_id")?));
         let refuse = |kind| Err(known.contradiction(vec![table.clone(), Value::U32(id.0)], kind));
-        let kind = byte(known.cell(&row, "kind")?);
-        let index = match known.cell(&row, "index_id")? {
-            Value::U32(index) => IndexId(index),
-            _ => return refuse(ContradictionKind::NamesNothing),
+        let code = byte(known.cell(&row, "kind")?);
+        let kind = match (code, known.cell(&row, "index_id")?) {
+            (CONSTRAINT_KIND_PRIMARY_KEY, Value::U32(index)) => ConstraintKind::PrimaryKey {
+                index: IndexId(index),
+            },
+            (CONSTRAINT_KIND_UNIQUE, Value::U32(index)) => ConstraintKind::Unique {
+                index: IndexId(index),
+            },
+            (CONSTRAINT_KIND_PRIMARY_KEY | CONSTRAINT_KIND_UNIQUE, _) => {
+                return refuse(ContradictionKind::NamesNothing);
+            }
+            // Whether it may be unknown is for the end of the transaction to say: the marks tell.
+            (code, _) => ConstraintKind::Unknown { code },
         };
-        if !indexes.iter().any(|known| known.id == index) {
+        if let Some(index) = kind.index()
+            && !indexes.iter().any(|known| known.id == index)
+        {
             return refuse(ContradictionKind::NoSuchIndex { index });
         }
-        let kind = match kind {
-            CONSTRAINT_KIND_PRIMARY_KEY => ConstraintKind::PrimaryKey { index },
-            CONSTRAINT_KIND_UNIQUE => ConstraintKind::Unique { index },
-            kind => return refuse(ContradictionKind::UnknownConstraintKind { kind }),
-        };
         let name = text(known.cell(&row, "constraint_name")?);
         constraints.push(ConstraintDefinition { id, name, kind });
     }

@@ -14,9 +14,7 @@ use std::ops::Bound;
 
 use table::{Row, Value, encode_value};
 
-use crate::constraint_definition::ConstraintKind;
 use crate::error::Error;
-use crate::format::{CONSTRAINT_KIND_PRIMARY_KEY, CONSTRAINT_KIND_UNIQUE};
 use crate::state::State;
 use crate::system_tables::SystemTableName;
 use crate::table_definition::TableDefinition;
@@ -136,14 +134,16 @@ fn put_definition(table: &TableDefinition, out: &mut Vec<u8>) {
     }
     put_number(table.constraints().len() as u64, out);
     for constraint in table.constraints() {
-        let kind = match constraint.kind {
-            ConstraintKind::PrimaryKey { .. } => CONSTRAINT_KIND_PRIMARY_KEY,
-            ConstraintKind::Unique { .. } => CONSTRAINT_KIND_UNIQUE,
-        };
         put_number(constraint.id.0.into(), out);
         put_bytes(constraint.name.as_bytes(), out);
-        put_number(kind.into(), out);
-        put_number(constraint.kind.index().0.into(), out);
+        put_number(constraint.kind.code().into(), out);
+        put_number(
+            constraint
+                .kind
+                .index()
+                .map_or(u64::MAX, |index| index.0.into()),
+            out,
+        );
     }
     put_number(table.sequences().len() as u64, out);
     for sequence in table.sequences() {

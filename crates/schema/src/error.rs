@@ -1,5 +1,7 @@
 //! Why the schema layer refuses.
 
+use std::fmt;
+
 use table::{ColumnType, Malformed, Value};
 
 use crate::contradiction::{Contradiction, mistakes_text};
@@ -18,24 +20,14 @@ pub enum Error {
     /// Catalog rows that contradict each other.
     #[error(transparent)]
     Contradiction(#[from] Contradiction),
-    /// The log asks for a newer build to read it.
-    #[error(
-        "the log needs a build of format {needed} or newer to read it, this build has {build}; use a newer build"
-    )]
-    ReaderTooOld {
-        /// What the log asks for.
+    /// The log asks for a newer build.
+    #[error("the log needs a build of format {needed} or newer to {access}, this build has {build}; {}", .access.advice())]
+    NewerFormat {
+        /// What it asks it for.
+        access: Access,
+        /// The format it asks for.
         needed: u16,
-        /// What this build has.
-        build: u16,
-    },
-    /// The log asks for a newer build to write to it.
-    #[error(
-        "the log needs a build of format {needed} or newer to write to it, this build has {build}; open it read-only or use a newer build"
-    )]
-    WriterTooOld {
-        /// What the log asks for.
-        needed: u16,
-        /// What this build has.
+        /// The format this build has.
         build: u16,
     },
     /// A definition has mistakes: all of them.
@@ -184,6 +176,33 @@ pub enum Error {
         /// The table.
         table: String,
     },
+}
+
+/// What a build does with a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reads it.
+    Read,
+    /// Adds to it.
+    Write,
+}
+
+impl Access {
+    fn advice(self) -> &'static str {
+        match self {
+            Access::Read => "use a newer build",
+            Access::Write => "open it read-only or use a newer build",
+        }
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Access::Read => "read it",
+            Access::Write => "write to it",
+        })
+    }
 }
 
 fn columns_text(columns: &[String], key: &[Value]) -> String {

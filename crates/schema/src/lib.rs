@@ -107,7 +107,7 @@ pub use column_id::ColumnId;
 pub use constraint_definition::{ConstraintDefinition, ConstraintKind};
 pub use constraint_id::ConstraintId;
 pub use contradiction::{Contradiction, ContradictionKind};
-pub use error::Error;
+pub use error::{Access, Error};
 pub use format::{READER_VERSION, WRITER_VERSION};
 pub use index_definition::IndexDefinition;
 pub use limits::{

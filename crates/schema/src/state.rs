@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use table::{Marks, Store, TableId, TableRef, Transaction, Value};
 
-use crate::apply::{apply_groups, finish};
+use crate::apply::{apply_groups, check_kinds, finish};
 use crate::catalog::Catalog;
 use crate::contradiction::ContradictionKind;
 use crate::database_row::DatabaseRow;
-use crate::error::Error;
-use crate::follow::refuse;
+use crate::error::{Access, Error};
 use crate::format::{READER_VERSION, WRITER_VERSION};
 use crate::nearest::nearest;
 use crate::seed;
-use crate::system_tables::{ST_TABLE_ID, SystemTableName, TABLE_NAME_INDEX_ID};
+use crate::system_tables::{SystemTableName, TABLE_NAME_INDEX_ID};
 use crate::table_definition::TableDefinition;
 
 /// What hashes of rows are keyed by is derived from the database's id under this name.
@@ -61,7 +60,7 @@ impl State {
     /// The state that a restored store holds. Reads the catalog's rows, and compares what they say with the pages.
     ///
     /// # Errors
-    /// [`Error::Contradiction`] if the rows contradict each other, or the pages or the id; [`Error::ReaderTooOld`].
+    /// [`Error::Contradiction`] if the rows contradict each other, or the pages or the id; [`Error::NewerFormat`].
     pub fn from_store(database_id: [u8; 16], store: Store) -> Result<Self, Error> {
         let catalog = crate::restore::catalog(&store)?;
         let row = DatabaseRow::read(&store, &catalog)?;
@@ -70,6 +69,9 @@ impl State {
             minimum_writer: row.minimum_writer,
         };
         check_reader(marks)?;
+        for definition in catalog.tables() {
+            check_kinds(&catalog, definition, marks)?;
+        }
         let state = State {
             database_id,
             store,
@@ -106,7 +108,7 @@ impl State {
         let marks = self.raised_marks(transaction.marks())?;
         let is_genesis = self.is_empty();
         let affected = apply_groups(&mut self.store, &mut self.catalog, &transaction)?;
-        let mut row = finish(&self.store, &self.catalog, &affected)?;
+        let mut row = finish(&self.store, &self.catalog, &affected, marks)?;
         if row.is_none() && (is_genesis || marks != self.marks) {
             row = Some(DatabaseRow::read(&self.store, &self.catalog)?);
         }
@@ -142,11 +144,12 @@ impl State {
     /// Refuses if the log asks for a newer build to write to it.
     ///
     /// # Errors
-    /// [`Error::WriterTooOld`].
+    /// [`Error::NewerFormat`].
     pub fn require_writable(&self) -> Result<(), Error> {
         let needed = self.marks.minimum_writer;
         if needed > WRITER_VERSION {
-            return Err(Error::WriterTooOld {
+            return Err(Error::NewerFormat {
+                access: Access::Write,
                 needed,
                 build: WRITER_VERSION,
             });
@@ -195,11 +198,12 @@ impl State {
         if found.minimum_reader < self.marks.minimum_reader
             || found.minimum_writer < self.marks.minimum_writer
         {
-            let kind = ContradictionKind::MinimumReader {
-                expected: self.marks.minimum_reader,
-                found: found.minimum_reader,
+            let known = self.catalog.require(SystemTableName::Database)?;
+            let kind = ContradictionKind::Marks {
+                expected: self.marks,
+                found,
             };
-            return Err(refuse(TableId(ST_TABLE_ID), kind));
+            return Err(known.contradiction(vec![Value::Uuid(self.database_id)], kind));
         }
         Ok(found)
     }
@@ -215,10 +219,11 @@ impl State {
             minimum_writer: row.minimum_writer,
         };
         if of_row != self.marks {
-            let (expected, found) = (of_row.minimum_reader, self.marks.minimum_reader);
-            return Err(
-                known.contradiction(key, ContradictionKind::MinimumReader { expected, found })
-            );
+            let kind = ContradictionKind::Marks {
+                expected: of_row,
+                found: self.marks,
+            };
+            return Err(known.contradiction(key, kind));
         }
         Ok(())
     }
@@ -227,7 +232,8 @@ impl State {
 fn check_reader(marks: Marks) -> Result<(), Error> {
     let needed = marks.minimum_reader;
     if needed > READER_VERSION {
-        return Err(Error::ReaderTooOld {
+        return Err(Error::NewerFormat {
+            access: Access::Read,
             needed,
             build: READER_VERSION,
         });

@@ -163,7 +163,7 @@ fn check_constraints(table: &TableParts, found: &mut Vec<Mistake>) {
         let Some(index) = table
             .indexes
             .iter()
-            .find(|index| index.id == constraint.kind.index())
+            .find(|index| Some(index.id) == constraint.kind.index())
         else {
             continue;
         };

@@ -40,7 +40,7 @@ impl WriteTransaction {
     /// Begins on a state; O(1).
     ///
     /// # Errors
-    /// [`Error::WriterTooOld`] if the log asks for a newer build to write to it.
+    /// [`Error::NewerFormat`] if the log asks for a newer build to write to it.
     pub fn new(state: &State) -> Result<Self, Error> {
         state.require_writable()?;
         Ok(WriteTransaction::from_parts(
