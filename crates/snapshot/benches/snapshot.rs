@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use disk::{Access, Dir, OsDir};
-use snapshot::{Blobs, Header, LoadMode, LoadOptions, Manifest, Options, Snapshots, Verify};
+use snapshot::{
+    Blobs, Header, LoadMode, LoadOptions, Manifest, Options, SnapshotId, Snapshots, Verify,
+};
 
 const PAGE_BYTES: usize = 32768;
 const ROUNDS: usize = 7;
@@ -71,7 +73,7 @@ impl Bench {
     fn run(&mut self, rounds: usize) {
         type Step = (&'static str, fn(&mut Bench), Option<usize>);
         // A step and the bound that it is compared with.
-        let steps: [Step; 11] = [
+        let steps: [Step; 12] = [
             ("bound: hash, 1 thread", Bench::hash_1, None),
             ("bound: hash, 2 threads", Bench::hash_2, None),
             ("bound: write and sync", Bench::write_bound, None),
@@ -81,6 +83,7 @@ impl Bench {
                 None,
             ),
             ("write a full snapshot", Bench::write, Some(2)),
+            ("remove a snapshot", Bench::remove, None),
             (
                 "load copied, all verified",
                 |b| b.load(LoadMode::Copy, Verify::All),
@@ -181,13 +184,15 @@ impl Bench {
         });
     }
 
-    /// Writes the next snapshot and removes the one before, whose removal is measured, too.
     fn write(&mut self) {
         self.tx += 1;
         self.manifest = write(&self.snapshots, self.tx, &self.pages);
-        self.snapshots
-            .remove(snapshot::SnapshotId(self.tx - 1))
-            .unwrap();
+    }
+
+    /// Removes the snapshot before the newest.
+    fn remove(&mut self) {
+        let before = SnapshotId(self.tx - 1);
+        self.snapshots.remove(before).unwrap();
     }
 
     fn load(&mut self, mode: LoadMode, verify: Verify) {

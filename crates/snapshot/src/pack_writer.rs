@@ -14,12 +14,12 @@ use disk::{Dir, File};
 
 use crate::error::Result;
 use crate::file_name::PackName;
-use crate::format::{BLOB_BYTES_MAX, PACK_BLOBS_AT, PAGE_ALIGNMENT, PackHeader, REGION_BYTES};
+use crate::format::{
+    BLOB_BYTES_MAX, HEADER_BYTES, PACK_BLOBS_AT, PAGE_ALIGNMENT, PackHeader, REGION_BYTES,
+};
 use crate::manifest::PackEntry;
 use crate::snapshot_id::SnapshotId;
 
-/// Bytes of pages that are collected before they are written.
-const BUFFER_BYTES: usize = 1 << 20;
 /// Key derivation context of pack ids.
 const PACK_ID_CONTEXT: &str = "cairn snapshot pack id v1";
 
@@ -40,8 +40,6 @@ pub(crate) struct PackWriter<'a> {
 struct OpenPack {
     name: PackName,
     file: Arc<dyn File>,
-    buffer_at: u64,
-    buffer: Vec<u8>,
     region: Option<Region>,
     /// Where the next page or region goes.
     next_at: u64,
@@ -115,14 +113,12 @@ impl<'a> PackWriter<'a> {
         };
         let file = self.dir.create(&name.temporary())?;
         self.names.push(name);
-        let mut buffer = Vec::with_capacity(BUFFER_BYTES + BLOB_BYTES_MAX);
-        buffer.extend_from_slice(&PackHeader { id, ..self.header }.encode());
-        buffer.resize(PACK_BLOBS_AT, 0);
+        let mut front = [0; PACK_BLOBS_AT];
+        front[..HEADER_BYTES].copy_from_slice(&PackHeader { id, ..self.header }.encode());
+        file.write_all_at(0, &front)?;
         Ok(OpenPack {
             name,
             file,
-            buffer_at: 0,
-            buffer,
             region: None,
             next_at: PACK_BLOBS_AT as u64,
             length: PACK_BLOBS_AT as u64,
@@ -133,7 +129,6 @@ impl<'a> PackWriter<'a> {
         let Some(mut pack) = self.current.take() else {
             return Ok(());
         };
-        pack.write_buffer()?;
         pack.write_region()?;
         pack.file.sync()?;
         self.finished.push(PackEntry {
@@ -180,12 +175,7 @@ impl OpenPack {
     fn append_page(&mut self, page: &[u8]) -> Result<u64> {
         let offset = self.next_at;
         assert!(offset.is_multiple_of(PAGE_ALIGNMENT as u64));
-        if offset != self.buffer_at + self.buffer.len() as u64 || self.buffer.len() >= BUFFER_BYTES
-        {
-            self.write_buffer()?;
-            self.buffer_at = offset;
-        }
-        self.buffer.extend_from_slice(page);
+        self.file.write_all_at(offset, page)?;
         self.next_at += page.len() as u64;
         Ok(offset)
     }
@@ -220,12 +210,6 @@ impl OpenPack {
             return self.length;
         }
         self.next_at + blob.len() as u64
-    }
-
-    fn write_buffer(&mut self) -> Result<()> {
-        self.file.write_all_at(self.buffer_at, &self.buffer)?;
-        self.buffer.clear();
-        Ok(())
     }
 
     fn write_region(&mut self) -> Result<()> {
