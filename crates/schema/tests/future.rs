@@ -135,7 +135,7 @@ fn this_build_writes_on_with_the_defaults_that_the_log_gives() {
     let commented = Raw::new()
         .update(
             &comment,
-            &[id.clone()],
+            std::slice::from_ref(&id),
             &[(2, text("mine")), (3, Value::U64(6))],
         )
         .finish();
@@ -313,7 +313,7 @@ fn a_constraint_of_an_unknown_kind_is_kept_where_the_mark_for_writers_says_so() 
             text("line > 0"),
         ];
         let transaction = Raw::with_marks(1, minimum_writer)
-            .insert(&constraints, &[row.clone()])
+            .insert(&constraints, std::slice::from_ref(&row))
             .finish();
         match database.state.check(&transaction) {
             Err(error) => assert_eq!(

@@ -6,7 +6,7 @@ use table::{ColumnType, Value, encode_value};
 
 use crate::raw::{Raw, RawTable, seeds};
 
-/// Type, nullable, default: a column of the future.
+/// Id, name, type, nullable, default.
 type FutureColumn = (u32, &'static str, ColumnType, bool, Option<Value>);
 
 /// The tables of the future, each with its id and columns. What this build knows of them comes by name.
@@ -100,7 +100,16 @@ fn columns(table: u32) -> Vec<FutureColumn> {
 }
 
 /// Table, index id, name, unique, columns, constraint id of the primary key.
-const INDEXES: [(u32, u32, &str, bool, &[&str], Option<u32>); 9] = [
+type FutureIndex = (
+    u32,
+    u32,
+    &'static str,
+    bool,
+    &'static [&'static str],
+    Option<u32>,
+);
+
+const INDEXES: [FutureIndex; 9] = [
     (1, 1, "primary_key", true, &["table_id"], Some(1)),
     (1, 2, "by_name", true, &["table_name"], None),
     (
