@@ -128,14 +128,18 @@ fn change(c: &mut Criterion) {
     group.bench_function("std BTreeMap<u64, _>, scattered", |b| {
         b.iter(|| {
             let mut map = BTreeMap::new();
-            (0..ENTRIES).for_each(|n| drop(map.insert(scattered(n), row(n))));
+            for n in 0..ENTRIES {
+                map.insert(scattered(n), row(n));
+            }
             map
         });
     });
     group.bench_function("std BTreeSet<([u8; 9], _)>, scattered", |b| {
         b.iter(|| {
             let mut set = BTreeSet::new();
-            (0..ENTRIES).for_each(|n| drop(set.insert((key(scattered(n)), row(n)))));
+            for n in 0..ENTRIES {
+                set.insert((key(scattered(n)), row(n)));
+            }
             set
         });
     });
@@ -151,7 +155,9 @@ fn change(c: &mut Criterion) {
     group.bench_function("std BTreeMap<u64, _>, ascending", |b| {
         b.iter(|| {
             let mut map = BTreeMap::new();
-            (0..ENTRIES).for_each(|n| drop(map.insert(n, row(n))));
+            for n in 0..ENTRIES {
+                map.insert(n, row(n));
+            }
             map
         });
     });
@@ -202,7 +208,11 @@ fn change(c: &mut Criterion) {
                     .map(|n| (scattered(n), row(n)))
                     .collect::<BTreeMap<_, _>>()
             },
-            |mut map| (0..ENTRIES).for_each(|n| drop(map.remove(&scattered(n)))),
+            |mut map| {
+                for n in 0..ENTRIES {
+                    map.remove(&scattered(n));
+                }
+            },
             BatchSize::PerIteration,
         );
     });

@@ -19,6 +19,7 @@ use std::ops::Bound;
 use serde::{Deserialize, Serialize};
 
 pub use crate::btree_format::KEY_BYTES_MAX;
+use crate::btree_cursor::Cursor;
 use crate::btree_node::{Entry, Node, ROW_AFTER_ALL};
 use crate::btree_node_mut::NodeMut;
 use crate::btree_path::{HEIGHT_MAX, Path};
@@ -143,9 +144,11 @@ impl BTree {
         pages: &'a Pages,
         bound: Bound<&[u8]>,
     ) -> Result<Option<(&'a [u8], RowId)>, Damaged> {
-        self.range(pages, bound, Bound::Unbounded)
-            .next()
-            .transpose()
+        let Some(cursor) = Cursor::first_from(self, pages, bound)? else {
+            return Ok(None);
+        };
+        let entry = cursor.entry()?;
+        Ok(Some((entry.key, entry.row)))
     }
 
     /// The entries whose keys lie between the bounds, in order, from both ends. Leaves are read as the walk comes to them. Bounds

@@ -192,17 +192,13 @@ impl BTree {
             };
             pages.free(root)?;
             self.height -= 1;
-        }
-        match self.entry_count {
-            0 => Ok(()),
-            _ => {
-                self.entry_count = 0;
-                Err(
-                    DamageKind::Structure("an index has fewer entries than it counts")
-                        .at(PageNumber::MIN),
-                )
+            if self.root.is_none() && self.entry_count != 0 {
+                return Err(
+                    DamageKind::Structure("an index has fewer entries than it counts").at(root),
+                );
             }
         }
+        Ok(())
     }
 
     /// Makes the child `child` of `parent`, `level` above the leaves, and a neighbour of it one node, or lets both share what they have.
@@ -389,4 +385,103 @@ fn even_point(sizes: &[usize], middle_goes_up: bool) -> Option<usize> {
         }
     }
     best.map(|(_, point)| point)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::btree_format::ENTRY_BYTES_MAX;
+
+    /// splitmix64.
+    fn random(state: &mut u64) -> u64 {
+        *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = *state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// What is split or shared has more than DENSE bytes, and no more than a full node, a separator and a node that is too empty.
+    fn sizes(state: &mut u64, longest: u64, total: usize) -> Vec<usize> {
+        let mut sizes: Vec<usize> = Vec::new();
+        while sizes.iter().sum::<usize>() <= total {
+            let size = 13 + random(state) % longest;
+            // Now and then a very large one among the others.
+            let size = if random(state).is_multiple_of(9) {
+                ENTRY_BYTES_MAX
+            } else {
+                usize::try_from(size).unwrap()
+            };
+            sizes.push(size.min(ENTRY_BYTES_MAX));
+        }
+        sizes
+    }
+
+    #[test]
+    fn both_halves_are_full_enough_and_fit() {
+        for seed in 0..3_000 {
+            println!("seed {seed}");
+            let mut state = seed;
+            let longest = [1, 20, 300, 4_101][usize::try_from(seed % 4).unwrap()];
+            let most = FILL_MIN + ENTRY_BYTES_MAX + NODE_BYTES - ENTRY_BYTES_MAX;
+            let total = DENSE + usize::try_from(random(&mut state)).unwrap() % (most - DENSE);
+            let sizes = sizes(&mut state, longest, total);
+            for middle_goes_up in [false, true] {
+                let point = even_point(&sizes, middle_goes_up).unwrap();
+                let lower = &sizes[..point];
+                let upper = &sizes[point + usize::from(middle_goes_up)..];
+                for half in [lower, upper] {
+                    let bytes: usize = half.iter().sum();
+                    assert!((FILL_MIN..=NODE_BYTES).contains(&bytes), "{bytes}");
+                    assert!(half.len() >= 3);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_point_is_where_the_halves_differ_least() {
+        let rows: [(&[usize], bool, Option<usize>); 8] = [
+            (&[], false, None),
+            (&[9], false, None),
+            (&[9, 9], false, Some(1)),
+            (&[9, 9], true, None),
+            (&[1, 1, 1], true, Some(1)),
+            (&[1, 1, 1, 9], false, Some(3)),
+            (&[9, 1, 1, 1], false, Some(1)),
+            (&[5, 1, 9, 1, 5], true, Some(2)),
+        ];
+        for (sizes, middle_goes_up, point) in rows {
+            assert_eq!(even_point(sizes, middle_goes_up), point, "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn a_separator_is_as_short_as_can_be() {
+        let row = RowId::MAX;
+        let rows = [
+            (["abc", "abd", "abd"], RowId::MIN),
+            (["abc", "b123", "b"], RowId::MIN),
+            (["ab", "ab\0\0", "ab\0"], RowId::MIN),
+            (["ab", "ab", "ab"], row),
+        ];
+        for (keys, expected_row) in rows {
+            let [left, right, expected] = keys.map(str::as_bytes);
+            let left = Entry {
+                key: left,
+                row: RowId::MIN,
+                child: None,
+            };
+            let right = Entry {
+                key: right,
+                row,
+                child: None,
+            };
+            let separator = Separator::between(&left, &right);
+            assert_eq!(
+                (separator.key.as_slice(), separator.row),
+                (expected, expected_row)
+            );
+        }
+    }
 }

@@ -198,7 +198,7 @@ fn check_bytes(pages: &Pages, node: &Node<'_>, level: u8) -> Result<(), Damaged>
         end = range.end;
     }
     let header_is_plain = page.header_rest_is_zero()
-        && !page.is_in_room_list()
+        && page.flags() == 0
         && page.capacity() == 0
         && (level > 0 || page.leftmost_child() == Ok(None))
         && [

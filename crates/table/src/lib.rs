@@ -110,6 +110,7 @@ mod btree_node;
 mod btree_node_mut;
 mod btree_path;
 mod btree_balance;
+mod btree_cursor;
 mod btree_range;
 mod btree_check;
 

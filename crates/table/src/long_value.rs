@@ -157,3 +157,113 @@ impl<'a> Iterator for Chain<'a> {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWNER: TableId = TableId(9);
+    const ROOM: usize = LONG_VALUE_PAGE_BYTES;
+
+    fn value(length: usize) -> Vec<u8> {
+        (0..length)
+            .map(|i| u8::try_from(i * 31 % 253).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn every_length_returns_and_is_freed() {
+        for length in [
+            0,
+            1,
+            ROOM - 1,
+            ROOM,
+            ROOM + 1,
+            2 * ROOM,
+            2 * ROOM + 7,
+            40 * ROOM,
+        ] {
+            let mut pages = Pages::new();
+            let before = pages.allocate(PageKind::Row, OWNER).unwrap();
+            let value = value(length);
+            let first = write(&mut pages, OWNER, &value).unwrap();
+            let page_count = length.div_ceil(ROOM).max(1) as u64;
+            assert_eq!(check(&pages, first, length as u64).unwrap(), page_count);
+            assert_eq!(pages.page_count(), 1 + page_count);
+            assert_eq!(read(&pages, first, length as u64).unwrap(), value);
+            for other in [length as u64 + 1, u64::MAX] {
+                assert!(
+                    read(&pages, first, other).is_err(),
+                    "a value of another length"
+                );
+            }
+            free(&mut pages, first).unwrap();
+            assert_eq!(pages.page_count(), 1);
+            pages.get(before).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_page_are_these() {
+        let mut pages = Pages::new();
+        let first = write(&mut pages, TableId(0x0102_0304), &value(ROOM + 3)).unwrap();
+        let page = pages.get(first).unwrap().as_bytes();
+        let header = [
+            4, 1, 0, 0, 4, 3, 2, 1, // kind, version, level, flags, owner
+            2, 0, 0, 0, 0, 0, 0, 0, // next page is 1, none before
+            0, 0, 0, 0, 0, 0, 0, 0, //
+            0, 0, 0, 0, 0, 0, 0, 0, //
+            0, 0, 0, 0, 0xC0, 0x7F, 0, 0, // position 0, 32704 bytes
+            0, 0, 0, 0, 0, 0, 0, 0, //
+            0, 0, 0, 0, 0, 0, 0, 0, //
+            0, 0, 0, 0, 0, 0, 0, 0, //
+        ];
+        assert_eq!(page[..64], header);
+        assert_eq!(page[64..68], [0, 31, 62, 93]);
+        let page = pages.get(PageNumber::new(1).unwrap()).unwrap().as_bytes();
+        assert_eq!(page[8..12], [0, 0, 0, 0]);
+        assert_eq!(page[32..40], [1, 0, 0, 0, 3, 0, 0, 0]);
+        assert_eq!(page[64..70], [53, 84, 115, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_chain_that_leads_back_is_damage() {
+        let mut pages = Pages::new();
+        let first = write(&mut pages, OWNER, &value(3 * ROOM)).unwrap();
+        let second = pages.get(first).unwrap().next().unwrap().unwrap();
+        let third = pages.get(second).unwrap().next().unwrap().unwrap();
+        for target in [first, second, third] {
+            let mut pages = pages.clone();
+            pages.get_mut(third).unwrap().set_next(Some(target));
+            let damaged = read(&pages, first, 3 * ROOM as u64).unwrap_err();
+            assert_eq!(damaged.page, target);
+            assert!(free(&mut pages, first).is_err());
+        }
+        let missing = PageNumber::new(77).unwrap();
+        pages.get_mut(third).unwrap().set_next(Some(missing));
+        assert_eq!(
+            read(&pages, first, 1).unwrap_err(),
+            DamageKind::Missing.at(missing)
+        );
+    }
+
+    #[test]
+    fn every_flipped_bit_of_the_header_that_is_used_is_found() {
+        let mut pages = Pages::new();
+        let first = write(&mut pages, OWNER, &value(ROOM + 5)).unwrap();
+        let second = pages.get(first).unwrap().next().unwrap().unwrap();
+        let length = ROOM as u64 + 5;
+        for number in [first, second] {
+            for byte in [0, 1, 8, 9, 10, 11, 32, 33, 34, 35, 36, 37] {
+                for bit in 0..8 {
+                    let mut pages = pages.clone();
+                    pages.get_mut(number).unwrap().as_bytes_mut()[byte] ^= 1 << bit;
+                    assert!(
+                        check(&pages, first, length).is_err(),
+                        "page {number} byte {byte} bit {bit}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -185,7 +185,7 @@ impl BorrowedPage {
                 found,
             });
         }
-        let lies_well = bytes.as_ptr().addr() % PAGE_ALIGNMENT == 0;
+        let lies_well = bytes.as_ptr().addr().is_multiple_of(PAGE_ALIGNMENT);
         Ok((!lies_well).then(|| Arc::from(PageBuf::copied_from(whole))))
     }
 }

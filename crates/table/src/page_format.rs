@@ -150,8 +150,12 @@ impl PageBuf {
         self.as_bytes_mut()[LEVEL] = level;
     }
 
+    pub(crate) fn flags(&self) -> u8 {
+        self.as_bytes()[FLAGS]
+    }
+
     pub(crate) fn is_in_room_list(&self) -> bool {
-        self.as_bytes()[FLAGS] & FLAG_IN_ROOM_LIST != 0
+        self.flags() & FLAG_IN_ROOM_LIST != 0
     }
 
     pub(crate) fn set_in_room_list(&mut self, listed: bool) {
