@@ -64,7 +64,10 @@ fn keys_of_every_type() {
         encode_key([value.as_ref()], &mut bytes);
         assert_eq!(hex(&bytes), digits(expected), "{value:?}");
         if let Some(column_type) = value.column_type() {
-            assert_eq!(decode_key(&[column_type], &bytes).unwrap(), std::slice::from_ref(value));
+            assert_eq!(
+                decode_key(&[column_type], &bytes).unwrap(),
+                std::slice::from_ref(value)
+            );
         }
     }
     let mut bytes = Vec::new();
