@@ -13,7 +13,10 @@ use crate::finding::Finding;
 use crate::source_file::{SourceFile, has_word, lines_with_word};
 
 /// More lines than this and a file needs a licence; most should have less than half of it.
-pub(crate) const FILE_LINES_MAX: usize = 500;
+const FILE_LINES_MAX: usize = 500;
+
+/// The same for tests and benches: a list of claims and cases is read one by one, not as a whole.
+const TEST_LINES_MAX: usize = 1000;
 
 /// Every use without a licence, and every licence without a use.
 pub(crate) fn check(architecture: &Architecture, files: &[SourceFile]) -> Vec<Finding> {
@@ -35,7 +38,8 @@ pub(crate) fn check(architecture: &Architecture, files: &[SourceFile]) -> Vec<Fi
             Licence::FileSystem => "files go through the `disk` crate".to_owned(),
             Licence::Unsafe => "no unsafe code here".to_owned(),
             Licence::Long => format!(
-                "{line} lines are more than {FILE_LINES_MAX}; does its name need an \"and\"?"
+                "{line} lines are more than {}; does its name need an \"and\"?",
+                lines_max(path)
             ),
         };
         let message = format!("{message} (licences: {ARCHITECTURE})");
@@ -58,10 +62,19 @@ fn needed(file: &SourceFile) -> Vec<(Licence, usize)> {
     if let Some(line) = lines_with_word(&file.code, "unsafe").next() {
         needed.push((Licence::Unsafe, line));
     }
-    if file.line_count() > FILE_LINES_MAX {
+    if file.line_count() > lines_max(&file.path) {
         needed.push((Licence::Long, file.line_count()));
     }
     needed
+}
+
+fn lines_max(path: &str) -> usize {
+    let is_test = path.contains("/tests/") || path.contains("/benches/");
+    if is_test {
+        TEST_LINES_MAX
+    } else {
+        FILE_LINES_MAX
+    }
 }
 
 /// The first line that names a way to the file system: `std::fs`, `std::{.., fs, ..}`, a raw call or a map.
@@ -150,23 +163,23 @@ mod tests {
 
     #[test]
     fn a_long_file_needs_a_licence() {
-        let path = "crates/a/tests/b.rs";
-        assert!(check_texts("", &[(path, &"\n".repeat(FILE_LINES_MAX))]).is_empty());
-        let long = "\n".repeat(FILE_LINES_MAX + 1);
-        assert_eq!(
-            check_texts("", &[(path, &long)]),
-            [
-                "crates/a/tests/b.rs: 501 lines are more than 500; does its name need an \"and\"? \
-              (licences: docs/ARCHITECTURE.md)"
-            ]
-        );
-        assert!(
-            check_texts(
-                "| crates/a/tests/b.rs | long | a table of cases |",
-                &[(path, &long)]
-            )
-            .is_empty()
-        );
+        for (path, lines_max) in [
+            ("crates/a/src/b.rs", 500),
+            ("crates/a/tests/b.rs", 1000),
+            ("crates/a/benches/b.rs", 1000),
+        ] {
+            let text = |lines| "\n".repeat(lines);
+            assert!(check_texts("", &[(path, &text(lines_max))]).is_empty());
+            let long = text(lines_max + 1);
+            let complaint = format!(
+                "{path}: {} lines are more than {lines_max}; does its name need an \"and\"? \
+                 (licences: docs/ARCHITECTURE.md)",
+                lines_max + 1
+            );
+            assert_eq!(check_texts("", &[(path, &long)]), [complaint]);
+            let licence = format!("| {path} | long | a table of cases |");
+            assert!(check_texts(&licence, &[(path, &long)]).is_empty());
+        }
     }
 
     #[test]
