@@ -1,32 +1,17 @@
 //! Values as bytes that sort like them: the keys of ordered indexes.
-//!
-//! ```text
-//! key   = column, column, ...
-//! column= 00                                   null
-//!       | 01 body                              a value
-//! body  = bool             00 | 01
-//!         unsigned         big-endian
-//!         signed, time     big-endian, sign bit flipped
-//!         float            big-endian bits, all flipped if negative, else the sign bit
-//!         uuid             the 16 bytes
-//!         string, bytes    each byte, 00 written as 00 FF; then 00 01
-//! ```
+//! `key_format.rs` draws them.
 //!
 //! Comparing two keys of the same column types byte by byte gives the order of their values
 //! ([`ValueRef`]'s), null first. No key is a prefix of another, so whatever follows a key (a row id) never
 //! decides between two different ones, and the keys that begin with the same first columns are exactly those
 //! from their common prefix to [`prefix_end`].
 
+use crate::key_format::{
+    ESCAPE, ESCAPED_ZERO, NULL_TAG, PREFIX_END, SIGN_BIT, TERMINATOR, VALUE_TAG,
+};
 use crate::malformed::{Malformed, MalformedKind};
 use crate::value_codec::value_of_bytes;
 use crate::{ColumnType, Value, ValueRef};
-
-const NULL_TAG: u8 = 0x00;
-const VALUE_TAG: u8 = 0x01;
-const ESCAPE: u8 = 0x00;
-const ESCAPED_ZERO: u8 = 0xFF;
-const TERMINATOR: u8 = 0x01;
-const SIGN_BIT: u8 = 0x80;
 
 /// Appends the key of these values to `out`; the first columns of a key give its prefix.
 pub fn encode_key<'a>(values: impl IntoIterator<Item = ValueRef<'a>>, out: &mut Vec<u8>) {
@@ -37,8 +22,7 @@ pub fn encode_key<'a>(values: impl IntoIterator<Item = ValueRef<'a>>, out: &mut 
 
 /// Turns a key prefix into the least bytes that sort after every key that begins with it.
 pub fn prefix_end(prefix: &mut Vec<u8>) {
-    // Every column begins with a tag below FF.
-    prefix.push(0xFF);
+    prefix.push(PREFIX_END);
 }
 
 /// Decodes the columns of a key; for messages and checks, not for hot paths.

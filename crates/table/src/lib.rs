@@ -71,7 +71,9 @@ mod value_text;
 mod layout;
 
 // Bytes of values, keys, rows and transactions.
+mod value_format;
 mod value_codec;
+mod key_format;
 mod key;
 mod row_codec;
 mod transaction_format;

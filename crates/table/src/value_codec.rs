@@ -1,15 +1,7 @@
-//! One value by itself: the default of a column, as the catalog keeps it.
-//!
-//! ```text
-//! +------+------------------------------------------+
-//! | code | body: little-endian value, or the bytes  |
-//! +------+------------------------------------------+
-//! ```
-//!
-//! The code is the column type's, 0 for null (no body). A bool is one byte, 0 or 1; strings and bytes
-//! take the rest of the buffer. The encoding is part of the stable replay ABI.
+//! One value by itself, drawn in `value_format.rs`: the default of a column, as the catalog keeps it.
 
 use crate::malformed::{Malformed, MalformedKind};
+use crate::value_format::NULL_CODE;
 use crate::{ColumnType, ValueRef};
 
 /// Encodes one value with its type code.
@@ -28,7 +20,7 @@ pub fn encode_value(value: ValueRef<'_>) -> Vec<u8> {
 /// [`Malformed`] unless the bytes are exactly what [`encode_value`] writes.
 pub fn decode_value(bytes: &[u8]) -> Result<ValueRef<'_>, Malformed> {
     let (&code, body) = bytes.split_first().ok_or(MalformedKind::Truncated.at(0))?;
-    if code == 0 {
+    if code == NULL_CODE {
         return match body.len() {
             0 => Ok(ValueRef::Null),
             count => Err(MalformedKind::Trailing { count }.at(1)),

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
+use crate::value_format::NULL_CODE;
 use crate::{ColumnType, Value};
 
 /// One borrowed value of a row, or null.
@@ -115,7 +116,7 @@ impl<'a> ValueRef<'a> {
 
     /// The type's code, 0 for null: the first thing the order looks at.
     pub(crate) fn code(self) -> u8 {
-        self.column_type().map_or(0, ColumnType::code)
+        self.column_type().map_or(NULL_CODE, ColumnType::code)
     }
 }
 
