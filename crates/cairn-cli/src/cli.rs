@@ -29,6 +29,9 @@ pub struct Arguments {
 pub enum Verb {
     /// Show the main job on real data: commit, be killed, come back
     Demo(DemoOptions),
+    /// The demo's second process
+    #[command(hide = true)]
+    DemoWriter(DemoWriterOptions),
     /// Read a CSV file, plain or gzip, into a table; makes the database if there is none
     Import(ImportOptions),
     /// Write a table as CSV or JSON lines
@@ -54,6 +57,13 @@ pub enum Verb {
 pub struct DemoOptions {
     /// The directory to make the database in; a temporary one if none is named
     pub dir: Option<PathBuf>,
+}
+
+/// Options of `demo-writer`.
+#[derive(Debug, PartialEq, Args)]
+pub struct DemoWriterOptions {
+    /// The directory of the database
+    pub dir: PathBuf,
 }
 
 /// Options of `import`.

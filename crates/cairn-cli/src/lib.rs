@@ -1,5 +1,4 @@
-//! The parts of the `cairn` command that do not need a database: the verbs and their options, reading and writing of
-//! CSV and JSON, and how the command prints and ends.
+//! The `cairn` command: its verbs, reading and writing of CSV and JSON, and how it prints and ends.
 //!
 //! What it does not know: how rows are kept. It turns text into values and values into text, and nothing is lost on
 //! the way: a type is chosen for a column only if every cell prints back to the same text.
@@ -33,6 +32,22 @@
 mod cli;
 mod exit;
 mod failure;
+mod carry_out;
+mod opening;
+// The verbs.
+mod demo;
+mod demo_data;
+mod demo_tear;
+mod demo_writer;
+mod digest;
+mod export;
+mod import;
+mod info;
+mod log;
+mod scan;
+mod snapshot_verb;
+mod tables;
+mod verify;
 // From text to values.
 mod column_guess;
 mod csv_columns;
@@ -46,9 +61,11 @@ mod output;
 mod progress;
 mod row_writer;
 
+pub use carry_out::carry_out;
 pub use cli::{
-    Arguments, AtOption, Condition, DemoOptions, DigestOptions, ExportOptions, ImportOptions,
-    InspectOptions, JsonOption, LogOptions, ScanOptions, SnapshotOptions, TablesOptions, Verb,
+    Arguments, AtOption, Condition, DemoOptions, DemoWriterOptions, DigestOptions, ExportOptions,
+    ImportOptions, InspectOptions, JsonOption, LogOptions, ScanOptions, SnapshotOptions,
+    TablesOptions, Verb,
 };
 pub use column_guess::NearMiss;
 pub use csv_columns::{CsvColumn, InferredColumns, infer_columns, parse_record};

@@ -3,14 +3,14 @@
 use std::env;
 use std::process::ExitCode;
 
-use cairn_cli::{Arguments, Exit, Failure, Verb};
+use cairn_cli::{Arguments, Exit, Failure, carry_out};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::read(env::args_os()) {
         Ok(arguments) => arguments,
         Err(exit) => return exit.into(),
     };
-    match carry_out(arguments.verb) {
+    match carry_out(&arguments.verb) {
         Ok(()) => Exit::Fine.into(),
         Err(Failure::ClosedPipe) => Failure::ClosedPipe.exit().into(),
         Err(failure) => {
@@ -18,10 +18,4 @@ fn main() -> ExitCode {
             failure.exit().into()
         }
     }
-}
-
-fn carry_out(verb: Verb) -> Result<(), Failure> {
-    Err(Failure::Refused(format!(
-        "this build has no database to work on: {verb:?}"
-    )))
 }

@@ -1,0 +1,30 @@
+//! From a verb to what does it.
+
+use crate::cli::Verb;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::{
+    demo, demo_writer, digest, export, import, info, log, scan, snapshot_verb, tables, verify,
+};
+
+/// Carries out a verb and writes its answer to the standard output.
+///
+/// # Errors
+/// What stopped it; see [`Failure`].
+pub fn carry_out(verb: &Verb) -> Result<(), Failure> {
+    let mut output = Output::standard();
+    let done = match verb {
+        Verb::Demo(options) => demo::demo(options, &mut output),
+        Verb::DemoWriter(options) => demo_writer::demo_writer(&options.dir, &mut output),
+        Verb::Import(options) => import::import(options, &mut output),
+        Verb::Export(options) => export::export(options, &mut output),
+        Verb::Info(options) => info::info(options, &mut output),
+        Verb::Tables(options) => tables::tables(options, &mut output),
+        Verb::Scan(options) => scan::scan(options, &mut output),
+        Verb::Log(options) => log::log(options, &mut output),
+        Verb::Snapshot(options) => snapshot_verb::snapshot(options, &mut output),
+        Verb::Verify(options) => verify::verify(options, &mut output),
+        Verb::Digest(options) => digest::digest(options, &mut output),
+    };
+    done.and(output.flush())
+}

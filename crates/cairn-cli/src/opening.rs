@@ -1,0 +1,93 @@
+//! Opening a database for a verb, and what its errors mean for how the command ends.
+
+use std::path::Path;
+
+use bootstrap::ErrorClass;
+use cairn::{
+    Database, OpenError, OpenReport, Options, ReadOnlyDatabase, ReadOptions, SnapshotPolicy, TxId,
+    WriteError,
+};
+
+use crate::cli::AtOption;
+use crate::failure::Failure;
+
+/// Opens the state that `at` names, or the newest, for reading.
+pub(crate) fn open_to_read(dir: &Path, at: AtOption) -> Result<ReadOnlyDatabase, Failure> {
+    let options = ReadOptions {
+        at: at.at.map(TxId),
+        ..ReadOptions::default()
+    };
+    let database = ReadOnlyDatabase::open_with(dir, &options)?;
+    tell_torn(database.report());
+    Ok(database)
+}
+
+/// Opens a database for writing; `create` makes one where there is none.
+pub(crate) fn open_to_write(dir: &Path, create: bool) -> Result<Database, Failure> {
+    let database = open_quietly(dir, create)?;
+    tell_torn(database.report());
+    Ok(database)
+}
+
+/// [`open_to_write`] for who shows the report itself.
+pub(crate) fn open_quietly(dir: &Path, create: bool) -> Result<Database, Failure> {
+    let options = Options {
+        create,
+        snapshots: SnapshotPolicy::by_hand(),
+        ..Options::default()
+    };
+    Ok(Database::open_with(dir, options, |_| {
+        Ok::<(), cairn::Error>(())
+    })?)
+}
+
+/// A torn tail is no failure, but it is never passed over in silence.
+fn tell_torn(report: &OpenReport) {
+    if let Some(torn) = &report.torn {
+        eprintln!(
+            "note: {} torn bytes at the end of the log were never acknowledged: {}",
+            torn.bytes_cut, torn.reason
+        );
+    }
+}
+
+impl From<bootstrap::Error> for Failure {
+    fn from(error: bootstrap::Error) -> Failure {
+        match error.class() {
+            ErrorClass::Damage => Failure::Damaged(error.to_string()),
+            ErrorClass::Locked => Failure::Locked(error.to_string()),
+            _ => Failure::refused(error),
+        }
+    }
+}
+
+impl From<cairn::Error> for Failure {
+    fn from(error: cairn::Error) -> Failure {
+        match error {
+            cairn::Error::Schema(error) => bootstrap::Error::Schema(error).into(),
+            cairn::Error::Database(error) => error.into(),
+            error => Failure::refused(error),
+        }
+    }
+}
+
+impl From<OpenError<cairn::Error>> for Failure {
+    fn from(error: OpenError<cairn::Error>) -> Failure {
+        match error {
+            OpenError::Initialiser(error) => error.into(),
+            OpenError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl<E: Into<Failure>> From<WriteError<E>> for Failure {
+    fn from(error: WriteError<E>) -> Failure {
+        match error {
+            WriteError::RolledBack(error) => error.into(),
+            WriteError::Refused(error) => error.into(),
+            WriteError::Unknown { tx, source } => Failure::refused(format_args!(
+                "transaction {tx} may or may not be there after the database is opened again: {source}"
+            )),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `cairn scan`: rows of a table that meet conditions.
+
+use cairn::{Row, TableView, Value};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use table::ValueRef;
+
+use crate::cli::{Condition, ScanOptions};
+use crate::export::in_order;
+use crate::failure::Failure;
+use crate::json_value::JsonValue;
+use crate::opening::open_to_read;
+use crate::output::Output;
+
+/// Shows rows. With a condition on the first column of an index, only the rows that the index finds are read.
+///
+/// # Errors
+/// No such table or column, a value that is not of the column's type, damage.
+pub(crate) fn scan(options: &ScanOptions, output: &mut Output) -> Result<(), Failure> {
+    let database = open_to_read(&options.dir, options.at)?;
+    let view = database.view();
+    let table = view.table(&options.table)?;
+    let conditions: Vec<(usize, Value)> = options
+        .conditions
+        .iter()
+        .map(|condition| read(&table, condition))
+        .collect::<Result<_, _>>()?;
+    let limit = options.limit.unwrap_or(u64::MAX);
+    let mut rows: Vec<Vec<Value>> = Vec::new();
+    let mut shown = 0;
+    for row in candidates(&table, &conditions)? {
+        if shown == limit {
+            break;
+        }
+        let values = row?.values()?;
+        if conditions
+            .iter()
+            .any(|(position, wanted)| values[*position] != *wanted)
+        {
+            continue;
+        }
+        shown += 1;
+        if options.json.json {
+            output.json(&JsonRow {
+                table: &table,
+                values: &values,
+            })?;
+        } else {
+            rows.push(values);
+        }
+    }
+    if !options.json.json {
+        let header: Vec<&str> = table
+            .definition()
+            .columns()
+            .iter()
+            .map(|column| column.name.as_str())
+            .collect();
+        output.table(&header, rows)?;
+    }
+    Ok(())
+}
+
+/// A condition as a column's position and a value; an empty text is null where the column may be null and is no string.
+fn read(table: &TableView<'_>, condition: &Condition) -> Result<(usize, Value), Failure> {
+    let definition = table.definition();
+    let position = definition.position(&condition.column).ok_or_else(|| {
+        let names = definition
+            .columns()
+            .iter()
+            .map(|column| column.name.as_str());
+        let nearest = schema::nearest(&condition.column, names);
+        Failure::from(cairn::Error::Schema(schema::Error::NoSuchColumn {
+            table: definition.name().to_owned(),
+            name: condition.column.clone(),
+            nearest,
+        }))
+    })?;
+    let column = &definition.columns()[position];
+    match Value::parse(column.column_type, &condition.value) {
+        Some(value) => Ok((position, value)),
+        None if condition.value.is_empty() && column.nullable => Ok((position, Value::Null)),
+        None => Err(Failure::refused(format_args!(
+            "{:?} is no {}, which column {:?} is",
+            condition.value, column.column_type, column.name
+        ))),
+    }
+}
+
+type Candidates<'v> = Box<dyn Iterator<Item = Result<Row<'v>, cairn::Error>> + 'v>;
+
+fn candidates<'v>(
+    table: &TableView<'v>,
+    conditions: &[(usize, Value)],
+) -> Result<Candidates<'v>, cairn::Error> {
+    let definition = table.definition();
+    for index in definition.indexes() {
+        let first = definition.position_of(index.columns[0]);
+        if let Some((_, value)) = conditions
+            .iter()
+            .find(|(position, _)| Some(*position) == first)
+        {
+            return Ok(Box::new(
+                table.find(&index.name, std::slice::from_ref(value))?,
+            ));
+        }
+    }
+    in_order(table)
+}
+
+/// A row as one JSON object, its members in the order of the columns.
+struct JsonRow<'r> {
+    table: &'r TableView<'r>,
+    values: &'r [Value],
+}
+
+impl Serialize for JsonRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(Some(self.values.len()))?;
+        for (column, value) in self.table.definition().columns().iter().zip(self.values) {
+            object.serialize_entry(&column.name, &JsonValue(ValueRef::from(value)))?;
+        }
+        object.end()
+    }
+}

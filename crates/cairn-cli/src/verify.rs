@@ -1,0 +1,132 @@
+//! `cairn verify`: every byte, read and checked.
+
+use cairn::{ReadOnlyDatabase, ReadOptions, TxId};
+use disk::OsDir;
+use serde::Serialize;
+use snapshot::Snapshots;
+
+use crate::cli::InspectOptions;
+use crate::digest::hex;
+use crate::failure::Failure;
+use crate::output::Output;
+
+#[derive(Serialize)]
+struct JsonCheck {
+    what: String,
+    damage: Option<String>,
+}
+
+/// Checks the state as it opens, the log from its first record on, every snapshot byte by byte, and that all of them lead
+/// to the same content.
+///
+/// # Errors
+/// [`Failure::Damaged`] if anything is not as it was written; all checks are made and printed first.
+pub(crate) fn verify(options: &InspectOptions, output: &mut Output) -> Result<(), Failure> {
+    let mut checks: Vec<JsonCheck> = Vec::new();
+    let mut check = |what: String, result: Result<(), Failure>| {
+        let damage = match result {
+            Ok(()) => None,
+            Err(Failure::Damaged(message)) => Some(message),
+            Err(failure) => return Err(failure),
+        };
+        checks.push(JsonCheck { what, damage });
+        Ok(())
+    };
+    let newest = state(options, &ReadOptions::default());
+    check(
+        "the newest state, page by page".to_owned(),
+        newest.as_ref().map(drop).map_err(repeat),
+    )?;
+    let log_only = ReadOptions {
+        ignore_snapshots: true,
+        ..ReadOptions::default()
+    };
+    if let Ok((_, base)) = &newest
+        && *base == TxId(0)
+    {
+        let replayed = state(options, &log_only).and_then(|(digest, _)| same(&newest, &digest));
+        check("the log alone gives the same content".to_owned(), replayed)?;
+    }
+    let dir = OsDir::open(&options.dir).map_err(bootstrap::Error::from)?;
+    if dir
+        .list()
+        .map_err(bootstrap::Error::from)?
+        .iter()
+        .any(|entry| entry.name == SNAPSHOTS)
+    {
+        let dir = dir.open_dir(SNAPSHOTS).map_err(bootstrap::Error::from)?;
+        let read_only = snapshot::Options {
+            read_only: true,
+            ..snapshot::Options::default()
+        };
+        let snapshots = Snapshots::open(dir, read_only).map_err(bootstrap::Error::from)?;
+        let listing = snapshots.list().map_err(bootstrap::Error::from)?;
+        for manifest in &listing.sound {
+            let read_back = snapshots
+                .read_back(manifest)
+                .map_err(bootstrap::Error::from);
+            let what = format!(
+                "the snapshot of transaction {}, byte by byte",
+                manifest.header().tx
+            );
+            check(what, read_back.map_err(Failure::from))?;
+        }
+        for rejected in listing.rejected {
+            let what = format!("the snapshot of transaction {}", rejected.id.tx());
+            check(what, Err(Failure::Damaged(rejected.reason.to_string())))?;
+        }
+    }
+    let damaged = checks.iter().filter(|check| check.damage.is_some()).count();
+    for check in &checks {
+        if options.json.json {
+            output.json(check)?;
+        } else {
+            let verdict = check
+                .damage
+                .as_deref()
+                .map_or("sound".to_owned(), |damage| format!("DAMAGED: {damage}"));
+            output.line(format_args!("{}: {verdict}", check.what))?;
+        }
+    }
+    output.flush()?;
+    match damaged {
+        0 => Ok(()),
+        _ => Err(Failure::Damaged(format!(
+            "{damaged} of {} checks found damage",
+            checks.len()
+        ))),
+    }
+}
+
+/// The folder of the snapshots in a database's directory.
+const SNAPSHOTS: &str = "snapshots";
+
+/// Opens a state, checks every page and entry of it; its digest and where the log begins.
+fn state(options: &InspectOptions, read: &ReadOptions) -> Result<(String, TxId), Failure> {
+    let database = ReadOnlyDatabase::open_with(&options.dir, read)?;
+    let view = database.view();
+    let checked = view.inner().state().store().check();
+    checked.map_err(|error| Failure::from(cairn::Error::Schema(schema::Error::Table(error))))?;
+    let base = database.info()?.log.base;
+    let mut records = database.records(base)?;
+    while records.next_record()?.is_some() {}
+    Ok((hex(&view.digest()?), base))
+}
+
+fn same(newest: &Result<(String, TxId), Failure>, digest: &str) -> Result<(), Failure> {
+    match newest {
+        Ok((expected, _)) if expected != digest => Err(Failure::Damaged(format!(
+            "the content is {digest}, it should be {expected}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn repeat(failure: &Failure) -> Failure {
+    match failure {
+        Failure::ClosedPipe => Failure::ClosedPipe,
+        Failure::Refused(message) => Failure::Refused(message.clone()),
+        Failure::Damaged(message) => Failure::Damaged(message.clone()),
+        Failure::Locked(message) => Failure::Locked(message.clone()),
+    }
+}
