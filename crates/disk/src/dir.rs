@@ -61,7 +61,10 @@ pub trait Dir: Send + Sync + Debug {
     /// Removes a file. Not durable. Handles and maps that are open go on working.
     fn remove(&self, name: &str) -> Result<()>;
 
-    /// Makes all names created, renamed or removed before this call durable.
+    /// Makes all names created, renamed or removed before this call durable. The content of the files is not.
+    ///
+    /// After an error any subset of the changes may be on disk, and a second call may return Ok without having
+    /// written anything: never retry it. A process that opens the directory anew begins by syncing it.
     fn sync(&self) -> Result<()>;
 
     /// Opens an existing subdirectory.

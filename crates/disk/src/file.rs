@@ -33,11 +33,14 @@ pub trait File: Send + Sync + Debug {
     /// May fail with [`io::ErrorKind::Interrupted`]; [`File::write_all_at`] retries that.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<usize>;
 
-    /// Cuts or extends the file; bytes gained read as zero. Not durable.
+    /// Cuts or extends the file; bytes gained read as zero and have no space of their own yet. Not durable: after
+    /// a crash the bytes cut off may be back, each sector on its own.
     fn set_len(&self, len: u64) -> Result<()>;
 
     /// Reserves space for `offset..offset + len` so that writing there cannot run out of space, growing the
-    /// file with zeros if it is shorter. Where the file system cannot reserve, zeros are written. Not durable.
+    /// file with zeros if it is shorter. Where the file system cannot reserve, zeros are written beyond the end of
+    /// the file, and what lies below it is left as it is. Not durable. After an error any front part may have been
+    /// reserved, the file having grown accordingly.
     fn allocate(&self, offset: u64, len: u64) -> Result<()>;
 
     /// Makes every write and length change that finished before this call durable.

@@ -65,6 +65,11 @@ impl OsDir {
         sync_name_of(existing)?;
         for dir in missing.into_iter().rev() {
             match fs::create_dir(dir) {
+                Err(error) if is_any(&error, &[Errno::NOTDIR]) => {
+                    return Err(Error::NotADirectory {
+                        path: existing.to_path_buf(),
+                    });
+                }
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                     return Err(Error::io(Operation::Create, dir, error));
                 }

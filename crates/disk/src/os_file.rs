@@ -51,6 +51,7 @@ impl OsFile {
         }
     }
 
+    /// What stands in for reserving space where the file system cannot.
     fn write_zeros(&self, offset: u64, end: u64) -> Result<()> {
         let mut position = self.len()?.max(offset);
         while position < end {
@@ -139,5 +140,32 @@ impl File for OsFile {
         let map = unsafe { MmapOptions::new().len(len).map(&self.handle) };
         map.map(Map::new)
             .map_err(|error| self.failed(Operation::Map, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every file system at hand can reserve, so what stands in for it is called by itself.
+    #[test]
+    fn zeros_are_written_beyond_the_end_and_nowhere_else() {
+        for (len, offset, end) in [
+            (0_u64, 0_u64, 40_000_u64),
+            (100, 0, 50),
+            (100, 50, 200),
+            (100, 300, 16 * 1024 + 301),
+        ] {
+            let handle = tempfile::tempfile().unwrap();
+            let file = OsFile::new(handle, PathBuf::from("x"), Access::ReadWrite);
+            let old = vec![7; usize::try_from(len).unwrap()];
+            file.write_all_at(0, &old).unwrap();
+            file.write_zeros(offset, end).unwrap();
+            assert_eq!(file.len().unwrap(), end.max(len));
+            let map = file.map(end.max(len)).unwrap();
+            let (front, back) = map.split_at(old.len());
+            assert_eq!(front, old);
+            assert!(back.iter().all(|byte| *byte == 0));
+        }
     }
 }

@@ -237,9 +237,7 @@ impl Dir for SimDir {
             file.settle();
             let medium = state.medium_mut();
             *medium.file_mut(node) = file;
-            let name = name.into();
-            let link = Change::Link { name, node };
-            medium.dir_mut(self.node).change_durable(&link);
+            medium.dir_mut(self.node).link_durable(name.into(), node);
             state.locks.insert(node, holder.to_owned());
             *state.open.entry(node).or_default() += 1;
             Ok(Lock::new(SimLock {

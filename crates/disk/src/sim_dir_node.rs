@@ -121,10 +121,18 @@ impl DirNode {
         self.settle();
     }
 
-    /// Adds a name that is durable at once, while other changes stay as uncertain as they are.
-    pub(crate) fn change_durable(&mut self, change: &Change) {
-        change.apply(Arc::make_mut(&mut self.names));
-        change.apply(Arc::make_mut(&mut self.durable));
+    /// Adds a name that is durable at once, while earlier changes stay as uncertain as they are.
+    pub(crate) fn link_durable(&mut self, name: Arc<str>, node: NodeId) {
+        if self.names.get(&name) == Some(&node) && self.durable.get(&name) == Some(&node) {
+            return;
+        }
+        let link = Change::Link { name, node };
+        if self.changes.is_empty() {
+            self.change_settled(&link);
+        } else {
+            link.apply(Arc::make_mut(&mut self.names));
+            self.changes.push((link, Fate::Certain));
+        }
     }
 
     /// All files and directories that have, had or may get a name here.

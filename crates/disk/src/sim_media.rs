@@ -40,7 +40,7 @@ impl SimDisk {
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) {
         self.edit_medium(|medium| {
             let node = match medium.find(path.as_ref()) {
-                Some(node) => node,
+                Some(_) => file_at(medium, path.as_ref()),
                 None => create(medium, path.as_ref()),
             };
             let file = medium.file_mut(node);

@@ -1,6 +1,6 @@
 //! One sector's worth of bytes, shared by all disks that hold it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::sim_hash::Hash;
 
@@ -27,12 +27,17 @@ impl Version {
 
     pub(crate) fn new(bytes: [u8; SECTOR_BYTES]) -> Self {
         let hash = Hash::new().add_bytes(&bytes).get();
+        if hash == ZERO.hash && bytes == ZERO.bytes {
+            return Version::reserved();
+        }
         Version(Some(Arc::new(Sector { bytes, hash })))
     }
 
     /// Reserved space: reads as zero like a hole, but takes space.
     pub(crate) fn reserved() -> Self {
-        Version(Some(Arc::new(ZERO)))
+        // Files that are filled with zeros ahead of use are common, so all zeros are one.
+        static SHARED: LazyLock<Arc<Sector>> = LazyLock::new(|| Arc::new(ZERO));
+        Version(Some(Arc::clone(&SHARED)))
     }
 
     pub(crate) fn bytes(&self) -> &[u8; SECTOR_BYTES] {

@@ -90,6 +90,26 @@ fn a_cut_within_a_sector_is_old_or_new_as_a_whole() {
 }
 
 #[test]
+fn bytes_lost_by_a_power_cut_do_not_come_back_when_the_file_grows() {
+    for durable in [0, 1, 511, 512, 513, 1024] {
+        let (disk, _dir, file) = disk_with(&vec![b'a'; durable]);
+        file.write_all_at(0, &[b'b'; 40_000]).unwrap();
+        for cut in disk.power_cuts(200, 1) {
+            let len = cut.read("x").unwrap().len();
+            let file = cut.root().open("x", Access::ReadWrite).unwrap();
+            file.set_len(50_000).unwrap();
+            let bytes = cut.read("x").unwrap();
+            assert!(
+                bytes[len..].iter().all(|byte| *byte == 0),
+                "{durable}, {len}"
+            );
+            assert_eq!(cut.used_bytes() % 512, 0);
+            assert!(cut.used_bytes() <= len.next_multiple_of(512) as u64);
+        }
+    }
+}
+
+#[test]
 fn reserved_space_is_not_durable_before_a_sync() {
     let (disk, _dir, file) = disk_with(&sectors("a"));
     file.allocate(0, 3 * SECTOR as u64).unwrap();
@@ -160,6 +180,13 @@ fn a_rename_may_overtake_the_content() {
     new.write_all_at(0, &sectors("b")).unwrap();
     dir.rename_durable("tmp", "x").unwrap();
     assert_eq!(outcomes(&disk), ["", ".", "b"]);
+}
+
+#[test]
+fn a_rename_to_the_same_name_changes_nothing() {
+    let (disk, dir, _file) = disk_with(&sectors("a"));
+    dir.rename("x", "x").unwrap();
+    assert_eq!(disk.power_states(), 1);
 }
 
 #[test]
@@ -241,6 +268,17 @@ fn handles_of_a_past_life_do_not_free_the_locks_of_the_next() {
 }
 
 #[test]
+fn handles_of_a_past_life_do_not_close_those_of_the_next() {
+    let (disk, _dir, old) = disk_with(&sectors("a"));
+    disk.crash(Crash::Kill);
+    let dir = disk.root();
+    let new = dir.open("x", Access::Read).unwrap();
+    drop(old);
+    dir.remove_durable("x").unwrap();
+    assert_eq!(new.len().unwrap(), 512);
+}
+
+#[test]
 fn choices_are_what_they_say() {
     let (disk, dir, file) = disk_with(&sectors("aa"));
     file.write_all_at(0, &sectors("bb")).unwrap();
@@ -304,6 +342,20 @@ fn a_fork_goes_its_own_way() {
     fork_file.sync().unwrap();
     assert_eq!(outcomes(&fork), ["bca"]);
     assert_eq!(outcomes(&disk), ["aaa", "aad", "baa", "bad"]);
+}
+
+#[test]
+fn a_fork_is_what_a_kill_leaves() {
+    let (disk, dir, file) = disk_with(&sectors("a"));
+    file.write_all_at(0, &sectors("b")).unwrap();
+    dir.create("y").unwrap();
+    eio(&disk);
+    dir.sync().unwrap_err();
+    let fork = disk.fork();
+    disk.crash(Crash::Kill);
+    assert_eq!(fork.digest(), disk.digest());
+    fork.root().sync().unwrap();
+    assert_eq!(name_outcomes(&fork), ["x=a y=", "x=b y="]);
 }
 
 #[test]

@@ -197,6 +197,27 @@ fn a_failed_write_may_have_written_any_front_part() {
 }
 
 #[test]
+fn a_write_without_space_has_written_nothing() {
+    let (disk, _dir, file) = disk_with(&sectors("a"));
+    disk.fail_at(disk.call_count(), Fault::Enospc);
+    assert!(file.write_at(0, &sectors("bb")).unwrap_err().is_full());
+    assert_eq!(outcomes(&disk), ["a"]);
+}
+
+#[test]
+fn a_failed_reservation_may_have_reserved_any_front_part() {
+    let mut lens = BTreeSet::new();
+    for seed in 0..200 {
+        let disk = SimDisk::new(seed);
+        let file = disk.root().create("x").unwrap();
+        disk.fail_at(disk.call_count(), Fault::Enospc);
+        assert!(file.allocate(0, 3).unwrap_err().is_full());
+        lens.insert(file.len().unwrap());
+    }
+    assert_eq!(lens, BTreeSet::from([0, 1, 2, 3]));
+}
+
+#[test]
 fn a_failed_change_of_names_has_done_nothing() {
     let (disk, dir, _file) = disk_with(&sectors("a"));
     for fault in [Fault::Eio, Fault::Enospc] {
@@ -240,6 +261,23 @@ fn a_crash_at_a_call_comes_before_or_after_its_effect() {
         }
         let found: Vec<_> = found.into_iter().collect();
         assert_eq!(found, expected, "{moment:?}");
+    }
+}
+
+#[test]
+fn a_crash_in_a_sync_comes_before_or_after_its_effect() {
+    for (moment, expected) in [
+        (Moment::Before, "a"),
+        (Moment::Midway, "a"),
+        (Moment::After, "b"),
+    ] {
+        let (disk, dir, file) = disk_with(&sectors("a"));
+        file.write_all_at(0, &sectors("b")).unwrap();
+        let crash = Crash::Power(Choice::Old);
+        disk.fail_at(disk.call_count(), Fault::Crash { crash, moment });
+        assert!(file.sync().is_err());
+        assert_eq!(letters(&disk.read("x").unwrap()), expected, "{moment:?}");
+        assert!(dir.sync().is_err());
     }
 }
 
