@@ -110,7 +110,7 @@ pub enum Error {
         /// The segment that holds it.
         file: PathBuf,
         /// Why it does not fit.
-        source: schema::Error,
+        source: Box<schema::Error>,
     },
     /// The log begins with record 0 and does not hold it.
     #[error("the log has lost its first record in {}; put it back", file.display())]
@@ -181,14 +181,12 @@ impl Error {
                 snapshot::Error::NewerFormat { .. } => ErrorClass::NewerFormat,
                 _ => ErrorClass::Refused,
             },
-            Error::Replay { source, .. } => match source {
-                schema::Error::ReaderTooOld { .. } => ErrorClass::NewerFormat,
+            Error::Replay { source, .. } => match **source {
+                schema::Error::NewerFormat { .. } => ErrorClass::NewerFormat,
                 _ => ErrorClass::Damage,
             },
             Error::Schema(error) => match error {
-                schema::Error::ReaderTooOld { .. } | schema::Error::WriterTooOld { .. } => {
-                    ErrorClass::NewerFormat
-                }
+                schema::Error::NewerFormat { .. } => ErrorClass::NewerFormat,
                 schema::Error::Table(table::Error::Damaged(_))
                 | schema::Error::Malformed(_)
                 | schema::Error::Contradiction(_) => ErrorClass::Damage,

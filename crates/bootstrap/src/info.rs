@@ -1,5 +1,7 @@
 //! What a database says about itself.
 
+use std::cmp::Reverse;
+
 use commitlog::{Extent, TxId};
 use disk::Dir;
 use snapshot::Snapshots;
@@ -63,6 +65,6 @@ pub(crate) fn snapshots(dir: &dyn Dir) -> Result<Vec<SnapshotInfo>> {
         database_id: None,
         rejected: Some(rejected.reason),
     }));
-    all.sort_by(|left, right| right.tx.cmp(&left.tx));
+    all.sort_by_key(|snapshot| Reverse(snapshot.tx));
     Ok(all)
 }

@@ -1,5 +1,6 @@
 //! Looking at a directory: reads, decides nothing, changes nothing.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use commitlog::{DamageKind, Log, Proof, ReadOnlyLog, ReadOnlyOptions, TxId};
@@ -7,7 +8,7 @@ use disk::Dir;
 use schema::READER_VERSION;
 use snapshot::{Manifest, Snapshots};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::identity;
 use crate::layout;
 use crate::open_report::Rejection;
@@ -107,7 +108,7 @@ fn list_snapshots(dir: &dyn Dir) -> Result<(Vec<SnapshotSighting>, Vec<Option<Ma
             None,
         ));
     }
-    found.sort_by(|(left, _), (right, _)| right.tx.cmp(&left.tx));
+    found.sort_by_key(|(snapshot, _)| Reverse(snapshot.tx));
     Ok(found.into_iter().unzip())
 }
 
@@ -132,7 +133,16 @@ fn look_at_log(
                 base: log.base(),
                 end: log.next_id(),
             };
-            Ok((LogSighting::Sound(extent), Some(log)))
+            if extent.end > TxId(0) {
+                return Ok((LogSighting::Sound(extent), Some(log)));
+            }
+            // A segment gets its name after the genesis in it was synced. One that is not proved yet is about to be; one
+            // that is not there is lost.
+            if log.sound_end() > extent.end {
+                return Ok((LogSighting::Absent, None));
+            }
+            let file = log_dir.path().join(&log.extent().segments[0].file);
+            Ok((LogSighting::Damaged(Error::NoGenesis { file }), None))
         }
         // Nothing in the log is wrong but that it ends too early: the plan has a row of its own for that.
         Err(commitlog::Error::Damaged {
@@ -164,8 +174,8 @@ pub(crate) fn proofs(manifests: &[Option<Manifest>], log_id: commitlog::LogId) -
 fn unreadable(error: commitlog::Error) -> Result<LogSighting> {
     match error {
         commitlog::Error::NoLog { .. } => Ok(LogSighting::Absent),
-        commitlog::Error::Damaged { .. } => Ok(LogSighting::Damaged(error)),
-        commitlog::Error::NewerFormat { .. } => Ok(LogSighting::Newer(error)),
+        commitlog::Error::Damaged { .. } => Ok(LogSighting::Damaged(Error::Log(error))),
+        commitlog::Error::NewerFormat { .. } => Ok(LogSighting::Newer(Error::Log(error))),
         error => Err(error.into()),
     }
 }

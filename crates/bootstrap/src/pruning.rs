@@ -54,7 +54,8 @@ mod tests {
 
     #[test]
     fn only_what_is_older_than_enough_good_ones_goes() {
-        let rows: [(&[u64], &[u64], usize, &[u64]); 5] = [
+        type Row = (&'static [u64], &'static [u64], usize, &'static [u64]);
+        let rows: [Row; 5] = [
             (&[9, 5], &[9, 5], 2, &[]),
             (&[9, 5, 3, 1], &[9, 5], 2, &[3, 1]),
             // 5 turned out to be bad: it is not counted, and 3 is kept in its place.

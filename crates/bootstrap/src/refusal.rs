@@ -38,7 +38,7 @@ pub(crate) fn error(refusal: Refusal, sighting: Sighting, intent: Intent, dir: &
                 found,
                 supported: VERSION,
             },
-            (_, LogSighting::Newer(error)) => Error::Log(error),
+            (_, LogSighting::Newer(error)) => error,
             (_, log) => unreachable!("the log is {log:?}"),
         },
         Refusal::ForeignLog => match (sighting.identity, sighting.log) {
@@ -50,7 +50,7 @@ pub(crate) fn error(refusal: Refusal, sighting: Sighting, intent: Intent, dir: &
             (identity, log) => unreachable!("identity {identity:?}, log {log:?}"),
         },
         Refusal::LogDamaged => match sighting.log {
-            LogSighting::Damaged(error) => Error::Log(error),
+            LogSighting::Damaged(error) => error,
             log => unreachable!("the log is {log:?}"),
         },
         Refusal::LogBehindSnapshot => {

@@ -67,17 +67,14 @@ pub(crate) fn replay(
             return Err(Error::Replay {
                 tx: record.id,
                 file,
-                source,
+                source: Box::new(source),
             });
         }
         replayed.records += 1;
         replayed.bytes += record.payload.len() as u64;
         place = Some((record.id, record.chain));
     }
-    // A segment's mark says that a genesis was there, or its base that it is not needed: the plan has seen to both.
-    let (tx, chain) = place.ok_or(Error::NoGenesis {
-        file: segments.file_of(TxId(0)),
-    })?;
+    let (tx, chain) = place.expect("a log without a genesis is refused before");
     Ok((View::new(state, tx, chain), replayed))
 }
 

@@ -40,10 +40,7 @@ pub(crate) fn with_sections<T>(
     });
     let mut heads = Blobs::new(heads);
     let mut sections: [&mut dyn Source; 2] = [&mut pages, &mut heads];
-    assert!(
-        PAGES_SECTION == 0 && HEADS_SECTION == 1,
-        "the order of the sections above"
-    );
+    const { assert!(PAGES_SECTION == 0 && HEADS_SECTION == 1) };
     write(&mut sections)
 }
 

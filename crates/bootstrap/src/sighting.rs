@@ -3,6 +3,7 @@
 use commitlog::{Chain, LogId, TxId};
 
 use crate::database_id::DatabaseId;
+use crate::error::Error;
 use crate::format::IdentityFlaw;
 use crate::open_report::Rejection;
 
@@ -28,8 +29,8 @@ pub(crate) enum IdentitySighting {
 #[derive(Debug)]
 pub(crate) enum LogSighting {
     Absent,
-    Damaged(commitlog::Error),
-    Newer(commitlog::Error),
+    Damaged(Error),
+    Newer(Error),
     Sound(LogExtent),
 }
 
