@@ -1,0 +1,318 @@
+//! The verbs as a shell sees them: what they print, how they end, what they leave.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use cairn::Database;
+use tempfile::TempDir;
+
+const PLANES: &str = "tailnum,year,seats,first_seen\nN1,2004,55,2013-01-01T06:00:00Z\nN2,NA,182,NA\n\"N,3\",1999,007,2013-01-02T06:00:00Z\n";
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cairn"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+/// Runs a verb that must end with a code; what it printed.
+fn check(arguments: &[&str], code: i32) -> String {
+    let output = run(arguments);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{arguments:?}: {text}{errors}"
+    );
+    text + &errors
+}
+
+struct Case {
+    dir: TempDir,
+}
+
+impl Case {
+    fn new() -> Case {
+        Case {
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).display().to_string()
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        fs::write(self.path(name), text).unwrap();
+        self.path(name)
+    }
+
+    /// A database with the planes in it; its directory.
+    fn planes() -> (Case, String) {
+        let case = Case::new();
+        let (db, file) = (case.path("db"), case.file("planes.csv", PLANES));
+        check(
+            &[
+                "import",
+                &db,
+                "planes",
+                &file,
+                "--primary-key",
+                "tailnum",
+                "--null",
+                "NA",
+            ],
+            0,
+        );
+        (case, db)
+    }
+}
+
+fn newest_segment(db: &str) -> std::path::PathBuf {
+    let mut segments: Vec<_> = fs::read_dir(Path::new(db).join("log"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    segments.sort();
+    segments.pop().unwrap()
+}
+
+#[test]
+fn what_is_imported_is_exported() {
+    let (_case, db) = Case::planes();
+    assert_eq!(
+        check(&["export", &db, "planes", "--null", "NA"], 0),
+        "tailnum,year,seats,first_seen\n\"N,3\",1999,007,2013-01-02T06:00:00Z\nN1,2004,55,2013-01-01T06:00:00Z\nN2,NA,182,NA\n"
+    );
+    let lines = check(&["export", &db, "planes", "--jsonl"], 0);
+    assert_eq!(
+        lines.lines().nth(2).unwrap(),
+        r#"{"tailnum":"N2","year":null,"seats":"182","first_seen":null}"#
+    );
+}
+
+#[test]
+fn import_shows_types_and_why_a_column_is_text() {
+    let case = Case::new();
+    let file = case.file("planes.csv", PLANES);
+    let shown = check(
+        &["import", &case.path("db"), "planes", &file, "--null", "NA"],
+        0,
+    );
+    let line = |name: &str| {
+        shown
+            .lines()
+            .find(|line| line.trim_start().starts_with(name))
+            .unwrap()
+            .to_owned()
+    };
+    assert!(
+        line("year").contains("i64") && line("year").contains("nullable"),
+        "{shown}"
+    );
+    assert!(
+        line("seats").contains("string") && line("seats").contains("\"007\""),
+        "{shown}"
+    );
+    assert!(line("first_seen").contains("timestamp"), "{shown}");
+    assert!(
+        shown.contains("3 rows of \"planes\" are durable, in 1 transaction"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_bad_line_is_named_and_nothing_of_its_batch_is_kept() {
+    let case = Case::new();
+    let db = case.path("db");
+    let file = case.file("n.csv", "id,name\n1,a\n2,b\n3,c\n3,d\n5,e\n");
+    let said = check(
+        &[
+            "import",
+            &db,
+            "numbers",
+            &file,
+            "--primary-key",
+            "id",
+            "--batch",
+            "2",
+        ],
+        1,
+    );
+    assert!(
+        said.contains("2 rows of \"numbers\" are durable, in 1 transaction"),
+        "{said}"
+    );
+    assert!(
+        said.contains("line 5: ") && said.contains("id = 3"),
+        "{said}"
+    );
+    assert_eq!(check(&["export", &db, "numbers"], 0), "id,name\n1,a\n2,b\n");
+
+    let more = case.file("more.csv", "name,id\nx,7\ny,eight\n");
+    let said = check(&["import", &db, "numbers", &more, "--append"], 1);
+    assert!(
+        said.contains("line 3") && said.contains("\"eight\""),
+        "{said}"
+    );
+    assert!(said.contains("0 rows of \"numbers\" are durable"), "{said}");
+    let more = case.file("more.csv", "name,id\nx,7\n");
+    check(&["import", &db, "numbers", &more, "--append"], 0);
+    assert_eq!(
+        check(&["export", &db, "numbers"], 0),
+        "id,name\n1,a\n2,b\n7,x\n"
+    );
+    assert_eq!(
+        check(&["export", &db, "numbers", "--at", "1"], 0),
+        "id,name\n1,a\n2,b\n"
+    );
+}
+
+#[test]
+fn refusals_end_with_1_and_say_what_was_meant() {
+    let (case, db) = Case::planes();
+    for (arguments, expected) in [
+        (&["scan", &db, "plains"][..], r#"did you mean "planes"?"#),
+        (
+            &["scan", &db, "planes", "--where", "yaer=1"],
+            r#"did you mean "year"?"#,
+        ),
+        (
+            &["scan", &db, "planes", "--where", "year=old"],
+            r#""old" is no i64"#,
+        ),
+        (&["scan", &db, "planes", "--at", "9"], "0 to 1"),
+        (&["info", &case.path("nothing")], "nothing"),
+        (&["snapshot", &case.path("nothing")], "nothing"),
+        (&["import", &db, "t", &case.path("no.csv")], "no.csv"),
+        (&["demo", &db], "holds a database already"),
+    ] {
+        let said = check(arguments, 1);
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    }
+    assert!(!Path::new(&case.path("nothing")).exists());
+}
+
+#[test]
+fn scan_filters_and_limits() {
+    let (_case, db) = Case::planes();
+    let found = |conditions: &[&str]| {
+        let mut arguments = vec!["scan", &db, "planes", "--json"];
+        conditions
+            .iter()
+            .for_each(|condition| arguments.extend(["--where", condition]));
+        check(&arguments, 0).lines().count()
+    };
+    assert_eq!(found(&[]), 3);
+    assert_eq!(found(&["tailnum=N2"]), 1);
+    assert_eq!(found(&["year="]), 1);
+    assert_eq!(found(&["year=2004", "seats=55"]), 1);
+    assert_eq!(found(&["year=2004", "tailnum=N2"]), 0);
+    assert_eq!(
+        check(&["scan", &db, "planes", "--limit", "2", "--json"], 0)
+            .lines()
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn log_names_each_transaction() {
+    let (_case, db) = Case::planes();
+    let text = check(&["log", &db], 0);
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.lines().nth(1).unwrap().contains("planes +3"), "{text}");
+    let json = check(&["log", &db, "--from", "1", "--to", "1", "--json"], 0);
+    assert!(
+        json.contains(r#""planes":{"inserted":3,"updated":0,"deleted":0}"#),
+        "{json}"
+    );
+}
+
+#[test]
+fn digest_is_the_same_from_log_and_snapshot() {
+    let (_case, db) = Case::planes();
+    let from_log = check(&["digest", &db], 0);
+    let said = check(&["snapshot", &db], 0);
+    assert!(said.contains("snapshot of transaction 1"), "{said}");
+    assert_eq!(check(&["digest", &db], 0), from_log);
+    assert_eq!(check(&["digest", &db, "--log-only"], 0), from_log);
+    assert_ne!(check(&["digest", &db, "--at", "0"], 0), from_log);
+    assert!(
+        check(&["info", &db, "--json"], 0)
+            .contains(r#""snapshots":[{"transaction":1,"rejected":null}]"#)
+    );
+    assert!(check(&["tables", &db, "--system"], 0).contains("st_column"));
+}
+
+#[test]
+fn damage_ends_with_2() {
+    let (_case, db) = Case::planes();
+    assert!(!check(&["verify", &db], 0).contains("DAMAGED"));
+    check(&["snapshot", &db], 0);
+    let segment = Path::new(&db).join("log/00000000000000000000.log");
+    let mut bytes = fs::read(&segment).unwrap();
+    let last = bytes.iter().rposition(|&byte| byte != 0).unwrap();
+    bytes[last] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    let said = check(&["verify", &db], 2);
+    assert!(said.contains("00000000000000000000.log"), "{said}");
+    check(&["digest", &db, "--log-only"], 2);
+}
+
+#[test]
+fn a_torn_tail_is_fine_and_reported() {
+    let (_case, db) = Case::planes();
+    // As a kill leaves it: the mark that says `closed` is not there any more once a write has begun.
+    Database::open(&db)
+        .unwrap()
+        .write(|tx| tx.delete("planes", &["N1".into()]))
+        .unwrap();
+    let segment = newest_segment(&db);
+    let mut bytes = fs::read(&segment).unwrap();
+    let last = bytes.iter().rposition(|&byte| byte != 0).unwrap();
+    let start = (last + 1).next_multiple_of(8);
+    bytes.resize(bytes.len().max(start + 64), 0);
+    bytes[start..start + 20].fill(0xA5);
+    fs::write(&segment, &bytes).unwrap();
+    let said = check(&["verify", &db], 0);
+    assert!(!said.contains("DAMAGED"), "{said}");
+    let said = check(&["snapshot", &db], 0);
+    assert!(said.contains("torn"), "{said}");
+    assert_eq!(
+        check(&["scan", &db, "planes", "--json"], 0).lines().count(),
+        2
+    );
+}
+
+#[test]
+fn a_locked_database_ends_with_3_and_can_still_be_read() {
+    let (_case, db) = Case::planes();
+    let holder = Database::open(&db).unwrap();
+    let said = check(&["snapshot", &db], 3);
+    assert!(said.contains(&std::process::id().to_string()), "{said}");
+    assert_eq!(
+        check(&["scan", &db, "planes", "--json"], 0).lines().count(),
+        3
+    );
+    drop(holder);
+    check(&["snapshot", &db], 0);
+}
+
+#[test]
+fn the_demo_shows_the_main_job() {
+    let case = Case::new();
+    let dir = case.path("demo");
+    let said = check(&["demo", &dir], 0);
+    assert!(
+        said.contains("acknowledged flights is there, value for value"),
+        "{said}"
+    );
+    assert!(said.contains("torn bytes off the end of the log"), "{said}");
+    check(&["verify", &dir], 0);
+}
