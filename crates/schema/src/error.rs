@@ -171,7 +171,7 @@ pub enum Error {
         column: String,
     },
     /// A change to a table that this build can not carry out.
-    #[error("table {table:?} can only gain columns at its end: its other columns stay as they are")]
+    #[error("table {table:?} has rows and can only gain columns at its end")]
     UnsupportedChange {
         /// The table.
         table: String,

@@ -83,16 +83,19 @@ fn follow_layout(store: &mut Store, definition: &TableDefinition) -> Result<(), 
     if wanted == *current {
         return Ok(());
     }
-    if !wanted.columns().starts_with(current.columns()) {
-        return Err(Error::UnsupportedChange {
-            table: definition.name().to_owned(),
-        });
-    }
-    let next = current.number().0.checked_add(1);
-    let next = next.ok_or_else(|| Error::UnsupportedChange {
+    let unsupported = || Error::UnsupportedChange {
         table: definition.name().to_owned(),
-    })?;
-    store.change_layout(id, layout(next)?).map_err(Error::Table)
+    };
+    let next = layout(current.number().0.checked_add(1).ok_or_else(unsupported)?)?;
+    if table.row_count() == 0 {
+        // Nothing has to be carried over, so any change will do; indexes and key are made anew behind it.
+        store.drop_table(id).map_err(Error::Table)?;
+        return store.create_table(id, next).map_err(Error::Table);
+    }
+    store.change_layout(id, next).map_err(|error| match error {
+        table::Error::UnfitLayout { .. } => unsupported(),
+        error => Error::Table(error),
+    })
 }
 
 /// New indexes first, then the key, then indexes that went: a key always rests on an index that is there.

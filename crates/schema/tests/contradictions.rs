@@ -143,11 +143,11 @@ fn contradictory_rows_are_refused_by_name() {
             raw().insert(&columns, &[column(4096, 9001, 4, "year", 3, null.clone())]),
         ),
         (
-            r#"table "planes" can only gain columns at its end: its other columns stay as they are"#,
+            r#"table "planes" has rows and can only gain columns at its end"#,
             raw().update(&columns, &[PLANES, Value::U32(4098)], &[(4, Value::U8(2))]),
         ),
         (
-            r#"table "planes" can only gain columns at its end: its other columns stay as they are"#,
+            r#"table "planes" has rows and can only gain columns at its end"#,
             raw().delete(&columns, &[vec![PLANES, Value::U32(4099)]]),
         ),
         (

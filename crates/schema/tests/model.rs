@@ -1,0 +1,456 @@
+//! Random histories of definitions and rows against a model of plain collections.
+//!
+//! After each transaction the state equals the model; at the end the log replays to the same state, and the catalog
+//! read back from rows equals the one that wrote them.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/database.rs"]
+mod database;
+#[path = "support/random.rs"]
+mod random;
+
+use std::collections::BTreeMap;
+
+use database::Database;
+use random::{Random, for_seeds};
+use schema::{Error, NewColumn, NewTable, Savepoint, WriteTransaction};
+use table::{ColumnType, Value};
+
+const TYPES: [ColumnType; 6] = [
+    ColumnType::I32,
+    ColumnType::String,
+    ColumnType::Bool,
+    ColumnType::U64,
+    ColumnType::F64,
+    ColumnType::Bytes,
+];
+
+#[derive(Debug, Clone)]
+struct ModelColumn {
+    name: String,
+    column_type: ColumnType,
+    nullable: bool,
+    default: Option<Value>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct ModelTable {
+    columns: Vec<ModelColumn>,
+    /// Name, columns, unique.
+    indexes: Vec<(String, Vec<usize>, bool)>,
+    primary_key: Option<Vec<usize>>,
+    /// The column that counts, and its next number.
+    counter: Option<(usize, u64)>,
+    rows: Vec<Vec<Value>>,
+}
+
+type Model = BTreeMap<String, ModelTable>;
+
+impl ModelTable {
+    fn conflicts(&self, row: &[Value], except: Option<usize>) -> bool {
+        let unique = self
+            .indexes
+            .iter()
+            .filter(|index| index.2)
+            .map(|index| &index.1);
+        unique.chain(&self.primary_key).any(|columns| {
+            let key: Vec<&Value> = columns.iter().map(|&column| &row[column]).collect();
+            let same = |other: &Vec<Value>| {
+                columns
+                    .iter()
+                    .zip(&key)
+                    .all(|(&column, value)| other[column] == **value)
+            };
+            let other = self
+                .rows
+                .iter()
+                .enumerate()
+                .any(|(place, other)| Some(place) != except && same(other));
+            key.iter().all(|value| !value.is_null()) && other
+        })
+    }
+}
+
+fn random_value(random: &mut Random, column_type: ColumnType) -> Value {
+    let small = random.below(40);
+    match column_type {
+        ColumnType::I32 => Value::I32(i32::try_from(small).unwrap() - 20),
+        ColumnType::String if random.one_in(60) => Value::from("long ".repeat(4000 + small)),
+        ColumnType::String => Value::from(format!("text {small}")),
+        ColumnType::Bool => Value::Bool(small.is_multiple_of(2)),
+        ColumnType::U64 => Value::U64(small as u64),
+        ColumnType::F64 => Value::F64(small as f64 / 3.0),
+        _ => Value::Bytes(vec![small.to_le_bytes()[0]; small]),
+    }
+}
+
+fn random_cell(random: &mut Random, column: &ModelColumn) -> Value {
+    if column.nullable && random.one_in(4) {
+        Value::Null
+    } else {
+        random_value(random, column.column_type)
+    }
+}
+
+fn random_table(random: &mut Random, name: &str) -> (NewTable, ModelTable) {
+    let mut model = ModelTable::default();
+    let mut table = NewTable::new(name);
+    for place in 0..1 + random.below(6) {
+        let column = ModelColumn {
+            name: format!("c{place}"),
+            column_type: *random.pick(&TYPES).unwrap(),
+            nullable: random.one_in(3),
+            default: None,
+        };
+        let mut new = NewColumn::new(&column.name, column.column_type);
+        if column.nullable {
+            new = new.nullable();
+        }
+        table = table.column_with(new);
+        model.columns.push(column);
+    }
+    let keys: Vec<usize> = (0..model.columns.len())
+        .filter(|&place| !model.columns[place].nullable)
+        .collect();
+    if random.one_in(2) && !keys.is_empty() {
+        let columns: Vec<usize> = keys.into_iter().take(1 + random.below(2)).collect();
+        let names: Vec<&str> = columns
+            .iter()
+            .map(|&place| model.columns[place].name.as_str())
+            .collect();
+        table = table.primary_key(&names);
+        model.primary_key = Some(columns);
+    } else if random.one_in(2) {
+        let id = ModelColumn {
+            name: "id".into(),
+            column_type: ColumnType::U64,
+            nullable: false,
+            default: None,
+        };
+        table = table
+            .column("id", ColumnType::U64)
+            .primary_key(&["id"])
+            .auto_increment("id");
+        model.columns.push(id);
+        model.primary_key = Some(vec![model.columns.len() - 1]);
+        model.counter = Some((model.columns.len() - 1, 1));
+    }
+    (table, model)
+}
+
+/// One step, in the transaction and in the model; both do it or both refuse.
+fn step(random: &mut Random, tx: &mut WriteTransaction, model: &mut Model) {
+    let names: Vec<String> = model.keys().cloned().collect();
+    let name = random.pick(&names).cloned();
+    match (random.below(20), name) {
+        (0, _) | (_, None) => {
+            let name = format!("t{}", random.below(12));
+            let (table, made) = random_table(random, &name);
+            let result = tx.create_table(&table);
+            assert_eq!(result.is_ok(), !model.contains_key(&name), "{result:?}");
+            model.entry(name).or_insert(made);
+        }
+        (1, Some(name)) if random.one_in(3) => {
+            tx.drop_table(&name).unwrap();
+            model.remove(&name);
+        }
+        (2, Some(name)) => create_index(random, tx, &name, model.get_mut(&name).unwrap()),
+        (3, Some(name)) => {
+            let table = model.get_mut(&name).unwrap();
+            if let Some(place) = (0..table.indexes.len()).next() {
+                let (index, ..) = table.indexes.remove(place);
+                tx.drop_index(&name, &index).unwrap();
+            }
+        }
+        (4, Some(name)) => {
+            let to = format!("t{}", random.below(12));
+            let result = tx.rename_table(&name, &to);
+            assert_eq!(
+                result.is_ok(),
+                name == to || !model.contains_key(&to),
+                "{result:?}"
+            );
+            if result.is_ok() {
+                let table = model.remove(&name).unwrap();
+                model.insert(to, table);
+            }
+        }
+        (5, Some(name)) => add_column(random, tx, &name, model.get_mut(&name).unwrap()),
+        (6, Some(name)) => {
+            let table = model.get_mut(&name).unwrap();
+            let place = random.below(table.columns.len());
+            let to = format!("d{}", random.below(1000));
+            let is_free = table.columns.iter().all(|column| column.name != to);
+            assert_eq!(
+                tx.rename_column(&name, &table.columns[place].name, &to)
+                    .is_ok(),
+                is_free
+            );
+            if is_free {
+                table.columns[place].name = to;
+            }
+        }
+        (7..=9, Some(name)) => delete(random, tx, &name, model.get_mut(&name).unwrap()),
+        (10..=12, Some(name)) => update(random, tx, &name, model.get_mut(&name).unwrap()),
+        (_, Some(name)) => {
+            for _ in 0..1 + random.below(12) {
+                insert(random, tx, &name, model.get_mut(&name).unwrap());
+            }
+        }
+    }
+}
+
+fn create_index(
+    random: &mut Random,
+    tx: &mut WriteTransaction,
+    name: &str,
+    table: &mut ModelTable,
+) {
+    let first = random.below(table.columns.len());
+    let mut columns = vec![first];
+    let second = random.below(table.columns.len());
+    if second != first {
+        columns.push(second);
+    }
+    let unique = random.one_in(3);
+    let index = format!("i{}", random.below(4));
+    let names: Vec<&str> = columns
+        .iter()
+        .map(|&place| table.columns[place].name.as_str())
+        .collect();
+    let mut with = table.clone();
+    with.indexes.push((index.clone(), columns, unique));
+    let is_new = table.indexes.iter().all(|other| other.0 != index);
+    let fits = (0..with.rows.len()).all(|place| !with.conflicts(&with.rows[place], Some(place)));
+    match tx.create_index(name, &index, &names, unique) {
+        Ok(_) => {
+            assert!(is_new && fits);
+            *table = with;
+        }
+        Err(Error::InvalidDefinition { .. }) => assert!(!is_new),
+        Err(Error::UniqueViolation { .. }) => assert!(is_new && !fits),
+        // A string that is longer than a key can be.
+        Err(Error::Table(table::Error::KeyTooLong { .. })) => {}
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn add_column(random: &mut Random, tx: &mut WriteTransaction, name: &str, table: &mut ModelTable) {
+    let column_type = *random.pick(&TYPES).unwrap();
+    let nullable = random.one_in(2);
+    let default = random.one_in(2).then(|| random_value(random, column_type));
+    let column = ModelColumn {
+        name: format!("a{}", random.below(1000)),
+        column_type,
+        nullable,
+        default,
+    };
+    let mut new = NewColumn::new(&column.name, column_type);
+    if nullable {
+        new = new.nullable();
+    }
+    if let Some(default) = &column.default {
+        new = new.default(default.clone());
+    }
+    let is_free = table.columns.iter().all(|other| other.name != column.name);
+    let fills = column.nullable || column.default.is_some() || table.rows.is_empty();
+    let result = tx.add_column(name, new);
+    assert_eq!(result.is_ok(), is_free && fills, "{result:?}");
+    if result.is_ok() {
+        let value = column.default.clone().unwrap_or(Value::Null);
+        table
+            .rows
+            .iter_mut()
+            .for_each(|row| row.push(value.clone()));
+        table.columns.push(column);
+    }
+}
+
+fn insert(random: &mut Random, tx: &mut WriteTransaction, name: &str, table: &mut ModelTable) {
+    let mut cells: Vec<(&str, Value)> = Vec::new();
+    let mut row = Vec::new();
+    let mut counter = table.counter;
+    for (place, column) in table.columns.iter().enumerate() {
+        if let Some((counting, next)) = &mut counter
+            && *counting == place
+        {
+            if random.one_in(5) {
+                let named = *next + random.below(3) as u64;
+                cells.push((&column.name, Value::U64(named)));
+                row.push(Value::U64(named));
+                *next = named + 1;
+            } else {
+                row.push(Value::U64(*next));
+                *next += 1;
+            }
+            continue;
+        }
+        let default = column
+            .default
+            .clone()
+            .or(column.nullable.then_some(Value::Null));
+        match default {
+            Some(default) if random.one_in(3) => row.push(default),
+            _ => {
+                row.push(random_cell(random, column));
+                cells.push((&column.name, row[place].clone()));
+            }
+        }
+    }
+    match tx.insert(name, &cells) {
+        Ok(_) => {
+            assert!(!table.conflicts(&row, None));
+            table.rows.push(row);
+            table.counter = counter;
+        }
+        Err(Error::UniqueViolation { .. }) => assert!(table.conflicts(&row, None)),
+        Err(Error::Table(table::Error::KeyTooLong { .. })) => {}
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The row of the transaction that equals a row of the model.
+fn place_of(tx: &WriteTransaction, name: &str, row: &[Value]) -> table::RowId {
+    let table = tx.table(name).unwrap();
+    let found = table
+        .scan()
+        .map(|found| found.unwrap())
+        .find(|found| found.values().unwrap() == row);
+    found.unwrap().row_id()
+}
+
+fn update(random: &mut Random, tx: &mut WriteTransaction, name: &str, table: &mut ModelTable) {
+    if table.rows.is_empty() {
+        return;
+    }
+    let place = random.below(table.rows.len());
+    let column = random.below(table.columns.len());
+    // Counters look at inserts only.
+    if table
+        .counter
+        .is_some_and(|(counting, _)| counting == column)
+    {
+        return;
+    }
+    let mut row = table.rows[place].clone();
+    row[column] = random_cell(random, &table.columns[column]);
+    let cells = [(table.columns[column].name.as_str(), row[column].clone())];
+    let result = match &table.primary_key {
+        Some(key) if random.one_in(2) => {
+            let key: Vec<Value> = key
+                .iter()
+                .map(|&column| table.rows[place][column].clone())
+                .collect();
+            tx.update(name, &key, &cells)
+        }
+        _ => tx.update_row(name, place_of(tx, name, &table.rows[place]), &cells),
+    };
+    match result {
+        Ok(_) => {
+            assert!(!table.conflicts(&row, Some(place)));
+            table.rows[place] = row;
+        }
+        Err(Error::UniqueViolation { .. }) => assert!(table.conflicts(&row, Some(place))),
+        Err(Error::Table(table::Error::KeyTooLong { .. })) => {}
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn delete(random: &mut Random, tx: &mut WriteTransaction, name: &str, table: &mut ModelTable) {
+    if table.rows.is_empty() {
+        return;
+    }
+    let row = table.rows.swap_remove(random.below(table.rows.len()));
+    match &table.primary_key {
+        Some(key) if random.one_in(2) => {
+            let key: Vec<Value> = key.iter().map(|&column| row[column].clone()).collect();
+            tx.delete(name, &key).unwrap();
+        }
+        _ => tx.delete_row(name, place_of(tx, name, &row)).unwrap(),
+    }
+}
+
+fn assert_equal(database: &Database, model: &Model) {
+    let names: Vec<&str> = database
+        .state
+        .catalog()
+        .tables()
+        .filter(|t| !t.is_system())
+        .map(|t| t.name())
+        .collect();
+    let mut sorted = names.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, model.keys().map(String::as_str).collect::<Vec<_>>());
+    for (name, table) in model {
+        let definition = database.state.definition(name).unwrap();
+        let columns = definition
+            .columns()
+            .iter()
+            .map(|column| column.name.as_str());
+        assert!(columns.eq(table.columns.iter().map(|column| column.name.as_str())));
+        let indexes = definition
+            .indexes()
+            .iter()
+            .filter(|index| index.name != "primary_key");
+        let mut found: Vec<(&str, bool)> = indexes
+            .map(|index| (index.name.as_str(), index.unique))
+            .collect();
+        let mut wanted: Vec<(&str, bool)> = table
+            .indexes
+            .iter()
+            .map(|index| (index.0.as_str(), index.2))
+            .collect();
+        found.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(found, wanted);
+        let mut rows = table.rows.clone();
+        rows.sort();
+        assert!(database.rows(name) == rows, "the rows of {name} differ");
+    }
+}
+
+fn history(seed: u64) {
+    let mut random = Random(seed);
+    let mut database = Database::new();
+    let mut model = Model::new();
+    for transaction in 0..60 {
+        let mut tx = WriteTransaction::new(&database.state).unwrap();
+        let mut after = model.clone();
+        let mut savepoint: Option<(Savepoint, Model)> = None;
+        for _ in 0..1 + random.below(8) {
+            step(&mut random, &mut tx, &mut after);
+            match savepoint.take() {
+                Some((savepoint, before)) if random.one_in(2) => {
+                    tx.roll_back_to(&savepoint);
+                    after = before;
+                }
+                kept => savepoint = kept,
+            }
+            if random.one_in(5) {
+                savepoint = Some((tx.savepoint(), after.clone()));
+            }
+        }
+        if random.one_in(5) {
+            continue;
+        }
+        if let Some(bytes) = tx.finish().unwrap() {
+            let before = database.state.clone();
+            let digest = before.digest().unwrap();
+            let checked = database.state.check(&bytes).unwrap();
+            database.state.apply(checked);
+            database.log.push(bytes);
+            assert_eq!(before.digest().unwrap(), digest, "a view moved");
+        }
+        model = after;
+        assert_equal(&database, &model);
+        if transaction % 20 == 19 {
+            database.verify();
+        }
+    }
+    database.verify();
+}
+
+#[test]
+fn histories_of_definitions_and_rows_equal_the_model() {
+    for_seeds("model", 0..24, history);
+}
