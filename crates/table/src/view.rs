@@ -78,10 +78,9 @@ impl View {
         target[view::OFFSET..][..4].copy_from_slice(&self.offset.to_le_bytes());
     }
 
-    /// Writes the view of a value that is short enough to stand in it.
+    /// Writes the view of a value that is short enough to stand in it, over zeros.
     pub(crate) fn write_inline(bytes: &[u8], page: &mut [u8], position: usize) {
         let target = &mut page[position..position + VIEW_BYTES];
-        target.fill(0);
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         target[view::LENGTH..][..4].copy_from_slice(&len.to_le_bytes());
         target[view::INLINE..][..bytes.len()].copy_from_slice(bytes);

@@ -268,3 +268,44 @@ fn a_transaction_reads_back_group_by_group() {
         }
     }
 }
+
+/// Each bit of a transaction's and of a group's header says something: flipped, it is refused or read differently.
+#[test]
+fn every_flipped_bit_of_a_header_is_refused_or_says_something_else() {
+    let layout = layout_of_all_types(false);
+    let row = random_row(&mut Random(1), &layout, 20);
+    let mut builder = TransactionBuilder::new(1);
+    for table in [TableId(1), TableId(2)] {
+        let mut group = builder.group(table, LayoutNumber(7), Operation::Insert);
+        group.push_with(|bytes| encode_row(&layout, &refs(&row), bytes));
+    }
+    let original = builder.finish();
+    let groups_of = |bytes: &[u8]| {
+        let transaction = Transaction::parse(bytes).ok()?;
+        let groups = transaction.groups().map(|group| {
+            (
+                group.table,
+                group.layout,
+                group.operation,
+                group.row_count,
+                group.rows.to_vec(),
+            )
+        });
+        Some((transaction.marks(), groups.collect::<Vec<_>>()))
+    };
+    let expected = groups_of(&original);
+    let second = Transaction::parse(&original)
+        .unwrap()
+        .groups()
+        .nth(1)
+        .unwrap()
+        .rows_offset
+        - 24;
+    for at in (0..8 + 24).chain(second..second + 24) {
+        for bit in 0..8 {
+            let mut bytes = original.clone();
+            bytes[at] ^= 1 << bit;
+            assert_ne!(groups_of(&bytes), expected, "byte {at}, bit {bit}");
+        }
+    }
+}

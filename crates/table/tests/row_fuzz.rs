@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use table::{
-    Cell, CellInput, Layout, Marks, Operation, PAGE_BYTES, PageBuf, RowPageMut, RowPageRef,
-    TableId, Transaction, TransactionBuilder, UpdateRow, ValueRef, check_row_page, decode_key,
-    decode_value, encode_key, encode_row, encode_update_row, encode_value, format_row_page,
-    row_page_capacity,
+    Cell, CellInput, ColumnType, Layout, LayoutColumn, LayoutNumber, Marks, Operation, PAGE_BYTES,
+    PageBuf, RowPageMut, RowPageRef, TableId, Transaction, TransactionBuilder, UpdateRow, ValueRef,
+    check_row_page, decode_key, decode_value, encode_key, encode_row, encode_update_row,
+    encode_value, format_row_page, row_page_capacity,
 };
 
 #[path = "support/rows.rs"]
@@ -309,6 +309,122 @@ fn hostile_pages_are_refused_or_read() {
     }
     assert!(sound >= 50);
     assert!(refused >= 200);
+}
+
+/// A page of one nullable string and one bool with four slots: two long texts, a short one, and a free slot.
+///
+/// Its views begin at byte 80, the strings' validity at 144, the bools at 152; the texts stand at 32748 and 32728.
+fn page_of_texts(layout: &Layout) -> Box<PageBuf> {
+    let mut page = PageBuf::zeroed();
+    format_row_page(&mut page, layout, 4, TableId(1));
+    let mut rows = RowPageMut::new(&mut page, layout).unwrap();
+    for text in ["twenty bytes of text", "twenty more of bytes", "short"] {
+        let cells = [ValueRef::String(text), ValueRef::Bool(true)].map(CellInput::from);
+        rows.insert(&cells).unwrap().unwrap();
+    }
+    page
+}
+
+#[test]
+fn each_rule_of_a_row_page_is_checked() {
+    let columns = vec![
+        LayoutColumn::nullable(ColumnType::String),
+        LayoutColumn::required(ColumnType::Bool),
+    ];
+    let layout = Layout::new(LayoutNumber(7), columns).unwrap();
+    check_row_page(&page_of_texts(&layout), &layout).unwrap();
+    type Change = fn(&mut [u8]);
+    let rows: &[(&str, Change)] = &[
+        ("its kind is 2, expected 1", |page| page[0] = 2),
+        ("its version is 2, which this build does not know", |page| {
+            page[1] = 2
+        }),
+        ("a row page has a newer layout than its table", |page| {
+            page[32] = 8
+        }),
+        ("a row page's slot counts are impossible", |page| {
+            page[24] = 0
+        }),
+        ("a row page's slot counts are impossible", |page| {
+            page[25] = 0x10
+        }),
+        ("a row page's slot counts are impossible", |page| {
+            page[26] = 5
+        }),
+        ("a row page's heap begins at an impossible place", |page| {
+            page[28..30].copy_from_slice(&[0x9f, 0])
+        }),
+        ("a row page's heap begins at an impossible place", |page| {
+            page[29] = 0x81
+        }),
+        ("a row page's heap has more holes than bytes", |page| {
+            page[30] = 41
+        }),
+        ("a slot beyond the capacity is live", |page| {
+            page[64] |= 1 << 4
+        }),
+        ("a row page's header has bytes of no meaning", |page| {
+            page[63] = 1
+        }),
+        ("a row page's header has bytes of no meaning", |page| {
+            page[36] = 1
+        }),
+        ("a row page's header has bytes of no meaning", |page| {
+            page[2] = 1
+        }),
+        ("a row page's live count is wrong", |page| page[26] = 2),
+        ("a row page has bytes that nothing refers to", |page| {
+            page[79] = 1
+        }),
+        ("a row page has bytes that nothing refers to", |page| {
+            page[80 + 3 * 16] = 1
+        }),
+        ("a row page has bytes that nothing refers to", |page| {
+            page[1000] = 1
+        }),
+        ("a free slot has a validity bit", |page| page[144] |= 1 << 3),
+        ("a free slot has a validity bit", |page| page[151] |= 1 << 7),
+        ("a free slot or a null is true", |page| page[152] |= 1 << 3),
+        ("a short value is followed by stale bytes", |page| {
+            page[80 + 2 * 16 + 15] = 1
+        }),
+        ("a string is not utf-8", |page| page[80 + 2 * 16 + 4] = 0xff),
+        ("a string is not utf-8", |page| page[32767] = 0xff),
+        ("a view's prefix is wrong", |page| page[80 + 4] = b'T'),
+        ("a view leaves the heap", |page| page[80 + 13] = 0x7e),
+        ("a view leaves the heap", |page| page[80] = 21),
+        ("a view leaves the heap", |page| page[80 + 3] = 0xff),
+        ("a view names a buffer that does not exist", |page| {
+            page[80 + 8] = 1
+        }),
+        ("a view's page number has more than 28 bits", |page| {
+            page[80 + 8..80 + 12].fill(0xff);
+            page[80 + 15] = 0x10;
+        }),
+        ("a row page's heap does not add up", |page| page[80] = 19),
+        // A null whose view and text stay: the text is a hole that is not counted.
+        ("a row page's heap does not add up", |page| page[144] &= !1),
+        // The second text's view points to the first; its own bytes are zero and counted as a hole.
+        ("two values share bytes of the heap", |page| {
+            page.copy_within(80..96, 96);
+            page[32728..32748].fill(0);
+            page[30] = 20;
+        }),
+        // A hole that is counted and not zero.
+        ("a row page has bytes that nothing refers to", |page| {
+            page[96..112].fill(0);
+            page[30] = 20;
+        }),
+    ];
+    for (message, change) in rows {
+        let mut page = page_of_texts(&layout);
+        change(page.as_bytes_mut());
+        let verdict = check_row_page(&page, &layout);
+        assert_eq!(
+            verdict.map_err(|kind| kind.to_string()),
+            Err((*message).to_owned())
+        );
+    }
 }
 
 /// Every bit of a page that is flipped is found by the check, or stands in a value and changes it.
