@@ -69,7 +69,8 @@ impl ActiveSegment {
         }
     }
 
-    /// Makes a segment that holds the records given, atomically: it is there after a crash, durable and whole, or it is not. It has no mark yet.
+    /// Makes a segment that holds the records given, atomically: after a crash it is there, durable
+    /// and whole, or it is not. A segment of the same name is replaced.
     pub(crate) fn create(
         dir: &dyn Dir,
         log_id: LogId,
@@ -96,6 +97,10 @@ impl ActiveSegment {
         );
         for (payload, time) in records {
             segment.append(payload, *time)?;
+        }
+        if !records.is_empty() {
+            // The file has its name only after the sync that this mark speaks of.
+            segment.mark(segment.end, MarkFlag::Plain)?;
         }
         draft.publish(dir)?;
         segment.reserved = segment.end.byte;

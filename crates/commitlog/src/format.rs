@@ -106,6 +106,11 @@ const TIME_NONE: i64 = i64::MIN;
 /// The longest payload that the format knows, whatever the options say: 1 GiB.
 pub(crate) const PAYLOAD_BYTES_LIMIT: u32 = 1 << 30;
 
+/// No log gets further, so that ids and bytes behind a header can be counted without overflow.
+pub(crate) const BASE_MAX: TxId = TxId(1 << 62);
+/// No segment has more marks.
+const SEQUENCE_MAX: u64 = 1 << 62;
+
 /// What a segment says about itself in its header block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SegmentHeader {
@@ -144,7 +149,7 @@ impl SegmentHeader {
         if !bytes.starts_with(&HEADER_MAGIC) || checksum(&bytes[..HEADER_CHECKSUM]) != sum {
             return None;
         }
-        Some(SegmentHeader {
+        let header = SegmentHeader {
             version: u16::from_le_bytes(get(bytes, HEADER_VERSION)),
             body: u16::from_le_bytes(get(bytes, HEADER_BODY)),
             minimum_reader: u16::from_le_bytes(get(bytes, HEADER_MINIMUM_READER)),
@@ -152,7 +157,8 @@ impl SegmentHeader {
             base: TxId(u64::from_le_bytes(get(bytes, HEADER_BASE))),
             chain_before: Chain(u64::from_le_bytes(get(bytes, HEADER_CHAIN))),
             epoch: u32::from_le_bytes(get(bytes, HEADER_EPOCH)),
-        })
+        };
+        (header.base <= BASE_MAX).then_some(header)
     }
 }
 
@@ -208,7 +214,7 @@ impl Mark {
             closed: flags & MARK_CLOSED != 0,
             continued: flags & MARK_CONTINUED != 0,
         };
-        (mark.block() == block).then_some(mark)
+        (mark.block() == block && mark.sequence <= SEQUENCE_MAX).then_some(mark)
     }
 }
 

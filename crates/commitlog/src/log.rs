@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use disk::Dir;
 
-use crate::active_segment::{ActiveSegment, MarkFlag};
+use crate::active_segment::ActiveSegment;
 use crate::chain::Chain;
 use crate::error::{Error, Result};
-use crate::format::PAYLOAD_BYTES_LIMIT;
+use crate::format::{BASE_MAX, PAYLOAD_BYTES_LIMIT};
 use crate::log_id::LogId;
 use crate::look::{Extent, look};
 use crate::open_report::{OpenReport, Proof};
@@ -60,6 +60,9 @@ impl Log {
     ///
     /// # Errors
     /// As [`Log::create`].
+    ///
+    /// # Panics
+    /// If the base is above 2^62, which no log reaches.
     pub fn create_at(
         dir: Arc<dyn Dir>,
         log_id: LogId,
@@ -67,6 +70,7 @@ impl Log {
         start: Start,
         first: &[(&[u8], Option<i64>)],
     ) -> Result<Log> {
+        assert!(start.base <= BASE_MAX, "no log begins at {}", start.base);
         let names = dir.list()?;
         if names
             .iter()
@@ -79,9 +83,7 @@ impl Log {
             check_length(payload, &options)?;
         }
         let minimum_reader = options.minimum_reader;
-        let mut active = ActiveSegment::create(dir.as_ref(), log_id, start, minimum_reader, first)?;
-        // The name is durable now: only from here on the segment has a mark.
-        active.mark(active.end(), MarkFlag::Plain)?;
+        let active = ActiveSegment::create(dir.as_ref(), log_id, start, minimum_reader, first)?;
         let headers = vec![*active.header()];
         Ok(Log {
             shared: Arc::new(SharedLog::new(

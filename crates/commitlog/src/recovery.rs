@@ -1,36 +1,40 @@
 //! Opens a log for writing: examine, and then make true what was found.
 //!
 //! ```text
-//! closed, and not touched since       nothing is written
-//! otherwise                           leftovers of a truncation are removed
-//!                                     the newest segment is written again from the proven end to the end of the file, what is torn as zeros,
-//!                                       and synced; one without any mark, whose name may not be durable, is made anew and renamed
-//!                                     an interrupted rotation is completed
-//!                                     the directory is synced
-//!                                     the end is marked
+//! closed, and not touched since    nothing is written
+//! otherwise                        leftovers of a truncation are removed
+//!                                  the newest segment's marks, and its bytes from the proven end on, are written
+//!                                    again as they are and synced
+//!                                  the directory is synced
+//!                                  an interrupted rotation is completed
+//!                                  clean: the end is marked
+//!                                  torn:  the log goes on in a new segment that begins at the end; the tail
+//!                                         behind it is cut off by that, and then removed
 //! ```
 //!
-//! Why write what is there already: after a sync that failed, the cache shows bytes that may never have reached the medium, and a second sync
-//! would return Ok without writing them. The same holds for zeros: a tail that was cut by a shorter length alone could come
-//! back behind a record that is written again. And it holds for names: one made by a rename whose directory sync failed is
-//! proved by nothing, which is why a segment gets its first mark only after that sync.
+//! Why write what is there already: after a sync that failed, the cache shows bytes that may never have reached the medium, and
+//! a second sync would return Ok without writing them.
+//!
+//! Why a new segment: the torn tail may hold sound frames behind the torn one. Were the torn record appended again byte for byte in its
+//! place, any of those that a lost write or a failed sync brings back would continue it. In a new file there is nothing to bring back. Only a
+//! full disk makes the log go on in the old one, with the tail zeroed.
 
 use std::sync::Arc;
 
 use disk::{Dir, File};
 
-use crate::active_segment::{ActiveSegment, Draft, MarkFlag, open_for_writing, write_zeros};
-use crate::error::Result;
+use crate::active_segment::{ActiveSegment, MarkFlag, open_for_writing, write_zeros};
+use crate::error::{Error, Result};
 use crate::examine::{Examined, examine, verify_sealed};
-use crate::format::{FRAMES_BYTE, SegmentHeader};
+use crate::format::SegmentHeader;
 use crate::lineup::SegmentFacts;
 use crate::look::{Look, look};
 use crate::open_report::{OpenReport, Proof, TornTail};
-use crate::options::{Mistake, Options};
+use crate::options::{Mistake, Options, Start};
 use crate::segment_name::segment_name;
 
-/// How much is copied at once, bytes.
-const COPY_BYTES: u64 = 1 << 20;
+/// How much is written again at once, bytes.
+const REWRITE_BYTES: u64 = 1 << 20;
 
 /// A log that was opened.
 #[derive(Debug)]
@@ -55,6 +59,7 @@ pub(crate) fn recover(dir: &dyn Dir, options: &Options, proofs: &[Proof]) -> Res
         && look.lineup.leftovers.is_empty()
         && rotations.is_empty();
 
+    let minimum_reader = options.minimum_reader.max(look.minimum_reader());
     remove_temporaries(dir, &look)?;
     let active = if was_closed {
         let file = open_for_writing(dir, &newest.header)?;
@@ -74,9 +79,18 @@ pub(crate) fn recover(dir: &dyn Dir, options: &Options, proofs: &[Proof]) -> Res
             rotated.mark(end, MarkFlag::Continued)?;
             rotated.file().sync()?;
         }
-        active.mark(examined.end, MarkFlag::Plain)?;
+        if examined.torn {
+            active = cut(dir, active, examined.bytes, minimum_reader, options.mistake)?;
+        } else {
+            active.mark(examined.end, MarkFlag::Plain)?;
+        }
         active
     };
+    let mut headers: Vec<SegmentHeader> = look.kept().map(|segment| segment.header).collect();
+    if headers.last().map(|header| header.base) == Some(active.header().base) {
+        headers.pop();
+    }
+    headers.push(*active.header());
     let torn = examined.torn.then(|| TornTail {
         segment: newest.header.base,
         byte_offset: examined.end.byte,
@@ -93,16 +107,16 @@ pub(crate) fn recover(dir: &dyn Dir, options: &Options, proofs: &[Proof]) -> Res
         proven: examined.proven.id,
         was_closed,
         torn,
-        segment_count: extent.segments.len(),
+        segment_count: headers.len(),
         rotations_completed: look.lineup.unfinished.len(),
         leftovers_removed: look.lineup.leftovers.len(),
         temporaries_removed: look.temporaries.len(),
         proofs: examined.proofs,
     };
     Ok(Recovered {
-        headers: look.kept().map(|segment| segment.header).collect(),
+        headers,
         active,
-        minimum_reader: options.minimum_reader.max(look.minimum_reader()),
+        minimum_reader,
         report,
     })
 }
@@ -148,67 +162,77 @@ fn remove_leftovers(dir: &dyn Dir, look: &Look) -> Result<()> {
     Ok(())
 }
 
-/// Puts on the medium what the newest segment shows, and zeros behind its end.
+/// Puts on the medium what the newest segment shows up to its end, and behind it the zeros, if it is clean.
 fn make_durable(
     dir: &dyn Dir,
     newest: &SegmentFacts,
     examined: &Examined,
     mistake: Option<Mistake>,
 ) -> Result<ActiveSegment> {
-    let header = newest.header;
-    let end = examined.end;
+    let (header, end) = (newest.header, examined.end);
     let file = open_for_writing(dir, &header)?;
-    if mistake == Some(Mistake::SyncAgainWithoutRewriting) {
-        write_zeros(file.as_ref(), end.byte, examined.bytes)?;
-        file.sync()?;
-        dir.sync()?;
-        return Ok(ActiveSegment::resume(
-            file,
-            header,
-            newest.marks,
-            end,
-            examined.bytes,
-        ));
-    }
-    if newest.newest_mark().is_none() {
-        let draft = Draft::begin(dir, header)?;
-        copy(file.as_ref(), draft.file.as_ref(), FRAMES_BYTE, end.byte)?;
-        let file = Arc::clone(&draft.file);
-        draft.publish(dir)?;
-        return Ok(ActiveSegment::resume(
-            file, header, [None; 2], end, end.byte,
-        ));
-    }
     let active =
         ActiveSegment::resume(Arc::clone(&file), header, newest.marks, end, examined.bytes);
-    active.rewrite_marks()?;
-    copy(file.as_ref(), file.as_ref(), examined.proven.byte, end.byte)?;
-    if mistake == Some(Mistake::CutWithoutSync) {
-        file.sync()?;
-        file.set_len(end.byte)?;
-        return Ok(ActiveSegment::resume(
-            file,
-            header,
-            newest.marks,
-            end,
-            end.byte,
-        ));
+    if mistake != Some(Mistake::SyncAgainWithoutRewriting) {
+        active.rewrite_marks()?;
+        rewrite(file.as_ref(), examined.proven.byte, end.byte)?;
+        if !examined.torn {
+            write_zeros(file.as_ref(), end.byte, examined.bytes)?;
+        }
     }
-    write_zeros(file.as_ref(), end.byte, examined.bytes)?;
     file.sync()?;
     dir.sync()?;
     Ok(active)
 }
 
-/// Writes the bytes `from..to` of one file to the same place of another, or to itself.
-fn copy(source: &dyn File, target: &dyn File, from: u64, to: u64) -> Result<()> {
+/// Goes on behind the end of a torn segment, whose file has `bytes` bytes.
+fn cut(
+    dir: &dyn Dir,
+    mut torn: ActiveSegment,
+    bytes: u64,
+    minimum_reader: u16,
+    mistake: Option<Mistake>,
+) -> Result<ActiveSegment> {
+    let end = torn.end();
+    if mistake == Some(Mistake::CutWithoutSync) {
+        torn.trim()?;
+        torn.mark(end, MarkFlag::Plain)?;
+        return Ok(torn);
+    }
+    let start = Start {
+        base: end.id,
+        chain: end.chain,
+        epoch: torn.header().epoch,
+    };
+    // Crash before this: the tail is found torn again. Crash after it: the tail is cut off.
+    match ActiveSegment::create(dir, torn.header().log_id, start, minimum_reader, &[]) {
+        Ok(next) => {
+            if !torn.is_empty() {
+                torn.mark(end, MarkFlag::Continued)?;
+                torn.file().sync()?;
+                torn.trim()?;
+            }
+            Ok(next)
+        }
+        Err(Error::Full(_)) => {
+            write_zeros(torn.file().as_ref(), end.byte, bytes)?;
+            torn.file().sync()?;
+            torn.mark(end, MarkFlag::Plain)?;
+            Ok(torn)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes the bytes `from..to` again as they are.
+fn rewrite(file: &dyn File, from: u64, to: u64) -> Result<()> {
     let mut buffer = Vec::new();
     let mut at = from;
     while at < to {
-        let len = COPY_BYTES.min(to - at);
+        let len = REWRITE_BYTES.min(to - at);
         buffer.resize(usize::try_from(len).unwrap_or(usize::MAX), 0);
-        source.read_exact_at(at, &mut buffer)?;
-        target.write_all_at(at, &buffer)?;
+        file.read_exact_at(at, &mut buffer)?;
+        file.write_all_at(at, &buffer)?;
         at += len;
     }
     Ok(())

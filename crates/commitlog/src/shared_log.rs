@@ -266,7 +266,7 @@ impl SharedLog {
         };
         let created =
             ActiveSegment::create(self.dir(), self.log_id, start, state.minimum_reader, &[]);
-        let mut next = match created {
+        let next = match created {
             // Refused: the old segment simply goes on.
             Err(Error::Full(error)) => return Err(Error::Full(error)),
             created => state.poison_unless(created)?,
@@ -276,9 +276,6 @@ impl SharedLog {
         state.poison_unless(continued)?;
         let synced = state.active.file().sync().map_err(Error::from);
         state.poison_unless(synced)?;
-        // The name of the next one is durable: only from here on it has a mark.
-        let marked = next.mark(next.end(), MarkFlag::Plain);
-        state.poison_unless(marked)?;
         state.headers.push(*next.header());
         state.durable = next.end();
         state.active = next;
@@ -395,20 +392,21 @@ impl State {
         })
     }
 
-    /// Syncs and marks the active segment and gives its spare space back.
+    /// Syncs the active segment, its newest mark included, and gives its spare space back.
+    ///
+    /// Without this sync the next mark would replace the one before the newest while the newest is not on the medium: torn in
+    /// the middle by a power cut, it would leave none.
     fn seal(&mut self) -> Result<()> {
-        let end = self.active.end();
-        if self.durable != end {
-            self.active.file().sync()?;
-            self.active.mark(end, MarkFlag::Plain)?;
-            self.durable = end;
-        }
+        self.active.file().sync()?;
         self.active.trim()
     }
 
     fn write_closed_mark(&mut self) -> Result<()> {
         self.seal()?;
-        self.active.mark(self.active.end(), MarkFlag::Closed)?;
-        Ok(self.active.file().sync()?)
+        let end = self.active.end();
+        self.active.mark(end, MarkFlag::Closed)?;
+        self.active.file().sync()?;
+        self.durable = end;
+        Ok(())
     }
 }

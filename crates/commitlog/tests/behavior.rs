@@ -480,3 +480,46 @@ fn a_snapshot_beyond_the_end_is_an_error_that_says_so() {
     );
     assert_eq!(files(&dir), before);
 }
+
+#[test]
+fn a_full_disk_refuses_with_nothing_written_and_goes_on_when_space_returns() {
+    for policy in [SyncPolicy::EveryCommit, SyncPolicy::Never] {
+        for segment_bytes_max in [12288 + 4000, 1 << 20] {
+            let disk = disk::SimDisk::new(1);
+            let options = Options {
+                sync_policy: policy,
+                segment_bytes_max,
+                ..Options::default()
+            };
+            let log =
+                Log::create(disk.root(), LOG_ID, options.clone(), &[(b"genesis", None)]).unwrap();
+            let mut written = 1;
+            for capacity in [20_000, 50_000, 90_000] {
+                disk.set_capacity(Some(capacity));
+                let error = loop {
+                    match log.commit(&payload(written), None) {
+                        Ok(id) => assert_eq!(id.0, written),
+                        Err(error) => break error,
+                    }
+                    written += 1;
+                };
+                assert!(matches!(error, Error::Full(_)), "{error}");
+                assert_eq!(log.next_id(), TxId(written));
+                // Refused again and again, and still readable, here and by others.
+                assert!(matches!(log.append(&[1; 3000], None), Err(Error::Full(_))));
+                assert_eq!(log.verify().unwrap(), written);
+                log.sync().unwrap();
+                let others =
+                    ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]).unwrap();
+                assert_eq!(others.verify().unwrap(), written);
+                let (again, report) = Log::open(disk.fork().root(), options.clone(), &[]).unwrap();
+                assert_eq!((report.end, report.torn), (TxId(written), None));
+                again.close().unwrap();
+            }
+            disk.set_capacity(None);
+            assert_eq!(log.commit(&payload(written), None).unwrap(), TxId(written));
+            assert_eq!(log.verify().unwrap(), written + 1);
+            log.close().unwrap();
+        }
+    }
+}

@@ -114,7 +114,7 @@ impl Life {
         let model = Model {
             written: vec![first.clone()],
             acknowledged: 1,
-            batch_start: 0,
+            batch_start: 1,
             base: (0, 0),
             proofs: Vec::new(),
             first_attempts: vec![first],

@@ -13,33 +13,36 @@ mod random;
 
 use std::time::{Duration, Instant};
 
-use commitlog::{Mistake, Options, SyncPolicy};
+use commitlog::{Mistake, SyncPolicy};
 use disk::SimDisk;
 
 use claims::{Checked, Ending, Violation};
-use explore::{Effort, Tally, check_fault, explore_last, explore_op, first_violation};
+use explore::{Effort, Explorer};
 use fault::MediumFault;
 use life::{Life, OPS, Op, chain_of, options};
 use random::Random;
 
 /// All histories of up to `length` steps, each crashed in its last step.
-fn enumerate(length: usize, options: &Options, effort: Effort, tally: &mut Tally) -> Checked<()> {
+fn enumerate(length: usize, explorer: &mut Explorer) -> Checked<()> {
     let mut histories: Vec<Vec<Op>> = vec![Vec::new()];
-    let mut random = Random::new(1);
     for _ in 0..length {
         let mut longer = Vec::new();
         for history in &histories {
             for op in OPS {
                 let mut ops = history.clone();
                 ops.push(op);
-                if explore_last(&ops, options, effort, &mut random, tally)? {
+                if explorer.explore_last(&ops)? {
                     longer.push(ops);
                 }
             }
         }
         histories = longer;
     }
-    println!("{} histories of {length} steps, {tally:?}", histories.len());
+    println!(
+        "{} histories of {length} steps, {:?}",
+        histories.len(),
+        explorer.tally
+    );
     Ok(())
 }
 
@@ -57,28 +60,20 @@ fn short_histories_under_every_commit() {
         failures_one_in: 6,
         recoveries_one_in: 40,
     };
-    passes(enumerate(
-        4,
-        &options(SyncPolicy::EveryCommit, None),
-        effort,
-        &mut Tally::default(),
-    ));
+    let options = options(SyncPolicy::EveryCommit, None);
+    passes(enumerate(4, &mut Explorer::new(options, effort, 1)));
 }
 
 #[test]
 fn short_histories_under_never() {
     let effort = Effort {
         power_cuts: 4,
-        faults_one_in: 3,
+        faults_one_in: 6,
         failures_one_in: 2,
-        recoveries_one_in: 10,
+        recoveries_one_in: 12,
     };
-    passes(enumerate(
-        3,
-        &options(SyncPolicy::Never, None),
-        effort,
-        &mut Tally::default(),
-    ));
+    let options = options(SyncPolicy::Never, None);
+    passes(enumerate(3, &mut Explorer::new(options, effort, 2)));
 }
 
 #[test]
@@ -92,23 +87,25 @@ fn every_single_fault_after_chosen_histories() {
         &[Append(1), Snapshot, Append(1)],
         &[Append(1), SyncStart, SyncOk, Append(1), SyncStart, SyncOk],
     ];
+    let effort = Effort {
+        power_cuts: 3,
+        faults_one_in: 1,
+        failures_one_in: 1,
+        recoveries_one_in: 1,
+    };
     let options = options(SyncPolicy::EveryCommit, None);
-    let mut tally = Tally::default();
+    let mut explorer = Explorer::new(options.clone(), effort, 3);
     for (number, ops) in histories.into_iter().enumerate() {
         let mut life = Life::create(SimDisk::new(number as u64), options.clone());
         for &op in ops {
             life.apply(op);
         }
         let mut ends = vec![(life.disk.fork(), Ending::Kill)];
-        ends.extend(
-            life.disk
-                .power_cuts(3, 5)
-                .into_iter()
-                .map(|disk| (disk, Ending::Power)),
-        );
+        let cuts = life.disk.power_cuts(3, 5).into_iter();
+        ends.extend(cuts.map(|disk| (disk, Ending::Power)));
         for (disk, ending) in ends {
             for fault in MediumFault::all(&disk) {
-                let checked = check_fault(&disk, &life.model, &options, ending, &fault, &mut tally);
+                let checked = explorer.check_fault(&disk, &life.model, ending, &fault);
                 passes(
                     checked.map_err(|Violation(what)| {
                         Violation(format!("{ops:?} {ending:?}: {what}"))
@@ -117,10 +114,10 @@ fn every_single_fault_after_chosen_histories() {
             }
         }
     }
-    println!("{tally:?}");
+    println!("{:?}", explorer.tally);
 }
 
-/// A long life: random steps, some of them crashed, some of the crashes survived to go on.
+/// A long life: random steps, each crashed at every call, some of the crashes survived to go on.
 fn long_life(seed: u64, steps: usize, mistake: Option<Mistake>) -> Checked<()> {
     let mut random = Random::new(seed);
     let policy = *random.pick(&[
@@ -135,7 +132,7 @@ fn long_life(seed: u64, steps: usize, mistake: Option<Mistake>) -> Checked<()> {
         failures_one_in: 8,
         recoveries_one_in: 12,
     };
-    let mut tally = Tally::default();
+    let mut explorer = Explorer::new(options.clone(), effort, random.next());
     let mut life = Life::create(SimDisk::new(seed), options.clone());
     let mut done = Vec::new();
     for _ in 0..steps {
@@ -144,22 +141,28 @@ fn long_life(seed: u64, steps: usize, mistake: Option<Mistake>) -> Checked<()> {
             continue;
         }
         done.push(op);
-        explore_op(&mut life, op, effort, &mut random, &mut tally)
-            .map_err(|Violation(what)| Violation(format!("seed {seed}, {done:?}: {what}")))?;
+        let context = |Violation(what)| Violation(format!("seed {seed}, {done:?}: {what}"));
+        let before = life.model.clone();
+        let first = life.disk.call_count();
+        explorer.explore_op(&mut life, op).map_err(context)?;
         assert_eq!(
             life.log.chain_at_end(),
             *chain_of(&life.model.written).last().unwrap()
         );
         if random.below(5) == 0 {
-            let ends = match random.below(2) {
-                0 => vec![life.disk.fork()],
-                _ => life.disk.power_cuts(3, random.next()),
+            // The process or the machine ends within this step, and the life goes on with what is left.
+            let number = first + random.below(life.disk.call_count() - first + 1);
+            let killed = life.disk.state_before(number);
+            let disk = match random.below(2) {
+                0 => killed,
+                _ => random.pick(&killed.power_cuts(3, seed)).fork(),
             };
-            let disk = random.pick(&ends).fork();
-            let mut model = life.model.clone();
-            let checked = claims::check(&disk, &model, &options, Ending::Power, None);
-            let opened = checked
-                .map_err(|Violation(what)| Violation(format!("seed {seed}, {done:?}: {what}")))?;
+            let mut model = match number == life.disk.call_count() {
+                true => life.model.clone(),
+                false => life.model_during(&before),
+            };
+            let opened =
+                claims::check(&disk, &model, &options, Ending::Power, None).map_err(context)?;
             let (log, end) = opened.expect("no fault, so it opens");
             model.base.1 = log.base().0;
             model.reopened(end);
@@ -221,12 +224,11 @@ fn canaries_are_caught() {
     };
     for mistake in mistakes {
         let options = options(SyncPolicy::EveryCommit, Some(mistake));
-        let short = first_violation(enumerate(3, &options, effort, &mut Tally::default()));
-        let found = short.or_else(|| {
-            (0..60).find_map(|seed| first_violation(long_life(seed, 20, Some(mistake))))
-        });
-        match found {
-            Some(what) => println!("{mistake:?} caught: {what}"),
+        let short = enumerate(3, &mut Explorer::new(options, effort, 4));
+        let found =
+            short.and_then(|()| (0..60).try_for_each(|seed| long_life(seed, 20, Some(mistake))));
+        match found.err() {
+            Some(Violation(what)) => println!("{mistake:?} caught: {what}"),
             None => panic!("{mistake:?} was not caught"),
         }
     }

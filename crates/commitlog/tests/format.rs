@@ -1,0 +1,181 @@
+//! The bytes of a segment, as literals: what is on disks must never change its meaning.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use commitlog::{Chain, Log, LogId, Options, TxId};
+use disk::{Dir, SimDisk};
+
+const LOG_ID: LogId = LogId(*b"0123456789abcdef");
+
+/// `offset: hexadecimal bytes`, zeros between them.
+fn bytes_of(lines: &[(usize, &str)], len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    for (offset, line) in lines {
+        let digits: Vec<u8> = line.bytes().filter(u8::is_ascii_hexdigit).collect();
+        for (place, pair) in digits.chunks(2).enumerate() {
+            let pair = std::str::from_utf8(pair).unwrap();
+            bytes[offset + place] = u8::from_str_radix(pair, 16).unwrap();
+        }
+    }
+    bytes
+}
+
+fn written() -> SimDisk {
+    let disk = SimDisk::new(0);
+    let options = Options {
+        minimum_reader: 0x0102,
+        ..Options::default()
+    };
+    let root: Arc<dyn Dir> = disk.root();
+    let log = Log::create(
+        root,
+        LOG_ID,
+        options,
+        &[(b"genesis", Some(0x1122_3344_5566_7788))],
+    )
+    .unwrap();
+    log.commit(b"", None).unwrap();
+    log.rotate().unwrap();
+    log.commit(b"12345678", Some(-1)).unwrap();
+    log.close().unwrap();
+    disk
+}
+
+const FIRST: &str = "00000000000000000000.log";
+const SECOND: &str = "00000000000000000002.log";
+
+#[test]
+fn segments_have_the_golden_bytes() {
+    let disk = written();
+    assert_eq!(disk.files(), [FIRST, SECOND]);
+    let first = bytes_of(GOLDEN_FIRST, 12288 + 40 + 32);
+    let second = bytes_of(GOLDEN_SECOND, 12288 + 40);
+    print_if_different(FIRST, &disk.read(FIRST).unwrap(), &first);
+    print_if_different(SECOND, &disk.read(SECOND).unwrap(), &second);
+    assert!(
+        disk.read(FIRST).unwrap() == first,
+        "the first segment differs"
+    );
+    assert!(
+        disk.read(SECOND).unwrap() == second,
+        "the second segment differs"
+    );
+}
+
+#[test]
+fn golden_bytes_are_read() {
+    let disk = SimDisk::new(0);
+    disk.write(FIRST, &bytes_of(GOLDEN_FIRST, 12288 + 40 + 32));
+    disk.write(SECOND, &bytes_of(GOLDEN_SECOND, 12288 + 40));
+    let (log, report) = Log::open(disk.root(), Options::default(), &[]).unwrap();
+    assert!(report.was_closed);
+    assert_eq!(log.log_id(), LOG_ID);
+    let mut reader = log.reader(TxId(0)).unwrap();
+    let expected: [(&[u8], Option<i64>); 3] = [
+        (b"genesis", Some(0x1122_3344_5566_7788)),
+        (b"", None),
+        (b"12345678", Some(-1)),
+    ];
+    for (payload, time) in expected {
+        let record = reader.next_record().unwrap().unwrap();
+        assert_eq!((record.payload, record.time), (payload, time));
+    }
+    assert!(reader.next_record().unwrap().is_none());
+    assert_eq!(log.chain_at_end(), CHAIN_AT_END);
+    assert_eq!(
+        Log::inspect(disk.root().as_ref()).unwrap().minimum_reader,
+        0x0102
+    );
+}
+
+#[test]
+fn the_chain_has_golden_values() {
+    assert_eq!(Chain::seed(LogId([0; 16])), SEED_OF_ZEROS);
+    assert_eq!(Chain::seed(LOG_ID), SEED);
+    assert_eq!(
+        SEED.mix(TxId(0), 7, crc32c::crc32c(b"genesis")),
+        AFTER_GENESIS
+    );
+}
+
+#[test]
+fn zeros_are_no_header() {
+    // A frame header covers 28 bytes, a segment header and a mark 60: their checksum is not zero.
+    assert_ne!(crc32c::crc32c(&[0; 28]), 0);
+    assert_ne!(crc32c::crc32c(&[0; 60]), 0);
+}
+
+fn print_if_different(name: &str, found: &[u8], expected: &[u8]) {
+    if found == expected {
+        return;
+    }
+    println!("{name}, {} bytes:", found.len());
+    for (row, bytes) in found.chunks(8).enumerate() {
+        if bytes.iter().any(|&byte| byte != 0) {
+            let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            println!("    ({}, \"{}\"),", row * 8, digits.join(" "));
+        }
+    }
+}
+
+const SEED_OF_ZEROS: Chain = Chain(0x0000_0000_0000_0000);
+const SEED: Chain = Chain(0x8e1f_7535_19dc_762a);
+const AFTER_GENESIS: Chain = Chain(0x1b9b_36e5_8956_1674);
+const CHAIN_AT_END: Chain = Chain(0xbe93_42b6_5ff0_60ba);
+
+const GOLDEN_FIRST: &[(usize, &str)] = &[
+    (0, "63 61 69 72 6e 6c 6f 67"),
+    (8, "01 00 00 00 02 01 00 00"),
+    (16, "30 31 32 33 34 35 36 37"),
+    (24, "38 39 61 62 63 64 65 66"),
+    (40, "2a 76 dc 19 35 75 1f 8e"),
+    (56, "00 00 00 00 89 2b d0 7d"),
+    (4096, "63 61 69 72 6e 6d 72 6b"),
+    (4104, "02 00 00 00 00 00 00 00"),
+    (4112, "02 00 00 00 00 00 00 00"),
+    (4120, "48 30 00 00 00 00 00 00"),
+    (4128, "b1 90 c0 5c 82 64 0c 19"),
+    (4136, "02 00 00 00 00 00 00 00"),
+    (4152, "00 00 00 00 32 8b 76 ab"),
+    (8192, "63 61 69 72 6e 6d 72 6b"),
+    (8200, "01 00 00 00 00 00 00 00"),
+    (8208, "02 00 00 00 00 00 00 00"),
+    (8216, "48 30 00 00 00 00 00 00"),
+    (8224, "b1 90 c0 5c 82 64 0c 19"),
+    (8248, "00 00 00 00 0b c5 77 e4"),
+    (12288, "11 73 56 fa 07 00 00 00"),
+    (12304, "88 77 66 55 44 33 22 11"),
+    (12312, "74 16 56 89 e5 36 9b 1b"),
+    (12320, "67 65 6e 65 73 69 73 00"),
+    (12328, "ff aa 87 17 00 00 00 00"),
+    (12336, "01 00 00 00 00 00 00 00"),
+    (12344, "00 00 00 00 00 00 00 80"),
+    (12352, "b1 90 c0 5c 82 64 0c 19"),
+];
+const GOLDEN_SECOND: &[(usize, &str)] = &[
+    (0, "63 61 69 72 6e 6c 6f 67"),
+    (8, "01 00 00 00 02 01 00 00"),
+    (16, "30 31 32 33 34 35 36 37"),
+    (24, "38 39 61 62 63 64 65 66"),
+    (32, "02 00 00 00 00 00 00 00"),
+    (40, "b1 90 c0 5c 82 64 0c 19"),
+    (56, "00 00 00 00 3b d0 5c 92"),
+    (4096, "63 61 69 72 6e 6d 72 6b"),
+    (4112, "03 00 00 00 00 00 00 00"),
+    (4120, "28 30 00 00 00 00 00 00"),
+    (4128, "ba 60 f0 5f b6 42 93 be"),
+    (4152, "00 00 00 00 2f cd 61 02"),
+    (8192, "63 61 69 72 6e 6d 72 6b"),
+    (8200, "01 00 00 00 00 00 00 00"),
+    (8208, "03 00 00 00 00 00 00 00"),
+    (8216, "28 30 00 00 00 00 00 00"),
+    (8224, "ba 60 f0 5f b6 42 93 be"),
+    (8232, "01 00 00 00 00 00 00 00"),
+    (8248, "00 00 00 00 74 04 95 59"),
+    (12288, "ba 69 37 8b 08 00 00 00"),
+    (12296, "02 00 00 00 00 00 00 00"),
+    (12304, "ff ff ff ff ff ff ff ff"),
+    (12312, "ba 60 f0 5f b6 42 93 be"),
+    (12320, "31 32 33 34 35 36 37 38"),
+];

@@ -1,0 +1,226 @@
+//! Hostile bytes: whatever is in the files, nothing panics, hangs, or allocates more than the files are long.
+//!
+//! To run more: `CAIRN_SEEDS=from..to` or `CAIRN_MINUTES=n` with `cargo test -p commitlog --test fuzz`.
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
+
+use std::time::{Duration, Instant};
+
+use commitlog::{Error, Log, LogId, Options, Proof, ReadOnlyLog, ReadOnlyOptions, TxId};
+use disk::SimDisk;
+
+const LOG_ID: LogId = LogId(*b"hostile bytes...");
+const FIRST: &str = "00000000000000000000.log";
+
+/// A valid log of two or three segments, as a start for damage.
+fn valid(random: &mut Random) -> SimDisk {
+    let disk = SimDisk::new(random.next());
+    let log = Log::create(
+        disk.root(),
+        LOG_ID,
+        Options::default(),
+        &[(b"genesis", None)],
+    )
+    .unwrap();
+    for number in 0..random.below(12) {
+        log.commit(
+            &vec![number as u8; random.below(700) as usize],
+            Some(number as i64),
+        )
+        .unwrap();
+        if random.below(4) == 0 {
+            log.rotate().unwrap();
+        }
+    }
+    if random.below(2) == 0 {
+        log.close().unwrap();
+    }
+    disk
+}
+
+/// Bytes are instructions: how to change a valid log, or a whole file if the first one says so.
+fn fuzz_segments(data: &[u8]) {
+    let mut random = Random(data.iter().fold(7, |sum, &byte| {
+        (sum.wrapping_mul(31)).wrapping_add(u64::from(byte))
+    }));
+    let disk = valid(&mut random);
+    let files = disk.files();
+    match data.first() {
+        Some(0) => disk.write(FIRST, &data[1..]),
+        Some(1) => {
+            // The front stays valid, what follows is hostile.
+            let mut bytes = disk.read(&files[0]).unwrap();
+            let keep = 12288 + usize::from(data.get(1).copied().unwrap_or(0));
+            bytes.truncate(keep);
+            bytes.extend_from_slice(&data[1..]);
+            disk.write(&files[0], &bytes);
+        }
+        _ => {
+            for change in data.chunks(4) {
+                let file = &files[usize::from(change[0]) % files.len()];
+                let mut bytes = disk.read(file).unwrap();
+                let area = [0..64, 4096..4160, 8192..8256, 12288..bytes.len()];
+                let place = change
+                    .iter()
+                    .fold(0usize, |sum, &byte| sum * 256 + usize::from(byte));
+                let area = area[place % 4].clone();
+                if area.end > bytes.len() || area.is_empty() {
+                    continue;
+                }
+                let at = area.start + place / 4 % area.len();
+                bytes[at] = change[change.len() - 1];
+                disk.write(file, &bytes);
+            }
+        }
+    }
+    exercise(&disk);
+}
+
+/// Headers with good checksums and hostile fields: only reachable if the checksums are made to fit.
+fn fuzz_sealed_fields(seed: u64) {
+    let mut random = Random(seed);
+    let disk = valid(&mut random);
+    let files = disk.files();
+    let file = &files[random.below(files.len() as u64) as usize];
+    let mut bytes = disk.read(file).unwrap();
+    let interesting = [
+        0,
+        1,
+        7,
+        12287,
+        12288,
+        12289,
+        u64::from(u32::MAX),
+        4 << 30,
+        u64::MAX - 1,
+        u64::MAX,
+    ];
+    let value = interesting[random.below(interesting.len() as u64) as usize];
+    match random.below(3) {
+        0 => {
+            let at = 8 + 8 * random.below(6) as usize;
+            bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+            let sum = crc32c::crc32c(&bytes[..60]);
+            bytes[60..64].copy_from_slice(&sum.to_le_bytes());
+        }
+        1 => {
+            let block = random.below(2) as usize;
+            let mark = 4096 * (block + 1);
+            let at = mark + 8 + 8 * random.below(6) as usize;
+            bytes[mark..mark + 8].copy_from_slice(b"cairnmrk");
+            bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+            let header = crc32c::crc32c(&bytes[..64]);
+            let place = crc32c::crc32c_append(header, &[block as u8]);
+            let sum = crc32c::crc32c_append(place, &bytes[mark..mark + 60]);
+            bytes[mark + 60..mark + 64].copy_from_slice(&sum.to_le_bytes());
+        }
+        _ if bytes.len() > 12288 + 32 => {
+            let frame = 12288;
+            let at = frame + 4 + 4 * random.below(7) as usize;
+            bytes[at..at + 4].copy_from_slice(&(value as u32).to_le_bytes());
+            let sum = crc32c::crc32c(&bytes[frame + 4..frame + 32]);
+            bytes[frame..frame + 4].copy_from_slice(&sum.to_le_bytes());
+        }
+        _ => {}
+    }
+    disk.write(file, &bytes);
+    exercise(&disk);
+}
+
+/// Everything that reads what is there.
+fn exercise(disk: &SimDisk) {
+    let proofs = [Proof {
+        through: TxId(2),
+        chain: commitlog::Chain(5),
+    }];
+    let _ = Log::inspect(disk.root().as_ref());
+    let options = ReadOnlyOptions {
+        show_unproven: true,
+        ..ReadOnlyOptions::default()
+    };
+    if let Ok(log) = ReadOnlyLog::open(disk.root(), options, &proofs) {
+        let _ = log.verify();
+        let _ = log.chain_after(log.base());
+    }
+    match Log::open(disk.fork().root(), Options::default(), &[]) {
+        Ok((log, _)) => {
+            let _ = log.verify();
+            let _ = log.commit(b"goes on", None);
+        }
+        Err(Error::Io(error)) => panic!("the simulated disk did not fail: {error}"),
+        Err(_) => {}
+    }
+}
+
+#[test]
+fn hostile_segments_are_refused_or_read() {
+    for seed in seeds(300) {
+        println!("seed {seed}: replay with CAIRN_SEEDS={seed}..{}", seed + 1);
+        let mut random = Random(seed);
+        let mut data = vec![random.below(4) as u8];
+        data.extend((0..random.below(2000)).map(|_| random.next() as u8));
+        fuzz_segments(&data);
+        fuzz_sealed_fields(seed);
+    }
+}
+
+#[test]
+fn a_length_of_gigabytes_allocates_nothing() {
+    // A frame whose header is sound and claims 4 GiB - 1, and one that claims 1 GiB, at the end of a small file.
+    for length in [u32::MAX, 1 << 30, (1 << 30) + 1] {
+        let disk = SimDisk::new(1);
+        let log = Log::create(
+            disk.root(),
+            LOG_ID,
+            Options::default(),
+            &[(b"genesis", None)],
+        )
+        .unwrap();
+        drop(log);
+        let mut bytes = disk.read(FIRST).unwrap();
+        let mut header = [0; 32];
+        header[4..8].copy_from_slice(&length.to_le_bytes());
+        header[8..16].copy_from_slice(&1u64.to_le_bytes());
+        header[24..32].fill(0xFF);
+        let sum = crc32c::crc32c(&header[4..]);
+        header[..4].copy_from_slice(&sum.to_le_bytes());
+        bytes.extend_from_slice(&header);
+        disk.write(FIRST, &bytes);
+        let (log, report) = Log::open(disk.root(), Options::default(), &[]).unwrap();
+        assert_eq!(log.next_id(), TxId(1));
+        let torn = report.torn.unwrap();
+        assert_eq!((torn.byte_offset, torn.bytes_cut), (12288 + 40, 32));
+    }
+}
+
+fn seeds(count: u64) -> impl Iterator<Item = u64> {
+    let range = std::env::var("CAIRN_SEEDS").ok().map(|range| {
+        let (from, to) = range.split_once("..").expect("CAIRN_SEEDS is from..to");
+        from.parse::<u64>().unwrap()..to.parse().unwrap()
+    });
+    let minutes = std::env::var("CAIRN_MINUTES")
+        .ok()
+        .map(|minutes| minutes.parse::<u64>().unwrap());
+    let deadline = minutes.map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
+    let seeds = range.unwrap_or(if minutes.is_some() {
+        0..u64::MAX
+    } else {
+        0..count
+    });
+    seeds.take_while(move |_| deadline.is_none_or(|deadline| Instant::now() < deadline))
+}
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+}

@@ -1,0 +1,306 @@
+//! Many threads commit at once: each is released only when its record is durable, and one sync serves many.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
+
+use commitlog::{Error, Log, LogId, Options, TxId};
+use disk::{Access, Crash, Dir, Entry, Fault, File, Lock, Map, Operation, SimDisk};
+
+const LOG_ID: LogId = LogId(*b"group commit....");
+const THREADS: u64 = 8;
+const COMMITS: u64 = 50;
+
+fn create(dir: Arc<dyn Dir>) -> Arc<Log> {
+    Arc::new(Log::create(dir, LOG_ID, Options::default(), &[(b"genesis", None)]).unwrap())
+}
+
+#[test]
+fn a_released_waiter_is_durable_and_ids_are_gapless() {
+    let disk = SimDisk::new(3);
+    let log = create(disk.root());
+    let ids = Mutex::new(BTreeSet::new());
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (log, ids, disk) = (&log, &ids, &disk);
+            scope.spawn(move || {
+                for number in 0..COMMITS {
+                    let payload = [thread.to_le_bytes(), number.to_le_bytes()].concat();
+                    let id = log.commit(&payload, None).unwrap();
+                    assert!(log.durable_end() > id);
+                    assert!(ids.lock().unwrap().insert(id.0));
+                    if number % 10 == 0 {
+                        // Whatever a power cut leaves now, it has this record.
+                        let cut = disk.fork();
+                        cut.crash(Crash::Power(disk::Choice::Seed(number)));
+                        let (reopened, _) = Log::open(cut.root(), Options::default(), &[]).unwrap();
+                        let mut reader = reopened.reader(id).unwrap();
+                        assert_eq!(reader.next_record().unwrap().unwrap().payload, payload);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(ids.into_inner().unwrap(), (1..=THREADS * COMMITS).collect());
+    assert_eq!(log.verify().unwrap(), THREADS * COMMITS + 1);
+}
+
+#[test]
+fn one_sync_serves_all_that_wait() {
+    // The gate holds the first sync until everyone has appended, so the second one must serve all the others.
+    let disk = SimDisk::new(4);
+    let gate = Arc::new(Gate::default());
+    let dir: Arc<dyn Dir> = Arc::new(GatedDir {
+        dir: disk.root(),
+        gate: Arc::clone(&gate),
+    });
+    let log = create(dir);
+    let before = syncs(&disk);
+    let appended = AtomicU64::new(0);
+    let first = log.append(b"the leader's", None).unwrap();
+    gate.hold();
+    thread::scope(|scope| {
+        scope.spawn(|| log.wait_durable(first).unwrap());
+        gate.wait_for_arrival();
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let id = log.append(b"a follower's", None).unwrap();
+                if appended.fetch_add(1, Ordering::SeqCst) + 1 == THREADS {
+                    gate.release();
+                }
+                log.wait_durable(id).unwrap();
+            });
+        }
+    });
+    assert_eq!(syncs(&disk) - before, 2);
+    assert_eq!(log.durable_through(), Some(TxId(THREADS + 1)));
+}
+
+#[test]
+fn after_a_failed_sync_nobody_is_released() {
+    let disk = SimDisk::new(5);
+    let gate = Arc::new(Gate::default());
+    let dir: Arc<dyn Dir> = Arc::new(GatedDir {
+        dir: disk.root(),
+        gate: Arc::clone(&gate),
+    });
+    let log = create(dir);
+    let barrier = Barrier::new(usize::try_from(THREADS).unwrap());
+    gate.fail(&disk);
+    let released = AtomicU64::new(0);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let id = log.append(b"lost", None);
+                barrier.wait();
+                match id.and_then(|id| log.wait_durable(id)) {
+                    Ok(()) => {
+                        released.fetch_add(1, Ordering::SeqCst);
+                    }
+                    Err(error) => {
+                        assert!(matches!(error, Error::Io(_) | Error::Poisoned), "{error}")
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(released.into_inner(), 0);
+    assert!(matches!(log.append(b"x", None), Err(Error::Poisoned)));
+    assert!(matches!(log.sync(), Err(Error::Poisoned)));
+    assert!(matches!(log.rotate(), Err(Error::Poisoned)));
+    assert!(matches!(log.prune_before(TxId(1)), Err(Error::Poisoned)));
+    assert!(matches!(log.close(), Err(Error::Poisoned)));
+    // What is durable stays readable, and nothing more is shown.
+    assert_eq!(log.wait_durable(TxId(0)).ok(), Some(()));
+    assert_eq!(log.verify().unwrap(), 1);
+}
+
+#[test]
+fn rotation_and_appending_threads_do_not_lose_records() {
+    let disk = SimDisk::new(6);
+    let options = Options {
+        segment_bytes_max: 12288 + 2000,
+        ..Options::default()
+    };
+    let log = Log::create(disk.root(), LOG_ID, options.clone(), &[(b"genesis", None)]).unwrap();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..COMMITS {
+                    log.commit(&[7; 100], None).unwrap();
+                }
+            });
+        }
+        scope.spawn(|| {
+            for _ in 0..10 {
+                log.rotate().unwrap();
+                log.prune_before(TxId(0)).unwrap();
+            }
+        });
+        scope.spawn(|| {
+            let mut reader = log.reader(TxId(0)).unwrap();
+            let mut seen = 0;
+            while seen < 4 * COMMITS {
+                if let Some(record) = reader.next_record().unwrap() {
+                    assert_eq!(record.id.0, seen);
+                    seen += 1;
+                }
+                thread::yield_now();
+            }
+        });
+    });
+    drop(log);
+    let (log, report) = Log::open(disk.root(), options, &[]).unwrap();
+    assert_eq!(report.end, TxId(4 * COMMITS + 1));
+    assert_eq!(log.verify().unwrap(), 4 * COMMITS + 1);
+}
+
+fn syncs(disk: &SimDisk) -> usize {
+    let calls = disk.calls().into_iter();
+    calls
+        .filter(|call| call.operation == Operation::SyncFile)
+        .count()
+}
+
+/// Holds syncs of files back, and can make the next one fail.
+#[derive(Debug, Default)]
+struct Gate {
+    held: Mutex<Held>,
+    changed: std::sync::Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    holds: bool,
+    arrived: bool,
+    fails: Option<SimDisk>,
+}
+
+impl Gate {
+    fn hold(&self) {
+        self.held.lock().unwrap().holds = true;
+    }
+
+    fn fail(&self, disk: &SimDisk) {
+        self.held.lock().unwrap().fails = Some(disk.clone());
+    }
+
+    fn wait_for_arrival(&self) {
+        let held = self.held.lock().unwrap();
+        drop(self.changed.wait_while(held, |held| !held.arrived).unwrap());
+    }
+
+    fn release(&self) {
+        self.held.lock().unwrap().holds = false;
+        self.changed.notify_all();
+    }
+
+    fn pass(&self) {
+        let mut held = self.held.lock().unwrap();
+        held.arrived = true;
+        self.changed.notify_all();
+        let held = &mut *self.changed.wait_while(held, |held| held.holds).unwrap();
+        if let Some(disk) = held.fails.take() {
+            disk.fail_at(disk.call_count(), Fault::Eio);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct GatedDir {
+    dir: Arc<dyn Dir>,
+    gate: Arc<Gate>,
+}
+
+#[derive(Debug)]
+struct GatedFile {
+    file: Arc<dyn File>,
+    gate: Arc<Gate>,
+}
+
+impl GatedDir {
+    fn gated(&self, file: Arc<dyn File>) -> Arc<dyn File> {
+        let gate = Arc::clone(&self.gate);
+        Arc::new(GatedFile { file, gate })
+    }
+}
+
+impl Dir for GatedDir {
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn list(&self) -> disk::Result<Vec<Entry>> {
+        self.dir.list()
+    }
+
+    fn open(&self, name: &str, access: Access) -> disk::Result<Arc<dyn File>> {
+        Ok(self.gated(self.dir.open(name, access)?))
+    }
+
+    fn create(&self, name: &str) -> disk::Result<Arc<dyn File>> {
+        Ok(self.gated(self.dir.create(name)?))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> disk::Result<()> {
+        self.dir.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> disk::Result<()> {
+        self.dir.remove(name)
+    }
+
+    fn sync(&self) -> disk::Result<()> {
+        self.dir.sync()
+    }
+
+    fn open_dir(&self, name: &str) -> disk::Result<Arc<dyn Dir>> {
+        self.dir.open_dir(name)
+    }
+
+    fn create_dir(&self, name: &str) -> disk::Result<Arc<dyn Dir>> {
+        self.dir.create_dir(name)
+    }
+
+    fn lock(&self, name: &str, holder: &str) -> disk::Result<Lock> {
+        self.dir.lock(name, holder)
+    }
+}
+
+impl File for GatedFile {
+    fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    fn len(&self) -> disk::Result<u64> {
+        self.file.len()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> disk::Result<usize> {
+        self.file.read_at(offset, buffer)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> disk::Result<usize> {
+        self.file.write_at(offset, bytes)
+    }
+
+    fn set_len(&self, len: u64) -> disk::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn allocate(&self, offset: u64, len: u64) -> disk::Result<()> {
+        self.file.allocate(offset, len)
+    }
+
+    fn sync(&self) -> disk::Result<()> {
+        self.gate.pass();
+        self.file.sync()
+    }
+
+    fn map(&self, len: u64) -> disk::Result<Map> {
+        self.file.map(len)
+    }
+}
