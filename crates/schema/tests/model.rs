@@ -180,7 +180,12 @@ fn step(random: &mut Random, tx: &mut WriteTransaction, model: &mut Model) {
             let table = model.get_mut(&name).unwrap();
             let place = random.below(table.columns.len());
             let to = format!("d{}", random.below(1000));
-            let is_free = table.columns.iter().all(|column| column.name != to);
+            let mut others = table
+                .columns
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != place);
+            let is_free = others.all(|(_, column)| column.name != to);
             assert_eq!(
                 tx.rename_column(&name, &table.columns[place].name, &to)
                     .is_ok(),
