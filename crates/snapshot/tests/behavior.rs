@@ -341,6 +341,90 @@ fn only_our_temporary_names_are_cleared() {
     assert!(snapshots.list().unwrap().rejected.is_empty());
 }
 
+const MANIFEST_1: &str = "00000000000000000001.manifest";
+const MANIFEST_2: &str = "00000000000000000002.manifest";
+
+fn two_snapshots() -> (SimDisk, Snapshots) {
+    let disk = SimDisk::new(1);
+    let snapshots = Snapshots::open(disk.root(), Options::default()).unwrap();
+    write(&snapshots, 1, &sections()).unwrap();
+    write(&snapshots, 2, &sections()).unwrap();
+    (disk, snapshots)
+}
+
+#[test]
+fn packs_that_a_published_manifest_names_are_never_cleared() {
+    let (disk, _) = two_snapshots();
+    disk.duplicate(MANIFEST_1, format!("{MANIFEST_1}.tmp"));
+    let snapshots = Snapshots::open(disk.root(), Options::default()).unwrap();
+    assert_eq!(disk.files().len(), 4);
+    check_content(&snapshots, 1, &sections());
+}
+
+#[test]
+fn no_pack_is_cleared_while_a_manifest_can_not_be_read() {
+    let (disk, _) = two_snapshots();
+    let temporary = format!("{MANIFEST_1}.tmp");
+    disk.duplicate(MANIFEST_1, &temporary);
+    disk.delete(MANIFEST_1);
+    disk.flip_bit(MANIFEST_2, 9, 0);
+    let files = disk.files();
+    let snapshots = Snapshots::open(disk.root(), Options::default()).unwrap();
+    assert_eq!(disk.files(), files);
+    disk.flip_bit(MANIFEST_2, 9, 0);
+    write(&snapshots, 3, &sections()).unwrap();
+    assert_eq!(disk.files().len(), 4, "only snapshots 2 and 3 are left");
+    check_content(&snapshots, 2, &sections());
+}
+
+#[test]
+fn read_back_reads_the_manifest_again() {
+    let (disk, snapshots) = two_snapshots();
+    let manifest = snapshots.list().unwrap().sound.remove(0);
+    disk.flip_bit(MANIFEST_2, 100, 3);
+    assert!(snapshots.read_back(&manifest).unwrap_err().is_damage());
+    disk.flip_bit(MANIFEST_2, 100, 3);
+    snapshots.read_back(&manifest).unwrap();
+    // Another whole snapshot of the same transaction has come in its place.
+    snapshots.remove(SnapshotId(2)).unwrap();
+    let go_on = &mut |_| ControlFlow::Continue(());
+    let first = snapshots
+        .write(&header(2), &mut [], go_on)
+        .unwrap()
+        .manifest;
+    snapshots.remove(SnapshotId(2)).unwrap();
+    let other = Header {
+        metadata: b"KEPT UNREAD".to_vec(),
+        ..header(2)
+    };
+    snapshots.write(&other, &mut [], go_on).unwrap();
+    assert!(matches!(
+        snapshots.read_back(&first),
+        Err(Error::Damaged {
+            kind: DamageKind::Changed,
+            ..
+        })
+    ));
+    assert!(snapshots.read_back(&manifest).unwrap_err().is_damage());
+}
+
+#[test]
+fn a_pack_name_in_use_is_not_drawn_again() {
+    let disk = SimDisk::new(1);
+    let options = Options {
+        nonce: Some(0),
+        ..Options::default()
+    };
+    let snapshots = Snapshots::open(disk.root(), options).unwrap();
+    write(&snapshots, 1, &sections()).unwrap();
+    let first = disk.files();
+    disk.write(&first[0], b"not a snapshot's any more");
+    disk.delete(&first[1]);
+    write(&snapshots, 1, &sections()).unwrap();
+    assert_eq!(disk.read(&first[0]).unwrap(), b"not a snapshot's any more");
+    check_content(&snapshots, 1, &sections());
+}
+
 #[test]
 fn a_newer_format_is_named_and_never_touched() {
     let disk = SimDisk::new(1);

@@ -8,7 +8,7 @@ use disk::{Call, Crash, Fault, Operation, SimDisk};
 use fixture::{
     Section, all_modes, check_content, content, header, page, repeatable, tiny_sections, write,
 };
-use snapshot::{Error, LoadOptions, Options, SnapshotId, Snapshots};
+use snapshot::{DamageKind, Error, LoadOptions, Options, SnapshotId, Snapshots};
 
 /// How many outcomes of one power cut are looked at.
 const POWER_CUTS_MAX: u64 = 24;
@@ -163,6 +163,7 @@ fn a_crash_while_a_damaged_snapshot_is_removed_harms_no_other() {
             assert_eq!(listing.sound.len(), 1);
             check_content(&snapshots, 3, &tiny_sections(3));
             if !listing.rejected.is_empty() {
+                assert!(number < disk.call_count(), "the removal is durable");
                 snapshots.remove(SnapshotId(1)).unwrap();
             }
             assert_eq!(crashed.files().len(), 2);
@@ -214,6 +215,40 @@ fn a_failed_call_of_write_leaves_all_or_nothing() {
             _ => assert!(failed > 10),
         }
     }
+}
+
+/// From some call of the write on, everything fails, the clearing up included; then the disk recovers and the same
+/// process writes another snapshot, and is crashed at each call of that.
+#[test]
+fn a_disk_that_is_gone_for_a_while_costs_nothing() {
+    let start = disk_with(&[1]);
+    let allowed: &[&[u64]] = &[&[1], &[2, 1], &[3, 1], &[3, 2, 1]];
+    let mut failed = 0;
+    for number in 0..40 {
+        let disk = start.fork();
+        let snapshots = open(&disk);
+        let first = disk.call_count() + number;
+        for call in first..first + 40 {
+            disk.fail_at(call, Fault::Eio);
+        }
+        if write(&snapshots, 2, &tiny_sections(2)).is_ok() {
+            continue;
+        }
+        failed += 1;
+        disk.clear_faults();
+        for crashed in disk.power_cuts(POWER_CUTS_MAX, number) {
+            check_crashed(&crashed, allowed, 0);
+        }
+        disk.record();
+        let first = disk.call_count();
+        write(&snapshots, 3, &tiny_sections(3)).unwrap();
+        for number in first..=disk.call_count() {
+            for crashed in disk.state_before(number).power_cuts(POWER_CUTS_MAX, number) {
+                check_crashed(&crashed, allowed, 0);
+            }
+        }
+    }
+    assert!(failed > 10);
 }
 
 #[test]
@@ -375,6 +410,17 @@ fn every_other_length_is_found() {
         for length in 0..bytes.len() {
             let disk = start.fork();
             disk.truncate(&file, length as u64);
+            let listing = open(&disk).list().unwrap();
+            assert!(listing.sound.is_empty());
+            if length >= 64 || file.ends_with(".pack") {
+                assert!(matches!(
+                    listing.rejected[0].reason,
+                    Error::Damaged {
+                        kind: DamageKind::Length { .. },
+                        ..
+                    }
+                ));
+            }
             let what = format!("{file} cut to {length}");
             assert!(check_damaged(&disk, &tiny_sections(1), true, &what));
         }

@@ -7,7 +7,7 @@ mod fixture;
 use disk::SimDisk;
 use fixture::{Random, all_modes, each_seed, repeatable};
 use serde::{Deserialize, Serialize};
-use snapshot::{DamageKind, Error, LoadOptions, Options, Snapshots};
+use snapshot::{DamageKind, Error, Hash, LoadOptions, Options, Snapshots};
 
 const MANIFEST: &str = "00000000000000000001.manifest";
 const LOG_ID: [u8; 16] = [7; 16];
@@ -343,6 +343,41 @@ fn each_lie_is_named() {
                 body.sections[0] = (2, 1, Some(root));
             },
             DamageKind::Overlap,
+        ),
+        (
+            "a root with another hash",
+            |body, _| body.sections[0].2.as_mut().unwrap().hash = [3; 32],
+            DamageKind::ContentHash {
+                expected: Hash([3; 32]),
+            },
+        ),
+        (
+            "a blob with another hash",
+            |body, pack| {
+                let mut blob = pack.blob(b"y");
+                blob.hash = [4; 32];
+                body.sections[0] = (1, 1, Some(pack.node(1, &[(0, blob)])));
+            },
+            DamageKind::ContentHash {
+                expected: Hash([4; 32]),
+            },
+        ),
+        (
+            "a pack with another id",
+            |_, pack| {
+                let renamed = Pack::new(6);
+                pack.bytes[..64].copy_from_slice(&renamed.bytes[..64]);
+            },
+            DamageKind::WrongPack,
+        ),
+        (
+            "a pack with a reserved field",
+            |_, pack| {
+                pack.bytes[11] = 1;
+                let header = sealed(pack.bytes[..60].to_vec());
+                pack.bytes[..64].copy_from_slice(&header);
+            },
+            DamageKind::Reserved,
         ),
         (
             "a node that two sections share",
