@@ -1,12 +1,14 @@
 //! Hostile bytes: whatever is in the files, nothing panics, hangs, or allocates more than the files are long.
 //!
-//! To run more: `CAIRN_SEEDS=from..to` or `CAIRN_MINUTES=n` with `cargo test -p commitlog --test fuzz`.
+//! `CAIRN_SEEDS=N` tries N seeds, `CAIRN_MINUTES=N` goes on for N minutes, `CAIRN_SEED=S` replays the seed S.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 
-use std::time::{Duration, Instant};
+#[path = "support/seeds.rs"]
+mod seeds;
 
 use commitlog::{Error, Log, LogId, Options, Proof, ReadOnlyLog, ReadOnlyOptions, TxId};
 use disk::SimDisk;
+use seeds::{Random, for_each_seed};
 
 const LOG_ID: LogId = LogId(*b"hostile bytes...");
 const FIRST: &str = "00000000000000000000.log";
@@ -39,9 +41,7 @@ fn valid(random: &mut Random) -> SimDisk {
 
 /// Bytes are instructions: how to change a valid log, or a whole file if the first one says so.
 fn fuzz_segments(data: &[u8]) {
-    let mut random = Random(data.iter().fold(7, |sum, &byte| {
-        (sum.wrapping_mul(31)).wrapping_add(u64::from(byte))
-    }));
+    let mut random = Random::new(u64::from(crc32c::crc32c(data)));
     let disk = valid(&mut random);
     let files = disk.files();
     match data.first() {
@@ -77,10 +77,10 @@ fn fuzz_segments(data: &[u8]) {
 
 /// Headers with good checksums and hostile fields: only reachable if the checksums are made to fit.
 fn fuzz_sealed_fields(seed: u64) {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let disk = valid(&mut random);
     let files = disk.files();
-    let file = &files[random.below(files.len() as u64) as usize];
+    let file = random.pick(&files);
     let mut bytes = disk.read(file).unwrap();
     let interesting = [
         0,
@@ -94,7 +94,7 @@ fn fuzz_sealed_fields(seed: u64) {
         u64::MAX - 1,
         u64::MAX,
     ];
-    let value = interesting[random.below(interesting.len() as u64) as usize];
+    let value = *random.pick(&interesting);
     match random.below(3) {
         0 => {
             let at = 8 + 8 * random.below(6) as usize;
@@ -153,14 +153,13 @@ fn exercise(disk: &SimDisk) {
 
 #[test]
 fn hostile_segments_are_refused_or_read() {
-    for seed in seeds(300) {
-        println!("seed {seed}: replay with CAIRN_SEEDS={seed}..{}", seed + 1);
-        let mut random = Random(seed);
+    for_each_seed("fuzz", 300, |seed| {
+        let mut random = Random::new(seed);
         let mut data = vec![random.below(4) as u8];
         data.extend((0..random.below(2000)).map(|_| random.next() as u8));
         fuzz_segments(&data);
         fuzz_sealed_fields(seed);
-    }
+    });
 }
 
 #[test]
@@ -189,38 +188,5 @@ fn a_length_of_gigabytes_allocates_nothing() {
         assert_eq!(log.next_id(), TxId(1));
         let torn = report.torn.unwrap();
         assert_eq!((torn.byte_offset, torn.bytes_cut), (12288 + 40, 32));
-    }
-}
-
-fn seeds(count: u64) -> impl Iterator<Item = u64> {
-    let range = std::env::var("CAIRN_SEEDS").ok().map(|range| {
-        let (from, to) = range.split_once("..").expect("CAIRN_SEEDS is from..to");
-        from.parse::<u64>().unwrap()..to.parse().unwrap()
-    });
-    let minutes = std::env::var("CAIRN_MINUTES")
-        .ok()
-        .map(|minutes| minutes.parse::<u64>().unwrap());
-    let deadline = minutes.map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
-    let seeds = range.unwrap_or(if minutes.is_some() {
-        0..u64::MAX
-    } else {
-        0..count
-    });
-    seeds.take_while(move |_| deadline.is_none_or(|deadline| Instant::now() < deadline))
-}
-
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
     }
 }

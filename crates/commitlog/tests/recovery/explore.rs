@@ -6,7 +6,7 @@ use disk::{Fault, Operation, SimDisk};
 use crate::claims::{Checked, Ending, Violation, check, check_read_only, violated};
 use crate::fault::MediumFault;
 use crate::life::{Life, Model, Op, payload};
-use crate::random::Random;
+use crate::seeds::Random;
 
 /// How much is sampled where not everything can be enumerated.
 #[derive(Debug, Clone, Copy)]

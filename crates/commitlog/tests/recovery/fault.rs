@@ -2,7 +2,7 @@
 
 use disk::SimDisk;
 
-use crate::random::Random;
+use crate::seeds::Random;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MediumFault {

@@ -1,17 +1,16 @@
 //! Part A of the recovery rules, whole: histories, crashes at every call, kills and power cuts, one fault, and
 //! crashes of the recovery itself.
 //!
-//! Short histories are enumerated completely; longer ones are drawn from seeds, which a failure prints. To run more:
-//! `CAIRN_SEEDS=from..to` or `CAIRN_MINUTES=n` with `cargo test -p commitlog --test recovery longer`.
+//! Short histories are enumerated completely; longer ones are drawn from seeds, which a failure prints. `CAIRN_SEEDS=N` tries N seeds,
+//! `CAIRN_MINUTES=N` goes on for N minutes, `CAIRN_SEED=S` replays the seed S.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 
 mod claims;
 mod explore;
 mod fault;
 mod life;
-mod random;
-
-use std::time::{Duration, Instant};
+#[path = "../support/seeds.rs"]
+mod seeds;
 
 use commitlog::{Mistake, SyncPolicy};
 use disk::SimDisk;
@@ -20,7 +19,7 @@ use claims::{Checked, Ending, Violation};
 use explore::{Effort, Explorer};
 use fault::MediumFault;
 use life::{Life, OPS, Op, chain_of, options};
-use random::Random;
+use seeds::{Random, for_each_seed};
 
 /// All histories of up to `length` steps, each crashed in its last step.
 fn enumerate(length: usize, explorer: &mut Explorer) -> Checked<()> {
@@ -178,32 +177,11 @@ fn long_life(seed: u64, steps: usize, mistake: Option<Mistake>) -> Checked<()> {
     Ok(())
 }
 
-/// `CAIRN_SEEDS=from..to`, else `CAIRN_MINUTES`, else a few.
 #[test]
 fn longer_histories_from_seeds() {
-    let replay = "CAIRN_SEEDS=<seed>..<seed + 1> cargo test -p commitlog --test recovery longer";
-    let seeds = std::env::var("CAIRN_SEEDS").ok().map(|range| {
-        let (from, to) = range.split_once("..").expect("CAIRN_SEEDS is from..to");
-        from.parse().unwrap()..to.parse().unwrap()
+    for_each_seed("recovery longer", 24, |seed| {
+        passes(long_life(seed, 25, None))
     });
-    let minutes = std::env::var("CAIRN_MINUTES")
-        .ok()
-        .map(|minutes| minutes.parse::<u64>().unwrap());
-    let deadline = minutes.map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
-    let seeds = seeds.unwrap_or(if minutes.is_some() {
-        0..u64::MAX
-    } else {
-        0..24
-    });
-    for seed in seeds {
-        if deadline.is_some_and(|deadline| Instant::now() > deadline) {
-            println!("stopped before seed {seed}");
-            break;
-        }
-        if let Err(Violation(what)) = long_life(seed, 25, None) {
-            panic!("{what}\nto replay: {replay}, with seed {seed}");
-        }
-    }
 }
 
 /// Each deliberate mistake must break a claim.

@@ -1,0 +1,62 @@
+//! Numbers drawn from seeds, which seeds a test tries, and how a failure is replayed.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::{Duration, Instant};
+
+/// Runs `check` on `count` seeds, or on what the environment asks for: `CAIRN_SEED=S` for the one seed S,
+/// `CAIRN_SEEDS=N` for N seeds, `CAIRN_MINUTES=N` for new seeds until N minutes are over.
+pub(crate) fn for_each_seed(test: &str, count: u64, check: impl Fn(u64)) {
+    if let Some(seed) = number("CAIRN_SEED") {
+        check(seed);
+        return;
+    }
+    let minutes = number("CAIRN_MINUTES").map(|minutes| Duration::from_secs(60 * minutes));
+    let count = number("CAIRN_SEEDS").unwrap_or(count);
+    let begin = Instant::now();
+    for seed in 0.. {
+        let enough = match minutes {
+            Some(minutes) => begin.elapsed() >= minutes,
+            None => seed >= count,
+        };
+        if enough {
+            println!("{test}: {seed} seeds");
+            return;
+        }
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(seed))) {
+            eprintln!(
+                "seed {seed} fails; replay: CAIRN_SEED={seed} cargo test -p commitlog --test {test}"
+            );
+            resume_unwind(panic);
+        }
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// A small generator of numbers, the same on every machine.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Random(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    pub(crate) fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        let index = usize::try_from(self.below(of.len() as u64)).unwrap();
+        &of[index]
+    }
+}
