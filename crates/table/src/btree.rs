@@ -8,18 +8,21 @@
 //!         leaf leaf ...                               leaves: (key, row id), in order
 //! ```
 //!
-//! The tree orders entries by (key bytes, row id), so many rows may have one key. It knows its root and height alone; nodes name each other by page number
-//! going down only. So a node that is copied because a view holds it keeps its number, and nothing above it is touched. There are no links between
-//! neighbours to go in circles on, and a walk down ends after as many steps as the tree is high, whatever the bytes say.
+//! The tree orders entries by (key bytes, row id), so many rows may have one key. It knows its root and
+//! height alone; nodes name each other by page number going down only. So a node that is copied because
+//! a view holds it keeps its number, and nothing above it is touched. There are no links between
+//! neighbours to go in circles on, and a walk down ends after as many steps as the tree is high,
+//! whatever the bytes say.
 //!
-//! After an error of a changing operation the tree and the pages may hold half of the change: they are a fork, and are to be dropped.
+//! After an error of a changing operation the tree and the pages may hold half of the change: they are a
+//! fork, and are to be dropped.
 
 use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::btree_format::KEY_BYTES_MAX;
 use crate::btree_cursor::Cursor;
+pub use crate::btree_format::KEY_BYTES_MAX;
 use crate::btree_node::{Entry, Node, ROW_AFTER_ALL};
 use crate::btree_node_mut::NodeMut;
 use crate::btree_path::{HEIGHT_MAX, Path};
@@ -151,8 +154,8 @@ impl BTree {
         Ok(Some((entry.key, entry.row)))
     }
 
-    /// The entries whose keys lie between the bounds, in order, from both ends. Leaves are read as the walk comes to them. Bounds
-    /// that exclude each other give nothing.
+    /// The entries whose keys lie between the bounds, in order, from both ends. Leaves are read as the
+    /// walk comes to them. Bounds that exclude each other give nothing.
     pub fn range<'a>(
         &self,
         pages: &'a Pages,
@@ -230,8 +233,8 @@ impl BTree {
         Ok(true)
     }
 
-    /// A tree of entries that come in order: leaves are filled to the brim. Entries out of order are inserted one by one, and
-    /// those that come twice are taken once.
+    /// A tree of entries that come in order: leaves are filled to the brim. Entries out of order are
+    /// inserted one by one, and those that come twice are taken once.
     ///
     /// # Errors
     /// As [`BTree::insert`].

@@ -12,7 +12,8 @@ use crate::page_number::PageNumber;
 use crate::pages::Pages;
 
 impl BTree {
-    /// Checks every node: order, bounds from above, fill, heads, that nothing overlaps and all else is zero; and the counts.
+    /// Checks every node: order, bounds from above, fill, heads, that nothing overlaps and all else is
+    /// zero; and the counts.
     ///
     /// # Errors
     /// The first page that breaks a rule.
@@ -72,7 +73,8 @@ impl BTree {
 
 struct Walk<'a> {
     pages: &'a Pages,
-    /// How many pages may still be visited: nodes that share children are met before the walk becomes endless.
+    /// How many pages may still be visited: nodes that share children are met before the walk becomes
+    /// endless.
     page_budget: u64,
     entry_count: u64,
 }

@@ -17,12 +17,14 @@
 //!                                           +------+------+---- - - ------+---- - - ----+---- - - ---+
 //! ```
 //!
-//! The head is a number: the first four bytes of the key behind the prefix that all keys of the node have in common (its
-//! length stands in the page header), read big-endian and filled up with zeros. It is stored little-endian like every number;
-//! the row id alone is big-endian. The byte offset is that of the entry in the page.
+//! The head is a number: the first four bytes of the key behind the prefix that all keys of the node
+//! have in common (its length stands in the page header), read big-endian and filled up with zeros. It
+//! is stored little-endian like every number; the row id alone is big-endian. The byte offset is that of
+//! the entry in the page.
 //!
-//! Entries are in ascending order of (key, row id), no two equal. The children of an inner node are the leftmost one of its header and
-//! one per entry; an entry is not above anything in its child, and above everything in the child before.
+//! Entries are in ascending order of (key, row id), no two equal. The children of an inner node are the
+//! leftmost one of its header and one per entry; an entry is not above anything in its child, and above
+//! everything in the child before.
 
 use crate::page::PAGE_BYTES;
 use crate::page_format::PAGE_HEADER_BYTES;

@@ -1,7 +1,7 @@
 //! A node of a B+tree, to be read.
 //!
-//! Bytes that come from a file are not trusted: every place that is followed is checked against the page first, and
-//! what leaves it is damage.
+//! Bytes that come from a file are not trusted: every place that is followed is checked against the page
+//! first, and what leaves it is damage.
 
 use std::cmp::Ordering;
 

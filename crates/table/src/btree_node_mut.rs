@@ -1,7 +1,8 @@
 //! A node of a B+tree, to be written.
 //!
-//! An insert moves the directory behind its place by one and puts the entry below the heap; a removal leaves a hole of zeros in the
-//! heap. Nothing else moves. The holes are closed when the node is written anew, which is when its room has run out.
+//! An insert moves the directory behind its place by one and puts the entry below the heap; a removal
+//! leaves a hole of zeros in the heap. Nothing else moves. The holes are closed when the node is written
+//! anew, which is when its room has run out.
 
 use crate::btree_format::{
     DIRECTORY, ENTRY_CHILD, ENTRY_ROW, NODE_BYTES, PLACE_BYTES, encode_place, head_of,
@@ -85,7 +86,8 @@ impl<'a> NodeMut<'a> {
         Node::new(self.page, self.number, self.level)
     }
 
-    /// Puts `entry` at `index`; `false`, and nothing happens, where the free room below the heap is too small.
+    /// Puts `entry` at `index`; `false`, and nothing happens, where the free room below the heap is too
+    /// small.
     ///
     /// # Panics
     /// When `index` is above the number of entries.

@@ -5,8 +5,8 @@ use crate::damaged::Damaged;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
 
-/// No tree is higher than this. A node that is not on the right edge has at least three entries, so four children (see
-/// `btree_balance`); with 2^28 pages no tree of sixteen levels exists.
+/// No tree is higher than this. A node that is not on the right edge has at least three entries, so four
+/// children (see `btree_balance`); with 2^28 pages no tree of sixteen levels exists.
 pub(crate) const HEIGHT_MAX: u8 = 15;
 
 /// The inner nodes above one node, from the root down.
@@ -38,8 +38,8 @@ impl Path {
         }
     }
 
-    /// The path from `root`, which stands `root_level` above the leaves, to a leaf, and the leaf's number. `choose`
-    /// says which child to take.
+    /// The path from `root`, which stands `root_level` above the leaves, to a leaf, and the leaf's
+    /// number. `choose` says which child to take.
     pub(crate) fn descend(
         pages: &Pages,
         root: PageNumber,

@@ -5,8 +5,8 @@
 //!   | taken | taken |  not taken yet, in leaves not read yet  | taken |
 //! ```
 //!
-//! Both ends are places of entries: the path of children and the index in the leaf. They move towards each other one
-//! entry at a time, so they meet on the same place, whatever the keys say.
+//! Both ends are places of entries: the path of children and the index in the leaf. They move towards
+//! each other one entry at a time, so they meet on the same place, whatever the keys say.
 
 use std::ops::Bound;
 
@@ -26,7 +26,8 @@ pub struct BTreeRange<'a> {
     ends: Option<(End<'a>, End<'a>)>,
     /// What finding the ends met with; given out first.
     failed: Option<Damaged>,
-    /// How many entries may still come. A tree whose nodes were made to share children could be walked for ages.
+    /// How many entries may still come. A tree whose nodes were made to share children could be walked
+    /// for ages.
     budget: u64,
 }
 

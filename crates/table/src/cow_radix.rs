@@ -136,9 +136,9 @@ impl<T> CowRadix<T> {
         CowRadixIter::new(self, start)
     }
 
-    /// The keys whose value here is not that in `older`, ascending, with the value here (nothing where the key
-    /// is vacant here). What both share is skipped without a look, so this costs what was changed since
-    /// `older` was copied from the same origin. `same` compares two values of one key.
+    /// The keys whose value here is not that in `older`, ascending, with the value here (nothing where
+    /// the key is vacant here). What both share is skipped without a look, so this costs what was
+    /// changed since `older` was copied from the same origin. `same` compares two values of one key.
     pub fn changed_since<'a>(
         &'a self,
         older: &'a Self,
@@ -212,6 +212,35 @@ impl<T: Clone> CowRadix<T> {
                 }
                 _ => return,
             }
+        }
+    }
+}
+
+#[cfg(test)]
+impl<T: Clone> CowRadix<T> {
+    /// A map of the height `height` in which every key below the first `root_slots` slots of the root
+    /// has `value`.
+    pub(crate) fn filled(value: T, height: u32, root_slots: u32) -> CowRadix<T> {
+        let mut below = Slot::Value(value);
+        for level in 1..=height {
+            let mut node = Node::vacant();
+            for slot in 0..if level == height {
+                root_slots as usize
+            } else {
+                FAN_OUT
+            } {
+                node.set(slot, true, below.clone());
+            }
+            below = Slot::Branch(Arc::new(node));
+        }
+        let Slot::Branch(root) = below else {
+            panic!("a height above zero")
+        };
+        let len = u64::from(root_slots) << (DIGIT_BITS * (height - 1));
+        CowRadix {
+            root: Some(root),
+            height,
+            len,
         }
     }
 }

@@ -112,6 +112,8 @@ mod btree_node;
 mod btree_node_mut;
 mod btree_path;
 mod btree_balance;
+mod btree_split;
+mod btree_separator;
 mod btree_cursor;
 mod btree_range;
 mod btree_check;

@@ -1,7 +1,8 @@
 //! Values that are too large for a row page, in a chain of pages of their own.
 //!
-//! Every page knows its position in the chain, so a chain that was made to lead back into itself is found at the first
-//! page that is met again, and nothing is set aside for a value before its pages were seen.
+//! Every page knows its position in the chain, so a chain that was made to lead back into itself is
+//! found at the first page that is met again, and nothing is set aside for a value before its pages were
+//! seen.
 
 use crate::damaged::{DamageKind, Damaged};
 use crate::page::PageBuf;

@@ -35,8 +35,8 @@
 //! | word at 32 | layout number | - | leftmost child (a link) | position in the chain, from 0 |
 //! | half at 36 | - | common prefix, bytes | common prefix, bytes | bytes of the value here |
 //!
-//! A long-value page holds the bytes of the value from byte 64 on; all of its pages but the last are full, and what the
-//! last does not use is zero.
+//! A long-value page holds the bytes of the value from byte 64 on; all of its pages but the last are
+//! full, and what the last does not use is zero.
 
 use crate::damaged::DamageKind;
 use crate::page::{PAGE_BYTES, PageBuf};
@@ -109,8 +109,8 @@ impl PageKind {
     }
 }
 
-/// The header of a page. Nothing is believed here but what fits its field: ranges and sums are checked by those who
-/// know the kind.
+/// The header of a page. Nothing is believed here but what fits its field: ranges and sums are checked
+/// by those who know the kind.
 impl PageBuf {
     /// Makes a page of zeros an empty page of `kind` that belongs to `owner`.
     pub(crate) fn begin(&mut self, kind: PageKind, owner: TableId) {

@@ -120,9 +120,9 @@ impl Pages {
             .map(|(key, page)| (page_number(key), page))
     }
 
-    /// The pages that are not the same as in `older`, ascending, and nothing in the place of those that are gone.
-    /// Costs what changed, where one was copied from the other. A page that was written and is equal again
-    /// counts as changed.
+    /// The pages that are not the same as in `older`, ascending, and nothing in the place of those that
+    /// are gone. Costs what changed, where one was copied from the other. A page that was written and is
+    /// equal again counts as changed.
     pub fn changed_since<'a>(
         &'a self,
         older: &'a Pages,
@@ -175,15 +175,19 @@ mod tests {
     }
 
     #[test]
-    fn the_last_number_is_the_last_page() {
-        let mut pages = Pages::new();
-        pages.restore(PageNumber::MAX, Page::zeroed());
-        assert_eq!(
-            pages.allocate(PageKind::Row, OWNER).unwrap(),
-            PageNumber::MIN
-        );
-        // A directory that is full up to the last number, as far as the search for a vacant one can see.
-        assert!(PageNumber::try_from(u64::from(PageNumber::MAX) + 1).is_err());
+    fn no_page_is_added_when_all_numbers_are_taken() {
+        // 16 * 64^4 = 2^28 pages that are one in memory.
+        let directory = CowRadix::filled(empty(PageKind::Row, OWNER), 5, 16);
+        let mut pages = Pages { directory };
+        assert_eq!(pages.page_count(), 1 << 28);
+        assert_eq!(pages.allocate(PageKind::Row, OWNER), Err(Full));
+        assert_eq!(Full.to_string(), "all 268435456 page numbers are taken");
+        assert!(pages.get(PageNumber::MAX).is_ok());
+
+        let given_up = PageNumber::new(0x0ABC_DEF0).unwrap();
+        pages.free(given_up).unwrap();
+        assert_eq!(pages.allocate(PageKind::Row, OWNER), Ok(given_up));
+        assert_eq!(pages.allocate(PageKind::Row, OWNER), Err(Full));
     }
 
     #[test]
