@@ -1,5 +1,5 @@
 //! Long random histories of a store against plain maps: rows, indexes, views, savepoints, replay from bytes.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
