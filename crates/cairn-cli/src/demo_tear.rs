@@ -59,10 +59,9 @@ fn append_half(original: &dyn Dir, copy: &dyn Dir) -> disk::Result<(usize, usize
 }
 
 fn newest_segment(log: &Arc<dyn Dir>) -> disk::Result<String> {
-    let names = log.list()?.into_iter().map(|entry| entry.name);
+    let mut names = log.list()?.into_iter().map(|entry| entry.name);
     Ok(names
-        .filter(|name| name.ends_with(".log"))
-        .next_back()
+        .rfind(|name| name.ends_with(".log"))
         .unwrap_or_default())
 }
 
