@@ -7,12 +7,12 @@
 //!                                                                  the ascending blake3 hashes of the rows
 //! ```
 //!
-//! Left out: the database's id, `TxId`s, times, layout numbers, and all that pages are about. Every text and list goes in
+//! Left out: the database's id (zeros stand for it), `TxId`s, times, layout numbers, and all that pages are about. Every text and list goes in
 //! behind its length, every number little-endian, so no two contents give the same bytes.
 
 use std::ops::Bound;
 
-use table::{Row, Value, encode_value};
+use table::{Layout, Row, Value, ValueRef, encode_row, encode_value};
 
 use crate::error::Error;
 use crate::state::State;
@@ -44,12 +44,14 @@ impl State {
         let rows = self.rows(table.id())?;
         put_number(rows.row_count(), &mut hash.batch);
         let skipped = self.skipped_column(table);
+        let mut values = Vec::new();
         if let Some(key) = table.primary_key() {
             let all = rows
                 .index_range(key.id, Bound::Unbounded, Bound::Unbounded)
                 .map_err(Error::Table)?;
             for row in all {
-                put_row(&row.map_err(Error::Table)?, skipped, &mut hash.batch)?;
+                let row = row.map_err(Error::Table)?;
+                put_row(&row, rows.layout(), skipped, &mut values, &mut hash.batch)?;
                 hash.take_full_batch();
             }
             return Ok(());
@@ -58,7 +60,13 @@ impl State {
         let mut bytes = Vec::new();
         for row in rows.scan() {
             bytes.clear();
-            put_row(&row.map_err(Error::Table)?, skipped, &mut bytes)?;
+            put_row(
+                &row.map_err(Error::Table)?,
+                rows.layout(),
+                skipped,
+                &mut values,
+                &mut bytes,
+            )?;
             hashes.push(*blake3::hash(&bytes).as_bytes());
         }
         hashes.sort_unstable();
@@ -94,16 +102,32 @@ impl Hash {
     }
 }
 
-fn put_row(row: &Row<'_>, skipped: Option<usize>, out: &mut Vec<u8>) -> Result<(), Error> {
-    for column in (0..row.column_count()).filter(|column| Some(*column) != skipped) {
+/// Appends a row as a group would hold it: one encoding for one content.
+fn put_row<'a>(
+    row: &Row<'a>,
+    layout: &Layout,
+    skipped: Option<usize>,
+    values: &mut Vec<ValueRef<'a>>,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    values.clear();
+    for column in 0..row.column_count() {
+        if Some(column) == skipped {
+            values.push(ValueRef::Uuid([0; 16]));
+            continue;
+        }
         match row.value_ref(column).map_err(Error::Table)? {
-            Some(value) => put_bytes(&encode_value(value), out),
-            None => put_bytes(
-                &encode_value(row.value(column).map_err(Error::Table)?.as_ref()),
-                out,
-            ),
+            Some(value) => values.push(value),
+            // A long value stands in pages of its own and has to be copied together.
+            None => {
+                let owned = row.values().map_err(Error::Table)?;
+                let values: Vec<ValueRef<'_>> = owned.iter().map(Value::as_ref).collect();
+                encode_row(layout, &values, out);
+                return Ok(());
+            }
         }
     }
+    encode_row(layout, values, out);
     Ok(())
 }
 

@@ -152,6 +152,18 @@ pub enum Error {
         /// Their values.
         key: Vec<Value>,
     },
+    /// The values of an index's columns are longer than an index entry can be.
+    #[error("a key of index {index:?} of table {table:?} takes {bytes} bytes, {max} are possible")]
+    KeyTooLong {
+        /// The table.
+        table: String,
+        /// The index.
+        index: String,
+        /// Encoded length in bytes.
+        bytes: usize,
+        /// The longest possible.
+        max: usize,
+    },
     /// No row has this key.
     #[error("table {table:?} has no row {}", columns_text(.columns, .key))]
     NoSuchRow {
@@ -159,7 +171,7 @@ pub enum Error {
         table: String,
         /// The columns of its primary key.
         columns: Vec<String>,
-        /// Their values.
+        /// Their values; empty when the row was asked for by its place.
         key: Vec<Value>,
     },
     /// A sequence has given its last number.
@@ -206,6 +218,9 @@ impl fmt::Display for Access {
 }
 
 fn columns_text(columns: &[String], key: &[Value]) -> String {
+    if key.is_empty() {
+        return "at this place".to_owned();
+    }
     let texts: Vec<String> = columns
         .iter()
         .zip(key)

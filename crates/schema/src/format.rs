@@ -1,37 +1,59 @@
-//! # Bytes of the catalog
-//!
-//! The catalog is rows; this page says which rows come first and what stands in their cells of type `bytes`.
+//! The rows of the catalog: which come first, and what stands in their cells of type bytes. How a row and a group are
+//! written is the `table` crate's.
 //!
 //! ```text
 //! genesis = transaction 0, groups from left to right
-//!  +-------------------------------------------------------------------------------+
-//!  | 1  insert into st_table   the rows of st_table and st_column      layout 1    |  frozen: read by
-//!  | 2  insert into st_column  the columns of both                     layout 1    |  what is compiled in
-//!  +-------------------------------------------------------------------------------+
-//!  | 3  insert into st_table   the other system tables                             |
-//!  | 4  insert into st_column  their columns: at its end they exist                |  read by the
-//!  | 5  insert into st_index   the indexes of all system tables                    |  rows before
-//!  | 6  insert into st_constraint   their keys: at its end they have them          |
-//!  | 7  insert into st_sequence     the sequences that ids come from               |
-//!  | 8  insert into st_database     the id, minimum reader, minimum writer         |
-//!  +-------------------------------------------------------------------------------+
-//!  | what the user's initialiser did                                               |
-//!  +-------------------------------------------------------------------------------+
+//!  +--------------------------------------------------------------------------------+
+//!  | 1  insert into st_table        the rows of st_table and st_column    layout 1  |  frozen: read by
+//!  | 2  insert into st_column       the columns of both                   layout 1  |  what is compiled in
+//!  +--------------------------------------------------------------------------------+
+//!  | 3  insert into st_table        the other system tables                         |
+//!  | 4  insert into st_column       their columns: at its end they exist            |  read by the
+//!  | 5  insert into st_index        the indexes of all system tables                |  rows before;
+//!  | 6  insert into st_constraint   their keys: at its end they have them           |  ids may differ,
+//!  | 7  insert into st_sequence     the sequences that ids come from                |  names may not
+//!  | 8  insert into st_database     the id, minimum reader, minimum writer          |
+//!  +--------------------------------------------------------------------------------+
+//!  | what the user's initialiser did                                                |
+//!  +--------------------------------------------------------------------------------+
 //! ```
+//!
+//! The system tables (`?` may be null, `*` is the key, all under layout 1):
 //!
 //! ```text
-//! st_table  (table 1)   table_id u32 | table_name string
-//! st_column (table 2)   table_id u32 | column_id u32 | position u16 | column_name string
-//!                       | type_code u8 | nullable bool | default_value bytes or null
-//! key of st_table: table_id, and table_name is unique; key of st_column: table_id, column_id
+//! 1 st_table       *table_id u32 | table_name string, unique
+//! 2 st_column      *table_id u32 | *column_id u32 | position u16 | column_name string | type_code u8
+//!                  | nullable bool | default_value bytes?
+//! 3 st_index       *table_id u32 | *index_id u32 | index_name string | kind u8 | is_unique bool | column_ids bytes
+//! 4 st_constraint  *table_id u32 | *constraint_id u32 | constraint_name string | kind u8 | index_id u32?
+//! 5 st_sequence    *sequence_id u32 | table_id u32? | column_id u32? | sequence_name string | next_value i128?
+//!                  | start_value i128 | step i128 | minimum i128 | maximum i128 | cycle bool
+//! 6 st_database    *database_id uuid | minimum_reader u16 | minimum_writer u16
+//! ```
 //!
-//! default_value = one encoded value: type code u8, then the little-endian value, or the bytes
+//! 1 and 2 are the seeds: their ids, these columns and these indexes (1 `primary_key` and 2 `by_name` of `st_table`,
+//! 3 `primary_key` of `st_column`) are frozen; columns and indexes may only be added. Of the others everything but the
+//! names and types of these columns may differ from log to log.
+//!
+//! ```text
+//! st_column.default_value = one encoded value
+//!  +---------------+-------------------------------------------------+
+//!  | type code u8  | the value little-endian, or all its bytes       |
+//!  +---------------+-------------------------------------------------+
 //!
 //! st_index.column_ids = the columns of the index, most significant first
-//!  +-------------------+-------------------+-- ...
-//!  | column id u32 LE  | column id u32 LE  |
-//!  +-------------------+-------------------+-- ...
+//!  +---------------------+---------------------+-- ...
+//!  | column id u32       | column id u32       |
+//!  +---------------------+---------------------+-- ...
 //! ```
+//!
+//! A group is read under the layout that is in force at its start. At the end of a group of rows that describe a table,
+//! the table follows: it is made when it has columns, a change of its columns raises its layout number by one (the first
+//! is 1), indexes and key come and go, and it is dropped when its row in `st_table` is deleted.
+//!
+//! An id below 4096 is a system object's, all others are users'. Ids come from the sequences without a table
+//! (`st_table_id`, `st_column_id`, `st_index_id`, `st_constraint_id`, `st_sequence_id`; `st_system_id` for system objects
+//! of every kind) and are never used again. `next_value` is null when a sequence has given its last number.
 //!
 //! Codes: `st_index.kind` 1 = ordered; `st_constraint.kind` 1 = primary key, 2 = unique.
 

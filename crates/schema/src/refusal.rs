@@ -66,6 +66,20 @@ fn named(error: &table::Error, catalog: &Catalog) -> Option<Error> {
                 column: column(table, *position)?,
             }
         }
+        table::Error::KeyTooLong {
+            table,
+            index,
+            bytes,
+            max,
+        } => {
+            let table = definition(*table)?;
+            Error::KeyTooLong {
+                table: table.name().to_owned(),
+                index: table.index_of(*index)?.name.clone(),
+                bytes: *bytes,
+                max: *max,
+            }
+        }
         table::Error::ColumnCount {
             table,
             expected,

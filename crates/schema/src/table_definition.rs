@@ -99,6 +99,11 @@ impl TableDefinition {
         &self.sequences
     }
 
+    /// The column of this name.
+    pub fn column(&self, name: &str) -> Option<&ColumnDefinition> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
     /// The position of the column of this name.
     pub fn position(&self, column: &str) -> Option<usize> {
         self.columns.iter().position(|known| known.name == column)

@@ -452,6 +452,19 @@ fn refusals_name_what_they_are_about() {
     );
     check(
         &|tx| {
+            tx.insert("planes", &[("tailnum", text("x"))])?;
+            let row = tx.table("planes")?.scan().next().unwrap().unwrap().row_id();
+            tx.delete_row("planes", row)?;
+            tx.delete_row("planes", row)
+        },
+        r#"table "planes" has no row at this place"#,
+    );
+    check(
+        &insert(&[("tailnum", Value::from("x".repeat(5000)))]),
+        r#"a key of index "unique_tailnum" of table "planes" takes 5003 bytes, 4096 are possible"#,
+    );
+    check(
+        &|tx| {
             tx.update("planes", &[Value::U32(1)], &[("yeer", Value::Null)])
                 .map(|_| ())
         },
