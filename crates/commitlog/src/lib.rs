@@ -50,6 +50,7 @@ mod checksum;
 mod damage;
 mod error;
 mod examine;
+mod proofs;
 mod format;
 mod frame_cursor;
 mod lineup;

@@ -106,8 +106,21 @@ pub struct SegmentExtent {
     pub bytes: u64,
 }
 
+/// How often a directory is listed again because a listed segment vanished, pruned by a writer beside us.
+const LISTINGS_MAX: usize = 64;
+
 /// Looks at the directory. `reader` is the newest payload version that the caller understands.
 pub(crate) fn look(dir: &dyn Dir, reader: u16) -> Result<Look> {
+    for _ in 1..LISTINGS_MAX {
+        match look_once(dir, reader) {
+            Err(Error::Io(error)) if error.is_not_found() => {}
+            looked => return looked,
+        }
+    }
+    look_once(dir, reader)
+}
+
+fn look_once(dir: &dyn Dir, reader: u16) -> Result<Look> {
     let mut segments = Vec::new();
     let mut temporaries = Vec::new();
     for entry in dir.list()? {

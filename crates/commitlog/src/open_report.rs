@@ -3,6 +3,7 @@
 use crate::chain::Chain;
 use crate::damage::BadFrame;
 use crate::log_id::LogId;
+use crate::segment_name::segment_name;
 use crate::tx_id::TxId;
 
 /// Evidence from outside the log: a sound snapshot of this log at `through`.
@@ -42,6 +43,13 @@ pub struct TornTail {
     pub bytes_cut: u64,
     /// What stood there.
     pub reason: BadFrame,
+}
+
+impl TornTail {
+    /// The name of the segment's file.
+    pub fn file(&self) -> String {
+        segment_name(self.segment)
+    }
 }
 
 /// What [`crate::Log::open`] found and did.

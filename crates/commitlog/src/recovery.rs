@@ -31,6 +31,7 @@ use crate::lineup::SegmentFacts;
 use crate::look::{Look, look};
 use crate::open_report::{OpenReport, Proof, TornTail};
 use crate::options::{Mistake, Options, Start};
+use crate::segment_bytes::TAIL_BYTES_MAX;
 use crate::segment_name::segment_name;
 
 /// How much is written again at once, bytes.
@@ -79,7 +80,7 @@ pub(crate) fn recover(dir: &dyn Dir, options: &Options, proofs: &[Proof]) -> Res
             rotated.mark(end, MarkFlag::Continued)?;
             rotated.file().sync()?;
         }
-        if examined.torn {
+        if examined.torn.is_some() {
             active = cut(dir, active, examined.bytes, minimum_reader, options.mistake)?;
         } else {
             active.mark(examined.end, MarkFlag::Plain)?;
@@ -91,13 +92,11 @@ pub(crate) fn recover(dir: &dyn Dir, options: &Options, proofs: &[Proof]) -> Res
         headers.pop();
     }
     headers.push(*active.header());
-    let torn = examined.torn.then(|| TornTail {
+    let torn = examined.torn.map(|(reason, bytes_cut)| TornTail {
         segment: newest.header.base,
         byte_offset: examined.end.byte,
-        bytes_cut: examined
-            .last_nonzero
-            .map_or(0, |last| last + 1 - examined.end.byte),
-        reason: examined.bad,
+        bytes_cut,
+        reason,
     });
     let extent = look.extent();
     let report = OpenReport {
@@ -176,7 +175,7 @@ fn make_durable(
     if mistake != Some(Mistake::SyncAgainWithoutRewriting) {
         active.rewrite_marks()?;
         rewrite(file.as_ref(), examined.proven.byte, end.byte)?;
-        if !examined.torn {
+        if examined.torn.is_none() {
             write_zeros(file.as_ref(), end.byte, examined.bytes)?;
         }
     }
@@ -215,6 +214,8 @@ fn cut(
             Ok(next)
         }
         Err(Error::Full(_)) => {
+            let bytes = bytes.min(end.byte + TAIL_BYTES_MAX);
+            torn.file().set_len(bytes)?;
             write_zeros(torn.file().as_ref(), end.byte, bytes)?;
             torn.file().sync()?;
             torn.mark(end, MarkFlag::Plain)?;

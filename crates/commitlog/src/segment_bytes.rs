@@ -12,6 +12,9 @@ use crate::error::Result;
 /// How much is read at once, bytes.
 const WINDOW_BYTES: u64 = 1 << 20;
 
+/// More than is ever reserved ahead. A longer tail is not looked through: the file may be as long as the file system allows, and empty.
+pub(crate) const TAIL_BYTES_MAX: u64 = 64 << 20;
+
 /// The front of a segment file, up to a limit.
 #[derive(Debug)]
 pub(crate) struct SegmentBytes {
@@ -82,22 +85,40 @@ impl SegmentBytes {
         }
     }
 
-    /// The last byte at or behind `offset` that is not zero, if there is one.
-    pub(crate) fn last_nonzero(&mut self, offset: u64) -> Result<Option<u64>> {
-        let mut found = None;
-        let mut at = offset;
+    /// What stands behind the end of the frames.
+    pub(crate) fn tail(&mut self, end: u64) -> Result<Tail> {
+        if self.limit - end.min(self.limit) > TAIL_BYTES_MAX {
+            return Ok(Tail::Other {
+                bytes: self.limit - end,
+            });
+        }
+        let mut tail = Tail::Zeros;
+        let mut at = end;
         while at < self.limit {
             let bytes = self.get(at, WINDOW_BYTES)?;
             if let Some(position) = last_nonzero(bytes) {
-                found = Some(at + position as u64);
+                let bytes = at + position as u64 + 1 - end;
+                tail = Tail::Other { bytes };
             }
             if bytes.is_empty() {
                 break;
             }
             at += bytes.len() as u64;
         }
-        Ok(found)
+        Ok(tail)
     }
+}
+
+/// What stands behind the end of the frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tail {
+    /// Nothing, or space that was reserved ahead.
+    Zeros,
+    /// What a write left behind, in so many bytes, or more zeros than are ever reserved.
+    Other {
+        /// Up to the last byte that is not zero.
+        bytes: u64,
+    },
 }
 
 /// Makes the window hold `len` bytes from `offset` on, and more where the limit allows.

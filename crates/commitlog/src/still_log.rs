@@ -29,7 +29,7 @@ pub(crate) struct StillLog {
 }
 
 impl StillLog {
-    /// Looks until two looks agree: a writer may rotate, prune or write a mark in between.
+    /// Looks until two looks agree: a writer may rotate or prune in between.
     pub(crate) fn open(
         dir: Arc<dyn Dir>,
         options: &ReadOnlyOptions,
@@ -116,13 +116,23 @@ impl StillLog {
         })
     }
 
-    /// Looks again for the segment `base`, which vanished.
+    /// Looks again for the segment `base`, which vanished: an error that says why, if there is a reason.
     pub(crate) fn look_for(&self, base: TxId) -> Result<()> {
-        let oldest = look(self.dir(), self.reader)?.extent().base;
-        if oldest > base {
-            return Err(Error::Pruned { oldest });
+        let mut attempt = 1;
+        loop {
+            match look(self.dir(), self.reader) {
+                Ok(found) => {
+                    let oldest = found.extent().base;
+                    return if oldest > base {
+                        Err(Error::Pruned { oldest })
+                    } else {
+                        Ok(())
+                    };
+                }
+                Err(Error::Damaged { .. }) if attempt < ATTEMPTS_MAX => attempt += 1,
+                Err(error) => return Err(error),
+            }
         }
-        Ok(())
     }
 }
 

@@ -1,80 +1,16 @@
 //! What the log does, on a real disk.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/logs.rs"]
+mod logs;
+
 use std::sync::Arc;
 
 use commitlog::{
-    Chain, DamageKind, Error, FormatPart, Log, LogId, Options, Proof, ProofVerdict, ReadOnlyLog,
-    ReadOnlyOptions, Start, SyncPolicy, TxId,
+    Chain, Error, Log, Options, Proof, ProofVerdict, ReadOnlyLog, ReadOnlyOptions, Start,
+    SyncPolicy, TxId,
 };
-use disk::{Access, Dir, OsDir};
-use tempfile::TempDir;
-
-const LOG_ID: LogId = LogId(*b"0123456789abcdef");
-
-fn temporary() -> (TempDir, Arc<dyn Dir>) {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = OsDir::open(temporary.path()).unwrap();
-    (temporary, dir)
-}
-
-fn small() -> Options {
-    Options {
-        segment_bytes_max: 12288 + 400,
-        ..Options::default()
-    }
-}
-
-fn payload(number: u64) -> Vec<u8> {
-    let length = usize::try_from(number * 37 % 300).unwrap();
-    (0..length)
-        .map(|at| u8::try_from((at as u64 + number) % 251).unwrap())
-        .collect()
-}
-
-fn create(dir: &Arc<dyn Dir>, options: Options) -> Log {
-    Log::create(Arc::clone(dir), LOG_ID, options, &[(b"genesis", Some(7))]).unwrap()
-}
-
-fn files(dir: &Arc<dyn Dir>) -> Vec<(String, Vec<u8>)> {
-    let mut files = Vec::new();
-    for entry in dir.list().unwrap() {
-        let file = dir.open(&entry.name, Access::Read).unwrap();
-        let mut bytes = vec![0; usize::try_from(file.len().unwrap()).unwrap()];
-        file.read_exact_at(0, &mut bytes).unwrap();
-        files.push((entry.name, bytes));
-    }
-    files
-}
-
-fn read_all(log: &Log) -> Vec<(u64, Vec<u8>)> {
-    let mut reader = log.reader(log.base()).unwrap();
-    let mut records = Vec::new();
-    while let Some(record) = reader.next_owned().unwrap() {
-        records.push((record.id.0, record.payload));
-    }
-    records
-}
-
-fn expected(from: u64, to: u64) -> Vec<(u64, Vec<u8>)> {
-    let one = |id| {
-        (
-            id,
-            if id == 0 {
-                b"genesis".to_vec()
-            } else {
-                payload(id)
-            },
-        )
-    };
-    (from..to).map(one).collect()
-}
-
-fn fill(log: &Log, to: u64) {
-    for number in log.next_id().0..to {
-        assert_eq!(log.commit(&payload(number), Some(1)).unwrap(), TxId(number));
-    }
-}
+use logs::{LOG_ID, create, expected, files, fill, payload, read_all, segments, small, temporary};
 
 #[test]
 fn records_come_back_in_order_over_segments() {
@@ -265,15 +201,6 @@ fn pruning_removes_whole_segments_and_reading_before_says_so() {
     assert_eq!(read_all(&log), expected(everything.base.0, 40));
 }
 
-fn segments(dir: &Arc<dyn Dir>) -> Vec<u64> {
-    let extent = Log::inspect(dir.as_ref()).unwrap();
-    extent
-        .segments
-        .iter()
-        .map(|segment| segment.base.0)
-        .collect()
-}
-
 #[test]
 fn a_reader_follows_a_live_log_over_rotations() {
     let (_temporary, dir) = temporary();
@@ -297,34 +224,6 @@ fn a_reader_follows_a_live_log_over_rotations() {
 }
 
 #[test]
-fn a_read_only_log_shows_what_is_proved_beside_a_live_writer() {
-    let (_temporary, dir) = temporary();
-    let log = create(&dir, small());
-    fill(&log, 20);
-    log.append(b"not yet durable", None).unwrap();
-    let mut proven = ReadOnlyLog::open(Arc::clone(&dir), ReadOnlyOptions::default(), &[]).unwrap();
-    assert_eq!((proven.next_id(), proven.sound_end()), (TxId(20), TxId(21)));
-    assert_eq!(proven.verify().unwrap(), 20);
-    let options = ReadOnlyOptions {
-        show_unproven: true,
-        ..ReadOnlyOptions::default()
-    };
-    let all = ReadOnlyLog::open(Arc::clone(&dir), options, &[]).unwrap();
-    let mut reader = all.reader(TxId(19)).unwrap();
-    assert!(reader.next_record().unwrap().unwrap().proven);
-    assert!(!reader.next_record().unwrap().unwrap().proven);
-    assert!(reader.next_record().unwrap().is_none());
-    fill(&log, 50);
-    assert_eq!(proven.verify().unwrap(), 20);
-    proven.refresh(&[]).unwrap();
-    assert_eq!(proven.next_id(), TxId(50));
-    assert_eq!(proven.verify().unwrap(), 50);
-    assert_eq!(proven.chain_at_end(), log.chain_at_end());
-    log.prune_before(TxId(30)).unwrap();
-    assert!(matches!(proven.verify(), Err(Error::Pruned { .. })));
-}
-
-#[test]
 fn rotating_an_empty_segment_does_nothing() {
     let (_temporary, dir) = temporary();
     let log = create(&dir, Options::default());
@@ -333,24 +232,6 @@ fn rotating_an_empty_segment_does_nothing() {
     assert_eq!(segments(&dir), [0, 1]);
     log.commit(b"x", None).unwrap();
     assert_eq!(log.verify().unwrap(), 2);
-}
-
-#[test]
-fn a_log_is_not_created_over_another() {
-    let (_temporary, dir) = temporary();
-    assert!(matches!(
-        Log::inspect(dir.as_ref()),
-        Err(Error::NoLog { .. })
-    ));
-    assert!(matches!(
-        Log::open(Arc::clone(&dir), small(), &[]),
-        Err(Error::NoLog { .. })
-    ));
-    drop(create(&dir, small()));
-    assert!(matches!(
-        Log::create(dir, LOG_ID, small(), &[]),
-        Err(Error::AlreadyExists { .. })
-    ));
 }
 
 #[test]
@@ -379,147 +260,4 @@ fn a_log_can_begin_behind_a_snapshot() {
         [ProofVerdict::Matches, ProofVerdict::Foreign]
     );
     assert_eq!(Log::inspect(dir.as_ref()).unwrap().epoch, 3);
-}
-
-#[test]
-fn other_files_are_left_alone_and_unfinished_segments_removed() {
-    let (_temporary, dir) = temporary();
-    let log = create(&dir, small());
-    log.close().unwrap();
-    let others = [
-        "1.log",
-        "00000000000000000007.log.bak",
-        "note.tmp",
-        "00000000000000000007.tmp",
-        "x.log.tmp",
-    ];
-    for name in others {
-        dir.create(name).unwrap();
-    }
-    dir.create("00000000000000000007.log.tmp").unwrap();
-    dir.create_dir("00000000000000000008.log.tmp").unwrap();
-    ReadOnlyLog::open(Arc::clone(&dir), ReadOnlyOptions::default(), &[]).unwrap();
-    assert_eq!(dir.list().unwrap().len(), 8);
-    let (_log, report) = Log::open(Arc::clone(&dir), small(), &[]).unwrap();
-    assert_eq!(report.temporaries_removed, 1);
-    let names: Vec<String> = dir
-        .list()
-        .unwrap()
-        .into_iter()
-        .map(|entry| entry.name)
-        .collect();
-    assert!(
-        others
-            .iter()
-            .all(|&other| names.iter().any(|name| name == other))
-    );
-    assert_eq!(names.len(), 7);
-}
-
-#[test]
-fn a_newer_payload_version_is_refused_by_name() {
-    let (_temporary, dir) = temporary();
-    let options = Options {
-        minimum_reader: 4,
-        ..small()
-    };
-    let log = create(&dir, options);
-    log.raise_minimum_reader(9);
-    log.rotate().unwrap();
-    drop(log);
-    assert_eq!(Log::inspect(dir.as_ref()).unwrap().minimum_reader, 9);
-    let old = Options {
-        reader: 8,
-        ..small()
-    };
-    let error = Log::open(dir, old, &[]).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::NewerFormat {
-                part: FormatPart::Payload,
-                needed: 9,
-                supported: 8,
-                ..
-            }
-        ),
-        "{error}"
-    );
-}
-
-#[test]
-fn what_is_no_file_is_refused_without_hanging() {
-    let (_temporary, dir) = temporary();
-    drop(create(&dir, small()));
-    dir.create_dir("00000000000000000001.log").unwrap();
-    assert!(matches!(
-        Log::open(Arc::clone(&dir), small(), &[]),
-        Err(Error::Io(disk::Error::NotAFile { .. }))
-    ));
-}
-
-#[test]
-fn a_snapshot_beyond_the_end_is_an_error_that_says_so() {
-    let (_temporary, dir) = temporary();
-    let log = create(&dir, small());
-    fill(&log, 3);
-    log.close().unwrap();
-    let proof = Proof {
-        through: TxId(3),
-        chain: Chain(1),
-    };
-    let before = files(&dir);
-    let error = Log::open(Arc::clone(&dir), small(), &[proof]).unwrap_err();
-    let expected = DamageKind::BehindProof {
-        end: TxId(3),
-        proven: TxId(4),
-    };
-    assert!(
-        matches!(error, Error::Damaged { kind, .. } if kind == expected),
-        "{error}"
-    );
-    assert_eq!(files(&dir), before);
-}
-
-#[test]
-fn a_full_disk_refuses_with_nothing_written_and_goes_on_when_space_returns() {
-    for policy in [SyncPolicy::EveryCommit, SyncPolicy::Never] {
-        for segment_bytes_max in [12288 + 4000, 1 << 20] {
-            let disk = disk::SimDisk::new(1);
-            let options = Options {
-                sync_policy: policy,
-                segment_bytes_max,
-                ..Options::default()
-            };
-            let log =
-                Log::create(disk.root(), LOG_ID, options.clone(), &[(b"genesis", None)]).unwrap();
-            let mut written = 1;
-            for capacity in [20_000, 50_000, 90_000] {
-                disk.set_capacity(Some(capacity));
-                let error = loop {
-                    match log.commit(&payload(written), None) {
-                        Ok(id) => assert_eq!(id.0, written),
-                        Err(error) => break error,
-                    }
-                    written += 1;
-                };
-                assert!(matches!(error, Error::Full(_)), "{error}");
-                assert_eq!(log.next_id(), TxId(written));
-                // Refused again and again, and still readable, here and by others.
-                assert!(matches!(log.append(&[1; 3000], None), Err(Error::Full(_))));
-                assert_eq!(log.verify().unwrap(), written);
-                log.sync().unwrap();
-                let others =
-                    ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]).unwrap();
-                assert_eq!(others.verify().unwrap(), written);
-                let (again, report) = Log::open(disk.fork().root(), options.clone(), &[]).unwrap();
-                assert_eq!((report.end, report.torn), (TxId(written), None));
-                again.close().unwrap();
-            }
-            disk.set_capacity(None);
-            assert_eq!(log.commit(&payload(written), None).unwrap(), TxId(written));
-            assert_eq!(log.verify().unwrap(), written + 1);
-            log.close().unwrap();
-        }
-    }
 }

@@ -270,18 +270,34 @@ impl Explorer {
                     Violation(format!("recovery crashed before its call {call:?}: {what}"))
                 })?;
             }
-            // The call fails, the process ends, and another one tries again.
-            let failing = disk.fork();
-            failing.fail_at(number, Fault::Eio);
-            if let Ok((_, report)) = Log::open(failing.root(), self.options.clone(), &model.proofs)
-            {
-                return violated(format!("open went on after a failed {call:?}: {report:?}"));
-            }
-            self.tally.recovery_crashes += 1;
-            self.recover(&failing.fork(), model)
+            self.fail_recovery(disk, model, number)
                 .map_err(|Violation(what)| {
                     Violation(format!("recovery failed at its call {call:?}: {what}"))
                 })?;
+        }
+        Ok(())
+    }
+
+    /// A call of the recovery fails, the process ends, and another one tries again.
+    fn fail_recovery(&mut self, disk: &SimDisk, model: &Model, number: u64) -> Checked<()> {
+        for fault in [Fault::Eio, Fault::Enospc] {
+            self.tally.recovery_crashes += 1;
+            let failing = disk.fork();
+            failing.fail_at(number, fault);
+            match Log::open(failing.root(), self.options.clone(), &model.proofs) {
+                Err(_) => {}
+                // On a full disk the log can go on where it is.
+                Ok((log, report)) if fault == Fault::Enospc => {
+                    let mut model = model.clone();
+                    model.base.1 = log.base().0;
+                    model.reopened(report.end.0);
+                    self.cut_power(&failing, &model)?;
+                    self.try_again(&failing, &log, &mut model)?;
+                    continue;
+                }
+                Ok((_, report)) => return violated(format!("open went on: {report:?}")),
+            }
+            self.recover(&failing.fork(), model)?;
         }
         Ok(())
     }

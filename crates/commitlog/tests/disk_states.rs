@@ -1,0 +1,292 @@
+//! What the log makes of a directory that is not as it left it.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/logs.rs"]
+mod logs;
+
+use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::sync::Arc;
+
+use commitlog::{
+    Chain, DamageKind, Error, FormatPart, Log, Options, Proof, ReadOnlyLog, ReadOnlyOptions, Start,
+    SyncPolicy, TxId,
+};
+use disk::{Access, SimDisk};
+use logs::{LOG_ID, create, expected, files, fill, payload, read_all, small, temporary};
+
+#[test]
+fn other_files_are_left_alone_and_unfinished_segments_removed() {
+    let (_temporary, dir) = temporary();
+    let log = create(&dir, small());
+    log.close().unwrap();
+    let others = [
+        "1.log",
+        "00000000000000000007.log.bak",
+        "note.tmp",
+        "00000000000000000007.tmp",
+        "x.log.tmp",
+    ];
+    for name in others {
+        dir.create(name).unwrap();
+    }
+    dir.create("00000000000000000007.log.tmp").unwrap();
+    dir.create_dir("00000000000000000008.log.tmp").unwrap();
+    ReadOnlyLog::open(Arc::clone(&dir), ReadOnlyOptions::default(), &[]).unwrap();
+    assert_eq!(dir.list().unwrap().len(), 8);
+    let (_log, report) = Log::open(Arc::clone(&dir), small(), &[]).unwrap();
+    assert_eq!(report.temporaries_removed, 1);
+    let names: Vec<String> = dir
+        .list()
+        .unwrap()
+        .into_iter()
+        .map(|entry| entry.name)
+        .collect();
+    assert!(
+        others
+            .iter()
+            .all(|&other| names.iter().any(|name| name == other))
+    );
+    assert_eq!(names.len(), 7);
+}
+
+#[test]
+fn what_is_no_file_is_refused_without_hanging() {
+    let (_temporary, dir) = temporary();
+    drop(create(&dir, small()));
+    dir.create_dir("00000000000000000001.log").unwrap();
+    assert!(matches!(
+        Log::open(Arc::clone(&dir), small(), &[]),
+        Err(Error::Io(disk::Error::NotAFile { .. }))
+    ));
+}
+
+#[test]
+fn a_snapshot_beyond_the_end_is_an_error_that_says_so() {
+    let (_temporary, dir) = temporary();
+    let log = create(&dir, small());
+    fill(&log, 3);
+    log.close().unwrap();
+    let proof = Proof {
+        through: TxId(3),
+        chain: Chain(1),
+    };
+    let before = files(&dir);
+    let error = Log::open(Arc::clone(&dir), small(), &[proof]).unwrap_err();
+    let expected = DamageKind::BehindProof {
+        end: TxId(3),
+        proven: TxId(4),
+    };
+    assert!(
+        matches!(error, Error::Damaged { kind, .. } if kind == expected),
+        "{error}"
+    );
+    assert_eq!(files(&dir), before);
+}
+
+#[test]
+fn a_full_disk_refuses_with_nothing_written_and_goes_on_when_space_returns() {
+    for policy in [SyncPolicy::EveryCommit, SyncPolicy::Never] {
+        for segment_bytes_max in [12288 + 4000, 1 << 20] {
+            let disk = disk::SimDisk::new(1);
+            let options = Options {
+                sync_policy: policy,
+                segment_bytes_max,
+                ..Options::default()
+            };
+            let log =
+                Log::create(disk.root(), LOG_ID, options.clone(), &[(b"genesis", None)]).unwrap();
+            let mut written = 1;
+            for capacity in [20_000, 50_000, 90_000] {
+                disk.set_capacity(Some(capacity));
+                let error = loop {
+                    match log.commit(&payload(written), None) {
+                        Ok(id) => assert_eq!(id.0, written),
+                        Err(error) => break error,
+                    }
+                    written += 1;
+                };
+                assert!(matches!(error, Error::Full(_)), "{error}");
+                assert_eq!(log.next_id(), TxId(written));
+                // Refused again and again, and still readable, here and by others.
+                assert!(matches!(log.append(&[1; 3000], None), Err(Error::Full(_))));
+                assert_eq!(log.verify().unwrap(), written);
+                log.sync().unwrap();
+                let others =
+                    ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]).unwrap();
+                assert_eq!(others.verify().unwrap(), written);
+                let (again, report) = Log::open(disk.fork().root(), options.clone(), &[]).unwrap();
+                assert_eq!((report.end, report.torn), (TxId(written), None));
+                again.close().unwrap();
+            }
+            disk.set_capacity(None);
+            assert_eq!(log.commit(&payload(written), None).unwrap(), TxId(written));
+            assert_eq!(log.verify().unwrap(), written + 1);
+            log.close().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_newer_payload_version_is_refused_by_name() {
+    let (_temporary, dir) = temporary();
+    let options = Options {
+        minimum_reader: 4,
+        ..small()
+    };
+    let log = create(&dir, options);
+    log.raise_minimum_reader(9);
+    log.rotate().unwrap();
+    drop(log);
+    assert_eq!(Log::inspect(dir.as_ref()).unwrap().minimum_reader, 9);
+    let old = Options {
+        reader: 8,
+        ..small()
+    };
+    let error = Log::open(dir, old, &[]).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::NewerFormat {
+                part: FormatPart::Payload,
+                needed: 9,
+                supported: 8,
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_log_is_not_created_over_another() {
+    let (_temporary, dir) = temporary();
+    assert!(matches!(
+        Log::inspect(dir.as_ref()),
+        Err(Error::NoLog { .. })
+    ));
+    assert!(matches!(
+        Log::open(Arc::clone(&dir), small(), &[]),
+        Err(Error::NoLog { .. })
+    ));
+    drop(create(&dir, small()));
+    assert!(matches!(
+        Log::create(dir, LOG_ID, small(), &[]),
+        Err(Error::AlreadyExists { .. })
+    ));
+}
+
+#[test]
+fn links_and_pipes_in_the_place_of_segments_are_refused_without_hanging() {
+    let (temporary, dir) = temporary();
+    drop(create(&dir, small()));
+    let name = temporary.path().join("00000000000000000001.log");
+    symlink("00000000000000000000.log", &name).unwrap();
+    let refused = || {
+        matches!(
+            Log::open(Arc::clone(&dir), small(), &[]),
+            Err(Error::Io(disk::Error::NotAFile { .. }))
+        )
+    };
+    assert!(refused());
+    dir.remove("00000000000000000001.log").unwrap();
+    if Command::new("mkfifo")
+        .arg(&name)
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        assert!(refused());
+    } else {
+        println!("skipped: there is no mkfifo");
+    }
+}
+
+#[test]
+fn segments_that_a_truncation_left_behind_are_ignored_and_removed() {
+    let old = SimDisk::new(1);
+    let log = Log::create(old.root(), LOG_ID, small(), &[(b"genesis", None)]).unwrap();
+    fill(&log, 20);
+    let old_segments = log.verify().unwrap();
+    assert_eq!(old_segments, 20);
+    drop(log);
+    // What a truncation to one record makes of the first segment: the same base, the next epoch.
+    let new = SimDisk::new(2);
+    let start = Start {
+        epoch: 1,
+        ..Start::genesis(LOG_ID)
+    };
+    let log = Log::create_at(new.root(), LOG_ID, small(), start, &[(b"genesis", None)]).unwrap();
+    log.close().unwrap();
+    drop(log);
+    let first = "00000000000000000000.log";
+    old.write(first, &new.read(first).unwrap());
+    let count = old.files().len();
+    assert!(count > 2);
+
+    let read_only = ReadOnlyLog::open(old.root(), ReadOnlyOptions::default(), &[]).unwrap();
+    assert_eq!(read_only.verify().unwrap(), 1);
+    assert_eq!(old.files().len(), count);
+    let (log, report) = Log::open(old.root(), small(), &[]).unwrap();
+    assert_eq!(report.leftovers_removed, count - 1);
+    assert_eq!(read_all(&log), expected(0, 1));
+    fill(&log, 20);
+    assert_eq!(read_all(&log), expected(0, 20));
+    assert_eq!(Log::inspect(old.root().as_ref()).unwrap().epoch, 1);
+}
+
+#[test]
+fn an_enormous_empty_tail_is_cut_without_being_read() {
+    let (_temporary, dir) = temporary();
+    let log = create(&dir, small());
+    log.sync().unwrap();
+    drop(log);
+    let first = dir
+        .open("00000000000000000000.log", Access::ReadWrite)
+        .unwrap();
+    first.set_len(1 << 42).unwrap();
+    let (log, report) = Log::open(Arc::clone(&dir), small(), &[]).unwrap();
+    assert!(report.torn.is_some());
+    assert_eq!(report.end, TxId(1));
+    assert_eq!(first.len().unwrap(), 12288 + 40);
+    fill(&log, 3);
+    assert_eq!(log.verify().unwrap(), 3);
+}
+
+#[test]
+fn a_torn_tail_is_reported_and_the_log_goes_on_in_a_new_segment() {
+    let disk = SimDisk::new(1);
+    let log = Log::create(
+        disk.root(),
+        LOG_ID,
+        Options::default(),
+        &[(b"genesis", None)],
+    )
+    .unwrap();
+    log.append(&[1; 100], None).unwrap();
+    drop(log);
+    let name = "00000000000000000000.log";
+    disk.flip_bit(name, 12288 + 40 + 50, 3);
+    let (log, report) = Log::open(disk.root(), Options::default(), &[]).unwrap();
+    let torn = report.torn.unwrap();
+    assert_eq!(
+        (torn.file().as_str(), torn.byte_offset, torn.bytes_cut),
+        (name, 12328, 132)
+    );
+    assert_eq!(
+        torn.reason.to_string(),
+        "record 1 does not continue the chain of checksums"
+    );
+    assert_eq!((report.end, report.segment_count), (TxId(1), 2));
+    assert_eq!(disk.read(name).unwrap().len(), 12328);
+    log.commit(&[1; 100], None).unwrap();
+    drop(log);
+    // Torn in an empty segment: that one is made anew.
+    disk.flip_bit("00000000000000000001.log", 12288, 0);
+    disk.flip_bit("00000000000000000001.log", 4096, 0);
+    let (log, report) = Log::open(disk.root(), Options::default(), &[]).unwrap();
+    assert_eq!((report.end, report.segment_count), (TxId(1), 2));
+    log.commit(&[1; 100], None).unwrap();
+    drop(log);
+    let (_, report) = Log::open(disk.root(), Options::default(), &[]).unwrap();
+    assert_eq!((report.end, report.torn), (TxId(2), None));
+}
