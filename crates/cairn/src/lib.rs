@@ -66,3 +66,8 @@ pub use table::{ColumnType, RowId, Value};
 pub use table_view::{Rows, TableView};
 pub use transaction::{Savepoint, Transaction};
 pub use view::View;
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
