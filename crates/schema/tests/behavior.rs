@@ -822,3 +822,28 @@ fn the_digest_leaves_out_the_database_and_nothing_else() {
     changed.write(|tx| tx.rename_column("t", "x", "y")).unwrap();
     assert_ne!(changed.state.digest().unwrap(), digest);
 }
+
+#[test]
+fn the_digest_does_not_see_the_order_of_arrival() {
+    let make = |rows: [i32; 4]| {
+        let mut database = Database::new();
+        let columns = |name| NewTable::new(name).column("x", ColumnType::I32);
+        database
+            .write(|tx| tx.create_table(&columns("bag")))
+            .unwrap();
+        database
+            .write(|tx| tx.create_table(&columns("keyed").primary_key(&["x"])))
+            .unwrap();
+        for row in rows {
+            database
+                .write(|tx| tx.insert("bag", &[("x", Value::I32(row))]))
+                .unwrap();
+            database
+                .write(|tx| tx.insert("keyed", &[("x", Value::I32(row))]))
+                .unwrap();
+        }
+        database.state.digest().unwrap()
+    };
+    assert_eq!(make([1, 2, 3, 4]), make([4, 2, 1, 3]));
+    assert_ne!(make([1, 2, 3, 4]), make([1, 2, 3, 5]));
+}
