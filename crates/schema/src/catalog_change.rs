@@ -94,6 +94,9 @@ impl<'a> CatalogChange<'a> {
             .collect();
         changes.sort_by_key(|(position, _)| *position);
         for (place, key) in self.find(known, cells)? {
+            // Refused here if a value does not fit, and encoded only then.
+            let updated = self.fork.update(known.id(), place, &changes);
+            updated.map_err(|error| Error::of_table(error, self.catalog))?;
             let table = self.fork.table(known.id()).map_err(Error::Table)?;
             let update = UpdateRow {
                 key: key.iter().map(Value::as_ref).collect(),
@@ -109,8 +112,6 @@ impl<'a> CatalogChange<'a> {
                 &update,
                 &mut row,
             );
-            let updated = self.fork.update(known.id(), place, &changes);
-            updated.map_err(|error| Error::of_table(error, self.catalog))?;
             self.push(known.id(), Operation::Update, row)?;
         }
         Ok(())

@@ -14,6 +14,8 @@ use crate::format::{
 };
 use crate::index_definition::IndexDefinition;
 use crate::known_table::KnownTable;
+use crate::limits::COLUMNS_MAX;
+use crate::mistake::Mistake;
 use crate::sequence_definition::SequenceDefinition;
 use crate::sequence_id::SequenceId;
 use crate::system_tables::SystemTableName;
@@ -116,6 +118,15 @@ fn columns(
             continue;
         };
         columns.push((position, column(known, &row, table)?));
+    }
+    if columns.len() > COLUMNS_MAX {
+        let mistake = Mistake::TooManyColumns {
+            count: columns.len(),
+        };
+        return Err(known.contradiction(
+            vec![table.clone()],
+            ContradictionKind::Invalid(vec![mistake]),
+        ));
     }
     columns.sort_by_key(|(position, column)| (*position, column.id));
     for (expected, (found, column)) in (0u16..).zip(&columns) {

@@ -36,17 +36,24 @@ pub(crate) fn follow(store: &mut Store, catalog: &mut Catalog, id: TableId) -> R
     }
 }
 
+/// Whether a table's rows have the columns that its definition says, in their places.
+pub(crate) fn agrees_in_layout(store: &Store, definition: &TableDefinition) -> bool {
+    store.table(definition.id()).is_ok_and(|table| {
+        let wanted = validation::layout(table.layout().number(), definition.columns());
+        wanted.is_some_and(|wanted| wanted == *table.layout())
+    })
+}
+
 /// Whether a table's pages are what its definition says.
 pub(crate) fn agrees(store: &Store, definition: &TableDefinition) -> bool {
     let Ok(table) = store.table(definition.id()) else {
         return false;
     };
-    let wanted = validation::layout(table.layout().number(), definition.columns());
     let indexes = definition
         .indexes()
         .iter()
         .map(|index| seed::index_spec(definition, index));
-    wanted.is_some_and(|wanted| wanted == *table.layout())
+    agrees_in_layout(store, definition)
         && indexes.eq(table.indexes().cloned())
         && table.primary_key().map(|key| key.id) == definition.primary_key().map(|key| key.id)
 }

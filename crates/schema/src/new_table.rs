@@ -182,7 +182,7 @@ impl NewTable {
         let columns: Vec<ColumnDefinition> = self
             .columns
             .iter()
-            .zip(first.column..)
+            .zip(first.column..=u32::MAX)
             .map(|(column, id)| column.with_id(ColumnId(id)))
             .collect();
         let mut parts = TableParts {
@@ -193,8 +193,8 @@ impl NewTable {
             constraints: Vec::new(),
             sequences: Vec::new(),
         };
-        let mut constraint_ids = first.constraint..;
-        for (new, id) in self.indexes.iter().zip(first.index..) {
+        let mut constraint_ids = first.constraint..=u32::MAX;
+        for (new, id) in self.indexes.iter().zip(first.index..=u32::MAX) {
             let id = IndexId(id);
             let ids = resolve_columns(
                 &parts.columns,
@@ -225,7 +225,7 @@ impl NewTable {
                 kind,
             });
         }
-        for (column, id) in self.auto_increments.iter().zip(first.sequence..) {
+        for (column, id) in self.auto_increments.iter().zip(first.sequence..=u32::MAX) {
             let of = std::slice::from_ref(column);
             let Some(ids) =
                 resolve_columns(&parts.columns, Object::Sequence, column, of, &mut mistakes)

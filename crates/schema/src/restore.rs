@@ -8,8 +8,8 @@ use crate::catalog::Catalog;
 use crate::contradiction::ContradictionKind;
 use crate::description::{Description, describe, first_orphan};
 use crate::error::Error;
-use crate::follow::{agrees, refuse};
-use crate::seed;
+use crate::follow::{agrees, agrees_in_layout, refuse};
+use crate::seed::{self, SEEDS};
 use crate::sequence_id::SequenceId;
 use crate::sequence_row;
 use crate::system_tables::{SystemTableName, TABLE_NAME_INDEX_ID};
@@ -18,6 +18,13 @@ use crate::system_tables::{SystemTableName, TABLE_NAME_INDEX_ID};
 /// its pages.
 pub(crate) fn catalog(store: &Store) -> Result<Catalog, Error> {
     let mut catalog = Catalog::new();
+    // The seeds are read before anything says what they are, so their pages must have the frozen columns.
+    if let Some(seed) = SEEDS.iter().find(|seed| !seed::begins_in(store, **seed)) {
+        return Err(refuse(
+            TableId(seed.declaration().id),
+            ContradictionKind::SeedChanged,
+        ));
+    }
     read_system_tables(store, &mut catalog)?;
     for id in ids(store, &catalog, SystemTableName::Table, "table_id")? {
         let id = TableId(id);
@@ -61,6 +68,9 @@ fn read_system_tables(store: &Store, catalog: &mut Catalog) -> Result<(), Error>
         };
         let Value::U32(id) = id else { continue };
         if let Description::Whole(definition) = describe(store, catalog, TableId(id))? {
+            if !agrees_in_layout(store, &definition) {
+                return Err(refuse(TableId(id), ContradictionKind::PagesDiffer));
+            }
             catalog.put(Arc::new(definition))?;
         }
     }

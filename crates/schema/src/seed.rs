@@ -46,6 +46,20 @@ pub(crate) fn keeps_indexes(definition: &TableDefinition) -> bool {
         && definition.primary_key() == frozen.primary_key()
 }
 
+/// Whether the pages of a seed table begin with the frozen columns.
+pub(crate) fn begins_in(store: &Store, seed: SystemTableName) -> bool {
+    let frozen = seed.declaration().columns;
+    store
+        .table(TableId(seed.declaration().id))
+        .is_ok_and(|table| {
+            let found = table.layout().columns();
+            found.len() >= frozen.len()
+                && found.iter().zip(frozen).all(|(found, frozen)| {
+                    found.column_type == frozen.column_type && found.nullable == frozen.nullable
+                })
+        })
+}
+
 /// Whether an index is frozen: never made or dropped by rows.
 pub(crate) fn is_frozen_index(table: TableId, index: IndexId) -> bool {
     frozen(table).is_some_and(|frozen| frozen.index_of(index).is_some())

@@ -504,6 +504,25 @@ fn a_store_whose_pages_and_rows_differ_is_no_state() {
         orphans,
         "row (4096, 4096) of st_column contradicts the catalog: it belongs to a table that is not there"
     );
+    for name in ["st_table", "st_column", "st_index", "st_database"] {
+        let id = database.state.definition(name).unwrap().id();
+        let narrow = differ(&|store| {
+            let columns = store.table(id).unwrap().layout().columns()[..1].to_vec();
+            store.drop_table(id).unwrap();
+            let layout = table::Layout::new(LayoutNumber(1), columns).unwrap();
+            store.create_table(id, layout).unwrap();
+            store
+                .insert(id, &[if id.0 == 6 { Value::Uuid(ID) } else { PLANES }])
+                .unwrap();
+        });
+        let expected = if id.0 <= 2 {
+            "a seed table differs"
+        } else {
+            "pages and its definition differ"
+        };
+        assert!(narrow.contains(expected), "{narrow}");
+        assert!(!differ(&|store| store.drop_table(id).unwrap()).is_empty());
+    }
     let gone = differ(&|store| {
         let (table, row) = row(store, "st_table", &[Value::U32(4)]);
         store.delete(table, row).unwrap();
@@ -511,5 +530,69 @@ fn a_store_whose_pages_and_rows_differ_is_no_state() {
     assert_eq!(
         gone,
         "row (st_constraint) of st_table contradicts the catalog: the system table is gone"
+    );
+}
+
+#[test]
+fn more_columns_than_positions_can_count_are_refused() {
+    let mut database = Database::new();
+    database.write(|tx| tx.create_table(&planes())).unwrap();
+    let columns = RawTable::of(&database.state, "st_column");
+    let rows: Vec<Vec<Value>> = (4..=u16::MAX)
+        .map(|place| {
+            column(
+                4096,
+                9000 + u32::from(place),
+                place,
+                &format!("c{place}"),
+                3,
+                Value::Null,
+            )
+        })
+        .collect();
+    let error = database
+        .state
+        .check(&Raw::new().insert(&columns, &rows).finish())
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("it has 65536 columns, 1024 are possible"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_database_runs_out_of_ids_and_not_of_breath() {
+    let mut database = Database::new();
+    let sequences = RawTable::of(&database.state, "st_sequence");
+    let mut raw = Raw::new();
+    for id in 2..=6 {
+        raw = raw.update(
+            &sequences,
+            &[Value::U32(id)],
+            &[(4, Value::I128(i128::from(u32::MAX) - 3))],
+        );
+    }
+    let checked = database.state.check(&raw.finish()).unwrap();
+    database.state.apply(checked);
+    database.write(|tx| tx.create_table(&planes())).unwrap();
+    let column_ids = database
+        .state
+        .definition("planes")
+        .unwrap()
+        .columns()
+        .last()
+        .unwrap()
+        .id;
+    assert_eq!(column_ids.0, u32::MAX);
+    let small = NewTable::new("small").column("x", ColumnType::I8);
+    let error = database.write(|tx| tx.create_table(&small)).unwrap_err();
+    assert_eq!(
+        error,
+        Error::SequenceExhausted {
+            table: "st_sequence".into(),
+            column: "st_column_id".into()
+        }
     );
 }
