@@ -9,7 +9,6 @@ use schema::WriteTransaction;
 use crate::database_id::DatabaseId;
 use crate::error::{Error, Result};
 use crate::growth::Growth;
-use crate::heads::Heads;
 use crate::info::{self, Info};
 use crate::layout;
 use crate::open_error::OpenError;
@@ -32,8 +31,6 @@ use crate::writer::Writer;
 pub struct Database {
     id: DatabaseId,
     dir: Arc<dyn Dir>,
-    log: Arc<Log>,
-    heads: Arc<Heads>,
     writer: Arc<Writer>,
     upkeep: Arc<Upkeep>,
     /// Ends before what it uses.
@@ -71,25 +68,16 @@ impl Database {
             report,
         } = opened;
         let id = DatabaseId(view.state().database_id());
-        let log = Arc::new(log);
         let since = last_snapshot.map_or(TxId(0), TxId::next);
-        let growth = Arc::new(Growth::new(since, view.tx().next(), report.bytes_replayed));
-        let heads = Arc::new(Heads::new(options.sync_policy, view));
+        let growth = Growth::new(since, view.tx().next(), report.bytes_replayed);
         let signal = Arc::new(Signal::default());
-        let writer = Arc::new(Writer::new(
-            Arc::clone(&log),
-            Arc::clone(&heads),
-            Arc::clone(&growth),
-            &options,
-        ));
+        let writer = Arc::new(Writer::new(log, view, growth, &options));
         let upkeep = Arc::new(Upkeep::new(
             Arc::clone(&dir),
-            Arc::clone(&log),
-            Arc::clone(&heads),
             Arc::clone(&writer),
-            growth,
             Arc::clone(&signal),
             &options,
+            report.was_closed,
         )?);
         let worker = if options.background && options.snapshots.is_automatic() {
             let inside = Arc::clone(&upkeep);
@@ -100,8 +88,6 @@ impl Database {
         let database = Database {
             id,
             dir,
-            log,
-            heads,
             writer,
             upkeep,
             worker,
@@ -131,7 +117,7 @@ impl Database {
 
     /// The newest state: under [`SyncPolicy::EveryCommit`] the newest durable one, else the newest applied one.
     pub fn view(&self) -> View {
-        self.heads.shown(self.log.durable_end())
+        self.writer.heads().shown(self.writer.log().durable_end())
     }
 
     /// The newest applied state. Under [`SyncPolicy::EveryCommit`] it may hold transactions that are not durable yet and have not
@@ -140,13 +126,13 @@ impl Database {
         if self.writer.is_poisoned() {
             self.view()
         } else {
-            self.heads.applied()
+            self.writer.heads().applied()
         }
     }
 
     /// The last transaction that is known to be durable.
     pub fn durable_through(&self) -> Option<TxId> {
-        self.log.durable_through()
+        self.writer.log().durable_through()
     }
 
     /// Waits until a transaction is durable, under every policy. One sync serves all that wait.
@@ -186,7 +172,7 @@ impl Database {
     /// # Errors
     /// [`Error::Log`] if the log does not hold `from`.
     pub fn records(&self, from: TxId) -> Result<Records> {
-        Records::of_live_log(Arc::clone(&self.log), from)
+        Records::of_live_log(Arc::clone(self.writer.log()), from)
     }
 
     /// A hash of the content of [`Database::view`]: of tables, definitions and rows, and of nothing else.
@@ -219,7 +205,7 @@ impl Database {
         Ok(Info {
             database_id: self.id,
             tx: self.view().tx(),
-            applied: self.heads.applied().tx(),
+            applied: self.writer.heads().applied().tx(),
             durable_through: self.durable_through(),
             is_poisoned: self.writer.is_poisoned(),
             log: Log::inspect(&*log_dir)?,
@@ -234,14 +220,13 @@ impl Database {
     /// [`Error::Log`] or [`Error::Poisoned`]: then the next open looks closer.
     pub fn close(self) -> Result<()> {
         let Database {
-            log,
             writer,
             worker,
             lock,
             ..
         } = self;
         drop(worker);
-        let closed = log.close().map_err(|error| writer.failure(error));
+        let closed = writer.log().close().map_err(|error| writer.failure(error));
         drop(lock);
         closed
     }

@@ -80,6 +80,7 @@ mod opening;
 mod replay;
 mod restoring;
 mod sections;
+mod start;
 mod stopwatch;
 // While it is open.
 mod growth;

@@ -8,13 +8,17 @@ use disk::Dir;
 use schema::READER_VERSION;
 use snapshot::{Manifest, Snapshots};
 
+use crate::database_id::DatabaseId;
 use crate::error::{Error, Result};
 use crate::identity;
 use crate::layout;
-use crate::open_report::Rejection;
+use crate::open_report::{RejectedSnapshot, Rejection};
+use crate::refusal;
 use crate::sighting::{
     LogChain, LogExtent, LogSighting, Sighting, SnapshotSighting, SnapshotState, SnapshotSummary,
+    Standing,
 };
+use crate::start::RejectedStart;
 
 /// What was found, and the handles to go on with.
 #[derive(Debug)]
@@ -24,6 +28,49 @@ pub(crate) struct Looked {
     pub(crate) manifests: Vec<Option<Manifest>>,
     /// The log, if it can be read.
     pub(crate) log: Option<ReadOnlyLog>,
+}
+
+impl Looked {
+    /// The database that a plan other than a creation is about.
+    pub(crate) fn database_id(&self) -> DatabaseId {
+        let id = self.sighting.database_id();
+        id.expect("something names the database, or it would be created or refused")
+    }
+
+    /// Takes note that a snapshot turned out to be no good, for the plan to be made again.
+    pub(crate) fn reject(&mut self, rejected: RejectedStart) {
+        let RejectedStart { snapshot, reason } = rejected;
+        tracing::warn!(%reason, "a snapshot was rejected");
+        self.sighting.snapshots[snapshot].state = SnapshotState::Rejected(reason);
+    }
+
+    /// Why snapshots were not used, newest first. Consumes what was found, whose errors the reasons are.
+    pub(crate) fn into_rejected(self) -> Vec<RejectedSnapshot> {
+        let standings: Vec<Standing> = self
+            .sighting
+            .snapshots
+            .iter()
+            .map(|snapshot| self.sighting.standing(snapshot))
+            .collect();
+        let mut rejected = Vec::new();
+        for (snapshot, standing) in self.sighting.snapshots.into_iter().zip(standings) {
+            let reason = match snapshot.state {
+                SnapshotState::Rejected(reason) => Some(reason),
+                SnapshotState::Sound(SnapshotSummary {
+                    log_chain: LogChain::Damaged(error),
+                    ..
+                }) => Some(Rejection::LogDamaged(error)),
+                SnapshotState::Sound(_) => refusal::rejection(standing),
+            };
+            if let Some(reason) = reason {
+                rejected.push(RejectedSnapshot {
+                    tx: snapshot.tx,
+                    reason,
+                });
+            }
+        }
+        rejected
+    }
 }
 
 /// How much is looked at.

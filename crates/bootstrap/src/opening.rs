@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use commitlog::{Chain, Log, TxId};
+use commitlog::{Log, TxId};
 use disk::{Dir, Lock};
-use schema::{State, WriteTransaction};
+use schema::WriteTransaction;
 use snapshot::Snapshots;
 
 use crate::creation;
@@ -14,13 +14,13 @@ use crate::identity;
 use crate::layout;
 use crate::look::{Looked, Scope, look, proofs};
 use crate::open_error::OpenError;
-use crate::open_report::{OpenReport, Origin, Phases, RejectedSnapshot, Rejection};
+use crate::open_report::{OpenReport, Origin, Phases};
 use crate::options::Options;
 use crate::plan::{Action, Intent, plan};
 use crate::refusal;
-use crate::replay::{Replayed, Segments, Start, load, replay};
+use crate::replay::{Replayed, Segments, replay};
 use crate::restoring;
-use crate::sighting::{LogChain, SnapshotState};
+use crate::start::{Start, start};
 use crate::stopwatch::Stopwatch;
 use crate::view::View;
 
@@ -72,10 +72,13 @@ pub(crate) fn open<E>(
                 return Ok(opening.created(lock, log, view, plan.row));
             }
             Action::Restore { snapshot } => {
-                if let Some(rejection) = opening.check_for_restore(&looked, snapshot)? {
-                    looked.sighting.snapshots[snapshot].state = SnapshotState::Rejected(rejection);
+                // It is read whole before the log is given up for it.
+                let options = snapshot::LoadOptions::default();
+                if let Err(rejected) = start(&**dir, &looked, Some(snapshot), options)? {
+                    looked.reject(rejected);
                     continue;
                 }
+                opening.phases.load += opening.stopwatch.lap();
                 opening.restore(&looked, snapshot)?;
                 looked = look(&**dir, scope)?;
                 opening.phases.look += opening.stopwatch.lap();
@@ -84,14 +87,15 @@ pub(crate) fn open<E>(
                 snapshot,
                 rewrite_identity,
             } => {
-                let start = match opening.start(&looked, snapshot)? {
+                let options = options.loading.load_options();
+                let start = match start(&**dir, &looked, snapshot, options)? {
                     Ok(start) => start,
-                    Err((index, rejection)) => {
-                        tracing::warn!(%rejection, "a snapshot was rejected");
-                        looked.sighting.snapshots[index].state = SnapshotState::Rejected(rejection);
+                    Err(rejected) => {
+                        looked.reject(rejected);
                         continue;
                     }
                 };
+                opening.phases.load += opening.stopwatch.lap();
                 return Ok(opening.recover(lock, looked, start, rewrite_identity, plan.row)?);
             }
         }
@@ -106,9 +110,6 @@ struct Opening<'a> {
     /// Set by a restore: the snapshot, and how many segments were moved aside.
     restored: Option<(TxId, usize)>,
 }
-
-/// Why a snapshot can not be started from, and which.
-type RejectedStart = (usize, Rejection);
 
 impl Opening<'_> {
     fn created(self, lock: Lock, log: Log, view: View, row: u8) -> Opened {
@@ -134,64 +135,14 @@ impl Opening<'_> {
         }
     }
 
-    fn snapshots(&self) -> Result<Snapshots> {
-        let dir = layout::existing(&**self.dir, layout::SNAPSHOTS)?;
-        let dir = dir.expect("a manifest was read from that directory, and the lock is held");
-        Ok(Snapshots::open(dir, self.options.snapshot_options())?)
-    }
-
-    /// The state to replay from.
-    fn start(
-        &mut self,
-        looked: &Looked,
-        snapshot: Option<usize>,
-    ) -> Result<std::result::Result<Start, RejectedStart>> {
-        let id = database_id(looked);
-        let Some(index) = snapshot else {
-            let state = State::empty(id.0);
-            return Ok(Ok(Start { state, after: None }));
-        };
-        let manifest = looked.manifests[index]
-            .as_ref()
-            .expect("a usable snapshot has a manifest");
-        let loaded = load(
-            &self.snapshots()?,
-            manifest,
-            id,
-            self.options.loading.load_options(),
-        )?;
-        self.phases.load += self.stopwatch.lap();
-        let header = manifest.header();
-        Ok(match loaded {
-            Ok(state) => Ok(Start {
-                state,
-                after: Some((TxId(header.tx), Chain(header.chain))),
-            }),
-            Err(rejection) => Err((index, rejection)),
-        })
-    }
-
-    /// Reads a snapshot whole before the log is given up for it.
-    fn check_for_restore(&mut self, looked: &Looked, snapshot: usize) -> Result<Option<Rejection>> {
-        let manifest = looked.manifests[snapshot]
-            .as_ref()
-            .expect("a sound snapshot has a manifest");
-        let loaded = load(
-            &self.snapshots()?,
-            manifest,
-            database_id(looked),
-            snapshot::LoadOptions::default(),
-        )?;
-        self.phases.load += self.stopwatch.lap();
-        Ok(loaded.err())
-    }
-
     fn restore(&mut self, looked: &Looked, snapshot: usize) -> Result<()> {
         let manifest = looked.manifests[snapshot]
             .as_ref()
             .expect("a sound snapshot has a manifest");
         let log_id = manifest.header().log_id;
-        let snapshots = self.snapshots()?;
+        let dir = layout::existing(&**self.dir, layout::SNAPSHOTS)?;
+        let dir = dir.expect("a manifest was read from that directory, and the lock is held");
+        let snapshots = Snapshots::open(dir, self.options.snapshot_options())?;
         // Newer ones were found to be damaged just now. Their manifests would go on claiming that the log has lost its end.
         for newer in looked.manifests[..snapshot].iter().flatten() {
             if newer.header().log_id == log_id {
@@ -212,7 +163,7 @@ impl Opening<'_> {
         rewrite_identity: bool,
         row: u8,
     ) -> Result<Opened> {
-        let id = database_id(&looked);
+        let id = looked.database_id();
         let log_dir = layout::existing(&**self.dir, layout::LOG)?;
         let log_dir = log_dir.expect("a log was read from that directory, and the lock is held");
         let proofs = proofs(&looked.manifests, id.log_id());
@@ -224,8 +175,7 @@ impl Opening<'_> {
         );
         self.phases.log += self.stopwatch.lap();
 
-        let last_snapshot = start.after.map(|(tx, _)| tx);
-        let from = last_snapshot.map_or(TxId(0), TxId::next);
+        let (last_snapshot, from) = (start.snapshot(), start.next());
         if let Some((tx, chain)) = start.after {
             assert_eq!(
                 log.chain_after(tx)?,
@@ -269,7 +219,7 @@ impl Opening<'_> {
             torn: found.torn,
             was_closed: found.was_closed,
             identity_rewritten: rewrite_identity,
-            snapshots_rejected: rejected(looked),
+            snapshots_rejected: looked.into_rejected(),
             phases: self.phases,
         };
         Ok(Opened {
@@ -280,39 +230,4 @@ impl Opening<'_> {
             report,
         })
     }
-}
-
-/// The database that a plan other than a creation is about.
-pub(crate) fn database_id(looked: &Looked) -> DatabaseId {
-    looked
-        .sighting
-        .database_id()
-        .expect("something names the database, or it would be created or refused")
-}
-
-/// The snapshots that could not be used, newest first.
-pub(crate) fn rejected(looked: Looked) -> Vec<RejectedSnapshot> {
-    let sighting = looked.sighting;
-    let standings: Vec<_> = sighting
-        .snapshots
-        .iter()
-        .map(|snapshot| sighting.standing(snapshot))
-        .collect();
-    let mut rejected = Vec::new();
-    for (snapshot, standing) in sighting.snapshots.into_iter().zip(standings) {
-        let own = match snapshot.state {
-            SnapshotState::Rejected(rejection) => Some(rejection),
-            SnapshotState::Sound(summary) => match summary.log_chain {
-                LogChain::Damaged(error) => Some(Rejection::LogDamaged(error)),
-                LogChain::NotHeld | LogChain::Value(_) => None,
-            },
-        };
-        if let Some(reason) = own.or_else(|| refusal::rejection(standing)) {
-            rejected.push(RejectedSnapshot {
-                tx: snapshot.tx,
-                reason,
-            });
-        }
-    }
-    rejected
 }

@@ -2,24 +2,21 @@
 
 use std::sync::Arc;
 
-use commitlog::{Chain, ReadOnlyLog, TxId};
+use commitlog::{ReadOnlyLog, TxId};
 use disk::Dir;
-use schema::State;
-use snapshot::Snapshots;
 
 use crate::database_id::DatabaseId;
 use crate::error::{Error, Result};
 use crate::info::{self, Info};
 use crate::layout;
-use crate::look::{Looked, Scope, look};
-use crate::open_report::{OpenReport, Origin, Phases, Rejection};
-use crate::opening::{database_id, rejected};
+use crate::look::{Scope, look};
+use crate::open_report::{OpenReport, Origin, Phases};
 use crate::plan::{Action, Intent, plan};
 use crate::read_options::ReadOptions;
 use crate::records::Records;
 use crate::refusal;
-use crate::replay::{Segments, Start, load, replay};
-use crate::sighting::SnapshotState;
+use crate::replay::{Segments, replay};
+use crate::start::start;
 use crate::stopwatch::Stopwatch;
 use crate::view::View;
 
@@ -134,11 +131,9 @@ fn open_once(dir: &Arc<dyn Dir>, options: &ReadOptions) -> Result<(ReadOnlyDatab
             } => snapshot,
             action => unreachable!("nothing is written by an open for reading: {action:?}"),
         };
-        match start(dir, &looked, snapshot, options)? {
+        match start(&**dir, &looked, snapshot, options.loading.load_options())? {
             Ok(start) => break (start, plan.row),
-            Err((index, rejection)) => {
-                looked.sighting.snapshots[index].state = SnapshotState::Rejected(rejection);
-            }
+            Err(rejected) => looked.reject(rejected),
         }
     };
     phases.load = stopwatch.lap();
@@ -150,8 +145,7 @@ fn open_once(dir: &Arc<dyn Dir>, options: &ReadOptions) -> Result<(ReadOnlyDatab
     let extent = log.extent();
     let was_closed = extent.closed;
     let segments = Segments::new(&dir.path().join(layout::LOG), extent.segments);
-    let last_snapshot = start.after.map(|(tx, _)| tx);
-    let from = last_snapshot.map_or(TxId(0), TxId::next);
+    let (last_snapshot, from) = (start.snapshot(), start.next());
     let (view, replayed) = replay(start, &mut log.reader(from)?, options.at, &segments)?;
     if let Some(at) = options.at {
         assert_eq!(view.tx(), at, "the plan has compared it with the range");
@@ -168,45 +162,9 @@ fn open_once(dir: &Arc<dyn Dir>, options: &ReadOptions) -> Result<(ReadOnlyDatab
         torn: None,
         was_closed,
         identity_rewritten: false,
-        snapshots_rejected: rejected(looked),
+        snapshots_rejected: looked.into_rejected(),
         phases,
     };
     let dir = Arc::clone(dir);
     Ok((ReadOnlyDatabase { dir, log, view }, report))
-}
-
-/// The state to replay from, or which snapshot can not be used and why.
-fn start(
-    dir: &Arc<dyn Dir>,
-    looked: &Looked,
-    snapshot: Option<usize>,
-    options: &ReadOptions,
-) -> Result<std::result::Result<Start, (usize, Rejection)>> {
-    let id = database_id(looked);
-    let Some(index) = snapshot else {
-        let state = State::empty(id.0);
-        return Ok(Ok(Start { state, after: None }));
-    };
-    let manifest = looked.manifests[index]
-        .as_ref()
-        .expect("a usable snapshot has a manifest");
-    let Some(snapshots_dir) = layout::existing(&**dir, layout::SNAPSHOTS)? else {
-        return Err(Error::Restless {
-            path: dir.path().to_path_buf(),
-        });
-    };
-    let snapshot_options = snapshot::Options {
-        read_only: true,
-        ..snapshot::Options::default()
-    };
-    let snapshots = Snapshots::open(snapshots_dir, snapshot_options)?;
-    let loaded = load(&snapshots, manifest, id, options.loading.load_options())?;
-    let header = manifest.header();
-    Ok(match loaded {
-        Ok(state) => Ok(Start {
-            state,
-            after: Some((TxId(header.tx), Chain(header.chain))),
-        }),
-        Err(rejection) => Err((index, rejection)),
-    })
 }

@@ -1,49 +1,18 @@
-//! Rebuilding a state: from a snapshot or the empty state, by applying the records after it.
+//! Rebuilding a state by applying the records after the one that it begins with.
 
 use std::path::{Path, PathBuf};
 
-use commitlog::{Chain, Reader, SegmentExtent, TxId};
-use schema::State;
-use snapshot::{LoadOptions, Manifest, Snapshots};
+use commitlog::{Reader, SegmentExtent, TxId};
 
-use crate::database_id::DatabaseId;
 use crate::error::{Error, Result};
-use crate::open_report::Rejection;
-use crate::sections::{self, Unfit};
+use crate::start::Start;
 use crate::view::View;
-
-/// The state that a snapshot holds, or why it can not be used.
-pub(crate) fn load(
-    snapshots: &Snapshots,
-    manifest: &Manifest,
-    id: DatabaseId,
-    options: LoadOptions,
-) -> Result<std::result::Result<State, Rejection>> {
-    let loaded = match snapshots.load(manifest, options) {
-        Ok(loaded) => loaded,
-        Err(snapshot::Error::Io(error)) => return Err(error.into()),
-        Err(error) => return Ok(Err(Rejection::Unreadable(error))),
-    };
-    Ok(match sections::state(id, &loaded) {
-        Ok(state) => Ok(state),
-        Err(Unfit::Numbers) => Err(Rejection::Misnumbered),
-        Err(Unfit::State(error)) => Err(Rejection::Unfit(error)),
-    })
-}
 
 /// What was replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Replayed {
     pub(crate) records: u64,
     pub(crate) bytes: u64,
-}
-
-/// Where a replay begins: a state, and the place in the log that it stands for.
-#[derive(Debug)]
-pub(crate) struct Start {
-    pub(crate) state: State,
-    /// The last transaction that is part of it; `None` for the empty state.
-    pub(crate) after: Option<(TxId, Chain)>,
 }
 
 /// Applies the records that `reader` yields, up to and including `last` if that is given.

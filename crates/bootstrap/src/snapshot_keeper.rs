@@ -27,24 +27,31 @@ pub(crate) struct SnapshotKeeper {
 /// Held while snapshots are written, verified or removed.
 #[derive(Debug, Default)]
 pub(crate) struct Inner {
-    /// The directory is made with the first snapshot.
+    /// Opened when it is first needed.
     snapshots: Option<Arc<Snapshots>>,
     /// The snapshots that this process has read back from the medium and found good.
     good: BTreeSet<TxId>,
 }
 
 impl SnapshotKeeper {
-    pub(crate) fn new(dir: Arc<dyn Dir>, options: snapshot::Options, keep: usize) -> Result<Self> {
-        let mut inner = Inner::default();
-        if let Some(found) = layout::existing(&*dir, layout::SNAPSHOTS)? {
-            inner.snapshots = Some(Arc::new(Snapshots::open(found, options.clone())?));
-        }
-        Ok(SnapshotKeeper {
+    /// `was_closed` says that nothing can have been cut off. Otherwise what an interrupted snapshot left is removed now, and not only when
+    /// the next one is written.
+    pub(crate) fn new(
+        dir: Arc<dyn Dir>,
+        options: snapshot::Options,
+        keep: usize,
+        was_closed: bool,
+    ) -> Result<Self> {
+        let keeper = SnapshotKeeper {
             dir,
             options,
             keep,
-            inner: Mutex::new(inner),
-        })
+            inner: Mutex::default(),
+        };
+        if !was_closed {
+            keeper.existing(&mut keeper.lock())?;
+        }
+        Ok(keeper)
     }
 
     /// Waits until no other snapshot is being written, and keeps others waiting.
@@ -65,7 +72,7 @@ impl SnapshotKeeper {
             view.tx() < log.durable_end(),
             "a snapshot never exceeds what is durable"
         );
-        let snapshots = self.writable(inner)?;
+        let snapshots = self.existing_or_new(inner)?;
         let mut written = write(&snapshots, view, is_cancelled)?;
         let mut replaced = false;
         if let Err(error) = snapshots.read_back(&written.manifest) {
@@ -102,7 +109,7 @@ impl SnapshotKeeper {
             snapshots_removed: Vec::new(),
             snapshots_bad: Vec::new(),
         };
-        let Some(snapshots) = inner.snapshots.clone() else {
+        let Some(snapshots) = self.existing(inner)? else {
             return Ok(summary);
         };
         let good = self.good(inner, &snapshots, log, &mut summary.snapshots_bad)?;
@@ -122,14 +129,21 @@ impl SnapshotKeeper {
         Ok(summary)
     }
 
-    fn writable(&self, inner: &mut Inner) -> Result<Arc<Snapshots>> {
-        if let Some(snapshots) = &inner.snapshots {
-            return Ok(Arc::clone(snapshots));
+    /// The directory of snapshots, opened for writing; `None` if there is none.
+    fn existing(&self, inner: &mut Inner) -> Result<Option<Arc<Snapshots>>> {
+        if inner.snapshots.is_none()
+            && let Some(dir) = layout::existing(&*self.dir, layout::SNAPSHOTS)?
+        {
+            inner.snapshots = Some(Arc::new(Snapshots::open(dir, self.options.clone())?));
         }
-        let dir = layout::existing_or_new(&*self.dir, layout::SNAPSHOTS)?;
-        let snapshots = Arc::new(Snapshots::open(dir, self.options.clone())?);
-        inner.snapshots = Some(Arc::clone(&snapshots));
-        Ok(snapshots)
+        Ok(inner.snapshots.clone())
+    }
+
+    /// The directory of snapshots, opened for writing, and made with the first snapshot.
+    fn existing_or_new(&self, inner: &mut Inner) -> Result<Arc<Snapshots>> {
+        layout::existing_or_new(&*self.dir, layout::SNAPSHOTS)?;
+        let snapshots = self.existing(inner)?;
+        Ok(snapshots.expect("the directory has just been made"))
     }
 
     /// The newest snapshots that the log continues, as many as are to be kept, each read back; newest first.

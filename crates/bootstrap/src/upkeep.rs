@@ -3,12 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use commitlog::Log;
 use disk::Dir;
 
 use crate::error::Result;
-use crate::growth::Growth;
-use crate::heads::Heads;
 use crate::options::Options;
 use crate::snapshot_keeper::SnapshotKeeper;
 use crate::snapshot_policy::SnapshotPolicy;
@@ -19,10 +16,7 @@ use crate::writer::Writer;
 /// What a database does besides committing.
 #[derive(Debug)]
 pub(crate) struct Upkeep {
-    log: Arc<Log>,
-    heads: Arc<Heads>,
     writer: Arc<Writer>,
-    growth: Arc<Growth>,
     signal: Arc<Signal>,
     policy: SnapshotPolicy,
     keeper: SnapshotKeeper,
@@ -34,22 +28,22 @@ pub(crate) struct Upkeep {
 impl Upkeep {
     pub(crate) fn new(
         dir: Arc<dyn Dir>,
-        log: Arc<Log>,
-        heads: Arc<Heads>,
         writer: Arc<Writer>,
-        growth: Arc<Growth>,
         signal: Arc<Signal>,
         options: &Options,
+        was_closed: bool,
     ) -> Result<Self> {
         let policy = options.snapshots;
         Ok(Upkeep {
-            log,
-            heads,
             writer,
-            growth,
             signal,
             policy,
-            keeper: SnapshotKeeper::new(dir, options.snapshot_options(), policy.kept())?,
+            keeper: SnapshotKeeper::new(
+                dir,
+                options.snapshot_options(),
+                policy.kept(),
+                was_closed,
+            )?,
             is_prune_due: AtomicBool::new(false),
             last_failure: Mutex::new(None),
         })
@@ -57,7 +51,7 @@ impl Upkeep {
 
     /// Whether a step would do something.
     pub(crate) fn is_due(&self) -> bool {
-        let (records, bytes) = self.growth.records_and_bytes();
+        let (records, bytes) = self.writer.growth().records_and_bytes();
         self.is_prune_due.load(Ordering::Acquire) || self.policy.is_due(records, bytes)
     }
 
@@ -109,20 +103,20 @@ impl Upkeep {
     pub(crate) fn snapshot(&self) -> Result<SnapshotSummary> {
         let mut keeper = self.keeper.lock();
         self.writer.require_sound()?;
-        self.growth.begin_again();
+        self.writer.growth().begin_again();
         // The segment that begins here begins at or before the transaction after the snapshot: everything before it can go
         // once the snapshot is the floor.
         self.writer.rotate()?;
-        let view = self.heads.applied();
+        let view = self.writer.heads().applied();
         self.writer.wait_durable(view.tx())?;
         let is_cancelled = || self.signal.is_stopped();
         self.keeper
-            .write(&mut keeper, &view, &self.log, &is_cancelled)
+            .write(&mut keeper, &view, self.writer.log(), &is_cancelled)
     }
 
     pub(crate) fn prune(&self) -> Result<PruneSummary> {
         let mut keeper = self.keeper.lock();
         self.writer.require_sound()?;
-        self.keeper.prune(&mut keeper, &self.log)
+        self.keeper.prune(&mut keeper, self.writer.log())
     }
 }

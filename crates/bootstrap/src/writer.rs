@@ -28,8 +28,8 @@ use crate::write_error::{Committed, WriteError};
 #[derive(Debug)]
 pub(crate) struct Writer {
     log: Arc<Log>,
-    heads: Arc<Heads>,
-    growth: Arc<Growth>,
+    heads: Heads,
+    growth: Growth,
     clock: Arc<dyn Clock>,
     policy: SyncPolicy,
     /// Held while a transaction runs. `true` between append and apply: found so by someone else, an apply panicked.
@@ -39,21 +39,28 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(
-        log: Arc<Log>,
-        heads: Arc<Heads>,
-        growth: Arc<Growth>,
-        options: &Options,
-    ) -> Self {
+    pub(crate) fn new(log: Log, view: View, growth: Growth, options: &Options) -> Self {
         Writer {
-            log,
-            heads,
+            log: Arc::new(log),
+            heads: Heads::new(options.sync_policy, view),
             growth,
             clock: Arc::clone(&options.clock),
             policy: options.sync_policy,
             is_applying: Mutex::new(false),
             is_poisoned: AtomicBool::new(false),
         }
+    }
+
+    pub(crate) fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
+    pub(crate) fn heads(&self) -> &Heads {
+        &self.heads
+    }
+
+    pub(crate) fn growth(&self) -> &Growth {
+        &self.growth
     }
 
     pub(crate) fn sync_policy(&self) -> SyncPolicy {

@@ -622,7 +622,7 @@ fn a_segment_without_its_genesis_is_damage_and_left_alone() {
     let disk = SimDisk::new(1);
     disk.record();
     open(&disk);
-    // Cut off between the rename of the first segment and the mark that proves it; then a bit flips.
+    // Cut off right after the rename of the first segment: the genesis is the commit point.
     let rename = disk
         .calls()
         .iter()
@@ -630,9 +630,15 @@ fn a_segment_without_its_genesis_is_damage_and_left_alone() {
         .unwrap()
         .number;
     let killed = disk.state_before(rename + 1);
-    check_no_database_to_read(&killed);
-    let whole = killed.fork();
-    assert_eq!(open(&whole).1.row, 23, "the genesis is the commit point");
-    killed.flip_bit(&segments(&killed)[0], 12_288 + 100, 0);
+    assert!(!killed.files().contains(&"identity".to_owned()));
+    assert_eq!(notes(&read(&killed).view()), expected([]));
+    assert_eq!(open(&killed.fork()).1.row, 23);
+    // Then the genesis goes, and with it all that proved it.
+    let segment = &segments(&killed)[0];
+    killed.flip_bit(segment, 12_288 + 100, 0);
+    check_refused(&killed, |error| error.class() == ErrorClass::Damage);
+    for mark_sector in [8, 16] {
+        killed.zero_sector(segment, mark_sector);
+    }
     check_refused(&killed, |error| matches!(error, Error::NoGenesis { .. }));
 }
