@@ -13,9 +13,9 @@ use crate::look::{Extent, look};
 use crate::open_report::{OpenReport, Proof};
 use crate::options::{Options, Start, SyncPolicy};
 use crate::reader::Reader;
-use crate::recovery::{Recovered, recover};
+use crate::recovery::recover;
 use crate::segment_name::parse_segment_name;
-use crate::shared_log::SharedLog;
+use crate::shared_log::{Opened, SharedLog};
 use crate::tx_id::TxId;
 
 /// A log that is open for writing. All calls take `&self`; threads may share it.
@@ -84,16 +84,15 @@ impl Log {
         }
         let minimum_reader = options.minimum_reader;
         let active = ActiveSegment::create(dir.as_ref(), log_id, start, minimum_reader, first)?;
-        let headers = vec![*active.header()];
+        let opened = Opened {
+            headers: vec![*active.header()],
+            active,
+            minimum_reader,
+            untouched: false,
+            cut_waits: false,
+        };
         Ok(Log {
-            shared: Arc::new(SharedLog::new(
-                dir,
-                options,
-                headers,
-                active,
-                minimum_reader,
-                false,
-            )),
+            shared: Arc::new(SharedLog::new(dir, options, opened)),
         })
     }
 
@@ -110,22 +109,9 @@ impl Log {
         options: Options,
         proofs: &[Proof],
     ) -> Result<(Log, OpenReport)> {
-        let Recovered {
-            headers,
-            active,
-            minimum_reader,
-            report,
-        } = recover(dir.as_ref(), &options, proofs)?;
-        let shared = SharedLog::new(
-            dir,
-            options,
-            headers,
-            active,
-            minimum_reader,
-            report.was_closed,
-        );
+        let (opened, report) = recover(dir.as_ref(), &options, proofs)?;
         let log = Log {
-            shared: Arc::new(shared),
+            shared: Arc::new(SharedLog::new(dir, options, opened)),
         };
         Ok((log, report))
     }

@@ -16,8 +16,8 @@
 //! a second sync would return Ok without writing them.
 //!
 //! Why a new segment: the torn tail may hold sound frames behind the torn one. Were the torn record appended again byte for byte in its
-//! place, any of those that a lost write or a failed sync brings back would continue it. In a new file there is nothing to bring back. Only a
-//! full disk makes the log go on in the old one, with the tail zeroed.
+//! place, any of those that a lost write or a failed sync brings back would continue it. In a new file there is nothing to bring back. A full disk
+//! makes that wait until the first append.
 
 use std::sync::Arc;
 
@@ -31,23 +31,17 @@ use crate::lineup::SegmentFacts;
 use crate::look::{Look, look};
 use crate::open_report::{OpenReport, Proof, TornTail};
 use crate::options::{Mistake, Options, Start};
-use crate::segment_bytes::TAIL_BYTES_MAX;
 use crate::segment_name::segment_name;
+use crate::shared_log::Opened;
 
 /// How much is written again at once, bytes.
 const REWRITE_BYTES: u64 = 1 << 20;
 
-/// A log that was opened.
-#[derive(Debug)]
-pub(crate) struct Recovered {
-    /// The headers of all segments, oldest first; the last one is the active one's.
-    pub(crate) headers: Vec<SegmentHeader>,
-    pub(crate) active: ActiveSegment,
-    pub(crate) minimum_reader: u16,
-    pub(crate) report: OpenReport,
-}
-
-pub(crate) fn recover(dir: &dyn Dir, options: &Options, proofs: &[Proof]) -> Result<Recovered> {
+pub(crate) fn recover(
+    dir: &dyn Dir,
+    options: &Options,
+    proofs: &[Proof],
+) -> Result<(Opened, OpenReport)> {
     let look = look(dir, options.reader)?;
     let examined = examine(dir, &look, proofs)?;
     // An interrupted rotation is verified before anything is written.
@@ -62,6 +56,7 @@ pub(crate) fn recover(dir: &dyn Dir, options: &Options, proofs: &[Proof]) -> Res
 
     let minimum_reader = options.minimum_reader.max(look.minimum_reader());
     remove_temporaries(dir, &look)?;
+    let mut cut_waits = false;
     let active = if was_closed {
         let file = open_for_writing(dir, &newest.header)?;
         ActiveSegment::resume(
@@ -81,7 +76,13 @@ pub(crate) fn recover(dir: &dyn Dir, options: &Options, proofs: &[Proof]) -> Res
             rotated.file().sync()?;
         }
         if examined.torn.is_some() {
-            active = cut(dir, active, examined.bytes, minimum_reader, options.mistake)?;
+            active = match cut(dir, active, minimum_reader, options.mistake)? {
+                Cut::Done(next) => next,
+                Cut::Waits(torn) => {
+                    cut_waits = true;
+                    torn
+                }
+            };
         } else {
             active.mark(examined.end, MarkFlag::Plain)?;
         }
@@ -112,12 +113,14 @@ pub(crate) fn recover(dir: &dyn Dir, options: &Options, proofs: &[Proof]) -> Res
         temporaries_removed: look.temporaries.len(),
         proofs: examined.proofs,
     };
-    Ok(Recovered {
+    let opened = Opened {
         headers,
         active,
         minimum_reader,
-        report,
-    })
+        untouched: was_closed,
+        cut_waits,
+    };
+    Ok((opened, report))
 }
 
 /// The segments that have a successor and do not say so, each standing at its end.
@@ -184,19 +187,26 @@ fn make_durable(
     Ok(active)
 }
 
-/// Goes on behind the end of a torn segment, whose file has `bytes` bytes.
+/// What became of a torn tail.
+enum Cut {
+    /// The log goes on in this segment.
+    Done(ActiveSegment),
+    /// The disk is full: the tail stays, and nothing may be appended to this segment.
+    Waits(ActiveSegment),
+}
+
+/// Goes on behind the end of a torn segment.
 fn cut(
     dir: &dyn Dir,
     mut torn: ActiveSegment,
-    bytes: u64,
     minimum_reader: u16,
     mistake: Option<Mistake>,
-) -> Result<ActiveSegment> {
+) -> Result<Cut> {
     let end = torn.end();
     if mistake == Some(Mistake::CutWithoutSync) {
         torn.trim()?;
         torn.mark(end, MarkFlag::Plain)?;
-        return Ok(torn);
+        return Ok(Cut::Done(torn));
     }
     let start = Start {
         base: end.id,
@@ -211,15 +221,11 @@ fn cut(
                 torn.file().sync()?;
                 torn.trim()?;
             }
-            Ok(next)
+            Ok(Cut::Done(next))
         }
         Err(Error::Full(_)) => {
-            let bytes = bytes.min(end.byte + TAIL_BYTES_MAX);
-            torn.file().set_len(bytes)?;
-            write_zeros(torn.file().as_ref(), end.byte, bytes)?;
-            torn.file().sync()?;
             torn.mark(end, MarkFlag::Plain)?;
-            Ok(torn)
+            Ok(Cut::Waits(torn))
         }
         Err(error) => Err(error),
     }

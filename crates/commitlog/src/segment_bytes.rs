@@ -13,7 +13,7 @@ use crate::error::Result;
 const WINDOW_BYTES: u64 = 1 << 20;
 
 /// More than is ever reserved ahead. A longer tail is not looked through: the file may be as long as the file system allows, and empty.
-pub(crate) const TAIL_BYTES_MAX: u64 = 64 << 20;
+const TAIL_BYTES_MAX: u64 = 64 << 20;
 
 /// The front of a segment file, up to a limit.
 #[derive(Debug)]

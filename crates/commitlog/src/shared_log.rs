@@ -24,6 +24,20 @@ use crate::options::{Mistake, Options, Start, SyncPolicy};
 use crate::segment_name::segment_name;
 use crate::tx_id::TxId;
 
+/// A log that was created or recovered, about to be used.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// The headers of all segments, oldest first; the last one is the active one's.
+    pub(crate) headers: Vec<SegmentHeader>,
+    pub(crate) active: ActiveSegment,
+    /// For the headers of new segments.
+    pub(crate) minimum_reader: u16,
+    /// The log was closed, and nothing was written when it was opened.
+    pub(crate) untouched: bool,
+    /// The active segment is torn behind its end, and the disk too full to go on in another one yet.
+    pub(crate) cut_waits: bool,
+}
+
 /// What all handles and readers of a live log share.
 #[derive(Debug)]
 pub(crate) struct SharedLog {
@@ -47,6 +61,8 @@ struct State {
     condition: Condition,
     /// The log was closed when it was opened, and nothing has been written since.
     untouched: bool,
+    /// The active segment is torn behind its end: the log goes on in a new one before anything is appended.
+    cut_waits: bool,
     minimum_reader: u16,
 }
 
@@ -89,14 +105,14 @@ pub(crate) struct Placement {
 
 impl SharedLog {
     /// Everything up to the end of `active` is durable.
-    pub(crate) fn new(
-        dir: Arc<dyn Dir>,
-        options: Options,
-        headers: Vec<SegmentHeader>,
-        active: ActiveSegment,
-        minimum_reader: u16,
-        untouched: bool,
-    ) -> Self {
+    pub(crate) fn new(dir: Arc<dyn Dir>, options: Options, opened: Opened) -> Self {
+        let Opened {
+            headers,
+            active,
+            minimum_reader,
+            untouched,
+            cut_waits,
+        } = opened;
         assert_eq!(headers.last(), Some(active.header()));
         SharedLog {
             log_id: active.header().log_id,
@@ -109,6 +125,7 @@ impl SharedLog {
                 syncing: false,
                 condition: Condition::Open,
                 untouched,
+                cut_waits,
                 minimum_reader,
             }),
             sync_ended: Condvar::new(),
@@ -177,7 +194,8 @@ impl SharedLog {
         let mut state = self.lock();
         state.check_open()?;
         let end_byte = state.active.end().byte + frame_bytes(payload_length);
-        if end_byte > self.options.segment_bytes_max && !state.active.is_empty() {
+        let full = end_byte > self.options.segment_bytes_max && !state.active.is_empty();
+        if full || state.cut_waits {
             state = self.rotate_locked(state)?;
         }
         let how = match self.options.sync_policy {
@@ -252,7 +270,7 @@ impl SharedLog {
     fn rotate_locked<'a>(&'a self, state: MutexGuard<'a, State>) -> Result<MutexGuard<'a, State>> {
         let mut state = self.wait_for_sync(state);
         state.check_open()?;
-        if state.active.is_empty() {
+        if state.active.is_empty() && !state.cut_waits {
             return Ok(state);
         }
         state.touch()?;
@@ -271,12 +289,16 @@ impl SharedLog {
             Err(Error::Full(error)) => return Err(Error::Full(error)),
             created => state.poison_unless(created)?,
         };
-        // Crash here: the next segment is there and the old one does not say so. The next open completes it.
-        let continued = state.active.mark(end, MarkFlag::Continued);
-        state.poison_unless(continued)?;
-        let synced = state.active.file().sync().map_err(Error::from);
-        state.poison_unless(synced)?;
+        if state.active.is_empty() {
+            // The next one has replaced it, name and all.
+            state.headers.pop();
+        } else {
+            // Crash here: the next segment is there and the old one does not say so. The next open completes it.
+            let continued = state.continue_elsewhere();
+            state.poison_unless(continued)?;
+        }
         state.headers.push(*next.header());
+        state.cut_waits = false;
         state.durable = next.end();
         state.active = next;
         Ok(state)
@@ -398,11 +420,28 @@ impl State {
     /// the middle by a power cut, it would leave none.
     fn seal(&mut self) -> Result<()> {
         self.active.file().sync()?;
+        if self.cut_waits {
+            return Ok(());
+        }
         self.active.trim()
+    }
+
+    fn continue_elsewhere(&mut self) -> Result<()> {
+        let end = self.active.end();
+        self.active.mark(end, MarkFlag::Continued)?;
+        self.active.file().sync()?;
+        if self.cut_waits {
+            self.active.trim()?;
+        }
+        Ok(())
     }
 
     fn write_closed_mark(&mut self) -> Result<()> {
         self.seal()?;
+        if self.cut_waits {
+            // With its torn tail it is no closed log; the next open finds the same.
+            return Ok(());
+        }
         let end = self.active.end();
         self.active.mark(end, MarkFlag::Closed)?;
         self.active.file().sync()?;

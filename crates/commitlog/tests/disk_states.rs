@@ -290,3 +290,40 @@ fn a_torn_tail_is_reported_and_the_log_goes_on_in_a_new_segment() {
     let (_, report) = Log::open(disk.root(), Options::default(), &[]).unwrap();
     assert_eq!((report.end, report.torn), (TxId(2), None));
 }
+
+#[test]
+fn a_torn_tail_on_a_full_disk_waits_until_there_is_space() {
+    for records in [1, 2] {
+        let disk = SimDisk::new(1);
+        let log = Log::create(disk.root(), LOG_ID, small(), &[(b"genesis", None)]).unwrap();
+        log.rotate().unwrap();
+        fill(&log, records);
+        log.append(&payload(records), None).unwrap();
+        drop(log);
+        let newest = disk.files().pop().unwrap();
+        // The second record of that segment begins behind the first, which has 37 bytes.
+        let torn_at = 12288 + if records == 1 { 0 } else { 32 + 40 };
+        disk.flip_bit(&newest, torn_at, 3);
+        let used = disk.used_bytes();
+        disk.set_capacity(Some(used));
+        let before = disk.read(&newest).unwrap().len();
+        for _ in 0..2 {
+            let (log, report) = Log::open(disk.root(), small(), &[]).unwrap();
+            assert_eq!(report.end, TxId(records));
+            assert!(report.torn.is_some());
+            assert_eq!(read_all(&log), expected(0, records));
+            assert!(matches!(log.append(b"x", None), Err(Error::Full(_))));
+            assert!(matches!(log.rotate(), Err(Error::Full(_))));
+            log.close().unwrap();
+            assert_eq!(disk.read(&newest).unwrap().len(), before);
+        }
+        let (log, _) = Log::open(disk.root(), small(), &[]).unwrap();
+        disk.set_capacity(None);
+        fill(&log, records + 3);
+        assert_eq!(read_all(&log), expected(0, records + 3));
+        drop(log);
+        let (log, report) = Log::open(disk.root(), small(), &[]).unwrap();
+        assert_eq!((report.end, report.torn), (TxId(records + 3), None));
+        assert_eq!(read_all(&log), expected(0, records + 3));
+    }
+}

@@ -227,6 +227,7 @@ impl Explorer {
         self.cut_power(disk, model)?;
         check(&disk.fork(), model, &self.options, Ending::Kill, None)?;
         if self.one_in(self.effort.faults_one_in) {
+            self.sample_faults(&disk.fork(), model, Ending::Kill)?;
             for cut in self.power_cuts(disk) {
                 self.sample_faults(&cut, model, Ending::Power)?;
             }
