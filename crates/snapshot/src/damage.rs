@@ -14,6 +14,8 @@ pub enum DamageKind {
     HeaderChecksum,
     /// A field that must be zero is not.
     Reserved,
+    /// The state of a manifest is neither published nor withdrawn.
+    State,
     /// The file's length differs from what the header or the manifest says.
     Length {
         /// Bytes announced.

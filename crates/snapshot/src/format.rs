@@ -6,9 +6,12 @@
 //!  byte  0        8                                    16
 //!      0 | "CAIRNMFT"| version u16 | 0 u16 | body length u32 |
 //!     16 | blake3 of the body, 32 bytes                      |
-//!     48 | 0 u64    | 0 u32 | crc32c of bytes 0..60          |
+//!     48 | 0 u64    | state u8 | 0 u24 | crc32c of 0..56 u32 |
 //!     64 | body ... to the end of the file                   |
 //! ```
+//!
+//! State 0 is published. State 255 is withdrawn: the snapshot was removed, its packs are to be removed, and then the
+//! manifest; it is written in place, so it is outside of the checksum. Any other state is damage.
 //!
 //! The body is [postcard](https://postcard.jamesmunns.com/wire-format): log id (16 bytes), tx u64, chain u64,
 //! minimum reader u16, metadata (bytes), packs (sequence of: snapshot it was written for u64, pack id u64, length
@@ -22,7 +25,7 @@
 //!      0 | "CAIRNPCK"| version u16 | 0 u16 | 0 u32           |
 //!     16 | log id, 16 bytes                                  |
 //!     32 | pack id u64           | tx u64                    |
-//!     48 | chain u64 | 0 u32     | crc32c of bytes 0..60     |
+//!     48 | chain u64 | 0 u32     | crc32c of bytes 0..56 u32 |
 //!     64 | zero to 4096                                      |
 //!   4096 | pages (32768 bytes each, aligned to 4096) and regions (65536 bytes, aligned to 4096, filled with
 //!        | smaller blobs back to back), in any order; every byte that belongs to no blob is zero
@@ -59,8 +62,8 @@
 //!
 //! # Temporary names
 //!
-//! Both kinds of files are made under their name with `.tmp` behind. A whole `.manifest.tmp` beside no manifest that
-//! names the same packs says that these packs are to be removed: their snapshot was not published yet, or withdrawn.
+//! Both kinds of files are made under their name with `.tmp` behind. A whole `.manifest.tmp` says that the packs that
+//! it names are to be removed, but for those that a published manifest names: their snapshot was not published.
 
 use crate::damage::DamageKind;
 
@@ -86,6 +89,9 @@ const RESERVED_AT: usize = 10;
 const BODY_LENGTH_AT: usize = 12;
 const BODY_HASH_AT: usize = 16;
 const MANIFEST_ZERO_AT: usize = 48;
+/// What the checksum of a header covers, in bytes.
+const HEADER_CHECKED_BYTES: usize = 56;
+const MANIFEST_STATE_AT: usize = HEADER_CHECKED_BYTES;
 const HEADER_CRC_AT: usize = 60;
 pub(crate) const HEADER_BYTES: usize = 64;
 
@@ -94,7 +100,10 @@ const PACK_LOG_ID_AT: usize = 16;
 const PACK_ID_AT: usize = 32;
 const PACK_TX_AT: usize = 40;
 const PACK_CHAIN_AT: usize = 48;
-const PACK_ZERO_2_AT: usize = 56;
+const PACK_ZERO_2_AT: usize = HEADER_CHECKED_BYTES;
+
+const STATE_PUBLISHED: u8 = 0;
+const STATE_WITHDRAWN: u8 = 255;
 /// Where the first blob of a pack may stand.
 pub(crate) const PACK_BLOBS_AT: usize = PAGE_ALIGNMENT;
 /// The room that is set aside for small blobs at a time.
@@ -167,11 +176,33 @@ impl ManifestHeader {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, HeaderFlaw> {
         let bytes = open_header(bytes, &MANIFEST_MAGIC)?;
         require_zero(bytes, RESERVED_AT, 2)?;
-        require_zero(bytes, MANIFEST_ZERO_AT, HEADER_CRC_AT - MANIFEST_ZERO_AT)?;
+        require_zero(
+            bytes,
+            MANIFEST_ZERO_AT,
+            MANIFEST_STATE_AT - MANIFEST_ZERO_AT,
+        )?;
+        require_zero(
+            bytes,
+            MANIFEST_STATE_AT + 1,
+            HEADER_CRC_AT - MANIFEST_STATE_AT - 1,
+        )?;
+        if ![STATE_PUBLISHED, STATE_WITHDRAWN].contains(&bytes[MANIFEST_STATE_AT]) {
+            return Err(HeaderFlaw::Damaged((MANIFEST_STATE_AT, DamageKind::State)));
+        }
         Ok(ManifestHeader {
             body_length: u32_at(bytes, BODY_LENGTH_AT),
             body_hash: array_at(bytes, BODY_HASH_AT),
         })
+    }
+
+    /// Whether a manifest that could be decoded is withdrawn.
+    pub(crate) fn is_withdrawn(bytes: &[u8]) -> bool {
+        bytes[MANIFEST_STATE_AT] == STATE_WITHDRAWN
+    }
+
+    /// The offset and the byte that withdraw a manifest.
+    pub(crate) fn withdrawal() -> (u64, u8) {
+        (MANIFEST_STATE_AT as u64, STATE_WITHDRAWN)
     }
 }
 
@@ -332,7 +363,7 @@ fn open_header<'a>(bytes: &'a [u8], magic: &[u8; 8]) -> Result<&'a [u8], HeaderF
     if bytes[..8] != *magic {
         return damaged(0, DamageKind::Magic);
     }
-    if crc32c::crc32c(&bytes[..HEADER_CRC_AT]) != u32_at(bytes, HEADER_CRC_AT) {
+    if crc32c::crc32c(&bytes[..HEADER_CHECKED_BYTES]) != u32_at(bytes, HEADER_CRC_AT) {
         return damaged(HEADER_CRC_AT, DamageKind::HeaderChecksum);
     }
     match u16::from_le_bytes(array_at(bytes, VERSION_AT)) {
@@ -350,7 +381,7 @@ fn require_zero(bytes: &[u8], at: usize, len: usize) -> Result<(), HeaderFlaw> {
 }
 
 fn seal(bytes: &mut [u8; HEADER_BYTES]) {
-    let crc = crc32c::crc32c(&bytes[..HEADER_CRC_AT]);
+    let crc = crc32c::crc32c(&bytes[..HEADER_CHECKED_BYTES]);
     put(bytes, HEADER_CRC_AT, &crc.to_le_bytes());
 }
 

@@ -1,17 +1,16 @@
 //! What interrupted writes and removals leave behind, and how it goes away.
 //!
-//! Only names of our own temporary pattern are removed, and packs that a whole temporary manifest names while no
-//! published one does. A pack without any manifest is somebody's: it stays.
+//! Only names of our own temporary pattern are removed, withdrawn manifests, and packs that a whole manifest of one
+//! of these kinds names while no published one does. A pack without any manifest is somebody's: it stays.
 
 use std::collections::HashSet;
 
-use disk::{Access, Dir, EntryKind};
+use disk::{Dir, EntryKind};
 
-use crate::damage::DamageKind;
 use crate::error::{Error, Result};
 use crate::file_name::{self, FileName, PackName};
-use crate::format::{HEADER_BYTES, MANIFEST_BYTES_MAX};
 use crate::manifest::Manifest;
+use crate::manifest_file;
 use crate::snapshot_id::SnapshotId;
 
 /// Clears up after interrupted writes and removals.
@@ -24,72 +23,78 @@ pub(crate) fn sweep(dir: &dyn Dir) -> Result<()> {
         .collect();
     let mut kept: HashSet<PackName> = HashSet::new();
     let mut all_readable = true;
-    let mut withdrawn = Vec::new();
+    // File name, manifest, and whether it is published.
+    let mut unwanted: Vec<(String, Manifest, bool)> = Vec::new();
     for name in &ours {
         match name {
-            FileName::Manifest(id) => match read_manifest(dir, &file_name::manifest(*id), *id) {
-                Ok(manifest) => kept.extend(manifest.packs().iter().map(|pack| pack.name)),
-                Err(_) => all_readable = false,
-            },
-            FileName::TemporaryManifest(id) => withdrawn.push(*id),
+            FileName::Manifest(id) => {
+                let name = file_name::manifest(*id);
+                match manifest_file::read(dir, &name, *id) {
+                    Ok(file) if file.is_withdrawn => unwanted.push((name, file.manifest, true)),
+                    Ok(file) => kept.extend(pack_names(&file.manifest)),
+                    Err(_) => all_readable = false,
+                }
+            }
+            FileName::TemporaryManifest(id) => {
+                let name = file_name::temporary_manifest(*id);
+                match manifest_file::read(dir, &name, *id) {
+                    Ok(file) => unwanted.push((name, file.manifest, false)),
+                    // It was never durable, so none of its packs had its final name yet.
+                    Err(error) if error.is_damage() => dir.remove(&name)?,
+                    Err(Error::NewerFormat { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
             FileName::TemporaryPack(name) => dir.remove(&name.temporary())?,
             FileName::Pack(_) => {}
         }
     }
-    if !withdrawn.is_empty() {
-        // A withdrawal that a crash could still undo must not cost packs.
-        dir.sync()?;
+    if !all_readable {
+        // A manifest that can not be read may need the packs.
+        return Ok(());
     }
-    for id in withdrawn {
-        let name = file_name::temporary_manifest(id);
-        match read_manifest(dir, &name, id) {
-            // A manifest that can not be read may need these packs.
-            Ok(_) if !all_readable => continue,
-            Ok(manifest) => {
-                let packs = manifest.packs().iter().map(|pack| pack.name);
-                remove_packs(dir, packs.filter(|pack| !kept.contains(pack)))?;
-            }
-            // A torn one was never durable, so no pack had its final name yet.
-            Err(error) if error.is_damage() => {}
-            Err(error) => return Err(error),
+    for (name, manifest, is_published) in unwanted {
+        if is_published {
+            manifest_file::withdraw(dir, &name)?;
         }
-        remove_if_there(dir, &name)?;
+        discard(dir, &name, &manifest, &kept)?;
     }
     Ok(())
 }
 
-/// Reads the manifest of `id` from the file `name`.
-pub(crate) fn read_manifest(dir: &dyn Dir, name: &str, id: SnapshotId) -> Result<Manifest> {
-    let file = dir.open(name, Access::Read)?;
-    let length = file.len()?;
-    let path = dir.path().join(name);
-    let Some(buffer_length) = usize::try_from(length)
-        .ok()
-        .filter(|length| *length <= MANIFEST_BYTES_MAX)
-    else {
-        let kind = DamageKind::Length {
-            expected: MANIFEST_BYTES_MAX as u64,
-            found: length,
-        };
-        return Err(Error::damaged(&path, HEADER_BYTES as u64, kind));
-    };
-    let mut bytes = vec![0; buffer_length];
-    let filled = file.read_up_to(0, &mut bytes)?;
-    Manifest::decode(&bytes[..filled], id, &path)
+/// Removes the packs of a manifest that is withdrawn or was never published, but for those in `kept`, and then the
+/// manifest.
+pub(crate) fn discard(
+    dir: &dyn Dir,
+    name: &str,
+    manifest: &Manifest,
+    kept: &HashSet<PackName>,
+) -> Result<()> {
+    let unneeded = pack_names(manifest).filter(|pack| !kept.contains(pack));
+    remove_packs(dir, unneeded)?;
+    remove_if_there(dir, name)?;
+    Ok(dir.sync()?)
 }
 
-/// Takes back the name of a published manifest, durably. Ok if there is none.
-pub(crate) fn withdraw(dir: &dyn Dir, id: SnapshotId) -> Result<()> {
-    match dir.rename(&file_name::manifest(id), &file_name::temporary_manifest(id)) {
-        Err(error) if error.is_not_found() => return Ok(()),
-        renamed => renamed?,
+/// The packs that published, readable manifests name, but for that of `id`.
+pub(crate) fn packs_of_others(dir: &dyn Dir, id: SnapshotId) -> Result<HashSet<PackName>> {
+    let mut packs = HashSet::new();
+    for entry in dir.list()? {
+        if let Some(FileName::Manifest(other)) = FileName::parse(&entry.name)
+            && other != id
+            && let Ok(file) = manifest_file::read(dir, &entry.name, other)
+            && !file.is_withdrawn
+        {
+            packs.extend(pack_names(&file.manifest));
+        }
     }
-    Ok(dir.sync()?)
+    Ok(packs)
 }
 
 /// Removes packs, durably.
 pub(crate) fn remove_packs(dir: &dyn Dir, packs: impl Iterator<Item = PackName>) -> Result<()> {
     for pack in packs {
+        remove_if_there(dir, &pack.temporary())?;
         remove_if_there(dir, &pack.published())?;
     }
     Ok(dir.sync()?)
@@ -100,4 +105,8 @@ pub(crate) fn remove_if_there(dir: &dyn Dir, name: &str) -> Result<()> {
         Err(error) if error.is_not_found() => Ok(()),
         removed => Ok(removed?),
     }
+}
+
+fn pack_names(manifest: &Manifest) -> impl Iterator<Item = PackName> + '_ {
+    manifest.packs().iter().map(|pack| pack.name)
 }

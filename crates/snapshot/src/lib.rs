@@ -48,6 +48,7 @@ mod snapshots;
 mod file_name;
 mod format;
 mod manifest;
+mod manifest_file;
 mod reference;
 // Writing.
 mod pack_writer;

@@ -7,8 +7,8 @@ use disk::{Access, Dir};
 use crate::damage::DamageKind;
 use crate::error::{Error, Result};
 use crate::file_name::{self, FileName};
-use crate::leftovers;
 use crate::manifest::Manifest;
+use crate::manifest_file;
 use crate::snapshot_id::SnapshotId;
 
 /// The snapshots of a directory, newest first. Files that are not ours do not appear.
@@ -45,7 +45,7 @@ pub(crate) fn list(dir: &dyn Dir) -> Result<Listing> {
     let mut listing = Listing::default();
     for id in ids {
         match look(dir, id) {
-            Ok(manifest) => listing.sound.push(manifest),
+            Ok(manifest) => listing.sound.extend(manifest),
             Err(reason) => listing.rejected.push(Rejected {
                 id,
                 file: dir.path().join(file_name::manifest(id)),
@@ -56,9 +56,13 @@ pub(crate) fn list(dir: &dyn Dir) -> Result<Listing> {
     Ok(listing)
 }
 
-/// Reads a manifest and looks at the lengths of its packs.
-pub(crate) fn look(dir: &dyn Dir, id: SnapshotId) -> Result<Manifest> {
-    let manifest = leftovers::read_manifest(dir, &file_name::manifest(id), id)?;
+/// Reads a manifest and looks at the lengths of its packs; `None` if it is withdrawn.
+pub(crate) fn look(dir: &dyn Dir, id: SnapshotId) -> Result<Option<Manifest>> {
+    let file = manifest_file::read(dir, &file_name::manifest(id), id)?;
+    if file.is_withdrawn {
+        return Ok(None);
+    }
+    let manifest = file.manifest;
     for pack in manifest.packs() {
         let name = pack.name.published();
         let path = dir.path().join(&name);
@@ -76,5 +80,5 @@ pub(crate) fn look(dir: &dyn Dir, id: SnapshotId) -> Result<Manifest> {
             return Err(Error::damaged(&path, found.min(pack.length), kind));
         }
     }
-    Ok(manifest)
+    Ok(Some(manifest))
 }

@@ -14,6 +14,7 @@ use crate::listing::{self, Listing};
 use crate::load::{self, LoadOptions};
 use crate::loaded::Loaded;
 use crate::manifest::Manifest;
+use crate::manifest_file;
 use crate::options::Options;
 use crate::read_back;
 use crate::remove;
@@ -137,15 +138,25 @@ impl Snapshots {
         let occupied = || Error::Occupied {
             file: dir.path().join(file_name::manifest(id)),
         };
+        let temporary = file_name::temporary_manifest(id);
+        match manifest_file::read(dir, &temporary, id) {
+            // Clearing up spared its packs because another manifest can not be read; the name is needed now.
+            Ok(file) => {
+                let kept = leftovers::packs_of_others(dir, id)?;
+                leftovers::discard(dir, &temporary, &file.manifest, &kept)?;
+            }
+            Err(Error::Io(error)) if error.is_not_found() => {}
+            Err(error) => return Err(error),
+        }
         match listing::look(dir, id) {
-            Ok(manifest) => {
+            Ok(Some(manifest)) => {
                 let found = manifest.header();
                 if found.log_id == header.log_id && found.chain == header.chain {
                     return Ok(Some(manifest));
                 }
                 Err(occupied())
             }
-            Err(Error::Damaged { .. }) => remove::remove(dir, id).map(|()| None),
+            Ok(None) | Err(Error::Damaged { .. }) => remove::remove(dir, id).map(|()| None),
             Err(Error::Io(error)) if error.is_not_found() => Ok(None),
             Err(Error::Io(error)) => Err(Error::Io(error)),
             Err(_) => Err(occupied()),

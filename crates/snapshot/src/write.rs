@@ -23,6 +23,7 @@ use crate::hash::Hash;
 use crate::header::Header;
 use crate::leftovers;
 use crate::manifest::{Manifest, SectionEntry};
+use crate::manifest_file;
 use crate::options::Options;
 use crate::pack_writer::PackWriter;
 use crate::reference::{ENCODING_PLAIN, Reference};
@@ -67,8 +68,10 @@ pub(crate) fn write(
     let written = writer
         .write_sections(sections)
         .and_then(|entries| writer.publish(dir, header, entries));
-    if written.is_err() {
-        clear_up(dir, SnapshotId(header.tx), writer.packs.names());
+    if written.is_err()
+        && let Err(error) = clear_up(dir, SnapshotId(header.tx), writer.packs.names())
+    {
+        tracing::warn!(tx = header.tx, %error, "files of a failed snapshot stay for now");
     }
     written
 }
@@ -202,28 +205,16 @@ fn plain_reference(hash: Hash, pack_id: u64, offset: u64, bytes: &[u8]) -> Refer
     }
 }
 
-/// Removes what a failed write made, as far as the disk lets it. Whatever stays is removed by the next writable open.
-fn clear_up(dir: &dyn Dir, id: SnapshotId, packs: &[PackName]) {
-    let withdrawn = leftovers::withdraw(dir, id);
-    if let Err(error) = &withdrawn {
-        // The manifest may still be there after a crash: its packs must be, too.
-        tracing::warn!(%id, %error, "a failed snapshot could not be withdrawn");
-        return;
+/// Removes what a failed write made, as far as the disk lets it. Whatever stays, the next writable open removes.
+fn clear_up(dir: &dyn Dir, id: SnapshotId, packs: &[PackName]) -> Result<()> {
+    let published = file_name::manifest(id);
+    match manifest_file::withdraw(dir, &published) {
+        Err(Error::Io(error)) if error.is_not_found() => {}
+        // If it could not be withdrawn, it is there after a crash, and so must its packs be.
+        withdrawn => withdrawn?,
     }
-    for pack in packs {
-        for name in [pack.temporary(), pack.published()] {
-            if let Err(error) = leftovers::remove_if_there(dir, &name) {
-                tracing::warn!(name, %error, "a file of a failed snapshot stays for now");
-                return;
-            }
-        }
-    }
-    let temporary = file_name::temporary_manifest(id);
-    let removed = dir
-        .sync()
-        .map_err(Error::from)
-        .and_then(|()| leftovers::remove_if_there(dir, &temporary));
-    if let Err(error) = removed {
-        tracing::warn!(name = temporary, %error, "a file of a failed snapshot stays for now");
-    }
+    leftovers::remove_packs(dir, packs.iter().copied())?;
+    leftovers::remove_if_there(dir, &file_name::temporary_manifest(id))?;
+    leftovers::remove_if_there(dir, &published)?;
+    Ok(dir.sync()?)
 }

@@ -378,6 +378,47 @@ fn no_pack_is_cleared_while_a_manifest_can_not_be_read() {
 }
 
 #[test]
+fn a_withdrawn_snapshot_does_not_exist_and_goes_at_the_next_open() {
+    let (disk, _) = two_snapshots();
+    let mut bytes = disk.read(MANIFEST_2).unwrap();
+    bytes[56] = 255;
+    disk.write(MANIFEST_2, &bytes);
+    let read_only = Options {
+        read_only: true,
+        ..Options::default()
+    };
+    let reader = Snapshots::open(disk.root(), read_only).unwrap();
+    let listing = reader.list().unwrap();
+    assert_eq!(listing.sound.len(), 1);
+    assert!(listing.rejected.is_empty());
+    assert_eq!(disk.files().len(), 4);
+    let snapshots = Snapshots::open(disk.root(), Options::default()).unwrap();
+    assert_eq!(disk.files().len(), 2);
+    check_content(&snapshots, 1, &sections());
+}
+
+#[test]
+fn names_spared_while_a_manifest_can_not_be_read_are_free_to_write() {
+    for withdrawn in [false, true] {
+        let (disk, _) = two_snapshots();
+        if withdrawn {
+            let mut bytes = disk.read(MANIFEST_1).unwrap();
+            bytes[56] = 255;
+            disk.write(MANIFEST_1, &bytes);
+        } else {
+            disk.duplicate(MANIFEST_1, format!("{MANIFEST_1}.tmp"));
+            disk.delete(MANIFEST_1);
+        }
+        disk.flip_bit(MANIFEST_2, 9, 0);
+        let snapshots = Snapshots::open(disk.root(), Options::default()).unwrap();
+        assert_eq!(disk.files().len(), 4);
+        assert!(!write(&snapshots, 1, &sections()).unwrap().already_there);
+        assert_eq!(disk.files().len(), 4, "the old pack is gone");
+        check_content(&snapshots, 1, &sections());
+    }
+}
+
+#[test]
 fn read_back_reads_the_manifest_again() {
     let (disk, snapshots) = two_snapshots();
     let manifest = snapshots.list().unwrap().sound.remove(0);
@@ -437,7 +478,7 @@ fn a_newer_format_is_named_and_never_touched() {
     let mut bytes = [0; 64];
     file.read_exact_at(0, &mut bytes).unwrap();
     bytes[8] = 2;
-    let crc = crc32c::crc32c(&bytes[..60]);
+    let crc = crc32c::crc32c(&bytes[..56]);
     bytes[60..].copy_from_slice(&crc.to_le_bytes());
     file.write_all_at(0, &bytes).unwrap();
     let listing = snapshots.list().unwrap();

@@ -79,16 +79,12 @@ fn check_crashed(disk: &SimDisk, allowed: &[&[u64]], depth: u32) {
     if depth == 0 {
         return;
     }
-    let mut durable = false;
     for number in first..end {
-        let call = &disk.calls()[usize::try_from(number).unwrap()];
-        if is_change(call) {
+        if is_change(&disk.calls()[usize::try_from(number).unwrap()]) {
             for crashed in crashes_before(disk, number) {
-                let allowed = if durable { &[&*seen] } else { allowed };
                 check_crashed(&crashed, allowed, depth - 1);
             }
         }
-        durable |= call.operation == Operation::SyncDir;
     }
     for crashed in disk.power_cuts(POWER_CUTS_MAX, end) {
         check_crashed(&crashed, &[&seen], 0);
@@ -217,18 +213,51 @@ fn a_failed_call_of_write_leaves_all_or_nothing() {
     }
 }
 
-/// From some call of the write on, everything fails, the clearing up included; then the disk recovers and the same
-/// process writes another snapshot, and is crashed at each call of that.
+/// Two calls fail, the second one perhaps while the first failure is cleared up; then the disk recovers, the same
+/// process writes another snapshot, and is crashed at each call of that. A pack without a manifest may come back: a
+/// directory whose sync failed can lose a removal that nothing shows any more.
 #[test]
-fn a_disk_that_is_gone_for_a_while_costs_nothing() {
+fn two_failed_calls_of_write_cost_nothing() {
     let start = disk_with(&[1]);
     let allowed: &[&[u64]] = &[&[1], &[2, 1], &[3, 1], &[3, 2, 1]];
     let mut failed = 0;
-    for number in 0..40 {
+    for first in 0..30 {
+        for second in first + 1..first + 12 {
+            let disk = start.fork();
+            let snapshots = open(&disk);
+            let calls = disk.call_count();
+            disk.fail_at(calls + first, Fault::Eio);
+            disk.fail_at(calls + second, Fault::Eio);
+            if write(&snapshots, 2, &tiny_sections(2)).is_ok() {
+                continue;
+            }
+            failed += 1;
+            disk.clear_faults();
+            disk.record();
+            let from = disk.call_count();
+            write(&snapshots, 3, &tiny_sections(3)).unwrap();
+            for number in from..=disk.call_count() {
+                let crashed = disk.state_before(number);
+                for crashed in crashed.power_cuts(6, number + second) {
+                    let seen = sound_ids(&open(&crashed));
+                    assert!(allowed.contains(&&*seen), "{seen:?}");
+                }
+            }
+        }
+    }
+    assert!(failed > 100);
+}
+
+/// From some call of the write on, everything fails, the clearing up included.
+#[test]
+fn a_disk_that_is_gone_for_a_while_costs_nothing() {
+    let start = disk_with(&[1]);
+    let mut failed = 0;
+    for number in 0..30 {
         let disk = start.fork();
         let snapshots = open(&disk);
         let first = disk.call_count() + number;
-        for call in first..first + 40 {
+        for call in first..first + 100 {
             disk.fail_at(call, Fault::Eio);
         }
         if write(&snapshots, 2, &tiny_sections(2)).is_ok() {
@@ -237,18 +266,29 @@ fn a_disk_that_is_gone_for_a_while_costs_nothing() {
         failed += 1;
         disk.clear_faults();
         for crashed in disk.power_cuts(POWER_CUTS_MAX, number) {
-            check_crashed(&crashed, allowed, 0);
+            check_crashed(&crashed, &[&[1], &[2, 1]], 0);
         }
-        disk.record();
-        let first = disk.call_count();
         write(&snapshots, 3, &tiny_sections(3)).unwrap();
-        for number in first..=disk.call_count() {
-            for crashed in disk.state_before(number).power_cuts(POWER_CUTS_MAX, number) {
-                check_crashed(&crashed, allowed, 0);
-            }
-        }
+        check_content(&snapshots, 3, &tiny_sections(3));
+        check_content(&snapshots, 1, &tiny_sections(1));
     }
     assert!(failed > 10);
+}
+
+/// A full disk must not keep a snapshot from being removed.
+#[test]
+fn removing_needs_no_space() {
+    let disk = disk_with(&[1, 2]);
+    disk.set_capacity(Some(disk.used_bytes()));
+    let snapshots = open(&disk);
+    assert!(
+        write(&snapshots, 3, &tiny_sections(3))
+            .unwrap_err()
+            .is_full()
+    );
+    snapshots.remove(SnapshotId(1)).unwrap();
+    write(&snapshots, 3, &tiny_sections(3)).unwrap();
+    assert_eq!(sound_ids(&snapshots), [3, 2]);
 }
 
 #[test]

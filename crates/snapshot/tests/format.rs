@@ -17,7 +17,7 @@ const MANIFEST_BYTES: &str = "
     43 41 49 52 4e 4d 46 54 | 01 00 | 00 00 | a8 00 00 00   magic, version 1, 168 bytes of body
     5d b4 e6 4d de ff e0 a8   05 86 98 17 df c5 73 1a       blake3 of the body
     63 da db cd 41 46 50 6c   92 4f 02 e4 3a af 3d 39
-    00 00 00 00 00 00 00 00 | 00 00 00 00 | 92 49 70 aa     crc32c
+    00 00 00 00 00 00 00 00 | 00 | 00 00 00 | 5f 14 ca 4f   published, crc32c
     30 31 32 33 34 35 36 37   38 39 61 62 63 64 65 66       log id
     ac 02                                                   tx 300
     88 ef 99 ab c5 e8 8c 91 11                              chain 0x1122334455667788
@@ -43,7 +43,7 @@ const PACK_HEADER: &str = "
     43 41 49 52 4e 50 43 4b | 01 00 | 00 00 | 00 00 00 00   magic, version 1
     30 31 32 33 34 35 36 37   38 39 61 62 63 64 65 66       log id
     ec 13 52 50 1e c6 9d f3 | 2c 01 00 00 00 00 00 00       pack id, tx 300
-    88 77 66 55 44 33 22 11 | 00 00 00 00 | 97 ed eb ff     chain, crc32c
+    88 77 66 55 44 33 22 11 | 00 00 00 00 | b0 5d 83 42     chain, crc32c
 ";
 
 /// From byte 69632 on: 4096 of header and two pages before.

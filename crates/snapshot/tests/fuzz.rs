@@ -37,8 +37,10 @@ struct Reference {
 }
 
 fn sealed(mut header: Vec<u8>) -> Vec<u8> {
+    header.resize(56, 0);
+    let crc = crc32c::crc32c(&header);
     header.resize(60, 0);
-    header.extend_from_slice(&crc32c::crc32c(&header).to_le_bytes());
+    header.extend_from_slice(&crc.to_le_bytes());
     header
 }
 
@@ -374,7 +376,7 @@ fn each_lie_is_named() {
             "a pack with a reserved field",
             |_, pack| {
                 pack.bytes[11] = 1;
-                let header = sealed(pack.bytes[..60].to_vec());
+                let header = sealed(pack.bytes[..56].to_vec());
                 pack.bytes[..64].copy_from_slice(&header);
             },
             DamageKind::Reserved,
