@@ -119,7 +119,7 @@ fn this_build_writes_on_with_the_defaults_that_the_log_gives() {
         assert_eq!(row[2], Value::U8(90));
     }
     for row in rows_where(state, "st_constraint", 0, &id) {
-        assert_eq!(row[5], Value::Null);
+        assert_eq!(row[5], text("true"));
     }
     let sequence = rows_where(state, "st_sequence", 1, &id);
     assert_eq!(sequence[0][10], Value::I64(-1));

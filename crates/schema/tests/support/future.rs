@@ -69,7 +69,7 @@ fn columns(table: u32) -> Vec<FutureColumn> {
             column(222, "constraint_name", String),
             column(223, "kind", U8),
             nullable(224, "index_id", U32),
-            nullable(225, "expression", String),
+            (225, "expression", String, true, Some(Value::from("true"))),
         ],
         13 => vec![
             column(230, "sequence_id", U32),
