@@ -173,3 +173,168 @@ fn newest_of_ours(sighting: &Sighting) -> Option<usize> {
             _ => false,
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use commitlog::{Chain, LogId};
+
+    use super::*;
+    use crate::database_id::DatabaseId;
+    use crate::error::Error;
+    use crate::format::IdentityFlaw;
+    use crate::open_report::Rejection;
+    use crate::sighting::{LogChain, LogExtent, SnapshotSighting, SnapshotSummary};
+
+    const OURS: DatabaseId = DatabaseId([1; 16]);
+    const OTHER: DatabaseId = DatabaseId([2; 16]);
+    const END: u64 = 10;
+
+    fn identities() -> Vec<IdentitySighting> {
+        vec![
+            IdentitySighting::Absent,
+            IdentitySighting::Sound(OURS),
+            IdentitySighting::Sound(OTHER),
+            IdentitySighting::Damaged(IdentityFlaw::Magic),
+            IdentitySighting::Newer(9),
+        ]
+    }
+
+    fn logs() -> Vec<fn() -> LogSighting> {
+        fn sound(base: u64) -> LogSighting {
+            let (base, end) = (TxId(base), TxId(END));
+            LogSighting::Sound(LogExtent {
+                log_id: OURS.log_id(),
+                base,
+                end,
+            })
+        }
+        vec![
+            || LogSighting::Absent,
+            || LogSighting::Damaged(Error::Poisoned),
+            || LogSighting::Newer(Error::Poisoned),
+            || sound(0),
+            || sound(5),
+            || sound(END),
+        ]
+    }
+
+    /// Snapshots before, at and after the beginning and the end of the logs above.
+    fn snapshots() -> Vec<Box<dyn Fn() -> SnapshotSighting>> {
+        let mut all: Vec<Box<dyn Fn() -> SnapshotSighting>> = Vec::new();
+        for tx in [0, 3, 4, 9, 10, 12] {
+            all.push(Box::new(move || SnapshotSighting {
+                tx: TxId(tx),
+                state: SnapshotState::Rejected(Rejection::Misnumbered),
+            }));
+            for log_id in [OURS.log_id(), OTHER.log_id()] {
+                for log_chain in [None, Some(7), Some(8)] {
+                    all.push(Box::new(move || sound(tx, log_id, log_chain)));
+                }
+            }
+        }
+        all
+    }
+
+    fn sound(tx: u64, log_id: LogId, log_chain: Option<u64>) -> SnapshotSighting {
+        let log_chain = log_chain.map_or(LogChain::NotHeld, |chain| LogChain::Value(Chain(chain)));
+        let summary = SnapshotSummary {
+            log_id,
+            chain: Chain(7),
+            log_chain,
+        };
+        SnapshotSighting {
+            tx: TxId(tx),
+            state: SnapshotState::Sound(summary),
+        }
+    }
+
+    fn intents() -> Vec<Intent> {
+        let mut all = vec![Intent::Read { at: None }];
+        for (create, restore) in [(false, false), (false, true), (true, false), (true, true)] {
+            all.push(Intent::Write { create, restore });
+        }
+        all.extend([0, 2, 3, 4, 9, 10, 12].map(|at| Intent::Read { at: Some(TxId(at)) }));
+        all
+    }
+
+    fn check(sighting: &Sighting, intent: Intent) {
+        let context = || format!("{sighting:?}, {intent:?}");
+        let at = match intent {
+            Intent::Read { at } => at,
+            Intent::Write { .. } => None,
+        };
+        match plan(sighting, intent).action {
+            Action::Recover {
+                snapshot: Some(index),
+                ..
+            } => {
+                let chosen = &sighting.snapshots[index];
+                assert_eq!(sighting.standing(chosen), Standing::Usable, "{}", context());
+                assert!(at.is_none_or(|at| chosen.tx <= at), "{}", context());
+                let better = sighting.snapshots[..index].iter().any(|newer| {
+                    sighting.standing(newer) == Standing::Usable
+                        && at.is_none_or(|at| newer.tx <= at)
+                });
+                assert!(!better, "{}", context());
+            }
+            Action::Recover { snapshot: None, .. } => {
+                assert!(at.is_none_or(|at| at < TxId(END)), "{}", context());
+            }
+            Action::Restore { snapshot } => {
+                let SnapshotState::Sound(summary) = &sighting.snapshots[snapshot].state else {
+                    panic!("{}", context());
+                };
+                assert_eq!(
+                    Some(summary.log_id.into()),
+                    sighting.database_id(),
+                    "{}",
+                    context()
+                );
+            }
+            Action::Refuse(Refusal::OutsideRange) => {
+                let (first, end) = range(sighting).expect("a range to name");
+                assert!(
+                    at.is_some_and(|at| at < first || at >= end),
+                    "{}",
+                    context()
+                );
+            }
+            Action::Refuse(_) => {}
+            Action::Create => {
+                assert!(matches!(sighting.log, LogSighting::Absent), "{}", context());
+                assert!(sighting.snapshots.is_empty(), "{}", context());
+            }
+        }
+    }
+
+    /// Whatever is found, there is a plan, and it names only what can be used.
+    #[test]
+    fn every_sighting_has_a_plan() {
+        let mut count = 0_u64;
+        for identity in identities() {
+            for log in logs() {
+                let mut check_with = |snapshots: Vec<SnapshotSighting>| {
+                    let sighting = Sighting {
+                        identity,
+                        log: log(),
+                        snapshots,
+                    };
+                    for intent in intents() {
+                        check(&sighting, intent);
+                        count += 1;
+                    }
+                };
+                check_with(Vec::new());
+                for first in snapshots() {
+                    check_with(vec![first()]);
+                    for second in snapshots() {
+                        if second().tx < first().tx {
+                            check_with(vec![first(), second()]);
+                        }
+                    }
+                }
+            }
+        }
+        assert!(count > 200_000, "{count}");
+    }
+}

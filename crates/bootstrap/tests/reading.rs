@@ -1,0 +1,88 @@
+//! Reading only: beside a live writer, without a lock, without a write.
+#![allow(clippy::unwrap_used)]
+
+#[path = "fixture/fixture.rs"]
+mod fixture;
+
+use bootstrap::{Error, ReadOptions, TxId};
+use disk::{Operation, SimDisk};
+use fixture::*;
+
+#[test]
+fn reading_writes_nothing_and_takes_no_lock() {
+    let disk = SimDisk::new(1);
+    let (database, _) = open_with(&disk, small_segments()).unwrap();
+    put_all(&database, 1..=10);
+    database.snapshot().unwrap();
+    put_all(&database, 11..=15);
+    // Beside a live writer.
+    let first = usize::try_from(disk.call_count()).unwrap();
+    let reader = read(&disk);
+    assert_eq!(notes(&reader.view()), expected(1..=15));
+    let mut records = reader.records(TxId(0)).unwrap();
+    let mut count = 0;
+    while records.next_record().unwrap().is_some() {
+        count += 1;
+    }
+    assert_eq!(count, 16);
+    reader.info().unwrap();
+    reader.digest().unwrap();
+    for call in &disk.calls()[first..] {
+        let reads = matches!(
+            call.operation,
+            Operation::List | Operation::Open | Operation::Len | Operation::Read | Operation::Map
+        );
+        assert!(reads, "{call:?}");
+    }
+    put_all(&database, 16..=40);
+    assert_eq!(
+        notes(&reader.view()),
+        expected(1..=15),
+        "what was opened does not move"
+    );
+    assert_eq!(notes(&read(&disk).view()), expected(1..=40));
+}
+
+#[test]
+fn a_reader_survives_a_writer_that_prunes() {
+    let disk = sample();
+    let (database, _) = open_with(&disk, small_segments()).unwrap();
+    let reader = read(&disk);
+    let mut records = reader.records(TxId(0)).unwrap();
+    database.prune().unwrap();
+    assert_eq!(notes(&reader.view()), expected(1..=20));
+    let gone = records.next_record();
+    assert!(
+        matches!(
+            gone,
+            Ok(Some(_)) | Err(Error::Log(commitlog::Error::Pruned { .. }))
+        ),
+        "{gone:?}"
+    );
+    assert_eq!(notes(&read(&disk).view()), expected(1..=20));
+}
+
+#[test]
+fn unproven_records_are_shown_only_on_request() {
+    let disk = SimDisk::new(1);
+    let (database, _) = open_with(&disk, never_syncing()).unwrap();
+    put_all(&database, 1..=3);
+    assert_eq!(read(&disk).view().tx(), TxId(0));
+    let unproven = ReadOptions {
+        unproven: true,
+        ..ReadOptions::default()
+    };
+    assert_eq!(
+        notes(&read_with(&disk, &unproven).unwrap().0.view()),
+        expected(1..=3)
+    );
+    // A torn tail is "not yet" to a reader.
+    let segment = &segments(&disk)[0];
+    let bytes = disk.read(segment).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() as u64;
+    disk.flip_bit(segment, end, 0);
+    assert_eq!(
+        notes(&read_with(&disk, &unproven).unwrap().0.view()),
+        expected(1..=2)
+    );
+}

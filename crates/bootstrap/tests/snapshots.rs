@@ -1,0 +1,266 @@
+//! Snapshots and pruning, by hand and by policy, and the digest that they must not change.
+#![allow(clippy::unwrap_used)]
+
+#[path = "fixture/fixture.rs"]
+mod fixture;
+
+use std::thread;
+
+use bootstrap::{
+    Error, Maintenance, Options, Origin, ReadOptions, SnapshotLoading, SnapshotPolicy, TxId,
+};
+use disk::SimDisk;
+use fixture::*;
+use schema::WriteTransaction;
+use table::Value;
+
+#[test]
+fn snapshots_are_written_while_commits_go_on() {
+    let disk = SimDisk::new(1);
+    let (database, _) = open_with(&disk, small_segments()).unwrap();
+    put_all(&database, 0..100);
+    thread::scope(|scope| {
+        scope.spawn(|| put_all(&database, 100..300));
+        scope.spawn(|| (0..5).for_each(|_| drop(database.snapshot().unwrap())));
+    });
+    let digest = database.digest().unwrap();
+    assert_eq!(notes(&database.view()), expected(0..300));
+    drop(database);
+    let (database, report) = open(&disk);
+    assert!(matches!(report.origin, Origin::Snapshot { .. }));
+    assert_eq!(database.digest().unwrap(), digest);
+    let from_log = ReadOptions {
+        ignore_snapshots: true,
+        ..ReadOptions::default()
+    };
+    assert_eq!(
+        read_with(&disk, &from_log).unwrap().0.digest().unwrap(),
+        digest
+    );
+}
+
+#[test]
+fn the_digest_is_the_same_live_replayed_and_from_each_snapshot() {
+    for loading in [SnapshotLoading::Checked, SnapshotLoading::Mapped] {
+        let disk = SimDisk::new(1);
+        let open_options = || Options {
+            loading,
+            ..small_segments()
+        };
+        let (database, _) = open_with(&disk, open_options()).unwrap();
+        let mut digests = vec![database.digest().unwrap()];
+        for id in 1..=30 {
+            put(&database, id);
+            if id % 10 == 0 {
+                assert_eq!(database.snapshot().unwrap().tx, database.view().tx());
+            }
+            if id % 7 == 0 {
+                // Rows go and change, too.
+                digests.push(database.digest().unwrap());
+                let delete = |tx: &mut WriteTransaction| tx.delete("notes", &[Value::from(id)]);
+                database.write(delete).unwrap();
+                digests.push(database.digest().unwrap());
+                put(&database, id);
+            }
+            digests.push(database.digest().unwrap());
+        }
+        let last = database.view().tx();
+        drop(database);
+        let (database, report) = open_with(&disk, open_options()).unwrap();
+        assert!(
+            matches!(report.origin, Origin::Snapshot { .. }),
+            "{report:?}"
+        );
+        assert_eq!(Some(&database.digest().unwrap()), digests.last());
+        // Each older state, from the log alone and from the nearest snapshot.
+        for ignore_snapshots in [false, true] {
+            for (tx, digest) in digests.iter().enumerate() {
+                let at = Some(TxId(tx as u64));
+                let read_options = ReadOptions {
+                    at,
+                    ignore_snapshots,
+                    loading,
+                    ..ReadOptions::default()
+                };
+                let (older, report) = read_with(&disk, &read_options).unwrap();
+                assert_eq!(Some(older.view().tx()), at);
+                assert_eq!(older.digest().unwrap(), *digest, "at {tx}");
+                if ignore_snapshots {
+                    assert_eq!(report.origin, Origin::Genesis);
+                }
+            }
+        }
+        assert_eq!(last.0 + 1, digests.len() as u64);
+        // A state that was loaded can be written to.
+        put_all(&database, 100..120);
+        assert_eq!(notes(&database.view()).len(), 50);
+    }
+}
+
+#[test]
+fn pruning_needs_two_good_snapshots_and_keeps_what_they_need() {
+    let disk = SimDisk::new(1);
+    let (database, _) = open_with(&disk, small_segments()).unwrap();
+    put_all(&database, 1..=100);
+    assert_eq!(database.prune().unwrap().floor, None);
+    database.snapshot().unwrap();
+    assert_eq!(
+        database.prune().unwrap().floor,
+        None,
+        "one snapshot is not enough"
+    );
+    put_all(&database, 101..=200);
+    database.snapshot().unwrap();
+    put_all(&database, 201..=210);
+    let pruned = database.prune().unwrap();
+    assert_eq!(pruned.floor, Some(TxId(100)));
+    assert_eq!(
+        pruned.base,
+        TxId(101),
+        "everything before the older snapshot's successor is gone"
+    );
+    assert!(pruned.segments_removed > 0);
+    let digest = database.digest().unwrap();
+    drop(database);
+
+    // Either snapshot is enough.
+    for lost in [None, Some("200"), Some("100")] {
+        let disk = disk.fork();
+        if let Some(lost) = lost {
+            let of_lost = |path: &String| path.starts_with("snapshots/") && path.contains(lost);
+            disk.files()
+                .into_iter()
+                .filter(of_lost)
+                .for_each(|path| disk.delete(path));
+        }
+        let (database, report) = open_with(&disk, small_segments()).unwrap();
+        let tx = TxId(if lost == Some("200") { 100 } else { 200 });
+        assert_eq!((report.row, report.origin), (22, Origin::Snapshot { tx }));
+        assert_eq!(database.digest().unwrap(), digest);
+    }
+    let at = |tx| ReadOptions {
+        at: Some(TxId(tx)),
+        ..ReadOptions::default()
+    };
+    assert_eq!(
+        notes(&read_with(&disk, &at(150)).unwrap().0.view()),
+        expected(1..=150)
+    );
+    match read_with(&disk, &at(99)) {
+        Err(Error::OutsideRange { at, first, last }) => {
+            assert_eq!((at, first, last), (TxId(99), TxId(100), TxId(210)));
+        }
+        other => panic!("expected the range, got {other:?}"),
+    }
+    assert!(matches!(
+        read_with(&disk, &at(211)),
+        Err(Error::OutsideRange { .. })
+    ));
+}
+
+#[test]
+fn a_third_snapshot_lets_the_first_go() {
+    let disk = SimDisk::new(1);
+    let (database, _) = open(&disk);
+    let mut removed = Vec::new();
+    for id in 1..=4 {
+        put(&database, id);
+        removed.extend(database.snapshot().unwrap().removed);
+    }
+    assert_eq!(removed, [TxId(1), TxId(2)]);
+    let again = database.snapshot().unwrap();
+    assert!(again.already_there);
+    let left: Vec<TxId> = database
+        .info()
+        .unwrap()
+        .snapshots
+        .iter()
+        .map(|s| s.tx)
+        .collect();
+    assert_eq!(left, [TxId(4), TxId(3)]);
+}
+
+#[test]
+fn a_snapshot_gone_bad_is_written_anew() {
+    let disk = SimDisk::new(1);
+    let (database, _) = open(&disk);
+    put(&database, 1);
+    database.snapshot().unwrap();
+    let pack = paths_in(&disk, "snapshots/", ".pack");
+    disk.flip_bit(&pack[0], 5000, 3);
+    let summary = database.snapshot().unwrap();
+    assert!(!summary.already_there);
+    drop(database);
+    let (_, report) = open(&disk);
+    assert_eq!(report.origin, Origin::Snapshot { tx: TxId(1) });
+}
+
+#[test]
+fn the_policy_is_carried_out_step_by_step() {
+    let disk = SimDisk::new(1);
+    let policy = SnapshotPolicy {
+        every_records: Some(10),
+        prune: true,
+        ..SnapshotPolicy::by_hand()
+    };
+    let (database, _) = open_with(
+        &disk,
+        Options {
+            snapshots: policy,
+            ..small_segments()
+        },
+    )
+    .unwrap();
+    put_all(&database, 1..=8);
+    assert_eq!(database.maintain().unwrap(), Maintenance::Idle);
+    put(&database, 9);
+    // The genesis counts.
+    let Maintenance::Snapshot(summary) = database.maintain().unwrap() else {
+        panic!("a snapshot is due")
+    };
+    assert_eq!(summary.tx, TxId(9));
+    let Maintenance::Prune(pruned) = database.maintain().unwrap() else {
+        panic!("a prune is due")
+    };
+    assert_eq!(pruned.floor, None);
+    assert_eq!(database.maintain().unwrap(), Maintenance::Idle);
+    put_all(&database, 10..=19);
+    assert!(matches!(
+        database.maintain().unwrap(),
+        Maintenance::Snapshot(_)
+    ));
+    let Maintenance::Prune(pruned) = database.maintain().unwrap() else {
+        panic!("a prune is due")
+    };
+    assert_eq!((pruned.floor, pruned.base), (Some(TxId(9)), TxId(10)));
+    assert_eq!(database.maintain().unwrap(), Maintenance::Idle);
+}
+
+#[test]
+fn the_thread_in_the_background_does_the_same() {
+    let disk = SimDisk::new(1);
+    let policy = SnapshotPolicy {
+        every_records: Some(10),
+        ..SnapshotPolicy::by_hand()
+    };
+    let (database, _) = open_with(
+        &disk,
+        Options {
+            snapshots: policy,
+            background: true,
+            ..options()
+        },
+    )
+    .unwrap();
+    let mut id = 0;
+    while database.info().unwrap().snapshots.is_empty() {
+        id += 1;
+        put(&database, id);
+        thread::yield_now();
+    }
+    let digest = database.digest().unwrap();
+    database.close().unwrap();
+    let (database, report) = open(&disk);
+    assert!(matches!(report.origin, Origin::Snapshot { .. }));
+    assert_eq!(database.digest().unwrap(), digest);
+}
