@@ -73,6 +73,9 @@ impl Looked {
     }
 }
 
+/// No log gets as far as this: a snapshot that says so was not written by this program.
+const SNAPSHOT_TX_END: u64 = 1 << 62;
+
 /// How much is looked at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope {
@@ -125,20 +128,25 @@ fn list_snapshots(dir: &dyn Dir) -> Result<(Vec<SnapshotSighting>, Vec<Option<Ma
     let mut found: Vec<(SnapshotSighting, Option<Manifest>)> = Vec::new();
     for manifest in listing.sound {
         let header = manifest.header();
-        let state = if header.minimum_reader > READER_VERSION {
-            SnapshotState::Rejected(Rejection::NewerFormat {
+        let tx = TxId(header.tx);
+        let rejection = if header.tx >= SNAPSHOT_TX_END {
+            Some(Rejection::Misnumbered)
+        } else if header.minimum_reader > READER_VERSION {
+            Some(Rejection::NewerFormat {
                 needed: header.minimum_reader,
                 supported: READER_VERSION,
             })
         } else {
-            SnapshotState::Sound(SnapshotSummary {
-                log_id: commitlog::LogId(header.log_id),
-                chain: commitlog::Chain(header.chain),
-                log_chain: LogChain::NotHeld,
-            })
+            None
         };
-        let tx = TxId(header.tx);
-        found.push((SnapshotSighting { tx, state }, Some(manifest)));
+        let summary = SnapshotSummary {
+            log_id: commitlog::LogId(header.log_id),
+            chain: commitlog::Chain(header.chain),
+            log_chain: LogChain::NotHeld,
+        };
+        let state = rejection.map_or(SnapshotState::Sound(summary), SnapshotState::Rejected);
+        let manifest = (header.tx < SNAPSHOT_TX_END).then_some(manifest);
+        found.push((SnapshotSighting { tx, state }, manifest));
     }
     for rejected in listing.rejected {
         // The disk failing is no verdict about the snapshot, and leaving it out might change the plan.

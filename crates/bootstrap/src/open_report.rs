@@ -74,8 +74,8 @@ pub enum Rejection {
     /// It can not be read.
     #[error(transparent)]
     Unreadable(snapshot::Error),
-    /// It can be read, but its pages or tables have numbers that none can have.
-    #[error("its pages or tables are misnumbered")]
+    /// It can be read, but its transaction, its pages or its tables have numbers that none can have.
+    #[error("its transaction, pages or tables have impossible numbers")]
     Misnumbered,
     /// It can be read, but what it holds makes no database.
     #[error(transparent)]

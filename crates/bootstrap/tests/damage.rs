@@ -185,3 +185,40 @@ fn a_segment_without_its_genesis_is_damage_and_left_alone() {
     }
     check_refused(&killed, |error| matches!(error, Error::NoGenesis { .. }));
 }
+
+#[test]
+fn a_snapshot_of_an_impossible_transaction_is_rejected() {
+    let disk = sample();
+    let mut snapshots = disk.root().open_dir("snapshots").unwrap();
+    for tx in [1 << 62, u64::MAX - 1, u64::MAX] {
+        let header = snapshot::Header {
+            log_id: ID.0,
+            tx,
+            chain: 1,
+            minimum_reader: 0,
+            metadata: Vec::new(),
+        };
+        let options = snapshot::Options {
+            nonce: Some(tx),
+            ..snapshot::Options::default()
+        };
+        let directory = snapshot::Snapshots::open(snapshots, options).unwrap();
+        let go_on = &mut |_| std::ops::ControlFlow::Continue(());
+        directory.write(&header, &mut [], go_on).unwrap();
+        snapshots = disk.root().open_dir("snapshots").unwrap();
+    }
+    let (database, report) = open_with(&disk, small_segments()).unwrap();
+    assert_eq!(report.origin, Origin::Snapshot { tx: TxId(15) });
+    assert_eq!(report.snapshots_rejected.len(), 3);
+    assert!(
+        report
+            .snapshots_rejected
+            .iter()
+            .all(|it| matches!(it.reason, Rejection::Misnumbered))
+    );
+    database.snapshot().unwrap();
+    database.prune().unwrap();
+    drop(database);
+    delete_all(&disk, "log/");
+    check_restored(&disk, 20);
+}
