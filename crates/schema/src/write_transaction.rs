@@ -229,7 +229,7 @@ impl WriteTransaction {
         let transaction = Transaction::parse(&bytes)?;
         let (mut store, mut catalog) = (self.rows.store().clone(), self.catalog.clone());
         apply_groups(&mut store, &mut catalog, &transaction)?;
-        append_groups(&transaction, Arc::make_mut(&mut self.groups));
+        Arc::make_mut(&mut self.groups).append(&transaction);
         self.rows.rebase(store);
         self.catalog = catalog;
         Ok(result)
@@ -351,21 +351,6 @@ impl WriteTransaction {
         self.rows
             .flush(Arc::make_mut(&mut self.groups))
             .map_err(Error::Table)
-    }
-}
-
-/// Copies groups as they are. Their rows go over as one run: a row takes a byte or more, so all but the last are counted
-/// with one byte each, and the last brings the rest.
-fn append_groups(transaction: &Transaction<'_>, builder: &mut TransactionBuilder) {
-    for group in transaction.groups() {
-        let mut writer = builder.group(group.table, group.layout, group.operation);
-        let mut rest = group.rows;
-        for _ in 1..group.row_count {
-            let (byte, after) = rest.split_at(1);
-            writer.push(byte);
-            rest = after;
-        }
-        writer.push(rest);
     }
 }
 

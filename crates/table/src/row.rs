@@ -4,6 +4,7 @@ use crate::damaged::DamageKind;
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::long_value;
+use crate::page_format::PageKind;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
 use crate::row_id::RowId;
@@ -24,14 +25,22 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// The row at a place of `table`, or [`Error::NoSuchRow`].
     pub(crate) fn find(table: &'a Table, pages: &'a Pages, row: RowId) -> Result<Self, Error> {
+        let missing = Error::NoSuchRow {
+            table: table.id,
+            values: Vec::new(),
+        };
         let number = row.page();
         let layout = &*table.layout;
-        let page = RowPageRef::new(pages.get(number)?, layout).map_err(|kind| kind.at(number))?;
-        if page.owner() != table.id || !page.is_live(row.slot()) {
-            return Err(Error::NoSuchRow {
-                table: table.id,
-                values: Vec::new(),
-            });
+        // A place that was never this table's, or is not any more, is the caller's mistake and no damage.
+        let bytes = match pages.get(number) {
+            Ok(bytes) if bytes.owner() == table.id && bytes.kind() == Some(PageKind::Row) => bytes,
+            Ok(_) => return Err(missing),
+            Err(damaged) if damaged.kind == DamageKind::Missing => return Err(missing),
+            Err(damaged) => return Err(damaged.into()),
+        };
+        let page = RowPageRef::new(bytes, layout).map_err(|kind| kind.at(number))?;
+        if !page.is_live(row.slot()) {
+            return Err(missing);
         }
         Ok(Row {
             pages,

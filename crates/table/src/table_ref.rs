@@ -3,6 +3,7 @@
 use std::ops::Bound;
 
 use crate::btree::BTreeRange;
+use crate::damaged::DamageKind;
 use crate::error::Error;
 use crate::index::encode_bounds;
 use crate::index_id::IndexId;
@@ -73,6 +74,18 @@ impl<'a> TableRef<'a> {
         Row::find(self.table, self.pages, row)
     }
 
+    /// The row that an index names: it must be there.
+    fn indexed(&self, row: RowId) -> Result<Row<'a>, Error> {
+        self.get(row).map_err(|error| match error {
+            Error::NoSuchRow { .. } => {
+                DamageKind::Structure("an index names a row that is not there")
+                    .at(row.page())
+                    .into()
+            }
+            error => error,
+        })
+    }
+
     /// The first row whose index columns begin with these values.
     pub fn find(&self, index: IndexId, key: &[Value]) -> Result<Option<Row<'a>>, Error> {
         let index = self.table.index(index)?;
@@ -128,7 +141,7 @@ impl<'a> Iterator for IndexRange<'a> {
         Some(
             entry
                 .map_err(Error::from)
-                .and_then(|(_, row)| self.table.get(row)),
+                .and_then(|(_, row)| self.table.indexed(row)),
         )
     }
 }
@@ -139,7 +152,7 @@ impl DoubleEndedIterator for IndexRange<'_> {
         Some(
             entry
                 .map_err(Error::from)
-                .and_then(|(_, row)| self.table.get(row)),
+                .and_then(|(_, row)| self.table.indexed(row)),
         )
     }
 }

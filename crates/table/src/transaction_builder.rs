@@ -3,7 +3,7 @@
 use crate::TableId;
 use crate::group::Operation;
 use crate::layout::LayoutNumber;
-use crate::transaction::Marks;
+use crate::transaction::{Marks, Transaction};
 use crate::transaction_format::{TRANSACTION_VERSION, group, header};
 
 /// Collects groups of encoded rows into the bytes of one transaction.
@@ -54,6 +54,12 @@ impl TransactionBuilder {
             layout,
             operation,
         }
+    }
+
+    /// Adds all groups of another transaction behind those that are there. Its marks are not looked at.
+    pub fn append(&mut self, transaction: &Transaction<'_>) {
+        self.bytes
+            .extend_from_slice(&transaction.as_bytes()[header::BYTES..]);
     }
 
     /// Whether there is no row yet.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use table::{
-    ColumnType, Error, IndexId, IndexSpec, Layout, LayoutColumn, LayoutNumber, Store, TableId,
-    Transaction, TransactionBuilder, Value, WriteTransaction,
+    ColumnType, Error, IndexId, IndexSpec, Layout, LayoutColumn, LayoutNumber, PageNumber, RowId,
+    Store, TableId, Transaction, TransactionBuilder, Value, WriteTransaction,
 };
 
 const KEYED: TableId = TableId(7);
@@ -431,4 +431,28 @@ fn a_violation_names_table_index_and_key_and_changes_nothing() {
         })
     );
     assert_same_pages(&before, &store);
+}
+
+#[test]
+fn a_place_of_another_table_or_of_none_is_no_row_and_no_damage() {
+    let mut store = empty_store();
+    let row = [1_u64.into(), Value::Null, "a".into(), true.into()];
+    let keyed = store.insert(KEYED, &row).unwrap();
+    let bag = store.insert(BAG, &row).unwrap();
+    let index_page = store
+        .pages()
+        .iter()
+        .find(|(_, page)| page.bytes().unwrap().kind() == Some(table::PageKind::IndexLeaf));
+    let nowhere = RowId::new(PageNumber::MAX, 0);
+    let in_index = RowId::new(index_page.unwrap().0, 0);
+    let free_slot = RowId::new(keyed.page(), keyed.slot() + 1);
+    let missing = Error::NoSuchRow {
+        table: KEYED,
+        values: vec![],
+    };
+    for place in [bag, nowhere, in_index, free_slot] {
+        assert_eq!(store.table(KEYED).unwrap().get(place).unwrap_err(), missing);
+        assert_eq!(store.clone().delete(KEYED, place), Err(missing.clone()));
+    }
+    assert!(store.table(KEYED).unwrap().get(keyed).is_ok());
 }
