@@ -209,10 +209,7 @@ impl ActiveSegment {
 
     /// Writes both marks again as they are, for an earlier sync that failed may have left them in memory only.
     pub(crate) fn rewrite_marks(&self) -> Result<()> {
-        for mark in self.marks.iter().flatten() {
-            write_mark(self.file.as_ref(), &self.header_bytes, mark)?;
-        }
-        Ok(())
+        rewrite_marks(self.file.as_ref(), &self.header_bytes, &self.marks)
     }
 
     /// Gives back the space that was reserved ahead.
@@ -237,6 +234,18 @@ pub(crate) enum MarkFlag {
 fn next_sequence(marks: &[Option<Mark>; 2]) -> u64 {
     let newest = marks.iter().flatten().map(|mark| mark.sequence).max();
     newest.map_or(0, |sequence| sequence + 1)
+}
+
+/// Writes the marks of a segment again as they are.
+pub(crate) fn rewrite_marks(
+    file: &dyn File,
+    header_bytes: &[u8; HEADER_BYTES],
+    marks: &[Option<Mark>; 2],
+) -> Result<()> {
+    for mark in marks.iter().flatten() {
+        write_mark(file, header_bytes, mark)?;
+    }
+    Ok(())
 }
 
 fn write_mark(file: &dyn File, header_bytes: &[u8; HEADER_BYTES], mark: &Mark) -> Result<()> {

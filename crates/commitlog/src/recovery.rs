@@ -6,8 +6,8 @@
 //!                                  the newest segment's marks, and its bytes from the proven end on, are written
 //!                                    again as they are and synced
 //!                                  the directory is synced
-//!                                  an interrupted rotation is completed
-//!                                  clean: the end is marked
+//!                                  an interrupted rotation is completed, one that was completed just before is confirmed
+//!                                  clean: the end is marked, and the mark synced
 //!                                  torn:  the log goes on in a new segment that begins at the end; the tail
 //!                                         behind it is cut off by that, and then removed
 //! ```
@@ -23,7 +23,9 @@ use std::sync::Arc;
 
 use disk::{Dir, File};
 
-use crate::active_segment::{ActiveSegment, MarkFlag, open_for_writing, write_zeros};
+use crate::active_segment::{
+    ActiveSegment, MarkFlag, open_for_writing, rewrite_marks, write_zeros,
+};
 use crate::error::{Error, Result};
 use crate::examine::{Examined, examine, verify_sealed};
 use crate::format::SegmentHeader;
@@ -69,6 +71,7 @@ pub(crate) fn recover(
     } else {
         remove_leftovers(dir, &look)?;
         let mut active = make_durable(dir, newest, &examined, options.mistake)?;
+        confirm_continuation(dir, &look)?;
         for mut rotated in rotations {
             let end = rotated.end();
             rotated.rewrite_marks()?;
@@ -85,6 +88,7 @@ pub(crate) fn recover(
             };
         } else {
             active.mark(examined.end, MarkFlag::Plain)?;
+            active.file().sync()?;
         }
         active
     };
@@ -141,6 +145,24 @@ fn unfinished_rotations(dir: &dyn Dir, look: &Look) -> Result<Vec<ActiveSegment>
         ));
     }
     Ok(rotations)
+}
+
+/// Writes the marks of the segment before the newest again, if the newest one has none.
+///
+/// A rotation whose last sync failed shows the old segment as continued, and the medium may not have it. Later, a
+/// mark in the newest segment says that this was made up for.
+fn confirm_continuation(dir: &dyn Dir, look: &Look) -> Result<()> {
+    let mut kept = look.kept().rev();
+    let (newest, previous) = (kept.next(), kept.next());
+    let (Some(newest), Some(previous)) = (newest, previous) else {
+        return Ok(());
+    };
+    if newest.newest_mark().is_some() {
+        return Ok(());
+    }
+    let file = open_for_writing(dir, &previous.header)?;
+    rewrite_marks(file.as_ref(), &previous.header.encode(), &previous.marks)?;
+    Ok(file.sync()?)
 }
 
 fn remove_temporaries(dir: &dyn Dir, look: &Look) -> Result<()> {
@@ -225,6 +247,7 @@ fn cut(
         }
         Err(Error::Full(_)) => {
             torn.mark(end, MarkFlag::Plain)?;
+            torn.file().sync()?;
             Ok(Cut::Waits(torn))
         }
         Err(error) => Err(error),

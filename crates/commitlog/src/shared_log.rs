@@ -319,6 +319,10 @@ impl SharedLog {
         if self.options.mistake == Some(Mistake::PruneNewestFirst) {
             doomed.reverse();
         }
+        // A prune that was killed before its sync may have left a removal that is not durable: were a younger segment's
+        // removal to survive a power cut and that one not, a hole would look like a lost segment.
+        let synced = self.dir.sync().map_err(Error::from);
+        state.poison_unless(synced)?;
         for base in doomed {
             self.dir.remove(&segment_name(base))?;
             // Crash after any of these: the oldest segments are gone, and the log begins later.

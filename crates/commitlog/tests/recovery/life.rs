@@ -71,10 +71,10 @@ impl Model {
         self.batch_start = self.acknowledged;
     }
 
-    /// An open found this end and reported it as durable.
+    /// An open found this end and reported it as durable; it syncs the mark that says so.
     pub(crate) fn reopened(&mut self, end: u64) {
         self.written.truncate(usize::try_from(end).unwrap());
-        self.acknowledge(end);
+        self.settle(end);
     }
 }
 

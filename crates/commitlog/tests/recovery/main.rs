@@ -139,8 +139,9 @@ fn long_life(seed: u64, steps: usize, mistake: Option<Mistake>) -> Checked<()> {
         if !life.allows(op) {
             continue;
         }
-        done.push(op);
-        let context = |Violation(what)| Violation(format!("seed {seed}, {done:?}: {what}"));
+        done.push(format!("{op:?}"));
+        let history = done.join(", ");
+        let context = |Violation(what)| Violation(format!("seed {seed}, [{history}]: {what}"));
         let before = life.model.clone();
         let first = life.disk.call_count();
         explorer.explore_op(&mut life, op).map_err(context)?;
@@ -163,6 +164,10 @@ fn long_life(seed: u64, steps: usize, mistake: Option<Mistake>) -> Checked<()> {
             let opened =
                 claims::check(&disk, &model, &options, Ending::Power, None).map_err(context)?;
             let (log, end) = opened.expect("no fault, so it opens");
+            done.push(format!(
+                "ended before call {}, reopened with {end}",
+                number - first
+            ));
             model.base.1 = log.base().0;
             model.reopened(end);
             life = Life {
