@@ -96,7 +96,7 @@ impl<'a> TableRef<'a> {
         encode_key(key.iter().map(Value::as_ref), &mut bytes);
         index
             .first(self.pages, &bytes)?
-            .map(|row| self.get(row))
+            .map(|row| self.indexed(row))
             .transpose()
     }
 
