@@ -72,8 +72,8 @@ pub(crate) fn discard(
 ) -> Result<()> {
     let unneeded = pack_names(manifest).filter(|pack| !kept.contains(pack));
     remove_packs(dir, unneeded)?;
-    remove_if_there(dir, name)?;
-    Ok(dir.sync()?)
+    // Not synced: if it comes back after a crash, it is as withdrawn as before, and goes again.
+    remove_if_there(dir, name)
 }
 
 /// The packs that published, readable manifests name, but for that of `id`.

@@ -3,7 +3,7 @@
 //! ```text
 //!  1  <manifest> withdrawn in place, synced              the snapshot no longer exists
 //!  2  packs removed, directory synced
-//!  3  <manifest> removed, directory synced
+//!  3  <manifest> removed
 //! ```
 //!
 //! Crash before 3: the withdrawn manifest still names the packs, and the next writable open goes on at 2.

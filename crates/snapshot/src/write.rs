@@ -215,6 +215,5 @@ fn clear_up(dir: &dyn Dir, id: SnapshotId, packs: &[PackName]) -> Result<()> {
     }
     leftovers::remove_packs(dir, packs.iter().copied())?;
     leftovers::remove_if_there(dir, &file_name::temporary_manifest(id))?;
-    leftovers::remove_if_there(dir, &published)?;
-    Ok(dir.sync()?)
+    leftovers::remove_if_there(dir, &published)
 }

@@ -1,0 +1,298 @@
+//! Bytes that changed behind the crate's back: every bit, every length, files lost and exchanged.
+#![allow(clippy::unwrap_used)]
+
+#[path = "fixture/fixture.rs"]
+mod fixture;
+
+use disk::SimDisk;
+use fixture::{
+    Section, all_modes, check_content, content, header, page, repeatable, tiny_sections, write,
+};
+use snapshot::{DamageKind, Error, LoadOptions, Options, Snapshots};
+
+fn open(disk: &SimDisk) -> Snapshots {
+    Snapshots::open(disk.root(), repeatable()).unwrap()
+}
+
+/// A disk with a durable snapshot of each of these transactions.
+fn disk_with(txs: &[u64]) -> SimDisk {
+    let disk = SimDisk::new(1);
+    let snapshots = open(&disk);
+    for tx in txs {
+        write(&snapshots, *tx, &tiny_sections(*tx)).unwrap();
+    }
+    disk
+}
+
+/// After some damage: what is loaded with full verification is what was written, or there is an error that is not
+/// the disk's. Reading back, if `must_be_found`, never passes. Says whether loading failed.
+fn check_damaged(disk: &SimDisk, sections: &[Section], must_be_found: bool, what: &str) -> bool {
+    let options = Options {
+        read_only: true,
+        threads: 1,
+        ..repeatable()
+    };
+    let snapshots = Snapshots::open(disk.root(), options).unwrap();
+    let listing = snapshots.list().unwrap();
+    for rejected in &listing.rejected {
+        assert!(is_verdict(&rejected.reason), "{what}: {rejected:?}");
+    }
+    let Some(manifest) = listing.sound.first() else {
+        assert_eq!(listing.rejected.len(), 1, "{what}");
+        return true;
+    };
+    let read_back = snapshots.read_back(manifest);
+    assert!(
+        read_back.as_ref().err().is_none_or(is_verdict),
+        "{what}: {read_back:?}"
+    );
+    assert!(!must_be_found || read_back.is_err(), "{what}");
+    let mut failed = false;
+    for options in all_modes() {
+        match snapshots.load(manifest, options) {
+            Ok(loaded) => {
+                let lazy = options.verify == snapshot::Verify::Lazy;
+                let verified = (0..loaded.section_count())
+                    .flat_map(|section| loaded.section(section))
+                    .all(|(_, blob)| blob.verify());
+                assert!(lazy || verified);
+                assert!(
+                    !verified || content(&loaded) == sections,
+                    "{what}: {options:?}"
+                );
+                failed |= !verified;
+            }
+            Err(error) => {
+                assert!(is_verdict(&error), "{what}: {error:?}");
+                failed = true;
+            }
+        }
+    }
+    assert!(!failed || read_back.is_err(), "{what}");
+    failed
+}
+
+fn is_verdict(error: &Error) -> bool {
+    matches!(error, Error::Damaged { .. } | Error::NewerFormat { .. })
+}
+
+#[test]
+fn every_flipped_bit_is_found_or_harmless() {
+    let start = disk_with(&[1]);
+    for file in start.files() {
+        let length = start.read(&file).unwrap().len() as u64;
+        let mut harmless = 0;
+        for offset in 0..length {
+            for bit in 0..8 {
+                let disk = start.fork();
+                disk.flip_bit(&file, offset, bit);
+                let what = format!("bit {bit} of byte {offset} of {file}");
+                if !check_damaged(&disk, &tiny_sections(1), true, &what) {
+                    harmless += 1;
+                }
+            }
+        }
+        println!("{file}: {length} bytes, {harmless} bits harmless for loading");
+        let padding = if file.ends_with(".pack") {
+            8 * (4096 - 64)
+        } else {
+            0
+        };
+        assert_eq!(harmless, padding);
+    }
+}
+
+#[test]
+fn flipped_bits_of_pages_are_found() {
+    let sections = vec![vec![(0, page(1)), (1, page(2))], vec![(3, vec![4; 100])]];
+    let start = SimDisk::new(1);
+    write(&open(&start), 1, &sections).unwrap();
+    let pack = start
+        .files()
+        .into_iter()
+        .find(|f| f.ends_with(".pack"))
+        .unwrap();
+    let length = start.read(&pack).unwrap().len() as u64;
+    assert!(length > 4096 + 2 * 32768);
+    for offset in (0..length).step_by(61) {
+        let disk = start.fork();
+        disk.flip_bit(&pack, offset, u32::try_from(offset % 8).unwrap());
+        check_damaged(&disk, &sections, true, &format!("byte {offset}"));
+    }
+}
+
+#[test]
+fn every_other_length_is_found() {
+    let start = disk_with(&[1]);
+    for file in start.files() {
+        let bytes = start.read(&file).unwrap();
+        for length in 0..bytes.len() {
+            let disk = start.fork();
+            disk.truncate(&file, length as u64);
+            let listing = open(&disk).list().unwrap();
+            assert!(listing.sound.is_empty());
+            if length >= 64 || file.ends_with(".pack") {
+                assert!(matches!(
+                    listing.rejected[0].reason,
+                    Error::Damaged {
+                        kind: DamageKind::Length { .. },
+                        ..
+                    }
+                ));
+            }
+            let what = format!("{file} cut to {length}");
+            assert!(check_damaged(&disk, &tiny_sections(1), true, &what));
+        }
+        for extra in [&b"\0"[..], b"x", &[0; 4096]] {
+            let disk = start.fork();
+            disk.write(&file, &[&bytes, extra].concat());
+            assert!(check_damaged(&disk, &tiny_sections(1), true, "longer"));
+        }
+    }
+}
+
+#[test]
+fn zeroed_sectors_are_found() {
+    let start = disk_with(&[1]);
+    for file in start.files() {
+        let bytes = start.read(&file).unwrap();
+        for (number, sector) in bytes.chunks(512).enumerate() {
+            let disk = start.fork();
+            disk.zero_sector(&file, number);
+            let harmful = sector.iter().any(|byte| *byte != 0);
+            let what = format!("sector {number} of {file}");
+            let failed = check_damaged(&disk, &tiny_sections(1), harmful, &what);
+            assert_eq!(failed, harmful);
+        }
+    }
+}
+
+fn file(disk: &SimDisk, tx: u64, suffix: &str) -> String {
+    let start = format!("{tx:020}");
+    let mut files = disk.files().into_iter();
+    files
+        .find(|file| file.starts_with(&start) && file.ends_with(suffix))
+        .unwrap()
+}
+
+/// What is done to the files of snapshots 1 and 2, and which of them (newest first) can still be loaded.
+#[test]
+fn missing_swapped_and_foreign_files_are_found() {
+    let start = disk_with(&[1, 2]);
+    let foreign = {
+        let disk = SimDisk::new(2);
+        let snapshots = open(&disk);
+        let header = snapshot::Header {
+            log_id: [8; 16],
+            ..header(2)
+        };
+        let mut blobs = snapshot::Blobs::new([(0, "foreign")]);
+        let go_on = &mut |_| std::ops::ControlFlow::Continue(());
+        snapshots.write(&header, &mut [&mut blobs], go_on).unwrap();
+        disk.read(file(&disk, 2, ".pack")).unwrap()
+    };
+    let name = |tx, suffix| file(&start, tx, suffix);
+    let (pack_1, pack_2) = (name(1, ".pack"), name(2, ".pack"));
+    let (manifest_1, manifest_2) = (name(1, ".manifest"), name(2, ".manifest"));
+    type Damage<'a> = &'a dyn Fn(&SimDisk);
+    let cases: &[(&str, Damage<'_>, &[u64])] = &[
+        ("nothing", &|_| {}, &[2, 1]),
+        ("pack missing", &|d| d.delete(&pack_2), &[1]),
+        ("older pack missing", &|d| d.delete(&pack_1), &[2]),
+        ("manifest missing", &|d| d.delete(&manifest_2), &[1]),
+        ("packs swapped", &|d| d.swap(&pack_1, &pack_2), &[]),
+        (
+            "manifests swapped",
+            &|d| d.swap(&manifest_1, &manifest_2),
+            &[],
+        ),
+        (
+            "pack duplicated over",
+            &|d| d.duplicate(&pack_1, &pack_2),
+            &[1],
+        ),
+        (
+            "manifest duplicated over",
+            &|d| d.duplicate(&manifest_1, &manifest_2),
+            &[1],
+        ),
+        (
+            "manifest under another number",
+            &|d| d.duplicate(&manifest_2, "00000000000000000003.manifest"),
+            &[2, 1],
+        ),
+        ("foreign pack", &|d| d.write(&pack_2, &foreign), &[1]),
+        ("empty pack", &|d| d.write(&pack_2, b""), &[1]),
+        ("empty manifest", &|d| d.write(&manifest_2, b""), &[1]),
+    ];
+    for (what, damage, expected) in cases {
+        let disk = start.fork();
+        damage(&disk);
+        let files = disk.files();
+        let snapshots = open(&disk);
+        let listing = snapshots.list().unwrap();
+        let loadable: Vec<u64> = listing
+            .sound
+            .iter()
+            .filter(|manifest| {
+                let loaded = snapshots.load(manifest, LoadOptions::default());
+                let read_back = snapshots.read_back(manifest);
+                assert_eq!(loaded.is_ok(), read_back.is_ok());
+                assert!(loaded.as_ref().err().is_none_or(is_verdict), "{loaded:?}");
+                loaded.is_ok_and(|l| content(&l) == tiny_sections(manifest.id().tx()))
+            })
+            .map(|manifest| manifest.id().tx())
+            .collect();
+        assert_eq!(loadable, *expected, "{what}");
+        assert_eq!(disk.files(), files, "{what}: opening removes no evidence");
+        // Whatever it was, a newer snapshot can be written and is used.
+        write(&snapshots, 9, &tiny_sections(9)).unwrap();
+        assert_eq!(snapshots.list().unwrap().sound[0].id().tx(), 9);
+        check_content(&snapshots, 9, &tiny_sections(9));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_directories_in_place_of_files_are_rejected() {
+    use std::os::unix::fs::symlink;
+    type Replace = fn(&std::path::Path);
+    let replacements: [(&str, Replace); 2] = [
+        ("link", |path| {
+            let aside = path.with_extension("aside");
+            #[expect(clippy::disallowed_methods, reason = "the test damages the directory")]
+            std::fs::rename(path, &aside).unwrap();
+            symlink(&aside, path).unwrap();
+        }),
+        ("directory", |path| {
+            #[expect(clippy::disallowed_methods, reason = "the test damages the directory")]
+            std::fs::remove_file(path).unwrap();
+            #[expect(clippy::disallowed_methods, reason = "the test damages the directory")]
+            std::fs::create_dir(path).unwrap();
+        }),
+    ];
+    for (what, replace) in replacements {
+        for suffix in [".manifest", ".pack"] {
+            let real = tempfile::tempdir().unwrap();
+            let dir = disk::OsDir::open(real.path()).unwrap();
+            let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
+            write(&snapshots, 1, &tiny_sections(1)).unwrap();
+            write(&snapshots, 2, &tiny_sections(2)).unwrap();
+            let names = dir.list().unwrap().into_iter().map(|entry| entry.name);
+            let name = names
+                .filter(|name| name.starts_with("00000000000000000002"))
+                .find(|name| name.ends_with(suffix))
+                .unwrap();
+            replace(&real.path().join(&name));
+            let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
+            let listing = snapshots.list().unwrap();
+            assert_eq!(listing.sound.len(), 1, "{what} {suffix}");
+            check_content(&snapshots, 1, &tiny_sections(1));
+            let reason = &listing.rejected[0].reason;
+            assert!(
+                matches!(reason, Error::Io(disk::Error::NotAFile { .. })),
+                "{reason:?}"
+            );
+        }
+    }
+}
