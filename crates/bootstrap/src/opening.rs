@@ -72,6 +72,10 @@ pub(crate) fn open<E>(
                 return Ok(opening.created(lock, log, view, plan.row));
             }
             Action::Restore { snapshot } => {
+                assert!(
+                    opening.restored.is_none(),
+                    "a restored log fits the snapshot it continues"
+                );
                 // It is read whole before the log is given up for it.
                 let options = snapshot::LoadOptions::default();
                 if let Err(rejected) = start(&**dir, &looked, Some(snapshot), options)? {
