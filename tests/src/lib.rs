@@ -25,7 +25,9 @@ mod verdict_table;
 // What a test is run with.
 mod random;
 mod seeds;
+mod child;
 
+pub use child::ChildProcess;
 pub use harm::Harm;
 pub use log_file::{LogFile, Region};
 pub use notes::{
