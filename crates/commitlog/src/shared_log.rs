@@ -239,6 +239,7 @@ impl SharedLog {
     pub(crate) fn begin_sync(&self) -> Result<SyncTicket> {
         let mut state = self.wait_for_sync(self.lock());
         state.check_open()?;
+        state.touch()?;
         state.begin_sync(self.options.mistake)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use commitlog::{Error, Log, Options, ReadOnlyLog, ReadOnlyOptions};
+use commitlog::{Error, Log, OpenReport, Options, ReadOnlyLog, ReadOnlyOptions};
 use disk::{Dir, SimDisk};
 
 use crate::fault::MediumFault;
@@ -25,14 +25,14 @@ pub(crate) fn violated<T>(what: impl Into<String>) -> Checked<T> {
     Err(Violation(what.into()))
 }
 
-/// Opens the log and checks what it shows against the model. Yields the log and its end if it could be opened.
+/// Opens the log and checks what it shows against the model. Yields the log and the report if it could be opened.
 pub(crate) fn check(
     disk: &SimDisk,
     model: &Model,
     options: &Options,
     ending: Ending,
     fault: Option<&MediumFault>,
-) -> Checked<Option<(Log, u64)>> {
+) -> Checked<Option<(Log, OpenReport)>> {
     let before = fault.map(|_| contents(disk));
     let root: Arc<dyn Dir> = disk.root();
     let (log, report) = match Log::open(root, options.clone(), &model.proofs) {
@@ -86,7 +86,7 @@ pub(crate) fn check(
             }
         }
     }
-    Ok(Some((log, end)))
+    Ok(Some((log, report)))
 }
 
 /// A refusal is right only if there was a fault, and only if it names the damage.

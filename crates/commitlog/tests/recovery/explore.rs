@@ -199,13 +199,13 @@ impl Explorer {
     /// Without a fault: the log opens, and what it reports as durable survives the next power cut. What was cut stays away, also
     /// if it is tried again byte for byte.
     fn recover(&mut self, disk: &SimDisk, model: &Model) -> Checked<()> {
-        let Some((log, end)) = check(disk, model, &self.options, Ending::Kill, None)? else {
+        let Some((log, report)) = check(disk, model, &self.options, Ending::Kill, None)? else {
             return violated("no fault, and no log");
         };
         let mut model = model.clone();
         // A removal that was not synced may still come undone.
         model.base.1 = log.base().0;
-        model.reopened(end);
+        model.reopened(&report);
         self.cut_power(disk, &model)
             .map_err(|Violation(what)| Violation(format!("after the recovery: {what}")))?;
         self.try_again(disk, &log, &mut model)
@@ -291,7 +291,7 @@ impl Explorer {
                 Ok((log, report)) if fault == Fault::Enospc => {
                     let mut model = model.clone();
                     model.base.1 = log.base().0;
-                    model.reopened(report.end.0);
+                    model.reopened(&report);
                     self.cut_power(&failing, &model)?;
                     self.try_again(&failing, &log, &mut model)?;
                     continue;

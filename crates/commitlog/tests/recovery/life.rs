@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use commitlog::{
-    Chain, Error, Log, LogId, Mistake, Options, Proof, SyncInProgress, SyncPolicy, TxId,
+    Chain, Error, Log, LogId, Mistake, OpenReport, Options, Proof, SyncInProgress, SyncPolicy, TxId,
 };
 use disk::{Dir, Fault, SimDisk};
 
@@ -71,10 +71,15 @@ impl Model {
         self.batch_start = self.acknowledged;
     }
 
-    /// An open found this end and reported it as durable; it syncs the mark that says so.
-    pub(crate) fn reopened(&mut self, end: u64) {
+    /// An open reported everything before its end as durable. It syncs the mark that says so, but for a log that
+    /// looked closed: that one it leaves alone, and the closing mark may have been written just before the end.
+    pub(crate) fn reopened(&mut self, report: &OpenReport) {
+        let end = report.end.0;
         self.written.truncate(usize::try_from(end).unwrap());
-        self.settle(end);
+        match report.was_closed {
+            true => self.acknowledge(end),
+            false => self.settle(end),
+        }
     }
 }
 
@@ -221,7 +226,7 @@ impl Life {
         let (log, report) = Log::open(root, self.options.clone(), &self.model.proofs)?;
         assert_eq!(report.torn, None);
         self.log = log;
-        self.model.reopened(report.end.0);
+        self.model.reopened(&report);
         Ok(())
     }
 

@@ -163,13 +163,14 @@ fn long_life(seed: u64, steps: usize, mistake: Option<Mistake>) -> Checked<()> {
             };
             let opened =
                 claims::check(&disk, &model, &options, Ending::Power, None).map_err(context)?;
-            let (log, end) = opened.expect("no fault, so it opens");
+            let (log, report) = opened.expect("no fault, so it opens");
             done.push(format!(
-                "ended before call {}, reopened with {end}",
-                number - first
+                "ended before call {}, reopened with {}",
+                number - first,
+                report.end
             ));
             model.base.1 = log.base().0;
-            model.reopened(end);
+            model.reopened(&report);
             life = Life {
                 disk,
                 log,
