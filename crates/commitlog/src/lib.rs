@@ -44,31 +44,32 @@
 //! # }
 //! ```
 
-mod active_segment;
+mod tx_id;
+mod log_id;
 mod chain;
+mod record;
+mod options;
+mod log;
+mod shared_log;
+mod active_segment;
+mod reader;
+mod read_only_log;
+mod still_log;
+mod open_report;
+mod recovery;
+mod examine;
+mod proofs;
+mod verdict;
+mod lineup;
+mod look;
+mod frame_cursor;
+mod segment_bytes;
+mod segment_name;
+mod format;
 mod checksum;
 mod damage;
 mod error;
-mod examine;
-mod proofs;
-mod format;
-mod frame_cursor;
-mod lineup;
-mod log;
-mod log_id;
-mod look;
-mod open_report;
-mod options;
-mod read_only_log;
-mod reader;
-mod record;
-mod recovery;
-mod segment_bytes;
-mod segment_name;
-mod shared_log;
-mod still_log;
-mod tx_id;
-mod verdict;
+
 pub use chain::Chain;
 pub use damage::{BadFrame, DamageKind};
 pub use error::{Error, FormatPart, Result};
