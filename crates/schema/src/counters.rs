@@ -53,6 +53,27 @@ impl Counters {
         Ok(())
     }
 
+    /// Moves counters behind numbers that an update writes into columns that count by themselves.
+    pub(crate) fn pass_changes(
+        &mut self,
+        store: &Store,
+        catalog: &Catalog,
+        table: &TableDefinition,
+        changes: &[(usize, Value)],
+    ) -> Result<(), Error> {
+        for sequence in table.sequences() {
+            let position = table.position_of(sequence.column);
+            let change = changes
+                .iter()
+                .find(|(changed, _)| Some(*changed) == position);
+            if let Some(named) = change.and_then(|(_, value)| integer::number(value)) {
+                let next = self.next_of(store, catalog, sequence)?;
+                self.pass(sequence, next, named);
+            }
+        }
+        Ok(())
+    }
+
     /// The counters that have moved, as the cells of their rows.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = (SequenceId, Value)> {
         std::mem::take(&mut self.next)

@@ -306,9 +306,13 @@ impl WriteTransaction {
             changes.push((position, value.clone()));
         }
         changes.sort_by_key(|(position, _)| *position);
-        self.rows
+        let updated = self
+            .rows
             .update(table.id(), row, &changes)
-            .map_err(|error| Error::of_table(error, &self.catalog))
+            .map_err(|error| Error::of_table(error, &self.catalog))?;
+        self.counters
+            .pass_changes(self.rows.store(), &self.catalog, table, &changes)?;
+        Ok(updated)
     }
 
     fn find(&self, table: &TableDefinition, key: &[Value]) -> Result<RowId, Error> {

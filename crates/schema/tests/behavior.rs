@@ -360,6 +360,55 @@ fn a_refused_row_takes_no_number_and_a_rolled_back_one_gives_it_back() {
 }
 
 #[test]
+fn an_update_moves_the_counter_as_an_insert_does() {
+    let mut database = Database::new();
+    let table = NewTable::new("t")
+        .column("id", ColumnType::U32)
+        .column_with(NewColumn::new("note", ColumnType::String).default("new"))
+        .primary_key(&["id"])
+        .auto_increment("id");
+    database.write(|tx| tx.create_table(&table)).unwrap();
+    let ids = |database: &Database| -> Vec<Value> {
+        let rows = database.rows("t").into_iter();
+        rows.map(|row| row[0].clone()).collect()
+    };
+    let renumber = |database: &mut Database, from: u32, to: u32| {
+        database.write(|tx| tx.update("t", &[Value::U32(from)], &[("id", Value::U32(to))]))
+    };
+    database.write(|tx| tx.insert("t", &[])).unwrap();
+    // Onto the very number that would be next.
+    renumber(&mut database, 1, 2).unwrap();
+    database.write(|tx| tx.insert("t", &[])).unwrap();
+    assert_eq!(ids(&database), [2, 3].map(Value::U32));
+    // Ahead, within the transaction that goes on inserting.
+    database
+        .write(|tx| {
+            tx.update("t", &[Value::U32(3)], &[("id", Value::U32(10))])?;
+            tx.insert("t", &[])
+        })
+        .unwrap();
+    assert_eq!(ids(&database), [2, 10, 11].map(Value::U32));
+    // Backwards, and in another column: the counter stays.
+    renumber(&mut database, 11, 1).unwrap();
+    database
+        .write(|tx| tx.update("t", &[Value::U32(1)], &[("note", text("old"))]))
+        .unwrap();
+    database.write(|tx| tx.insert("t", &[])).unwrap();
+    assert_eq!(ids(&database), [1, 2, 10, 12].map(Value::U32));
+    // A refused update moves nothing, even where the transaction goes on.
+    database
+        .write(|tx| {
+            let note = ("note", Value::Null);
+            tx.update("t", &[Value::U32(1)], &[("id", Value::U32(50)), note])
+                .unwrap_err();
+            tx.insert("t", &[])
+        })
+        .unwrap();
+    assert_eq!(ids(&database), [1, 2, 10, 12, 13].map(Value::U32));
+    database.verify();
+}
+
+#[test]
 fn a_sequence_ends_with_its_type() {
     let mut database = Database::new();
     let table = NewTable::new("t")
