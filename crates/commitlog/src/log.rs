@@ -100,7 +100,7 @@ impl Log {
     ///
     /// Verifies the newest segment wholly and of the others how they fit together; their records are verified when they are read. A tail that
     /// was never acknowledged as durable is cut and reported; everything that is there afterwards is durable. A
-    /// log that was closed is opened without writing a byte.
+    /// log that was closed is opened without changing a byte.
     ///
     /// # Errors
     /// [`Error::NoLog`]; [`Error::Damaged`], then nothing was changed; [`Error::NewerFormat`]; [`Error::Io`], after which opening again is safe.

@@ -64,7 +64,7 @@ pub struct OpenReport {
     pub end: TxId,
     /// The first record that nothing proved to have been synced when the log was opened. Everything before `end` is now.
     pub proven: TxId,
-    /// Whether it had been closed: then nothing was written.
+    /// Whether it had been closed: then no byte was changed.
     pub was_closed: bool,
     /// What was cut.
     pub torn: Option<TornTail>,

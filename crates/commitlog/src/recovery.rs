@@ -1,7 +1,7 @@
 //! Opens a log for writing: examine, and then make true what was found.
 //!
 //! ```text
-//! closed, and not touched since    nothing is written
+//! closed, and not touched since    the marks are written again as they are and synced: no byte changes
 //! otherwise                        leftovers of a truncation are removed
 //!                                  the newest segment's marks, and its bytes from the proven end on, are written
 //!                                    again as they are and synced
@@ -60,7 +60,10 @@ pub(crate) fn recover(
     remove_temporaries(dir, &look)?;
     let mut cut_waits = false;
     let active = if was_closed {
+        // Whoever closed it may have ended before the last sync, or that may have failed.
         let file = open_for_writing(dir, &newest.header)?;
+        rewrite_marks(file.as_ref(), &newest.header.encode(), &newest.marks)?;
+        file.sync()?;
         ActiveSegment::resume(
             file,
             newest.header,

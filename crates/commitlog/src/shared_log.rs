@@ -202,7 +202,7 @@ impl SharedLog {
             SyncPolicy::EveryCommit => Reserve::Zeros,
             SyncPolicy::Never => Reserve::Allocate,
         };
-        state.touch()?;
+        state.untouched = false;
         let id = state.active.end().id;
         state
             .active
@@ -239,7 +239,7 @@ impl SharedLog {
     pub(crate) fn begin_sync(&self) -> Result<SyncTicket> {
         let mut state = self.wait_for_sync(self.lock());
         state.check_open()?;
-        state.touch()?;
+        state.untouched = false;
         state.begin_sync(self.options.mistake)
     }
 
@@ -274,7 +274,7 @@ impl SharedLog {
         if state.active.is_empty() && !state.cut_waits {
             return Ok(state);
         }
-        state.touch()?;
+        state.untouched = false;
         let sealed = state.seal();
         state.poison_unless(sealed)?;
         let end = state.active.end();
@@ -394,16 +394,6 @@ impl State {
             self.condition = Condition::Poisoned;
         }
         result
-    }
-
-    /// Before the first write to a log that was closed: its marks may be in memory only, if the last sync of the close failed.
-    fn touch(&mut self) -> Result<()> {
-        if !self.untouched {
-            return Ok(());
-        }
-        self.untouched = false;
-        let rewritten = self.active.rewrite_marks();
-        self.poison_unless(rewritten)
     }
 
     fn begin_sync(&mut self, mistake: Option<Mistake>) -> Result<SyncTicket> {

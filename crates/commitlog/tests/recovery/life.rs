@@ -71,15 +71,11 @@ impl Model {
         self.batch_start = self.acknowledged;
     }
 
-    /// An open reported everything before its end as durable. It syncs the mark that says so, but for a log that
-    /// looked closed: that one it leaves alone, and the closing mark may have been written just before the end.
+    /// An open reported everything before its end as durable; it syncs the marks that say so.
     pub(crate) fn reopened(&mut self, report: &OpenReport) {
         let end = report.end.0;
         self.written.truncate(usize::try_from(end).unwrap());
-        match report.was_closed {
-            true => self.acknowledge(end),
-            false => self.settle(end),
-        }
+        self.settle(end);
     }
 }
 
