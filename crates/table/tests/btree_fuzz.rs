@@ -1,10 +1,14 @@
 //! Index nodes with hostile bytes: every operation ends, with an answer or with damage.
 //!
-//! `BTREE_FUZZ_SEED=<seed> cargo test -p table --test btree_fuzz` replays one seed.
+//! A failure prints its seed; `CAIRN_SEED=<seed> cargo test -p table --test btree_fuzz` replays it alone.
 #![allow(clippy::unwrap_used)]
+
+#[path = "support/seeds.rs"]
+mod seeds;
 
 use std::ops::Bound;
 
+use seeds::seeds;
 use table::{BTree, PAGE_BYTES, PageNumber, Pages, RowId, TableId};
 
 const OWNER: TableId = TableId(4097);
@@ -139,11 +143,7 @@ fn fuzz_btree(data: &[u8]) {
 
 #[test]
 fn hostile_nodes_neither_panic_nor_hang() {
-    let replayed = std::env::var("BTREE_FUZZ_SEED")
-        .ok()
-        .map(|seed| seed.parse().unwrap());
-    for seed in replayed.map_or(0..600_u64, |seed| seed..seed + 1) {
-        println!("BTREE_FUZZ_SEED={seed}");
+    for seed in seeds("btree_fuzz", 600) {
         let mut state = seed;
         let mut next = || {
             state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -1,11 +1,15 @@
 //! The B+tree beside a `BTreeSet`, over long histories of seeded operations.
 //!
-//! A failure prints its seed; `BTREE_SEED=<seed> cargo test -p table --test btree_model` replays it alone.
+//! A failure prints its seed; `CAIRN_SEED=<seed> cargo test -p table --test btree_model` replays it alone.
 #![allow(clippy::unwrap_used)]
+
+#[path = "support/seeds.rs"]
+mod seeds;
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
+use seeds::seeds;
 use table::{BTree, PageKind, PageNumber, Pages, RowId, TableId};
 
 const OWNER: TableId = TableId(4097);
@@ -234,13 +238,8 @@ fn run_history(seed: u64, keys: Keys, steps: u64) {
 
 #[test]
 fn behaves_as_a_btree_set() {
-    let replayed = std::env::var("BTREE_SEED")
-        .ok()
-        .map(|seed| seed.parse().unwrap());
-    let seeds = replayed.map_or(0..12_u64, |seed| seed..seed + 1);
-    for seed in seeds {
+    for seed in seeds("btree_model", 12) {
         for keys in ALL_KEYS {
-            println!("BTREE_SEED={seed} ({keys:?})");
             run_history(seed, keys, 1_500);
         }
     }

@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/seeds.rs"]
+mod seeds;
+
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use seeds::seeds;
 use table::{ColumnType, Value, decode_key, encode_key, prefix_end};
 
 fn key(values: &[Value]) -> Vec<u8> {
@@ -62,58 +66,53 @@ fn types_with_two_rows() -> impl Strategy<Value = (Vec<ColumnType>, Vec<Value>, 
     })
 }
 
-/// The seed of the random keys; `KEY_ORDER_SEED=7 cargo test -p table --test key_order` replays another one.
-fn seeded() -> ProptestConfig {
-    let seed = std::env::var("KEY_ORDER_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or(1);
-    println!("replay with KEY_ORDER_SEED={seed} cargo test -p table --test key_order");
-    let rng_seed = RngSeed::Fixed(seed);
+/// The cases of one seed.
+fn cases(seed: u64) -> ProptestConfig {
     ProptestConfig {
-        cases: 20_000,
-        rng_seed,
+        cases: 1_000,
+        rng_seed: RngSeed::Fixed(seed),
         failure_persistence: None,
         ..ProptestConfig::default()
     }
 }
 
-proptest! {
-    #![proptest_config(seeded())]
-
-    #[test]
-    fn bytes_sort_as_values_and_decode_back((types, a, b) in types_with_two_rows()) {
-        let (key_a, key_b) = (key(&a), key(&b));
-        prop_assert_eq!(key_a.cmp(&key_b), a.cmp(&b));
-        prop_assert_eq!(decode_key(&types, &key_a).unwrap(), a.clone());
-        if a != b {
-            prop_assert!(!key_b.starts_with(&key_a));
-        }
-        // All keys with the same first columns, and no others, lie between their prefix and its end.
-        for columns in 1..=a.len() {
-            let prefix = key(&a[..columns]);
-            let mut end = prefix.clone();
-            prefix_end(&mut end);
-            prop_assert_eq!(prefix <= key_b && key_b < end, a[..columns] == b[..columns]);
-        }
+#[test]
+fn bytes_sort_as_values_and_decode_back() {
+    for seed in seeds("key_order", 20) {
+        proptest!(cases(seed), |((types, a, b) in types_with_two_rows())| {
+            let (key_a, key_b) = (key(&a), key(&b));
+            prop_assert_eq!(key_a.cmp(&key_b), a.cmp(&b));
+            prop_assert_eq!(decode_key(&types, &key_a).unwrap(), a.clone());
+            if a != b {
+                prop_assert!(!key_b.starts_with(&key_a));
+            }
+            // All keys with the same first columns, and no others, lie between their prefix and its end.
+            for columns in 1..=a.len() {
+                let prefix = key(&a[..columns]);
+                let mut end = prefix.clone();
+                prefix_end(&mut end);
+                prop_assert_eq!(prefix <= key_b && key_b < end, a[..columns] == b[..columns]);
+            }
+        });
     }
+}
 
-    #[test]
-    fn a_changed_key_is_refused_or_is_the_key_of_other_values(
-        (types, a, _) in types_with_two_rows(),
-        at in any::<prop::sample::Index>(),
-        byte in any::<u8>(),
-        length in any::<prop::sample::Index>(),
-    ) {
-        let mut bytes = key(&a);
-        let place = at.index(bytes.len());
-        bytes[place] = byte;
-        if length.index(4) == 0 {
-            bytes.truncate(length.index(bytes.len() + 1));
-        }
-        if let Ok(values) = decode_key(&types, &bytes) {
-            prop_assert_eq!(key(&values), bytes);
-        }
+#[test]
+fn a_changed_key_is_refused_or_is_the_key_of_other_values() {
+    for seed in seeds("key_order", 20) {
+        let index = any::<prop::sample::Index>;
+        let change = (index(), any::<u8>(), index());
+        proptest!(cases(seed), |((types, a, _) in types_with_two_rows(), (at, byte, length) in change)| {
+            let mut bytes = key(&a);
+            let place = at.index(bytes.len());
+            bytes[place] = byte;
+            if length.index(4) == 0 {
+                bytes.truncate(length.index(bytes.len() + 1));
+            }
+            if let Ok(values) = decode_key(&types, &bytes) {
+                prop_assert_eq!(key(&values), bytes);
+            }
+        });
     }
 }
 

@@ -10,9 +10,10 @@ use table::{
 
 #[path = "support/rows.rs"]
 mod rows;
-use rows::{
-    Random, Replay, layout_of_all_types, random_layout, random_row, random_value, refs, seeds,
-};
+#[path = "support/seeds.rs"]
+mod seeds;
+use rows::{Random, layout_of_all_types, random_layout, random_row, random_value, refs};
+use seeds::{are_chosen, seeds};
 
 fn layout_of(random: &mut Random, seed: u64) -> Layout {
     if seed.is_multiple_of(5) {
@@ -65,8 +66,7 @@ fn update_of<'a>(key: &'a [Value], changes: &'a [(usize, Value)]) -> UpdateRow<'
 
 #[test]
 fn rows_keys_and_updates_read_back() {
-    for seed in seeds(1500) {
-        let _replay = Replay(seed);
+    for seed in seeds("row_codec_model", 1500) {
         let mut random = Random(seed);
         let layout = layout_of(&mut random, seed);
         let row = random_row(&mut random, &layout, 300);
@@ -109,8 +109,7 @@ fn rows_keys_and_updates_read_back() {
 fn every_changed_byte_is_refused_or_another_row() {
     let mut accepted = 0;
     let mut refused = 0;
-    for seed in seeds(60) {
-        let _replay = Replay(seed);
+    for seed in seeds("row_codec_model", 60) {
         let mut random = Random(seed);
         let layout = layout_of(&mut random, seed);
         let row = random_row(&mut random, &layout, 30);
@@ -137,14 +136,13 @@ fn every_changed_byte_is_refused_or_another_row() {
             assert!(decode_row(&layout, &original[..length], &mut Vec::new()).is_err());
         }
     }
-    assert!(accepted > 1000);
-    assert!(refused > 1000);
+    assert!(accepted > 1000 || are_chosen());
+    assert!(refused > 1000 || are_chosen());
 }
 
 #[test]
 fn every_changed_byte_of_an_update_is_refused_or_another_update() {
-    for seed in seeds(40) {
-        let _replay = Replay(seed);
+    for seed in seeds("row_codec_model", 40) {
         let mut random = Random(seed);
         let layout = layout_of(&mut random, seed);
         let key = random_key(&mut random, &layout);
@@ -178,8 +176,7 @@ fn every_changed_byte_of_an_update_is_refused_or_another_update() {
 
 #[test]
 fn a_transaction_reads_back_group_by_group() {
-    for seed in seeds(300) {
-        let _replay = Replay(seed);
+    for seed in seeds("row_codec_model", 300) {
         let mut random = Random(seed);
         let marks = Marks {
             minimum_reader: 3,

@@ -11,9 +11,10 @@ use table::{
 
 #[path = "support/rows.rs"]
 mod rows;
-use rows::{
-    Random, Replay, layout_of_all_types, random_layout, random_row, random_value, refs, seeds,
-};
+#[path = "support/seeds.rs"]
+mod seeds;
+use rows::{Random, layout_of_all_types, random_layout, random_row, random_value, refs};
+use seeds::{are_chosen, seeds};
 
 fn layout_of(seed: u64) -> Layout {
     match seed % 3 {
@@ -178,8 +179,7 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
 #[test]
 fn hostile_transactions_are_refused_or_read() {
     let mut read = 0;
-    for seed in seeds(6000) {
-        let _replay = Replay(seed);
+    for seed in seeds("row_fuzz", 6000) {
         let mut random = Random(seed);
         let layout = layout_of(seed);
         let mut bytes = if random.one_in(6) {
@@ -193,7 +193,10 @@ fn hostile_transactions_are_refused_or_read() {
         }
         read += fuzz_transaction(&bytes, &layout);
     }
-    assert!(read > 1000, "the mutations leave nothing to read");
+    assert!(
+        read > 1000 || are_chosen(),
+        "the mutations leave nothing to read"
+    );
 }
 
 #[test]
@@ -220,8 +223,7 @@ fn lengths_beyond_the_payload_are_refused_without_reading() {
 
 #[test]
 fn hostile_keys_and_values_are_refused_or_canonical() {
-    for seed in seeds(20_000) {
-        let _replay = Replay(seed);
+    for seed in seeds("row_fuzz", 20_000) {
         let mut random = Random(seed);
         let layout = random_layout(&mut random, 3);
         let row = random_row(&mut random, &layout, 20);
@@ -265,8 +267,7 @@ fn valid_page(random: &mut Random, layout: &Layout) -> Box<PageBuf> {
 #[test]
 fn hostile_pages_are_refused_or_read() {
     let (mut sound, mut refused) = (0, 0);
-    for seed in seeds(400) {
-        let _replay = Replay(seed);
+    for seed in seeds("row_fuzz", 400) {
         let mut random = Random(seed);
         let layout = layout_of(seed);
         let mut page = valid_page(&mut random, &layout);
@@ -307,8 +308,8 @@ fn hostile_pages_are_refused_or_read() {
             refused += 1
         }
     }
-    assert!(sound >= 50);
-    assert!(refused >= 200);
+    assert!(sound >= 50 || are_chosen());
+    assert!(refused >= 200 || are_chosen());
 }
 
 /// A page of one nullable string and one bool with four slots: two long texts, a short one, and a free slot.

@@ -9,7 +9,10 @@ use table::{
 
 #[path = "support/rows.rs"]
 mod rows;
-use rows::{Random, Replay, layout_of_all_types, random_layout, random_row, random_value, seeds};
+#[path = "support/seeds.rs"]
+mod seeds;
+use rows::{Random, layout_of_all_types, random_layout, random_row, random_value};
+use seeds::seeds;
 
 /// What the model knows of a cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,8 +155,7 @@ fn live_history(seed: u64, layout: &Layout, length_max: usize, steps: usize) {
 
 #[test]
 fn random_histories_match_a_vec_of_rows() {
-    for seed in seeds(60) {
-        let _replay = Replay(seed);
+    for seed in seeds("row_page_model", 60) {
         let mut random = Random(seed ^ 0x5eed);
         let layout = match seed % 4 {
             0 => layout_of_all_types(seed % 8 == 0),
@@ -197,8 +199,7 @@ fn same_history_makes_the_same_bytes() {
 
 #[test]
 fn planned_capacity_has_heap_room_for_every_row() {
-    for seed in seeds(300) {
-        let _replay = Replay(seed);
+    for seed in seeds("row_page_model", 300) {
         let mut random = Random(seed);
         let column_count_max = 1 + random.below(40);
         let layout = random_layout(&mut random, column_count_max);

@@ -1,9 +1,13 @@
 //! Long random histories of a store against plain maps: rows, indexes, views, savepoints, replay from bytes.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 
+#[path = "support/seeds.rs"]
+mod seeds;
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use seeds::seeds;
 use table::{
     ColumnType, Error, IndexId, IndexSpec, Layout, LayoutColumn, LayoutNumber, PageNumber, RowId,
     Store, TableId, Transaction, TransactionBuilder, Value, WriteTransaction,
@@ -274,7 +278,6 @@ fn statement(random: &mut Random, transaction: &mut WriteTransaction, model: &mu
 }
 
 fn history(seed: u64) {
-    println!("seed {seed}: replay with CAIRN_SEED={seed} cargo test -p table --test store_model");
     let mut random = Random(seed);
     let mut store = empty_store();
     let mut model = Model::default();
@@ -341,14 +344,7 @@ fn history(seed: u64) {
 
 #[test]
 fn random_histories_equal_plain_maps() {
-    let seeds = match std::env::var("CAIRN_SEED") {
-        Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => {
-            let count = std::env::var("CAIRN_SEEDS").map_or(12, |count| count.parse().unwrap());
-            (0..count).collect()
-        }
-    };
-    seeds.into_iter().for_each(history);
+    seeds("store_model", 12).for_each(history);
 }
 
 #[test]

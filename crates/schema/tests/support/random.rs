@@ -1,4 +1,4 @@
-//! Numbers from a seed, and the line that replays a failure.
+//! Numbers from a seed.
 #![allow(dead_code, unreachable_pub, clippy::cast_possible_truncation)]
 
 /// SplitMix64.
@@ -30,20 +30,5 @@ impl Random {
         } else {
             Some(&items[self.below(items.len())])
         }
-    }
-}
-
-/// Runs a test for each seed, for the one in `SCHEMA_SEED`, or for as many as `SCHEMA_SEED_COUNT` says; tells how to
-/// replay the one that fails.
-pub fn for_seeds(test: &str, seeds: std::ops::Range<u64>, run: impl Fn(u64)) {
-    let number = |name| -> Option<u64> { std::env::var(name).ok()?.parse().ok() };
-    let seeds = match (number("SCHEMA_SEED"), number("SCHEMA_SEED_COUNT")) {
-        (Some(seed), _) => seed..seed + 1,
-        (None, Some(count)) => 0..count,
-        (None, None) => seeds,
-    };
-    for seed in seeds {
-        eprintln!("seed {seed}; replay: SCHEMA_SEED={seed} cargo test -p schema --test {test}");
-        run(seed);
     }
 }

@@ -45,32 +45,6 @@ impl Random {
     }
 }
 
-/// The seeds a test walks: `0..end`, or only `ROW_SEED` where that is set.
-pub(crate) fn seeds(end: u64) -> std::ops::Range<u64> {
-    match std::env::var("ROW_SEED")
-        .ok()
-        .and_then(|seed| seed.parse::<u64>().ok())
-    {
-        Some(seed) => seed..seed + 1,
-        None => 0..end,
-    }
-}
-
-/// Names the seed when the test fails while it is held.
-#[derive(Debug)]
-pub(crate) struct Replay(pub(crate) u64);
-
-impl Drop for Replay {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!(
-                "seed {0}: replay with ROW_SEED={0} cargo test -p table",
-                self.0
-            );
-        }
-    }
-}
-
 /// A layout of 1 to `column_count_max` columns of any types.
 pub(crate) fn random_layout(random: &mut Random, column_count_max: usize) -> Layout {
     let count = 1 + random.below(column_count_max);
