@@ -1,8 +1,10 @@
 //! Replay of 100, 200, 400 and 800 tables of 20 columns from a log, beside reading and checksumming the same bytes.
 //!
-//! The bound: a record is read and its CRC-32C and chain computed, at several GB/s. A table of 20 columns is about 22 catalog
-//! rows in about 1.2 KiB of log, so below a microsecond; applying it writes the rows and index entries of the catalog, tens of
-//! microseconds. What must show is a line: ns per table do not grow with the number of tables.
+//! The bound: a record is read, its checksums and the chain verified, at several GB/s. A table of 20 columns is about 750 bytes of
+//! log, so a fraction of a microsecond. Applying it writes about 22 rows of the catalog and their index entries, each page of which
+//! is checked first: tens of microseconds. What must show is a line: ns per table do not grow with the number of tables.
+//!
+//! Seen, on two busy cores: 52 to 83 us per table from 100 to 400 tables without a trend, beside 0.12 us for reading and checksumming.
 #![allow(clippy::unwrap_used)]
 
 use std::hint::black_box;
