@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Operation, Result};
 use crate::file::File;
 use crate::lock::Lock;
 
@@ -72,6 +72,18 @@ pub trait Dir: Send + Sync + Debug {
 
     /// Creates a subdirectory that must not exist yet. Not durable.
     fn create_dir(&self, name: &str) -> Result<Arc<dyn Dir>>;
+
+    /// Removes a subdirectory, which must be empty. Not durable. Handles on it are of no use any more.
+    ///
+    /// A disk that can not do it says [`std::io::ErrorKind::Unsupported`], which is what happens if this is not provided.
+    fn remove_dir(&self, name: &str) -> Result<()> {
+        let source = std::io::ErrorKind::Unsupported.into();
+        Err(Error::io(
+            Operation::Remove,
+            &self.path().join(name),
+            source,
+        ))
+    }
 
     /// Takes the exclusive lock on the file `name`, creating it if needed, and writes `holder` into it for
     /// others to read. A lock file left behind by a dead process does not block. Dropping the lock frees it.

@@ -15,7 +15,7 @@ pub enum Operation {
     Create,
     /// Renaming within a directory.
     Rename,
-    /// Removing a file.
+    /// Removing a file or an empty directory.
     Remove,
     /// Making a directory's names durable.
     SyncDir,

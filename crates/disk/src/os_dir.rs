@@ -182,6 +182,21 @@ impl Dir for OsDir {
         Ok(Arc::new(OsDir::open_absolute(path, OFlags::NOFOLLOW)?))
     }
 
+    fn remove_dir(&self, name: &str) -> Result<()> {
+        let path = self.child(Operation::Remove, name)?;
+        match fs::remove_dir(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if is_any(&error, &[Errno::NOTDIR]) => Err(Error::NotADirectory { path }),
+            // The other name that POSIX allows for a directory that is not empty.
+            Err(error) if is_any(&error, &[Errno::EXIST]) => Err(Error::io(
+                Operation::Remove,
+                &path,
+                io::ErrorKind::DirectoryNotEmpty.into(),
+            )),
+            Err(error) => Err(Error::io(Operation::Remove, &path, error)),
+        }
+    }
+
     fn lock(&self, name: &str, holder: &str) -> Result<Lock> {
         let path = self.child(Operation::Lock, name)?;
         os_lock::take(&path, holder)

@@ -93,6 +93,10 @@ impl SimDir {
             let source = io::ErrorKind::AlreadyExists.into();
             return Err(Error::io(Operation::Create, path, source));
         }
+        if !state.medium.is_named(self.node) {
+            let source = io::ErrorKind::NotFound.into();
+            return Err(Error::io(Operation::Create, path, source));
+        }
         let medium = state.medium_mut();
         let node = medium.add(node);
         let name = name.into();
@@ -214,6 +218,31 @@ impl Dir for SimDir {
         self.call(Operation::Create, &path, |state, _| {
             let node = self.add(state, name, &path, Node::Dir(Arc::default()))?;
             Ok(self.subdirectory(node, Arc::clone(&path)))
+        })
+    }
+
+    fn remove_dir(&self, name: &str) -> Result<()> {
+        let path = self.child(Operation::Remove, name)?;
+        self.call(Operation::Remove, &path, |state, _| {
+            let refused = |kind: io::ErrorKind| Error::io(Operation::Remove, &path, kind.into());
+            let found = self.find(state, name).map(|node| state.medium.node(node));
+            match found {
+                None => return Err(refused(io::ErrorKind::NotFound)),
+                Some(Node::File(_)) => {
+                    return Err(Error::NotADirectory {
+                        path: path.to_path_buf(),
+                    });
+                }
+                Some(Node::Dir(dir)) if !dir.names().is_empty() => {
+                    return Err(refused(io::ErrorKind::DirectoryNotEmpty));
+                }
+                Some(Node::Dir(_)) => {}
+            }
+            let name = name.into();
+            let medium = state.medium_mut();
+            medium.dir_mut(self.node).change(Change::Unlink { name });
+            medium.note_garbage();
+            Ok(())
         })
     }
 

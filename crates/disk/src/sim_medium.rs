@@ -96,6 +96,19 @@ impl Medium {
         Some(id)
     }
 
+    /// Whether a directory can be reached by a path: one that was removed can not.
+    pub(crate) fn is_named(&self, dir: NodeId) -> bool {
+        let mut ahead = vec![ROOT];
+        while let Some(id) = ahead.pop() {
+            if id == dir {
+                return true;
+            }
+            let names = self.dir(id).names().values().copied();
+            ahead.extend(names.filter(|id| matches!(self.node(*id), Node::Dir(_))));
+        }
+        false
+    }
+
     /// The paths of all files that have a name, in byte order within each directory.
     pub(crate) fn files(&self) -> Vec<(PathBuf, NodeId)> {
         let mut found = Vec::new();
@@ -186,8 +199,13 @@ impl Medium {
         }
         let held = open.filter(|id| reached.insert(*id)).count();
         for (id, node) in self.nodes.iter_mut().enumerate() {
-            if !reached.contains(&id) {
-                *node = None;
+            if reached.contains(&id) {
+                continue;
+            }
+            match node {
+                // Handles on a removed directory go on finding it empty.
+                Some(Node::Dir(dir)) => *dir = Arc::default(),
+                _ => *node = None,
             }
         }
         self.has_garbage = !all_certain || held > 0;

@@ -7,7 +7,7 @@ mod outcomes;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 
-use disk::{Access, Choice, Crash, Dir, Error, File, SimDisk};
+use disk::{Access, Choice, Crash, Dir, Error, Fault, File, SimDisk};
 use outcomes::{SECTOR, disk_with, eio, letters, name_outcomes, outcomes, sectors};
 
 // --- sectors and lengths
@@ -439,4 +439,27 @@ fn a_sparse_file_costs_nothing() {
     assert_eq!(file.len().unwrap(), 1 << 35);
     file.set_len(0).unwrap();
     assert_eq!(disk.used_bytes(), 0);
+}
+
+/// The only way to be sure of a directory whose name could not be synced: the same sync again proves nothing.
+#[test]
+fn a_directory_made_anew_outlives_a_sync_that_failed() {
+    for is_made_anew in [false, true] {
+        let disk = SimDisk::new(1);
+        let root = disk.root();
+        root.create_dir("dir").unwrap();
+        disk.fail_at(disk.call_count(), Fault::Eio);
+        root.sync().unwrap_err();
+        if is_made_anew {
+            root.remove_dir("dir").unwrap();
+            root.create_dir("dir").unwrap();
+        }
+        root.sync().unwrap();
+        let dir = root.open_dir("dir").unwrap();
+        let file = dir.create("file").unwrap();
+        file.sync().unwrap();
+        dir.sync().unwrap();
+        let survives = |disk: &SimDisk| disk.read("dir/file").is_some();
+        assert_eq!(disk.power_cuts(64, 1).iter().all(survives), is_made_anew);
+    }
 }

@@ -54,6 +54,7 @@ contract! {
     only_plain_names_are_accepted,
     a_durable_form_does_what_its_plain_form_does,
     directories_nest,
+    a_directory_is_removed_only_if_it_is_empty,
     a_lock_excludes_and_names_its_holder,
     a_leftover_lock_file_does_not_block,
     locks_on_different_names_do_not_meet,
@@ -400,6 +401,34 @@ fn directories_nest(dir: Arc<dyn Dir>) {
     let file = again.open("file", Access::Read).unwrap();
     assert_eq!(content(&*file), b"deep");
     inner.sync().unwrap();
+}
+
+fn a_directory_is_removed_only_if_it_is_empty(dir: Arc<dyn Dir>) {
+    let inner = dir.create_dir("inner").unwrap();
+    create(&*inner, "file", b"kept");
+    create(&*dir, "plain", b"kept");
+    let not_empty = dir.remove_dir("inner").unwrap_err();
+    assert_eq!(not_empty.io_kind(), Some(ErrorKind::DirectoryNotEmpty));
+    assert!(dir.remove_dir("missing").unwrap_err().is_not_found());
+    let no_directory = dir.remove_dir("plain").unwrap_err();
+    assert!(matches!(no_directory, Error::NotADirectory { .. }));
+    assert!(dir.remove_dir("inner/deeper").is_err());
+    assert_eq!(names(&*inner), ["file"]);
+
+    inner.remove("file").unwrap();
+    dir.remove_dir("inner").unwrap();
+    assert_eq!(names(&*dir), ["plain"]);
+    assert!(dir.open_dir("inner").unwrap_err().is_not_found());
+    // A handle from before can leave nothing behind.
+    assert!(inner.create("file").unwrap_err().is_not_found());
+    dir.sync().unwrap();
+    assert!(inner.create("file").unwrap_err().is_not_found());
+
+    // The name is free for another directory.
+    let another = dir.create_dir_durable("inner").unwrap();
+    assert!(names(&*another).is_empty());
+    create(&*another, "file", b"new");
+    assert_eq!(names(&*dir.open_dir("inner").unwrap()), ["file"]);
 }
 
 fn a_lock_excludes_and_names_its_holder(dir: Arc<dyn Dir>) {
