@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use schema::COLUMNS_MAX;
 use table::ColumnType;
 
 /// A CSV file that cannot be read.
@@ -58,6 +59,9 @@ pub enum CsvMistake {
         /// Columns of the header.
         expected: usize,
     },
+    /// A header or another record with more cells than a table can have columns.
+    #[error("there are more than {COLUMNS_MAX} cells, the columns that a table can have")]
+    TooManyCells,
     /// Bytes that are not UTF-8.
     #[error("the text is not UTF-8")]
     NotUtf8,

@@ -12,7 +12,10 @@
 //!
 //! A byte order mark is skipped. A blank line is skipped too, unless the file has one column: there it is an empty cell.
 
+use std::collections::HashMap;
 use std::io::{BufRead, Read};
+
+use schema::COLUMNS_MAX;
 
 use crate::csv_error::{CsvError, CsvMistake};
 
@@ -197,6 +200,9 @@ impl<R: BufRead> CsvRecords<R> {
             } else {
                 self.take_bare(at, line)?
             };
+            if self.ends.len() == COLUMNS_MAX {
+                return Err(self.malformed(line, CsvMistake::TooManyCells));
+            }
             self.ends.push(CellEnd {
                 end: self.text.len(),
                 quoted,
@@ -273,17 +279,16 @@ fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
 }
 
 fn check_names(columns: &[String]) -> Result<(), CsvMistake> {
-    for (index, name) in columns.iter().enumerate() {
+    let mut positions: HashMap<&str, usize> = HashMap::with_capacity(columns.len());
+    for (name, position) in columns.iter().zip(1..) {
         if name.is_empty() {
-            return Err(CsvMistake::EmptyColumnName {
-                position: index + 1,
-            });
+            return Err(CsvMistake::EmptyColumnName { position });
         }
-        if let Some(first) = columns[..index].iter().position(|earlier| earlier == name) {
+        if let Some(first) = positions.insert(name, position) {
             return Err(CsvMistake::DuplicateColumnName {
                 name: name.clone(),
-                first: first + 1,
-                second: index + 1,
+                first,
+                second: position,
             });
         }
     }
@@ -397,6 +402,22 @@ mod tests {
                 String::from_utf8_lossy(text)
             );
         }
+    }
+
+    #[test]
+    fn more_cells_than_a_table_has_columns_are_refused() {
+        let header: Vec<String> = (0..COLUMNS_MAX).map(|n| format!("c{n}")).collect();
+        let (header, row) = (header.join(","), ",".repeat(COLUMNS_MAX - 1));
+        let rows = read(format!("{header}\n{row}\n").as_bytes()).unwrap();
+        assert_eq!(rows[0].1.len(), COLUMNS_MAX);
+        let refused = |text: String| read(text.as_bytes()).unwrap_err();
+        let mistake = CsvMistake::TooManyCells;
+        assert_eq!(
+            mistake.to_string(),
+            "there are more than 1024 cells, the columns that a table can have"
+        );
+        assert_eq!(refused(format!("\n{header},x\n")), (2, mistake.clone()));
+        assert_eq!(refused(format!("{header}\n{row},\n")), (2, mistake));
     }
 
     #[test]
