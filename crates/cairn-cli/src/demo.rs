@@ -14,6 +14,7 @@ use crate::demo_writer::FLIGHTS_PER_TRANSACTION;
 use crate::failure::Failure;
 use crate::opening::open_quietly;
 use crate::output::Output;
+use crate::text_table::TextTable;
 
 /// How many flights are acknowledged before the child is killed.
 const FLIGHTS_BEFORE_KILL: u64 = 20_000;
@@ -205,10 +206,11 @@ fn show_catalog(view: &View, output: &mut Output) -> Result<(), Failure> {
             .iter()
             .map(|column| column.name.as_str())
             .collect();
-        let rows: Vec<_> = crate::export::in_order(&table)?
-            .map(|row| row?.values())
-            .collect::<Result<_, _>>()?;
-        output.table(&header, rows)?;
+        let mut text = TextTable::new(3, &header);
+        for row in crate::export::in_order(&table)? {
+            text.row(&row?.values()?, output)?;
+        }
+        text.finish(output)?;
     }
     Ok(())
 }

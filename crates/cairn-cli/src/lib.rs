@@ -60,6 +60,7 @@ mod json_value;
 mod output;
 mod progress;
 mod row_writer;
+mod text_table;
 
 pub use carry_out::carry_out;
 pub use cli::{
@@ -79,3 +80,4 @@ pub use null_text::NullText;
 pub use output::Output;
 pub use progress::Progress;
 pub use row_writer::{RowFormat, RowWriter};
+pub use text_table::TextTable;

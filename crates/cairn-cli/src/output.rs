@@ -3,11 +3,10 @@
 use std::fmt::Display;
 use std::io::{self, BufWriter, StdoutLock, Write, stdout};
 
-use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Row, Table};
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::text_table::TextTable;
 
 /// Where a verb writes its answer. `println!` would panic on a closed pipe; this returns [`Failure::ClosedPipe`].
 #[derive(Debug)]
@@ -47,7 +46,7 @@ impl<W: Write> Output<W> {
         Ok(self.out.write_all(b"\n")?)
     }
 
-    /// Writes rows below a header, in columns as wide as they need to be.
+    /// Writes rows below a header, in straight columns; see [`TextTable`].
     ///
     /// # Errors
     /// Those of [`Output::line`].
@@ -56,18 +55,11 @@ impl<W: Write> Output<W> {
         header: &[&str],
         rows: impl IntoIterator<Item = Vec<C>>,
     ) -> Result<(), Failure> {
-        let mut table = Table::new();
-        table
-            .load_preset(NOTHING)
-            .set_content_arrangement(ContentArrangement::Disabled)
-            .set_header(header);
+        let mut table = TextTable::new(1, header);
         for row in rows {
-            table.add_row(Row::from(row.iter().map(one_line).collect::<Vec<String>>()));
+            table.row(&row, self)?;
         }
-        for line in table.lines() {
-            self.line(line.trim_end())?;
-        }
-        Ok(())
+        table.finish(self)
     }
 
     /// Hands on what was written so far.
@@ -90,21 +82,6 @@ impl<W: Write> Write for Output<W> {
     }
 }
 
-/// A cell is one line: control characters are shown, not carried out.
-fn one_line(cell: &impl Display) -> String {
-    let text = cell.to_string();
-    if !text.contains(char::is_control) {
-        return text;
-    }
-    text.chars()
-        .flat_map(|character| {
-            let escaped = character.is_control().then(|| character.escape_default());
-            let kept = escaped.is_none().then_some(character);
-            escaped.into_iter().flatten().chain(kept)
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,27 +93,6 @@ mod tests {
         output.flush().unwrap();
         drop(output);
         String::from_utf8(bytes).unwrap()
-    }
-
-    #[test]
-    fn a_table_has_straight_columns_and_one_line_for_each_row() {
-        let text = written(|output| {
-            output.table(
-                &["name", "rows"],
-                [
-                    vec!["a", "1"],
-                    vec!["long name", "22"],
-                    vec!["line\nend\u{1b}", "3"],
-                ],
-            )
-        });
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 4, "{text}");
-        assert!(lines[3].contains("line\\nend\\u{1b}"), "{text}");
-        let column = lines[0].find("rows");
-        assert!(column.is_some());
-        assert_eq!(lines[1].find('1'), column, "{text}");
-        assert_eq!(lines[2].find("22"), column, "{text}");
     }
 
     #[test]

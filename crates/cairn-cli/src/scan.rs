@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::json_value::JsonValue;
 use crate::opening::open_to_read;
 use crate::output::Output;
+use crate::text_table::TextTable;
 
 /// Shows rows. With a condition on the first column of an index, only the rows that the index finds are read.
 ///
@@ -26,7 +27,13 @@ pub(crate) fn scan(options: &ScanOptions, output: &mut Output) -> Result<(), Fai
         .map(|condition| read(&table, condition))
         .collect::<Result<_, _>>()?;
     let limit = options.limit.unwrap_or(u64::MAX);
-    let mut rows: Vec<Vec<Value>> = Vec::new();
+    let header: Vec<&str> = table
+        .definition()
+        .columns()
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
+    let mut text = TextTable::new(1, &header);
     let mut shown = 0;
     for row in candidates(&table, &conditions)? {
         if shown == limit {
@@ -46,17 +53,11 @@ pub(crate) fn scan(options: &ScanOptions, output: &mut Output) -> Result<(), Fai
                 values: &values,
             })?;
         } else {
-            rows.push(values);
+            text.row(&values, output)?;
         }
     }
     if !options.json.json {
-        let header: Vec<&str> = table
-            .definition()
-            .columns()
-            .iter()
-            .map(|column| column.name.as_str())
-            .collect();
-        output.table(&header, rows)?;
+        text.finish(output)?;
     }
     Ok(())
 }

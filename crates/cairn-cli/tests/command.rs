@@ -59,3 +59,42 @@ fn a_closed_pipe_ends_it_quietly() {
     assert_eq!(complaint, "");
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn a_scan_ends_quietly_with_its_reader() {
+    let case = tempfile::tempdir().unwrap();
+    let dir = case.path().join("db").display().to_string();
+    let database = cairn::Database::open(&dir).unwrap();
+    database
+        .write(|tx| {
+            let table = cairn::NewTable::new("numbers")
+                .column("number", cairn::ColumnType::U32)
+                .column("text", cairn::ColumnType::String)
+                .primary_key(&["number"]);
+            tx.create_table(&table)?;
+            for number in 0..20_000_u32 {
+                let text = "x".repeat(100).into();
+                tx.insert("numbers", &[("number", number.into()), ("text", text)])?;
+            }
+            Ok::<(), cairn::Error>(())
+        })
+        .unwrap();
+    database.close().unwrap();
+    for more in [&[][..], &["--json"]] {
+        let mut child = cairn(&[&["scan", &dir, "numbers"], more].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The pipe holds far less than the table: what is not read cannot all have been written.
+        let mut begin = [0; 100];
+        let mut pipe = child.stdout.take().unwrap();
+        pipe.read_exact(&mut begin).unwrap();
+        drop(pipe);
+        let mut complaint = String::new();
+        let mut errors = child.stderr.take().unwrap();
+        errors.read_to_string(&mut complaint).unwrap();
+        assert_eq!(complaint, "", "{more:?}");
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{more:?}");
+    }
+}
