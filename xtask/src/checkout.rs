@@ -96,20 +96,20 @@ impl Checkout {
     }
 
     /// The manifests of all packages: the crates in order of name, then `tests` and `xtask`.
+    ///
+    /// # Errors
+    /// What Cargo says against a manifest.
     pub(crate) fn manifests(&self) -> Result<Vec<Manifest>, Failure> {
-        let mut folders: Vec<String> = Vec::new();
-        for entry in fs::read_dir(self.root.join("crates"))? {
-            folders.push(format!("crates/{}", entry?.file_name().to_string_lossy()));
+        let output = self
+            .cargo()
+            .args(["metadata", "--no-deps", "--locked", "--offline"])
+            .args(["--format-version", "1"])
+            .stderr(std::process::Stdio::inherit())
+            .output()?;
+        if !output.status.success() {
+            return Err(format!("cargo metadata: {}", output.status).into());
         }
-        folders.sort();
-        folders.extend(["tests".to_owned(), "xtask".to_owned()]);
-        folders
-            .into_iter()
-            .map(|folder| {
-                let text = self.read(&format!("{folder}/Cargo.toml"))?;
-                Manifest::parse(&folder, &text)
-            })
-            .collect()
+        Manifest::from_metadata(&String::from_utf8(output.stdout)?)
     }
 
     /// A command that runs at the root and reads nothing.
@@ -141,4 +141,76 @@ fn walk(folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The dependencies of a package `a`, beside a package `disk`, with these lines in its manifest.
+    fn dependencies_of(lines: &str) -> (Vec<String>, Vec<String>) {
+        let dir = tempfile::tempdir().unwrap();
+        let checkout = Checkout::at(dir.path());
+        for (package, lines) in [("a", lines), ("disk", "")] {
+            let folder = format!("crates/{package}");
+            fs::create_dir_all(dir.path().join(&folder).join("src")).unwrap();
+            let manifest =
+                format!("[package]\nname = \"{package}\"\nedition = \"2024\"\n{lines}\n");
+            checkout
+                .write(&format!("{folder}/Cargo.toml"), &manifest)
+                .unwrap();
+            checkout.write(&format!("{folder}/src/lib.rs"), "").unwrap();
+        }
+        let workspace = "[workspace]\nmembers = [\"crates/*\"]\nresolver = \"3\"\n\
+            [workspace.dependencies]\ndisk.path = \"crates/disk\"\n";
+        checkout.write("Cargo.toml", workspace).unwrap();
+        let manifests = checkout.manifests().unwrap();
+        assert_eq!(manifests[0].folder, "crates/a");
+        assert_eq!(manifests[1].folder, "crates/disk");
+        let a = manifests[0].clone();
+        (
+            a.dependencies.into_iter().collect(),
+            a.dev_dependencies.into_iter().collect(),
+        )
+    }
+
+    #[test]
+    fn every_form_of_a_dependency_is_seen() {
+        let built = (vec!["disk".to_owned()], Vec::new());
+        let tested = (Vec::new(), vec!["disk".to_owned()]);
+        for (lines, expected) in [
+            ("[dependencies]\ndisk.workspace = true", &built),
+            ("[dependencies]\n\"disk\" = { path = \"../disk\" }", &built),
+            ("[dependencies.disk]\npath = \"../disk\"", &built),
+            ("[build-dependencies] # why\ndisk.workspace = true", &built),
+            (
+                "[dependencies]\nhelper = { package = \"disk\", path = \"../disk\" }",
+                &built,
+            ),
+            (
+                "[target.'cfg(unix)'.dependencies]\ndisk.workspace = true",
+                &built,
+            ),
+            (
+                "[target.\"cfg(unix)\".dependencies]\ndisk.workspace = true",
+                &built,
+            ),
+            (
+                "[target . \"cfg(unix)\" . dependencies]\ndisk.workspace = true",
+                &built,
+            ),
+            (
+                "[target.x86_64-unknown-linux-gnu.dependencies]\ndisk.workspace = true",
+                &built,
+            ),
+            ("[dev-dependencies]\ndisk.workspace = true", &tested),
+            (
+                "[target.'cfg(windows)'.dev-dependencies]\ndisk.workspace = true",
+                &tested,
+            ),
+        ] {
+            assert_eq!(&dependencies_of(lines), expected, "{lines}");
+        }
+        assert_eq!(dependencies_of("# disk = \"1\""), (Vec::new(), Vec::new()));
+    }
 }

@@ -81,16 +81,22 @@ fn forbidden_edges(
 mod tests {
     use super::*;
 
-    fn check_texts(table: &str, manifests: &[(&str, &str)]) -> Vec<String> {
+    /// A package's name, and what it and its tests are built from.
+    type Package<'a> = (&'a str, &'a [&'a str], &'a [&'a str]);
+
+    fn check_packages(table: &str, packages: &[Package<'_>]) -> Vec<String> {
         let page = format!(
             "| crate | may use | its tests also use |\n|-|-|-|\n{table}\n\n| file | may | because |\n|-|-|-|\n"
         );
         let architecture = Architecture::parse(&page).unwrap();
-        let manifests: Vec<Manifest> = manifests
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let manifests: Vec<Manifest> = packages
             .iter()
-            .map(|(name, text)| {
-                let text = format!("[package]\nname = \"{name}\"\n{text}");
-                Manifest::parse(&format!("crates/{name}"), &text).unwrap()
+            .map(|(name, dependencies, dev_dependencies)| Manifest {
+                folder: format!("crates/{name}"),
+                name: (*name).to_owned(),
+                dependencies: names(dependencies),
+                dev_dependencies: names(dev_dependencies),
             })
             .collect();
         check(&architecture, &manifests)
@@ -99,58 +105,47 @@ mod tests {
             .collect()
     }
 
-    const DISK: (&str, &str) = ("disk", "[dependencies]\nmemmap2 = \"1\"\n");
+    const DISK: Package<'_> = ("disk", &["memmap2"], &[]);
+    const LOG: Package<'_> = ("log", &[], &[]);
     const TABLE: &str = "| disk | - | - |\n| log | disk | - |";
 
     #[test]
     fn an_allowed_edge_passes() {
-        let log = (
-            "log",
-            "[dependencies]\ndisk.workspace = true\n[dev-dependencies]\ndisk.workspace = true\n",
-        );
-        assert!(check_texts(TABLE, &[DISK, log]).is_empty());
-        let unused = ("log", "");
+        assert!(check_packages(TABLE, &[DISK, ("log", &["disk"], &["disk"])]).is_empty());
         assert!(
-            check_texts(TABLE, &[DISK, unused]).is_empty(),
+            check_packages(TABLE, &[DISK, LOG]).is_empty(),
             "what is allowed need not be used"
         );
     }
 
     #[test]
     fn a_forbidden_edge_is_caught() {
-        let disk = ("disk", "[dependencies]\nlog.workspace = true\n");
         assert_eq!(
-            check_texts(TABLE, &[disk, ("log", "")]),
+            check_packages(TABLE, &[("disk", &["log"], &[]), LOG]),
             ["crates/disk/Cargo.toml: disk may not use log (docs/ARCHITECTURE.md)"]
         );
-        let disk = ("disk", "[dev-dependencies]\nlog.workspace = true\n");
+        let disk = ("disk", &[][..], &["log"][..]);
         assert_eq!(
-            check_texts(TABLE, &[disk, ("log", "")]),
+            check_packages(TABLE, &[disk, LOG]),
             ["crates/disk/Cargo.toml: disk may not use log in its tests (docs/ARCHITECTURE.md)"]
         );
-        assert!(
-            check_texts(
-                "| disk | - | log |\n| log | disk | - |",
-                &[disk, ("log", "")]
-            )
-            .is_empty()
-        );
+        assert!(check_packages("| disk | - | log |\n| log | disk | - |", &[disk, LOG]).is_empty());
     }
 
     #[test]
     fn a_table_that_does_not_match_the_workspace_is_caught() {
         assert_eq!(
-            check_texts(TABLE, &[DISK]),
+            check_packages(TABLE, &[DISK]),
             [
                 "docs/ARCHITECTURE.md: the table of crates names log, which is no package of the workspace"
             ]
         );
         assert_eq!(
-            check_texts(TABLE, &[DISK, ("log", ""), ("extra", "")]),
+            check_packages(TABLE, &[DISK, LOG, ("extra", &[], &[])]),
             ["docs/ARCHITECTURE.md: the table of crates has no row for extra"]
         );
         assert_eq!(
-            check_texts("| disk | gone | - |", &[DISK]),
+            check_packages("| disk | gone | - |", &[DISK]),
             [
                 "docs/ARCHITECTURE.md: the table of crates names gone, which is no package of the workspace"
             ]

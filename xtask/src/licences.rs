@@ -77,20 +77,59 @@ fn lines_max(path: &str) -> usize {
     }
 }
 
-/// The first line that names a way to the file system: `std::fs`, `std::{.., fs, ..}`, a raw call or a map.
+/// The first line that names a way to the file system: `std::fs`, `std::{.., fs, ..}`, a raw call or a map; or one
+/// that hides it, all of `std` or another name for it.
 fn file_system_line(code: &str) -> Option<usize> {
-    let named = ["std::fs", "rustix::fs", "memmap2"]
+    let named = ["std::fs", "rustix::fs", "memmap2", "std as"]
         .into_iter()
-        .filter_map(|path| lines_with_word(code, path).next())
-        .min();
-    let grouped = code.match_indices("std::{").find_map(|(at, opening)| {
-        let group = code[at + opening.len()..]
-            .split('}')
-            .next()
-            .unwrap_or_default();
-        has_word(group, "fs").then(|| 1 + code[..at].matches('\n').count())
+        .filter_map(|path| lines_with_word(code, path).next());
+    let starred = code
+        .match_indices("std::*")
+        .map(|(at, _)| line_of(code, at));
+    let grouped = code.match_indices("std::{").filter_map(|(at, opening)| {
+        let group = group_in_braces(&code[at + opening.len()..]);
+        let hides = ["self", "*"].iter().any(|&name| {
+            let members = outermost_members(group);
+            members
+                .into_iter()
+                .any(|member| member.split_whitespace().next() == Some(name))
+        });
+        (has_word(group, "fs") || hides).then(|| line_of(code, at))
     });
-    named.into_iter().chain(grouped).min()
+    named.chain(starred).chain(grouped).min()
+}
+
+fn line_of(code: &str, at: usize) -> usize {
+    1 + code[..at].matches('\n').count()
+}
+
+/// What stands before the brace that closes the one just read, inner braces and all.
+fn group_in_braces(code: &str) -> &str {
+    let mut depth = 1_usize;
+    let end = code.find(|character| {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    });
+    &code[..end.unwrap_or(code.len())]
+}
+
+/// The members of a group of paths, split at the commas that stand in no inner braces.
+fn outermost_members(group: &str) -> Vec<&str> {
+    let mut depth = 0_usize;
+    group
+        .split(|character| {
+            match character {
+                '{' => depth += 1,
+                '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            character == ',' && depth == 0
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -118,6 +157,14 @@ mod tests {
         for line in [
             "use std::fs;",
             "use std::{io, fs::File};",
+            "use std::{collections::{BTreeMap}, fs};",
+            "use std::{collections::{BTreeMap, btree_map::{Entry}},\n    fs};",
+            "use std as s; use s::fs;",
+            "use {std as s};",
+            "extern crate std as s;",
+            "use std::{self as s, io};",
+            "use std::*;",
+            "use std::{io, *};",
             "rustix::fs::fsync(x)",
             "use memmap2::Mmap;",
         ] {
@@ -139,13 +186,16 @@ mod tests {
                 .is_empty()
             );
         }
-        assert!(
-            check_texts(
-                "",
-                &[("crates/a/src/b.rs", "use std::{io, fmt};\nlet fs = 1;\n")]
-            )
-            .is_empty()
-        );
+        for text in [
+            "use std::{io, fmt};\nlet fs = 1;\n",
+            "use std::{io::{self, Read}, fmt::*};\nmod a { use self::fs; }\n",
+            "use std::{\n",
+        ] {
+            assert!(
+                check_texts("", &[("crates/a/src/b.rs", text)]).is_empty(),
+                "{text}"
+            );
+        }
     }
 
     #[test]

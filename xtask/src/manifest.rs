@@ -1,10 +1,9 @@
-//! What a `Cargo.toml` of the workspace says about dependencies.
-//!
-//! Read line by line: the manifests here are plain, and a parser of all TOML would be one more dependency to save a
-//! screen of code. Both forms are known, `name = ..` or `name.workspace = true` below a `[dependencies]` and the
-//! table `[dependencies.name]`, also for a target.
+//! What the `Cargo.toml`s of the workspace say about dependencies, as Cargo itself reads them.
 
 use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
 
 use crate::Failure;
 
@@ -15,90 +14,54 @@ pub(crate) struct Manifest {
     pub(crate) folder: String,
     /// The package's name.
     pub(crate) name: String,
-    /// What it is built from, build scripts included.
+    /// What it is built from, build scripts included, on any target.
     pub(crate) dependencies: BTreeSet<String>,
     /// What only its tests and benches are built from.
     pub(crate) dev_dependencies: BTreeSet<String>,
 }
 
 impl Manifest {
-    /// Reads the manifest of the package in `folder`.
+    /// The manifests of all packages, by folder, from what `cargo metadata --no-deps` prints.
     ///
     /// # Errors
-    /// A manifest without a package name.
-    pub(crate) fn parse(folder: &str, text: &str) -> Result<Manifest, Failure> {
-        let mut name = None;
-        let mut dependencies = BTreeSet::new();
-        let mut dev_dependencies = BTreeSet::new();
-        let mut section = String::new();
-        for line in text.lines().map(str::trim) {
-            if let Some(header) = line.strip_prefix('[') {
-                section = header
-                    .trim_matches(|bracket| "[]".contains(bracket))
-                    .trim()
-                    .to_owned();
-                if let (Some(kind), Some(dependency)) = dependency_section(&section) {
-                    set_of(kind, &mut dependencies, &mut dev_dependencies)
-                        .insert(dependency.to_owned());
+    /// A text that Cargo did not write.
+    pub(crate) fn from_metadata(metadata: &str) -> Result<Vec<Manifest>, Failure> {
+        let metadata: Value = serde_json::from_str(metadata)?;
+        let root = Path::new(text(&metadata, "workspace_root")?);
+        let mut manifests = list(&metadata, "packages")?
+            .iter()
+            .map(|package| {
+                let file = Path::new(text(package, "manifest_path")?).strip_prefix(root)?;
+                let folder = file.parent().unwrap_or(file).to_string_lossy();
+                let mut manifest = Manifest {
+                    folder: folder.replace('\\', "/"),
+                    name: text(package, "name")?.to_owned(),
+                    dependencies: BTreeSet::new(),
+                    dev_dependencies: BTreeSet::new(),
+                };
+                for dependency in list(package, "dependencies")? {
+                    let names = match dependency["kind"].as_str() {
+                        Some("dev") => &mut manifest.dev_dependencies,
+                        _ => &mut manifest.dependencies,
+                    };
+                    names.insert(text(dependency, "name")?.to_owned());
                 }
-                continue;
-            }
-            let Some((key, value)) = line.split_once('=').filter(|_| !line.starts_with('#')) else {
-                continue;
-            };
-            let key = key.trim();
-            if section == "package" && key == "name" {
-                name = Some(value.trim().trim_matches('"').to_owned());
-            } else if let (Some(kind), None) = dependency_section(&section) {
-                let dependency = key.split('.').next().unwrap_or(key).trim_matches('"');
-                set_of(kind, &mut dependencies, &mut dev_dependencies)
-                    .insert(dependency.to_owned());
-            }
-        }
-        let name = name.ok_or_else(|| format!("{folder}/Cargo.toml names no package"))?;
-        Ok(Manifest {
-            folder: folder.to_owned(),
-            name,
-            dependencies,
-            dev_dependencies,
-        })
+                Ok(manifest)
+            })
+            .collect::<Result<Vec<Manifest>, Failure>>()?;
+        manifests.sort_by(|left, right| left.folder.cmp(&right.folder));
+        Ok(manifests)
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Built,
-    Tested,
+fn text<'v>(object: &'v Value, member: &str) -> Result<&'v str, Failure> {
+    let value = object[member].as_str();
+    value.ok_or_else(|| format!("cargo metadata gives no text {member:?}").into())
 }
 
-fn set_of<'a>(
-    kind: Kind,
-    dependencies: &'a mut BTreeSet<String>,
-    dev_dependencies: &'a mut BTreeSet<String>,
-) -> &'a mut BTreeSet<String> {
-    match kind {
-        Kind::Built => dependencies,
-        Kind::Tested => dev_dependencies,
-    }
-}
-
-/// The kind of dependencies that a section holds, and the one that it describes where it is the table of one.
-fn dependency_section(section: &str) -> (Option<Kind>, Option<&str>) {
-    // `target.'cfg(unix)'.dependencies` holds dependencies like any other; the condition may have dots in it.
-    let section = match section.strip_prefix("target.") {
-        Some(rest) => rest.rsplit_once("'.").map_or(rest, |(_, rest)| rest),
-        None => section,
-    };
-    let (section, dependency) = match section.split_once('.') {
-        Some((section, dependency)) => (section, Some(dependency)),
-        None => (section, None),
-    };
-    let kind = match section {
-        "dependencies" | "build-dependencies" => Some(Kind::Built),
-        "dev-dependencies" => Some(Kind::Tested),
-        _ => None,
-    };
-    (kind, dependency)
+fn list<'v>(object: &'v Value, member: &str) -> Result<&'v Vec<Value>, Failure> {
+    let value = object[member].as_array();
+    value.ok_or_else(|| format!("cargo metadata gives no list {member:?}").into())
 }
 
 #[cfg(test)]
@@ -106,61 +69,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_a_dependency_is_seen() {
-        let manifest = Manifest::parse(
-            "crates/a",
-            r#"
-[package]
-name = "a"
-version.workspace = true
-
-[lib]
-bench = false
-
-[dependencies]
-# disk = "not this one"
-disk.workspace = true
-table = { path = "../table" }
-"quoted" = "1"
-
-[dependencies.schema]
-workspace = true
-features = ["x"]
-
-[target.'cfg(target_os = "linux.6")'.dependencies]
-rustix = "1"
-
-[build-dependencies]
-snapshot = "1"
-
-[dev-dependencies]
-tempfile.workspace = true
-
-[dev-dependencies.commitlog]
-workspace = true
-
-[lints]
-workspace = true
-"#,
-        )
-        .unwrap();
-        assert_eq!(manifest.name, "a");
-        let seen: Vec<&str> = manifest.dependencies.iter().map(String::as_str).collect();
+    fn packages_come_by_folder_with_their_dependencies_by_kind() {
+        let metadata = r#"{"workspace_root":"/w","packages":[
+            {"name":"xtask","manifest_path":"/w/xtask/Cargo.toml","dependencies":[]},
+            {"name":"a","manifest_path":"/w/crates/a/Cargo.toml","dependencies":[
+                {"name":"disk","kind":null,"rename":"helper"},
+                {"name":"rustix","kind":null,"target":"cfg(unix)"},
+                {"name":"cc","kind":"build"},
+                {"name":"tempfile","kind":"dev"}]}]}"#;
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         assert_eq!(
-            seen,
-            ["disk", "quoted", "rustix", "schema", "snapshot", "table"]
+            Manifest::from_metadata(metadata).unwrap(),
+            [
+                Manifest {
+                    folder: "crates/a".to_owned(),
+                    name: "a".to_owned(),
+                    dependencies: names(&["cc", "disk", "rustix"]),
+                    dev_dependencies: names(&["tempfile"]),
+                },
+                Manifest {
+                    folder: "xtask".to_owned(),
+                    name: "xtask".to_owned(),
+                    dependencies: BTreeSet::new(),
+                    dev_dependencies: BTreeSet::new(),
+                },
+            ]
         );
-        let seen: Vec<&str> = manifest
-            .dev_dependencies
-            .iter()
-            .map(String::as_str)
-            .collect();
-        assert_eq!(seen, ["commitlog", "tempfile"]);
     }
 
     #[test]
-    fn a_manifest_without_a_name_is_refused() {
-        let refusal = Manifest::parse("crates/a", "[dependencies]\n").unwrap_err();
-        assert_eq!(refusal.to_string(), "crates/a/Cargo.toml names no package");
+    fn what_is_not_from_cargo_is_refused() {
+        let refusal = |text| Manifest::from_metadata(text).unwrap_err().to_string();
+        assert_eq!(
+            refusal(r#"{"workspace_root":"/w"}"#),
+            "cargo metadata gives no list \"packages\""
+        );
+        assert_eq!(
+            refusal("{}"),
+            "cargo metadata gives no text \"workspace_root\""
+        );
     }
 }

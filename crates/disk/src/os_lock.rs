@@ -3,6 +3,7 @@
 //! The lock belongs to the open file, not to its presence: the system frees it when the process ends, however it
 //! ends, so a file left behind never blocks. What is written in the file only tells others who holds it.
 #![expect(
+    clippy::disallowed_methods,
     clippy::disallowed_types,
     reason = "this is the door to the operating system's files that the ban points to"
 )]
