@@ -45,7 +45,7 @@ impl Database {
     ///
     /// # Errors
     /// [`OpenError::Initialiser`]; else [`OpenError::Database`] with one of the refusals of `docs/RECOVERY.md`, damage, or the
-    /// disk's error. None of them changes what the directory holds.
+    /// disk's error. A refusal and damage leave every file but the lock as it was; after the disk's error, opening again is safe.
     pub fn open<E>(
         dir: Arc<dyn Dir>,
         options: Options,

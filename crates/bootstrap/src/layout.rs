@@ -22,13 +22,19 @@ pub(crate) fn existing(dir: &dyn Dir, name: &str) -> Result<Option<Arc<dyn Dir>>
 }
 
 /// A subdirectory, made durably if there is none.
+///
+/// Nothing of ours is ever put into one before this has returned it. So one that holds something has been returned by
+/// this function before, and its name is durable. That of an empty one may not be: a crash or a failed sync may have come in between,
+/// and a sync that is repeated after one that failed proves nothing. It is made anew, which the next sync has to write.
 pub(crate) fn existing_or_new(dir: &dyn Dir, name: &str) -> Result<Arc<dyn Dir>> {
-    match existing(dir, name)? {
-        // A crash may have left a name that is not durable yet.
-        Some(found) => {
+    if let Some(found) = existing(dir, name)? {
+        if !found.list()?.is_empty() {
+            // Somebody may have put it there by hand.
             dir.sync()?;
-            Ok(found)
+            return Ok(found);
         }
-        None => Ok(dir.create_dir_durable(name)?),
+        // Crash here: there is none, and it is made the next time.
+        dir.remove_dir(name)?;
     }
+    Ok(dir.create_dir_durable(name)?)
 }

@@ -159,10 +159,11 @@ impl Opening<'_> {
         Ok(())
     }
 
+    /// Replays first, from what was looked at: whatever can refuse has refused before anything is written.
     fn recover(
         mut self,
         lock: Lock,
-        looked: Looked,
+        mut looked: Looked,
         start: Start,
         rewrite_identity: bool,
         row: u8,
@@ -171,25 +172,22 @@ impl Opening<'_> {
         let log_dir = layout::existing(&**self.dir, layout::LOG)?;
         let log_dir = log_dir.expect("a log was read from that directory, and the lock is held");
         let proofs = proofs(&looked.manifests, id.log_id());
-        let (log, found) = Log::open(Arc::clone(&log_dir), self.options.log_options(), &proofs)?;
+        let still = looked.log.take();
+        let still = still.expect("a log that can be recovered from can be read");
+        let segments = Segments::new(log_dir.path(), still.extent().segments);
+        let (last_snapshot, from) = (start.snapshot(), start.next());
+        let (view, Replayed { records, bytes }) =
+            replay(start, &mut still.reader(from)?, None, &segments)?;
+        drop(still);
+        view.state().require_writable()?;
+        self.phases.replay += self.stopwatch.lap();
+
+        let (log, found) = Log::open(log_dir, self.options.log_options(), &proofs)?;
         assert_eq!(
             found.log_id,
             id.log_id(),
             "the log that was looked at is the one that was opened"
         );
-        self.phases.log += self.stopwatch.lap();
-
-        let (last_snapshot, from) = (start.snapshot(), start.next());
-        if let Some((tx, chain)) = start.after {
-            assert_eq!(
-                log.chain_after(tx)?,
-                chain,
-                "the snapshot belongs to this history"
-            );
-        }
-        let segments = Segments::new(log_dir.path(), Log::inspect(&*log_dir)?.segments);
-        let (view, Replayed { records, bytes }) =
-            replay(start, &mut log.reader(from)?, None, &segments)?;
         assert_eq!(
             view.tx().next(),
             log.next_id(),
@@ -200,9 +198,8 @@ impl Opening<'_> {
             log.chain_at_end(),
             "the records applied are those of the log"
         );
-        self.phases.replay += self.stopwatch.lap();
+        self.phases.log += self.stopwatch.lap();
 
-        view.state().require_writable()?;
         log.raise_minimum_reader(view.state().marks().minimum_reader);
         identity::remove_leftovers(&**self.dir)?;
         if rewrite_identity {

@@ -29,6 +29,8 @@ pub(crate) struct SnapshotKeeper {
 pub(crate) struct Inner {
     /// Opened when it is first needed.
     snapshots: Option<Arc<Snapshots>>,
+    /// The name of their directory is known to be durable.
+    is_durable: bool,
     /// The snapshots that this process has read back from the medium and found good.
     good: BTreeSet<TxId>,
 }
@@ -76,6 +78,10 @@ impl SnapshotKeeper {
         let mut written = write(&snapshots, view, is_cancelled)?;
         let mut replaced = false;
         if let Err(error) = snapshots.read_back(&written.manifest) {
+            // The disk failing is no verdict about a snapshot that others may rest on.
+            if written.already_there && matches!(error, snapshot::Error::Io(_)) {
+                return Err(error.into());
+            }
             snapshots.remove(written.manifest.id())?;
             if !written.already_there {
                 return Err(error.into());
@@ -141,7 +147,12 @@ impl SnapshotKeeper {
 
     /// The directory of snapshots, opened for writing, and made with the first snapshot.
     fn existing_or_new(&self, inner: &mut Inner) -> Result<Arc<Snapshots>> {
-        layout::existing_or_new(&*self.dir, layout::SNAPSHOTS)?;
+        if !inner.is_durable {
+            // A handle from before may be one on a directory that is made anew here.
+            inner.snapshots = None;
+            layout::existing_or_new(&*self.dir, layout::SNAPSHOTS)?;
+            inner.is_durable = true;
+        }
         let snapshots = self.existing(inner)?;
         Ok(snapshots.expect("the directory has just been made"))
     }

@@ -222,3 +222,22 @@ fn a_snapshot_of_an_impossible_transaction_is_rejected() {
     delete_all(&disk, "log/");
     check_restored(&disk, 20);
 }
+
+/// The damage is in a segment that only the replay reads; the end of the log is torn, which an open that went on would cut.
+#[test]
+fn an_open_that_damage_refuses_has_changed_nothing() {
+    let disk = SimDisk::new(1);
+    let (database, _) = open_with(&disk, small_segments()).unwrap();
+    put_all(&database, 0..80);
+    drop(database);
+    let segments = segments(&disk);
+    assert!(segments.len() > 3);
+    disk.flip_bit(&segments[1], 12_288 + 40, 0);
+    let newest = segments.last().unwrap();
+    let mut bytes = disk.read(newest).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 64;
+    bytes.resize(bytes.len().max(end + 8), 0);
+    bytes[end] = 7;
+    disk.write(newest, &bytes);
+    check_refused(&disk, |error| error.class() == ErrorClass::Damage);
+}

@@ -9,7 +9,7 @@ use std::thread;
 use bootstrap::{
     Error, Maintenance, Options, Origin, ReadOptions, SnapshotLoading, SnapshotPolicy, TxId,
 };
-use disk::SimDisk;
+use disk::{Fault, SimDisk};
 use fixture::*;
 use schema::WriteTransaction;
 use table::Value;
@@ -263,4 +263,29 @@ fn the_thread_in_the_background_does_the_same() {
     let (database, report) = open(&disk);
     assert!(matches!(report.origin, Origin::Snapshot { .. }));
     assert_eq!(database.digest().unwrap(), digest);
+}
+
+#[test]
+fn a_read_that_fails_costs_no_snapshot() {
+    let disk = pruned();
+    let (database, _) = open_with(&disk, small_segments()).unwrap();
+    put_all(&database, 30..32);
+    database.snapshot().unwrap();
+    database.close().unwrap();
+    let before = paths_in(&disk, "snapshots/", ".manifest");
+    let mut failed = 0;
+    for call in 0.. {
+        let disk = disk.fork();
+        let (database, _) = open_with(&disk, small_segments()).unwrap();
+        disk.fail_at(disk.call_count() + call, Fault::Eio);
+        let asked = disk.call_count();
+        let result = database.snapshot();
+        if disk.call_count() - asked <= call {
+            assert!(result.unwrap().already_there);
+            break;
+        }
+        failed += u64::from(result.is_err());
+        assert_eq!(paths_in(&disk, "snapshots/", ".manifest"), before, "{call}");
+    }
+    assert!(failed > 10, "{failed}");
 }

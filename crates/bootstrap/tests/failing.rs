@@ -1,0 +1,164 @@
+//! Every call of a life fails once. What was acknowledged is there after the next life and a power cut that ends it.
+#![allow(clippy::unwrap_used)]
+
+#[path = "fixture/fixture.rs"]
+mod fixture;
+
+use std::collections::BTreeSet;
+
+use bootstrap::{Database, Options, SyncPolicy, WriteError};
+use disk::{Fault, SimDisk};
+use fixture::*;
+
+const LIVES: u64 = 3;
+const COMMITS: u64 = 6;
+
+/// What became of the notes.
+#[derive(Debug, Default)]
+struct Outcome {
+    acknowledged: BTreeSet<u64>,
+    unknown: BTreeSet<u64>,
+    refused: BTreeSet<u64>,
+}
+
+fn small(sync_policy: SyncPolicy) -> Options {
+    Options {
+        sync_policy,
+        segment_bytes_max: 14 * 1024,
+        ..options()
+    }
+}
+
+/// Three lives of one process on one system, so that nothing between them tells the disk to write again what failed.
+/// Each commits, rotates, writes a snapshot and prunes, whatever fails.
+fn live(disk: &SimDisk, sync_policy: SyncPolicy) -> Outcome {
+    let mut outcome = Outcome::default();
+    for life in 0..LIVES {
+        let Ok((database, _)) = open_with(disk, small(sync_policy)) else {
+            continue;
+        };
+        for commit in 0..COMMITS {
+            let id = life * COMMITS + commit;
+            match try_put(&database, id) {
+                Ok(_) => outcome.acknowledged.insert(id),
+                Err(WriteError::Unknown { .. }) => outcome.unknown.insert(id),
+                Err(_) => outcome.refused.insert(id),
+            };
+            match commit {
+                2 => drop(database.snapshot()),
+                4 => drop(database.prune()),
+                _ => {}
+            }
+            let shown: BTreeSet<u64> = notes(&database.view()).into_keys().collect();
+            assert!(outcome.acknowledged.is_subset(&shown), "{outcome:?}");
+        }
+        if life == 1 {
+            drop(database);
+        } else {
+            drop(database.close());
+        }
+    }
+    outcome
+}
+
+/// What is wrong with a disk that such lives left, if anything is.
+fn flaw(disk: &SimDisk, policy: SyncPolicy, outcome: &Outcome) -> Option<String> {
+    let database: Database = match open_with(disk, small(policy)) {
+        Ok((database, _)) => database,
+        Err(error) => return Some(format!("refused: {error}")),
+    };
+    let found: BTreeSet<u64> = notes(&database.view()).into_keys().collect();
+    if !outcome.acknowledged.is_subset(&found) {
+        let lost: Vec<_> = outcome.acknowledged.difference(&found).collect();
+        return Some(format!("lost {lost:?}"));
+    }
+    if !outcome.refused.is_disjoint(&found) {
+        return Some(format!("refused ones appear: {outcome:?}, {found:?}"));
+    }
+    None
+}
+
+fn check(policy: SyncPolicy, fault: Fault) {
+    let disk = SimDisk::new(1);
+    live(&disk, policy);
+    let calls = disk.call_count();
+    let mut flaws = Vec::new();
+    for call in 0..calls {
+        let disk = SimDisk::new(call);
+        disk.fail_at(call, fault);
+        let outcome = live(&disk, policy);
+        disk.clear_faults();
+        let mut ends = vec![("kill", disk.fork())];
+        if policy == SyncPolicy::EveryCommit {
+            let cuts = disk.power_cuts(6, call).into_iter();
+            ends.extend(cuts.map(|disk| ("power cut", disk)));
+        }
+        for (end, left) in ends {
+            if let Some(flaw) = flaw(&left, policy, &outcome) {
+                let failed = &disk.calls()[usize::try_from(call).unwrap()];
+                flaws.push(format!("{fault:?} at {failed:?}, {end}: {flaw}"));
+            }
+        }
+    }
+    let flaws = flaws.join("\n");
+    assert!(flaws.is_empty(), "under {policy:?}:\n{flaws}");
+}
+
+#[test]
+fn an_error_at_every_call_without_syncs() {
+    check(SyncPolicy::Never, Fault::Eio);
+}
+
+/// The name of `log/` or `snapshots/` could not be made durable: the next try does not rest on it.
+#[test]
+fn a_directory_whose_name_failed_to_become_durable_is_made_anew() {
+    let creating = SimDisk::new(1);
+    open(&creating);
+    let calls = creating.calls().into_iter();
+    let syncs = calls.filter(|call| {
+        call.operation == disk::Operation::SyncDir && *call.path == *std::path::Path::new(".")
+    });
+    // That of `log/`, and that of the identity.
+    for sync in syncs.map(|call| call.number) {
+        let disk = SimDisk::new(1);
+        disk.fail_at(sync, Fault::Eio);
+        refusal(&disk, options());
+        let (database, _) = open(&disk);
+        put_all(&database, 0..5);
+        for cut in disk.power_cuts(16, sync) {
+            assert_eq!(notes(&open(&cut).0.view()), expected(0..5), "sync {sync}");
+        }
+    }
+
+    let disk = SimDisk::new(1);
+    let (database, _) = open_with(&disk, small_segments()).unwrap();
+    put_all(&database, 0..20);
+    let before = disk.call_count();
+    let trial = SimDisk::new(1);
+    {
+        let (database, _) = open_with(&trial, small_segments()).unwrap();
+        put_all(&database, 0..20);
+        assert_eq!(trial.call_count(), before);
+        database.snapshot().unwrap();
+    }
+    let calls = trial
+        .calls()
+        .into_iter()
+        .skip(usize::try_from(before).unwrap());
+    let mut syncs = calls.filter(|call| {
+        call.operation == disk::Operation::SyncDir && *call.path == *std::path::Path::new(".")
+    });
+    disk.fail_at(syncs.next().unwrap().number, Fault::Eio);
+    assert!(syncs.next().is_none());
+    database.snapshot().unwrap_err();
+    for round in 1..4 {
+        put_all(&database, round * 20..round * 20 + 20);
+        database.snapshot().unwrap();
+        database.prune().unwrap();
+    }
+    assert!(database.info().unwrap().log.base > bootstrap::TxId(0));
+    for cut in disk.power_cuts(16, 1) {
+        let (database, _) = open_with(&cut, small_segments()).unwrap();
+        assert_eq!(notes(&database.view()), expected(0..80));
+    }
+}
