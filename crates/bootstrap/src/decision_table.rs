@@ -136,7 +136,7 @@ const fn row(
 
 /// All rows. Their order decides nothing.
 #[rustfmt::skip]
-pub(crate) const ROWS: [Row; 26] = {
+pub(crate) const ROWS: [Row; 27] = {
     use IdentityCase as I;
     use Intents as W;
     use LogCase as L;
@@ -176,6 +176,8 @@ pub(crate) const ROWS: [Row; 26] = {
         row(24, &[I::Absent], READABLE,     &[S::Usable],      W::Write,       RewriteThenFromSnapshot),
         row(25, &[I::Absent], &[L::Whole],  NOTHING,           W::ReadInside,  FromGenesis),
         row(26, &[I::Absent], READABLE,     &[S::Usable],      W::ReadInside,  FromSnapshot),
+        // The log lost its end, and there is nothing to make up for it.
+        row(27, FITTING,      READABLE,     &[S::RejectedAhead], W::Any,       Refuse(Refusal::LogBehindSnapshot)),
     ]
 };
 
@@ -208,13 +210,14 @@ mod tests {
         LogCase::Whole,
         LogCase::Pruned,
     ];
-    const SNAPSHOTS: [SnapshotCase; 6] = [
+    const SNAPSHOTS: [SnapshotCase; 7] = [
         SnapshotCase::None,
         SnapshotCase::Rejected,
         SnapshotCase::Sound,
         SnapshotCase::Usable,
         SnapshotCase::Unreachable,
         SnapshotCase::Ahead,
+        SnapshotCase::RejectedAhead,
     ];
     const INTENTS: [IntentCase; 7] = [
         IntentCase::Write {
@@ -264,7 +267,7 @@ mod tests {
     fn every_situation_meets_exactly_one_row() {
         let mut met = HashSet::new();
         let situations = situations();
-        assert_eq!(situations.len(), (4 * 18 + 9) * INTENTS.len());
+        assert_eq!(situations.len(), (4 * 20 + 11) * INTENTS.len());
         for situation in situations {
             let rows: Vec<u8> = ROWS
                 .iter()
@@ -315,7 +318,11 @@ mod tests {
                     "{situation:?} gives up records without being asked"
                 );
             }
-            if situation.snapshots == SnapshotCase::Ahead && outcome != Outcome::Restore {
+            let is_ahead = matches!(
+                situation.snapshots,
+                SnapshotCase::Ahead | SnapshotCase::RejectedAhead
+            );
+            if is_ahead && outcome != Outcome::Restore {
                 assert!(
                     matches!(outcome, Outcome::Refuse(_)),
                     "{situation:?} loses records"

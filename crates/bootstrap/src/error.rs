@@ -61,14 +61,18 @@ pub enum Error {
     },
     /// A snapshot holds transactions that the log has lost.
     #[error(
-        "the log ends before transaction {end} and a snapshot holds everything through {snapshot}; put the right log back, \
-         or go on from the snapshot with `restore_from_snapshots`"
+        "the log ends before transaction {end} and a snapshot holds everything through {snapshot}; put the right log back{}",
+        if *.restorable { ", or go on from the snapshot with `restore_from_snapshots`" } else {
+            "; the snapshot itself is damaged or of a newer program"
+        }
     )]
     LogBehindSnapshot {
         /// The last transaction in the snapshot.
         snapshot: TxId,
         /// The first transaction that the log does not have.
         end: TxId,
+        /// There is a sound snapshot of a later transaction to restore from.
+        restorable: bool,
     },
     /// The beginning of the log is pruned, and there is no usable snapshot to start from.
     #[error(

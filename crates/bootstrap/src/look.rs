@@ -146,7 +146,9 @@ fn list_snapshots(dir: &dyn Dir) -> Result<(Vec<SnapshotSighting>, Vec<Option<Ma
         };
         let state = rejection.map_or(SnapshotState::Sound(summary), SnapshotState::Rejected);
         let manifest = (header.tx < SNAPSHOT_TX_END).then_some(manifest);
-        found.push((SnapshotSighting { tx, state }, manifest));
+        let header = manifest.as_ref().map(Manifest::header);
+        let proves = header.map(|header| commitlog::LogId(header.log_id));
+        found.push((SnapshotSighting { tx, proves, state }, manifest));
     }
     for rejected in listing.rejected {
         // The disk failing is no verdict about the snapshot, and leaving it out might change the plan.
@@ -158,6 +160,7 @@ fn list_snapshots(dir: &dyn Dir) -> Result<(Vec<SnapshotSighting>, Vec<Option<Ma
         found.push((
             SnapshotSighting {
                 tx: TxId(rejected.id.tx()),
+                proves: None,
                 state,
             },
             None,

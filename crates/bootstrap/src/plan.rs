@@ -135,6 +135,8 @@ fn snapshot_case(sighting: &Sighting, intent: Intent, at: AtCase) -> SnapshotCas
     };
     if standings.contains(&Standing::Ahead) {
         SnapshotCase::Ahead
+    } else if standings.contains(&Standing::RejectedAhead) {
+        SnapshotCase::RejectedAhead
     } else if usable {
         SnapshotCase::Usable
     } else if standings.contains(&Standing::Sound) {
@@ -222,10 +224,14 @@ mod tests {
     fn snapshots() -> Vec<Box<dyn Fn() -> SnapshotSighting>> {
         let mut all: Vec<Box<dyn Fn() -> SnapshotSighting>> = Vec::new();
         for tx in [0, 3, 4, 9, 10, 12] {
-            all.push(Box::new(move || SnapshotSighting {
-                tx: TxId(tx),
-                state: SnapshotState::Rejected(Rejection::Misnumbered),
-            }));
+            // Unreadable; readable and too new or damaged, of this log or another.
+            for proves in [None, Some(OURS.log_id()), Some(OTHER.log_id())] {
+                all.push(Box::new(move || SnapshotSighting {
+                    tx: TxId(tx),
+                    proves,
+                    state: SnapshotState::Rejected(Rejection::Misnumbered),
+                }));
+            }
             for log_id in [OURS.log_id(), OTHER.log_id()] {
                 for log_chain in [None, Some(7), Some(8)] {
                     all.push(Box::new(move || sound(tx, log_id, log_chain)));
@@ -244,8 +250,19 @@ mod tests {
         };
         SnapshotSighting {
             tx: TxId(tx),
+            proves: Some(log_id),
             state: SnapshotState::Sound(summary),
         }
+    }
+
+    /// Whether a manifest proves that the log has lost its end: then it can not even be read as a log.
+    fn has_lost_its_end(sighting: &Sighting) -> bool {
+        let LogSighting::Sound(extent) = &sighting.log else {
+            return false;
+        };
+        let mut snapshots = sighting.snapshots.iter();
+        snapshots
+            .any(|snapshot| snapshot.proves == Some(extent.log_id) && snapshot.tx >= extent.end)
     }
 
     fn intents() -> Vec<Intent> {
@@ -263,7 +280,12 @@ mod tests {
             Intent::Read { at } => at,
             Intent::Write { .. } => None,
         };
-        match plan(sighting, intent).action {
+        let action = plan(sighting, intent).action;
+        if has_lost_its_end(sighting) {
+            let is_recovered = matches!(action, Action::Recover { .. });
+            assert!(!is_recovered, "{}", context());
+        }
+        match action {
             Action::Recover {
                 snapshot: Some(index),
                 ..

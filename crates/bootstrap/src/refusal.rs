@@ -54,11 +54,17 @@ pub(crate) fn error(refusal: Refusal, sighting: Sighting, intent: Intent, dir: &
             log => unreachable!("the log is {log:?}"),
         },
         Refusal::LogBehindSnapshot => {
+            let restorable = standings
+                .clone()
+                .any(|standing| standing == Standing::Ahead);
             let mut ahead = sighting.snapshots.iter().zip(standings);
-            let ahead = ahead.find(|(_, standing)| *standing == Standing::Ahead);
+            let ahead = ahead.find(|(_, standing)| {
+                matches!(standing, Standing::Ahead | Standing::RejectedAhead)
+            });
             Error::LogBehindSnapshot {
                 snapshot: ahead.map_or(TxId(0), |(snapshot, _)| snapshot.tx),
                 end: end(&sighting),
+                restorable,
             }
         }
         Refusal::NoStart => no_start(sighting, restorable),
@@ -107,7 +113,7 @@ pub(crate) fn rejection(standing: Standing) -> Option<Rejection> {
         Standing::OtherHistory => Some(Rejection::OtherHistory),
         Standing::Unreachable => Some(Rejection::Unreachable),
         Standing::Ahead => Some(Rejection::Ahead),
-        // It carries its own reason.
-        Standing::Rejected => None,
+        // They carry their own reasons.
+        Standing::Rejected | Standing::RejectedAhead => None,
     }
 }

@@ -49,6 +49,8 @@ pub(crate) struct LogExtent {
 pub(crate) struct SnapshotSighting {
     /// The last transaction in the snapshot.
     pub(crate) tx: TxId,
+    /// The log that had been synced through `tx`: told by every manifest that can be read, usable or not.
+    pub(crate) proves: Option<LogId>,
     pub(crate) state: SnapshotState,
 }
 
@@ -96,6 +98,8 @@ pub(crate) enum Standing {
     Ahead,
     /// Its bytes are bad, or too new.
     Rejected,
+    /// The same, and the log ends before it, which its manifest is good enough to prove.
+    RejectedAhead,
 }
 
 impl Sighting {
@@ -117,7 +121,17 @@ impl Sighting {
     /// How a snapshot stands to the database: the one place that compares the two.
     pub(crate) fn standing(&self, snapshot: &SnapshotSighting) -> Standing {
         let SnapshotState::Sound(summary) = &snapshot.state else {
-            return Standing::Rejected;
+            let is_ahead = match &self.log {
+                LogSighting::Sound(extent) => {
+                    snapshot.proves == Some(extent.log_id) && snapshot.tx >= extent.end
+                }
+                _ => false,
+            };
+            return if is_ahead {
+                Standing::RejectedAhead
+            } else {
+                Standing::Rejected
+            };
         };
         let database_id = DatabaseId::from(summary.log_id);
         if self.database_id() != Some(database_id) {

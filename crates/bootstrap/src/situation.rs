@@ -49,6 +49,8 @@ pub(crate) enum SnapshotCase {
     Unreachable,
     /// There is one of a later transaction than the log's last.
     Ahead,
+    /// Of a later transaction than the log's last there are only some that are rejected; their manifests still prove that the log had it.
+    RejectedAhead,
 }
 
 /// What the caller wants.
@@ -83,11 +85,11 @@ pub(crate) struct Situation {
 impl Situation {
     /// Whether these cases can occur together: how a snapshot stands to the log is known exactly if the log can be read.
     pub(crate) fn is_possible(&self) -> bool {
-        use SnapshotCase::{Ahead, None, Rejected, Sound, Unreachable, Usable};
+        use SnapshotCase::{Ahead, None, Rejected, RejectedAhead, Sound, Unreachable, Usable};
         let snapshots: &[SnapshotCase] = match self.log {
             LogCase::Absent | LogCase::Damaged | LogCase::Newer => &[None, Rejected, Sound],
-            LogCase::Whole => &[None, Rejected, Usable, Ahead],
-            LogCase::Pruned => &[None, Rejected, Usable, Unreachable, Ahead],
+            LogCase::Whole => &[None, Rejected, Usable, Ahead, RejectedAhead],
+            LogCase::Pruned => &[None, Rejected, Usable, Unreachable, Ahead, RejectedAhead],
         };
         let log_is_readable = matches!(self.log, LogCase::Whole | LogCase::Pruned);
         snapshots.contains(&self.snapshots)
@@ -128,6 +130,7 @@ impl fmt::Display for SnapshotCase {
             SnapshotCase::Usable => "usable",
             SnapshotCase::Unreachable => "unreachable",
             SnapshotCase::Ahead => "ahead",
+            SnapshotCase::RejectedAhead => "rejected ahead",
         })
     }
 }

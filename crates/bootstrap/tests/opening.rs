@@ -7,6 +7,7 @@ mod fixture;
 use bootstrap::{DatabaseId, Error, Options, Origin, ReadOptions, Rejection, TxId};
 use disk::SimDisk;
 use fixture::*;
+use snapshot::{Blobs, Header, Snapshots};
 
 /// Another database, with snapshots of the same transactions.
 fn stranger() -> SimDisk {
@@ -214,7 +215,11 @@ fn a_log_behind_a_snapshot_has_lost_its_end() {
     database.close().unwrap();
     transplant(&old, &disk, "log/");
     check_refused(&disk, |error| match error {
-        Error::LogBehindSnapshot { snapshot, end } => (*snapshot, *end) == (TxId(15), TxId(9)),
+        Error::LogBehindSnapshot {
+            snapshot,
+            end,
+            restorable: true,
+        } => (*snapshot, *end) == (TxId(15), TxId(9)),
         _ => false,
     });
     check_restored(&disk, 15);
@@ -313,4 +318,56 @@ fn the_report_tells_the_story() {
         story.contains("the snapshot of transaction 15 was not used: "),
         "{story}"
     );
+}
+
+/// Whatever is wrong with it, its manifest proves how far the log was synced.
+#[test]
+fn a_snapshot_that_can_not_be_used_still_proves_that_the_log_lost_its_end() {
+    let disk = SimDisk::new(1);
+    let (database, _) = open(&disk);
+    put_all(&database, 0..5);
+    database.close().unwrap();
+    let dir = disk.root().create_dir_durable("snapshots").unwrap();
+    let snapshots = Snapshots::open(dir, snapshot::Options::default()).unwrap();
+    let header = Header {
+        log_id: ID.0,
+        tx: 50,
+        chain: 77,
+        minimum_reader: 99,
+        metadata: Vec::new(),
+    };
+    let mut blobs = Blobs::new(vec![(0, vec![1; 10])]);
+    let mut go_on = |_| std::ops::ControlFlow::Continue(());
+    snapshots
+        .write(&header, &mut [&mut blobs], &mut go_on)
+        .unwrap();
+    let is_expected = |error: &Error| match error {
+        Error::LogBehindSnapshot {
+            snapshot,
+            end,
+            restorable: false,
+        } => (*snapshot, *end) == (TxId(50), TxId(6)),
+        _ => false,
+    };
+    check_refused(&disk, is_expected);
+    assert!(is_expected(&refusal(&disk, restoring())));
+    let at = ReadOptions {
+        at: Some(TxId(3)),
+        ..ReadOptions::default()
+    };
+    assert!(is_expected(&read_with(&disk, &at).map(drop).unwrap_err()));
+    // That of another database proves nothing.
+    let disk = SimDisk::new(1);
+    open(&disk).0.close().unwrap();
+    let dir = disk.root().create_dir_durable("snapshots").unwrap();
+    let snapshots = Snapshots::open(dir, snapshot::Options::default()).unwrap();
+    let header = Header {
+        log_id: [9; 16],
+        ..header
+    };
+    let mut blobs = Blobs::new(vec![(0, vec![1; 10])]);
+    snapshots
+        .write(&header, &mut [&mut blobs], &mut go_on)
+        .unwrap();
+    assert_eq!(open(&disk).1.row, 21);
 }
