@@ -451,3 +451,34 @@ fn remove_entry(
             .into(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ColumnType, LayoutColumn, LayoutNumber};
+
+    #[test]
+    fn rows_of_one_hash_are_told_apart() {
+        let columns = vec![LayoutColumn::required(ColumnType::U64)];
+        let layout = Layout::new(LayoutNumber(1), columns).unwrap();
+        let (mut table, mut pages) = (Table::new(TableId(7), layout), Pages::new());
+        let (hash_key, mut scratch) = ([3; 32], Scratch::default());
+        let [low, high, absent] = [1, 2, 3].map(|number| [ValueRef::U64(number)]);
+        let [low_row, high_row] = [low, high].map(|values| {
+            let row = table.insert(&mut pages, &hash_key, &values, &mut scratch);
+            row.unwrap()
+        });
+        assert!(low_row < high_row);
+        // As if all three had one hash: every row stands under the hash of each.
+        for (values, row) in [(high, low_row), (absent, low_row), (absent, high_row)] {
+            let hash = content_hash(&hash_key, &table.layout, &values, &mut scratch.row);
+            let id = table.id;
+            table.content.insert(&mut pages, id, &hash, row).unwrap();
+        }
+        let mut find =
+            |values: &[_]| table.find_by_content(&pages, &hash_key, values, &mut scratch);
+        assert_eq!(find(&low), Ok(low_row));
+        assert_eq!(find(&high), Ok(high_row));
+        assert!(matches!(find(&absent), Err(Error::NoSuchRow { .. })));
+    }
+}

@@ -1,0 +1,163 @@
+//! What a store promises of its tables, one claim at a time.
+#![allow(clippy::unwrap_used)]
+
+use table::{
+    ColumnType, Error, IndexId, IndexSpec, Layout, LayoutColumn, LayoutNumber, RowId, Store,
+    TableId, Transaction, TransactionBuilder, Value, WriteTransaction,
+};
+
+const TABLE: TableId = TableId(7);
+const INDEX: IndexId = IndexId(1);
+
+fn store(columns: &[LayoutColumn]) -> Store {
+    let mut store = Store::new([3; 32]);
+    let layout = Layout::new(LayoutNumber(1), columns.to_vec()).unwrap();
+    store.create_table(TABLE, layout).unwrap();
+    store
+}
+
+fn unique(columns: &[u16]) -> IndexSpec {
+    IndexSpec {
+        id: INDEX,
+        columns: columns.to_vec(),
+        unique: true,
+    }
+}
+
+fn values(store: &Store, row: RowId) -> Vec<Value> {
+    let table = store.table(TABLE).unwrap();
+    table.get(row).unwrap().values().unwrap()
+}
+
+/// A number in a width of its own, so that all texts are long and different.
+fn text(number: usize, width: usize) -> Value {
+    Value::from(format!("{number:0width$}"))
+}
+
+#[test]
+fn an_update_in_place_lets_values_shrink_before_others_grow() {
+    let string = || LayoutColumn::required(ColumnType::String);
+    // Whichever column grows, before or after the one that makes room for it.
+    for (short, long) in [(0, 1), (1, 0)] {
+        let mut store = store(&[string(), string()]);
+        let row = |number: usize, short: usize| {
+            let mut row = vec![text(number, 4_000); 2];
+            row[short] = text(number, 20);
+            row
+        };
+        // The page is as full as rows like these make it.
+        let places: Vec<RowId> = (0..20)
+            .map(|number| store.insert(TABLE, &row(number, short)).unwrap())
+            .collect();
+        let first_page: Vec<RowId> = places
+            .iter()
+            .copied()
+            .filter(|place| place.page() == places[0].page())
+            .collect();
+        assert!((2..20).contains(&first_page.len()));
+        for (number, place) in first_page.iter().enumerate() {
+            let turned = row(number, long);
+            let changes = [(0, turned[0].clone()), (1, turned[1].clone())];
+            let moved = store.update(TABLE, *place, &changes).unwrap();
+            assert_eq!(moved, *place, "what is freed is enough");
+            assert_eq!(values(&store, moved), turned);
+            store.check().unwrap();
+        }
+    }
+}
+
+#[test]
+fn nulls_are_exempt_from_uniqueness_whenever_the_index_is_made() {
+    let number = LayoutColumn::nullable(ColumnType::I32);
+    let columns = [
+        number.clone(),
+        number,
+        LayoutColumn::required(ColumnType::U64),
+    ];
+    let (null, one) = (Value::Null, Value::I32(1));
+    let exempt = [
+        [null.clone(), null.clone()],
+        [null.clone(), one.clone()],
+        [one.clone(), null],
+    ];
+    for index_first in [true, false] {
+        let mut store = store(&columns);
+        if index_first {
+            store.create_index(TABLE, unique(&[0, 1])).unwrap();
+        }
+        for key in exempt.iter().chain(&exempt).chain(&exempt) {
+            let row = [key[0].clone(), key[1].clone(), Value::U64(5)];
+            store.insert(TABLE, &row).unwrap();
+        }
+        let full = [one.clone(), one.clone(), Value::U64(5)];
+        store.insert(TABLE, &full).unwrap();
+        if !index_first {
+            store.create_index(TABLE, unique(&[0, 1])).unwrap();
+        }
+        store.check().unwrap();
+        assert_eq!(
+            store.insert(TABLE, &full),
+            Err(Error::UniqueViolation {
+                table: TABLE,
+                index: INDEX,
+                key: vec![one.clone(), one.clone()],
+            })
+        );
+    }
+}
+
+#[test]
+fn a_unique_index_over_equal_rows_is_refused_and_leaves_nothing() {
+    let mut store = store(&[LayoutColumn::required(ColumnType::I32)]);
+    for number in [1, 2, 2, 3] {
+        store.insert(TABLE, &[Value::I32(number)]).unwrap();
+    }
+    let page_count = store.pages().page_count();
+    assert_eq!(
+        store.create_index(TABLE, unique(&[0])),
+        Err(Error::UniqueViolation {
+            table: TABLE,
+            index: INDEX,
+            key: vec![Value::I32(2)],
+        })
+    );
+    assert_eq!(store.pages().page_count(), page_count);
+    store.check().unwrap();
+}
+
+#[test]
+fn the_content_index_goes_when_a_primary_key_comes_and_comes_when_it_goes() {
+    let mut store = store(&[LayoutColumn::required(ColumnType::U64)]);
+    for number in 0..20_000_u64 {
+        store.insert(TABLE, &[number.into()]).unwrap();
+    }
+    store.create_index(TABLE, unique(&[0])).unwrap();
+    store.check().unwrap();
+    let with_content = store.pages().page_count();
+    store.set_primary_key(TABLE, Some(INDEX)).unwrap();
+    store.check().unwrap();
+    // At 13 bytes for an entry of hash and place, 20,000 of them are more than seven pages.
+    let without = store.pages().page_count();
+    assert!(without + 7 < with_content, "{without} of {with_content}");
+    // Rows that change meanwhile are found by their content afterwards.
+    let first = store.table(TABLE).unwrap().find(INDEX, &[0_u64.into()]);
+    let first = first.unwrap().unwrap().row_id();
+    store
+        .update(TABLE, first, &[(0, 50_000_u64.into())])
+        .unwrap();
+    store.set_primary_key(TABLE, None).unwrap();
+    store.check().unwrap();
+    assert!(store.pages().page_count() > without + 7);
+    let mut transaction = WriteTransaction::new(&store);
+    transaction.delete(TABLE, first).unwrap();
+    let mut builder = TransactionBuilder::new(0);
+    transaction.flush(&mut builder).unwrap();
+    let bytes = builder.finish();
+    for group in Transaction::parse(&bytes).unwrap().groups() {
+        store.apply_group(&group).unwrap();
+    }
+    let table = store.table(TABLE).unwrap();
+    assert_eq!(table.row_count(), 19_999);
+    assert!(table.find(INDEX, &[50_000_u64.into()]).unwrap().is_none());
+    store.check().unwrap();
+}
