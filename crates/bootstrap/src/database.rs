@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::growth::Growth;
 use crate::info::{self, Info};
 use crate::layout;
+use crate::looking_again::look_again;
 use crate::open_error::OpenError;
 use crate::open_report::OpenReport;
 use crate::opening::{self, Opened};
@@ -208,7 +209,8 @@ impl Database {
             applied: self.writer.heads().applied().tx(),
             durable_through: self.durable_through(),
             is_poisoned: self.writer.is_poisoned(),
-            log: Log::inspect(&*log_dir)?,
+            // Commits go on, and may begin a new segment meanwhile.
+            log: look_again(|| Ok(Log::inspect(&*log_dir)?))?,
             snapshots: info::snapshots(&*self.dir)?,
             background_failure: self.upkeep.last_failure(),
         })

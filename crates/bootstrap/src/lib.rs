@@ -70,6 +70,7 @@ mod format;
 mod identity;
 mod layout;
 mod look;
+mod looking_again;
 mod plan;
 mod refusal;
 mod sighting;

@@ -13,6 +13,8 @@ use crate::database_id::DatabaseId;
 pub struct OpenReport {
     /// Which database it is.
     pub database_id: DatabaseId,
+    /// It was opened for reading: nothing was locked, written or repaired.
+    pub is_read_only: bool,
     /// The row of the decision table in `docs/RECOVERY.md` that was met.
     pub row: u8,
     /// Where the state came from.
@@ -23,7 +25,7 @@ pub struct OpenReport {
     pub records_replayed: u64,
     /// How many bytes they had.
     pub bytes_replayed: u64,
-    /// What was cut off the end of the log: never acknowledged as durable.
+    /// What was cut off the end of the log, or left out by an open for reading: never acknowledged as durable.
     pub torn: Option<TornTail>,
     /// Whether the log had been closed properly; always true for a new one.
     pub was_closed: bool,
@@ -159,17 +161,25 @@ impl fmt::Display for OpenReport {
         }
         write!(formatter, "\nthe newest transaction is {}", self.tx)?;
         if let Some(torn) = &self.torn {
-            write!(
-                formatter,
-                "\ncut {} torn bytes off the end of the log: {}",
-                torn.bytes_cut, torn.reason
-            )?;
+            let (bytes, reason) = (torn.bytes_cut, torn.reason);
+            if self.is_read_only {
+                write!(
+                    formatter,
+                    "\nleft out {bytes} torn bytes at the end of the log: {reason}"
+                )?;
+            } else {
+                write!(
+                    formatter,
+                    "\ncut {bytes} torn bytes off the end of the log: {reason}"
+                )?;
+            }
         }
         if !self.was_closed {
-            write!(
-                formatter,
+            formatter.write_str(if self.is_read_only {
+                "\nthe log is not closed: it is being written, or its writer ended without closing it"
+            } else {
                 "\nthe log had not been closed; its end was made durable"
-            )?;
+            })?;
         }
         if self.identity_rewritten {
             write!(

@@ -119,6 +119,7 @@ impl Opening<'_> {
     fn created(self, lock: Lock, log: Log, view: View, row: u8) -> Opened {
         let report = OpenReport {
             database_id: DatabaseId(view.state().database_id()),
+            is_read_only: false,
             row,
             origin: Origin::Created,
             tx: view.tx(),
@@ -212,6 +213,7 @@ impl Opening<'_> {
         };
         let report = OpenReport {
             database_id: id,
+            is_read_only: false,
             row,
             origin,
             tx: view.tx(),

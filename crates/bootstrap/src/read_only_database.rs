@@ -6,10 +6,11 @@ use commitlog::{ReadOnlyLog, TxId};
 use disk::Dir;
 
 use crate::database_id::DatabaseId;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::info::{self, Info};
 use crate::layout;
 use crate::look::{Scope, look};
+use crate::looking_again::look_again;
 use crate::open_report::{OpenReport, Origin, Phases};
 use crate::plan::{Action, Intent, plan};
 use crate::read_options::ReadOptions;
@@ -19,9 +20,6 @@ use crate::replay::{Segments, replay};
 use crate::start::start;
 use crate::stopwatch::Stopwatch;
 use crate::view::View;
-
-/// How often a directory that changes while it is looked at is looked at again.
-const ATTEMPTS_MAX: usize = 8;
 
 /// A database that is only read, as it was when it was opened, or as it was after an older transaction.
 #[derive(Debug)]
@@ -35,23 +33,12 @@ impl ReadOnlyDatabase {
     /// Opens the database in `dir`. Takes no lock and writes nothing.
     ///
     /// # Errors
-    /// One of the refusals of `docs/RECOVERY.md`, among them [`Error::OutsideRange`]; damage; the disk's error.
+    /// One of the refusals of `docs/RECOVERY.md`, among them [`crate::Error::OutsideRange`]; damage; the disk's error.
     pub fn open(
         dir: Arc<dyn Dir>,
         options: &ReadOptions,
     ) -> Result<(ReadOnlyDatabase, OpenReport)> {
-        let mut attempt = 1;
-        loop {
-            let error = match open_once(&dir, options) {
-                Ok(opened) => return Ok(opened),
-                Err(error) => error,
-            };
-            // A writer may have pruned or removed what had just been seen: look again.
-            if attempt == ATTEMPTS_MAX || !may_pass(&error) {
-                return Err(error);
-            }
-            attempt += 1;
-        }
+        look_again(|| open_once(&dir, options))
     }
 
     /// The state that was opened.
@@ -62,7 +49,7 @@ impl ReadOnlyDatabase {
     /// The transactions of the log from `from` on, up to where it ended when it was opened.
     ///
     /// # Errors
-    /// [`Error::Log`] if the log does not hold `from`.
+    /// [`crate::Error::Log`] if the log does not hold `from`.
     pub fn records(&self, from: TxId) -> Result<Records> {
         Ok(Records::of_still_log(self.log.reader(from)?))
     }
@@ -70,7 +57,7 @@ impl ReadOnlyDatabase {
     /// A hash of the content of [`ReadOnlyDatabase::view`].
     ///
     /// # Errors
-    /// [`Error::Schema`] if a page is damaged.
+    /// [`crate::Error::Schema`] if a page is damaged.
     pub fn digest(&self) -> Result<[u8; 32]> {
         self.view.digest()
     }
@@ -83,7 +70,7 @@ impl ReadOnlyDatabase {
     /// What there is to know about it.
     ///
     /// # Errors
-    /// [`Error::Snapshot`], [`Error::Disk`].
+    /// [`crate::Error::Snapshot`], [`crate::Error::Disk`].
     pub fn info(&self) -> Result<Info> {
         Ok(Info {
             database_id: self.id(),
@@ -95,17 +82,6 @@ impl ReadOnlyDatabase {
             snapshots: info::snapshots(&*self.dir)?,
             background_failure: None,
         })
-    }
-}
-
-/// Whether looking again may help: a file was not found, or less was found than had been.
-fn may_pass(error: &Error) -> bool {
-    match error {
-        Error::Disk(error) | Error::Log(commitlog::Error::Io(error)) => error.is_not_found(),
-        Error::Snapshot(snapshot::Error::Io(error)) => error.is_not_found(),
-        Error::Log(commitlog::Error::Pruned { .. }) => true,
-        Error::NoStart { .. } | Error::LogBehindSnapshot { .. } => true,
-        _ => false,
     }
 }
 
@@ -154,6 +130,7 @@ fn open_once(dir: &Arc<dyn Dir>, options: &ReadOptions) -> Result<(ReadOnlyDatab
 
     let report = OpenReport {
         database_id: DatabaseId(view.state().database_id()),
+        is_read_only: true,
         row,
         origin: last_snapshot.map_or(Origin::Genesis, |tx| Origin::Snapshot { tx }),
         tx: view.tx(),

@@ -86,3 +86,19 @@ fn unproven_records_are_shown_only_on_request() {
         expected(1..=2)
     );
 }
+
+#[test]
+fn the_report_of_a_reader_claims_no_repair() {
+    let disk = SimDisk::new(1);
+    let (database, _) = open(&disk);
+    put_all(&database, 0..3);
+    let (_, report) = read_with(&disk, &ReadOptions::default()).unwrap();
+    assert!(report.is_read_only && !report.was_closed);
+    let text = report.to_string();
+    assert!(text.contains("the log is not closed"), "{text}");
+    assert!(!text.contains("made durable"), "{text}");
+    drop(database);
+    let (_, report) = open(&disk);
+    assert!(!report.is_read_only && !report.was_closed);
+    assert!(report.to_string().contains("its end was made durable"));
+}
