@@ -199,7 +199,7 @@ fn key_positions(view: &View) -> Result<Vec<usize>, Failure> {
 fn show_catalog(view: &View, output: &mut Output) -> Result<(), Failure> {
     for name in ["st_table", "st_index"] {
         let table = view.table(name)?;
-        output.line(format_args!("   {name}"))?;
+        output.line(format_args!("\n   {name}"))?;
         let header: Vec<&str> = table
             .definition()
             .columns()
