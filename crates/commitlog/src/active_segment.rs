@@ -1,5 +1,6 @@
 //! The newest segment: the one that is written.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use disk::{Access, Dir, File};
@@ -11,6 +12,7 @@ use crate::format::{
     SegmentHeader, VERSION, frame_bytes,
 };
 use crate::frame_cursor::Position;
+use crate::lineup::name_is_proven;
 use crate::log_id::LogId;
 use crate::options::Start;
 use crate::segment_name::{segment_name, temporary_name};
@@ -21,6 +23,8 @@ const RESERVE_BYTES_MIN: u64 = 16 << 10;
 const ZEROS_BYTES_MAX: u64 = 1 << 20;
 /// The most space that is reserved at once without writing to it.
 const ALLOCATE_BYTES_MAX: u64 = 16 << 20;
+/// How much is copied at once, bytes.
+const COPY_BYTES: u64 = 1 << 20;
 /// A payload up to this length is copied behind its header, so that a frame is one write.
 const ONE_WRITE_BYTES_MAX: usize = 64 << 10;
 
@@ -105,6 +109,40 @@ impl ActiveSegment {
         draft.publish(dir)?;
         segment.reserved = segment.end.byte;
         Ok(segment)
+    }
+
+    /// Makes the segment anew, in a file that takes over its name: what it shows up to its end, and nothing behind that.
+    ///
+    /// A crash leaves the old file or the new one. The name is durable afterwards, even if a sync of the directory had failed: a repeated
+    /// sync would prove nothing, but a new file under the name is a change that it has to write. [`Error::Full`]: nothing has changed.
+    pub(crate) fn recreate(&mut self, dir: &dyn Dir) -> Result<()> {
+        let draft = Draft::begin(dir, self.header)?;
+        let file = Arc::clone(&draft.file);
+        // It is not closed any more, and must not look so while its name is not durable.
+        for mark in self.marks.iter_mut().flatten() {
+            mark.closed = false;
+        }
+        let copied = rewrite_marks(file.as_ref(), &self.header_bytes, &self.marks).and_then(|()| {
+            copy(
+                self.file.as_ref(),
+                file.as_ref(),
+                FRAMES_BYTE..self.end.byte,
+            )
+        });
+        if let Err(error) = copied {
+            // Nobody has seen the file; that it can not be removed either changes nothing.
+            let _ = dir.remove(&temporary_name(self.header.base));
+            return Err(Error::refused(error));
+        }
+        draft.publish(dir)?;
+        self.file = file;
+        self.reserved = self.end.byte;
+        Ok(())
+    }
+
+    /// Whether the name of its file is known to be durable.
+    pub(crate) fn name_is_proven(&self) -> bool {
+        name_is_proven(&self.marks)
     }
 
     pub(crate) fn header(&self) -> &SegmentHeader {
@@ -209,7 +247,11 @@ impl ActiveSegment {
 
     /// Writes both marks again as they are, for an earlier sync that failed may have left them in memory only.
     pub(crate) fn rewrite_marks(&self) -> Result<()> {
-        rewrite_marks(self.file.as_ref(), &self.header_bytes, &self.marks)
+        Ok(rewrite_marks(
+            self.file.as_ref(),
+            &self.header_bytes,
+            &self.marks,
+        )?)
     }
 
     /// Gives back the space that was reserved ahead.
@@ -241,15 +283,29 @@ pub(crate) fn rewrite_marks(
     file: &dyn File,
     header_bytes: &[u8; HEADER_BYTES],
     marks: &[Option<Mark>; 2],
-) -> Result<()> {
+) -> disk::Result<()> {
     for mark in marks.iter().flatten() {
         write_mark(file, header_bytes, mark)?;
     }
     Ok(())
 }
 
-fn write_mark(file: &dyn File, header_bytes: &[u8; HEADER_BYTES], mark: &Mark) -> Result<()> {
-    Ok(file.write_all_at(MARK_BLOCK_BYTE[mark.block()], &mark.encode(header_bytes))?)
+fn write_mark(file: &dyn File, header_bytes: &[u8; HEADER_BYTES], mark: &Mark) -> disk::Result<()> {
+    file.write_all_at(MARK_BLOCK_BYTE[mark.block()], &mark.encode(header_bytes))
+}
+
+/// Writes the bytes of one file to the same place in another, or again as they are.
+pub(crate) fn copy(from: &dyn File, to: &dyn File, bytes: Range<u64>) -> disk::Result<()> {
+    let mut buffer = Vec::new();
+    let mut at = bytes.start;
+    while at < bytes.end {
+        let len = COPY_BYTES.min(bytes.end - at);
+        buffer.resize(usize::try_from(len).unwrap_or(usize::MAX), 0);
+        from.read_exact_at(at, &mut buffer)?;
+        to.write_all_at(at, &buffer)?;
+        at += len;
+    }
+    Ok(())
 }
 
 /// Writes zeros to `from..to`.

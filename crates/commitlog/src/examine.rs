@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::frame_cursor::{FrameCursor, Position, Step};
 use crate::lineup::SegmentFacts;
 use crate::look::{Look, open_segment, segment_path};
-use crate::open_report::{Proof, ProofVerdict};
+use crate::open_report::{Proof, ProofVerdict, TornTail};
 use crate::proofs::Proofs;
 use crate::segment_bytes::{SegmentBytes, Tail};
 use crate::tx_id::TxId;
@@ -28,6 +28,19 @@ pub(crate) struct Examined {
     pub(crate) bytes: u64,
     /// What became of each proof.
     pub(crate) proofs: Vec<ProofVerdict>,
+}
+
+impl Examined {
+    /// The torn tail as it is reported.
+    pub(crate) fn torn_tail(&self, look: &Look) -> Option<TornTail> {
+        let (reason, bytes_cut) = self.torn?;
+        Some(TornTail {
+            segment: look.newest().header.base,
+            byte_offset: self.end.byte,
+            bytes_cut,
+            reason,
+        })
+    }
 }
 
 /// Reads the newest segment, verifies every frame of it, and decides what its end is.
@@ -80,6 +93,12 @@ pub(crate) fn examine(dir: &dyn Dir, look: &Look, proofs: &[Proof]) -> Result<Ex
             return Err(damaged(dir, newest, end.byte, kind));
         }
     };
+    // A snapshot that matches here holds everything before the first segment.
+    if let Some(gap) = look.gap(dir)
+        && !proofs.any_matches()
+    {
+        return Err(gap);
+    }
     Ok(Examined {
         proven,
         end,

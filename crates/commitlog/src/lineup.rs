@@ -5,9 +5,13 @@
 //! continued, and its successor begins there              in order
 //! not continued, but it has a successor                  interrupted rotation: to be completed
 //! continued, without a successor                         damaged: a segment is lost
-//! continued, and its successor begins elsewhere          damaged: a segment is lost, or the histories differ
+//! continued, and its successor begins later              a gap: damaged, unless a snapshot stands in for all that is before it
+//! continued, and its successor begins elsewhere          damaged: the histories differ
 //! a name, a log id that is not its own                   damaged
 //! ```
+//!
+//! Why a gap may be none: a prune whose sync failed has removed a segment in memory only, and nothing can sync that removal again, for its name
+//! is gone. The next prunes remove younger segments durably, and a power cut brings the old one back.
 
 use crate::damage::DamageKind;
 use crate::format::{FRAMES_BYTE, Mark, SegmentHeader};
@@ -46,11 +50,25 @@ impl SegmentFacts {
         marked.fold(self.header.base, TxId::max)
     }
 
+    /// Whether the name of its file is known to be durable: see [`name_is_proven`].
+    pub(crate) fn name_is_proven(&self) -> bool {
+        name_is_proven(&self.marks)
+    }
+
     /// Whether the log was closed with this as its newest segment, and not touched since.
     pub(crate) fn is_closed(&self) -> bool {
         self.newest_mark()
             .is_some_and(|mark| mark.closed && mark.end_byte == self.bytes)
     }
+}
+
+/// Whether the marks of a segment tell that its file was given its name by a sync of the directory that returned Ok.
+///
+/// Every mark but the first is written by a log that went on after that sync: one whose sync fails is poisoned, or
+/// not opened at all, and whoever finds the file afterwards without such a mark makes it anew. Only the first mark may be older than the
+/// name, in a log that is created with records.
+pub(crate) fn name_is_proven(marks: &[Option<Mark>; 2]) -> bool {
+    marks.iter().flatten().any(|mark| mark.sequence > 0)
 }
 
 /// The order of the segments, as indexes into what was looked at.
@@ -62,6 +80,10 @@ pub(crate) struct Lineup {
     pub(crate) leftovers: Vec<usize>,
     /// Those of `kept` that have a successor and do not say so.
     pub(crate) unfinished: Vec<usize>,
+    /// Those before the last gap, which are not part of the log any more if a snapshot stands in for them.
+    pub(crate) detached: Vec<usize>,
+    /// The first gap, as the damage that it is otherwise.
+    pub(crate) gap: Option<LineupDamage>,
 }
 
 /// What is wrong, with the index of the segment and the byte.
@@ -102,7 +124,8 @@ pub(crate) fn line_up(segments: &[SegmentFacts]) -> Result<Lineup, LineupDamage>
             lineup.kept.push(index);
         }
     }
-    for pair in lineup.kept.windows(2) {
+    let mut connected = 0;
+    for (place, pair) in lineup.kept.windows(2).enumerate() {
         let (index, next) = (pair[0], &segments[pair[1]].header);
         let Some(mark) = segments[index].continued_mark() else {
             if segments[index].proven() > next.base {
@@ -113,11 +136,10 @@ pub(crate) fn line_up(segments: &[SegmentFacts]) -> Result<Lineup, LineupDamage>
         };
         if mark.through < next.base {
             let expected = mark.through;
-            return Err(damage(
-                index,
-                mark.end_byte,
-                DamageKind::SegmentMissing { expected },
-            ));
+            let kind = DamageKind::SegmentMissing { expected };
+            lineup.gap = lineup.gap.or(Some(damage(index, mark.end_byte, kind)));
+            connected = place + 1;
+            continue;
         }
         if mark.through != next.base || mark.chain != next.chain_before {
             return Err(damage(pair[1], 0, DamageKind::SegmentChain));
@@ -133,6 +155,9 @@ pub(crate) fn line_up(segments: &[SegmentFacts]) -> Result<Lineup, LineupDamage>
             DamageKind::SegmentMissing { expected },
         ));
     }
+    lineup.detached = lineup.kept.drain(..connected).collect();
+    let first = lineup.kept[0];
+    lineup.unfinished.retain(|&index| index >= first);
     Ok(lineup)
 }
 

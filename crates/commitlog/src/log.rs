@@ -90,6 +90,7 @@ impl Log {
             minimum_reader,
             untouched: false,
             cut_waits: false,
+            rotations: Vec::new(),
         };
         Ok(Log {
             shared: Arc::new(SharedLog::new(dir, options, opened)),
@@ -117,6 +118,8 @@ impl Log {
     }
 
     /// Looks at headers and marks, without lock, repair or reading of records; also beside a live writer.
+    ///
+    /// If segments are missing, yields what is behind the last gap; only an open that is shown a snapshot that reaches there accepts that.
     ///
     /// # Errors
     /// [`Error::NoLog`]; [`Error::Damaged`]; [`Error::NewerFormat`]; [`Error::Io`].
@@ -232,7 +235,7 @@ impl Log {
         self.shared.rotate()
     }
 
-    /// Removes the segments whose records all lie before `id`, oldest first. The newest segment always stays.
+    /// Removes the segments whose records all lie before `id`, oldest first, detached ones included. The newest segment always stays.
     ///
     /// The caller makes sure that snapshots hold what is removed.
     ///

@@ -63,6 +63,12 @@ impl Look {
         }
     }
 
+    /// The gap before the segments that make up the log, as damage.
+    pub(crate) fn gap(&self, dir: &dyn Dir) -> Option<Error> {
+        let gap = self.lineup.gap?;
+        Some(damaged(dir, &self.segments, gap))
+    }
+
     /// The highest minimum reader of the segments.
     pub(crate) fn minimum_reader(&self) -> u16 {
         let all = self.kept().map(|segment| segment.header.minimum_reader);
@@ -110,12 +116,23 @@ pub struct SegmentExtent {
 const LISTINGS_MAX: usize = 64;
 
 /// Looks at the directory. `reader` is the newest payload version that the caller understands.
+///
+/// A writer beside us may prune and rotate between the listing and the reading of the marks: what vanished or seems to be missing is looked
+/// for again. Damage that is found twice is damage: the second listing is younger than the marks that the first look read.
 pub(crate) fn look(dir: &dyn Dir, reader: u16) -> Result<Look> {
+    let mut before: Option<String> = None;
     for _ in 1..LISTINGS_MAX {
-        match look_once(dir, reader) {
-            Err(Error::Io(error)) if error.is_not_found() => {}
-            looked => return looked,
+        let looked = look_once(dir, reader);
+        let doubt = match &looked {
+            Ok(look) => look.lineup.gap.map(|gap| format!("{gap:?}")),
+            Err(Error::Io(error)) if error.is_not_found() => continue,
+            Err(error @ Error::Damaged { .. }) => Some(error.to_string()),
+            Err(_) => None,
+        };
+        if doubt.is_none() || doubt == before {
+            return looked;
         }
+        before = doubt;
     }
     look_once(dir, reader)
 }
@@ -136,22 +153,20 @@ fn look_once(dir: &dyn Dir, reader: u16) -> Result<Look> {
         return Err(Error::NoLog { path });
     }
     segments.sort_by_key(|segment| segment.named);
-    let lineup = line_up(&segments).map_err(
-        |LineupDamage {
-             index,
-             byte_offset,
-             kind,
-         }| Error::Damaged {
-            file: segment_path(dir, segments[index].named),
-            byte_offset,
-            kind,
-        },
-    )?;
+    let lineup = line_up(&segments).map_err(|damage| damaged(dir, &segments, damage))?;
     Ok(Look {
         segments,
         lineup,
         temporaries,
     })
+}
+
+fn damaged(dir: &dyn Dir, segments: &[SegmentFacts], damage: LineupDamage) -> Error {
+    Error::Damaged {
+        file: segment_path(dir, segments[damage.index].named),
+        byte_offset: damage.byte_offset,
+        kind: damage.kind,
+    }
 }
 
 /// The path of a segment, for messages.

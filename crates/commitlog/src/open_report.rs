@@ -31,7 +31,7 @@ pub enum ProofVerdict {
     Unreadable,
 }
 
-/// A tail that was cut: what a write that was never acknowledged as durable left behind.
+/// A tail that does not count: what a write that was never acknowledged as durable left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TornTail {
@@ -39,7 +39,7 @@ pub struct TornTail {
     pub segment: TxId,
     /// Where in the file the tail began.
     pub byte_offset: u64,
-    /// How many bytes were cut, zeros behind them not counted.
+    /// How many bytes it has, zeros behind them not counted: cut by a writable open, still there for a read-only one.
     pub bytes_cut: u64,
     /// What stood there.
     pub reason: BadFrame,
@@ -74,6 +74,9 @@ pub struct OpenReport {
     pub rotations_completed: usize,
     /// How many segments that a truncation had given up were removed.
     pub leftovers_removed: usize,
+    /// How many segments lie before a gap that a snapshot stands in for, and are ignored until the next prune removes them: those whose
+    /// removal never became durable, or what is left around a lost one.
+    pub detached: usize,
     /// How many unfinished segments were removed.
     pub temporaries_removed: usize,
     /// What became of each proof, in the order given.

@@ -8,7 +8,7 @@ use crate::chain::Chain;
 use crate::error::Result;
 use crate::log_id::LogId;
 use crate::look::Extent;
-use crate::open_report::Proof;
+use crate::open_report::{Proof, TornTail};
 use crate::reader::Reader;
 use crate::still_log::StillLog;
 use crate::tx_id::TxId;
@@ -95,6 +95,14 @@ impl ReadOnlyLog {
     /// The first record that is not sound, proven or not, shown or not.
     pub fn sound_end(&self) -> TxId {
         self.log.end.id
+    }
+
+    /// What stood behind [`ReadOnlyLog::sound_end`] in the newest segment, if it was neither zero nor a record.
+    ///
+    /// Beside a live writer that is a record that is not written completely *yet*; if nobody writes, the tail is torn, and the next writable open
+    /// cuts it off and reports the same.
+    pub fn unfinished_tail(&self) -> Option<TornTail> {
+        self.log.tail
     }
 
     /// The chain after the last record that is shown.

@@ -5,7 +5,8 @@
 //! otherwise                        leftovers of a truncation are removed
 //!                                  the newest segment's marks, and its bytes from the proven end on, are written
 //!                                    again as they are and synced
-//!                                  the directory is synced
+//!                                  the directory is synced; if nothing proves that the newest segment's name is durable, it is made anew,
+//!                                    which also cuts a torn tail off
 //!                                  an interrupted rotation is completed, one that was completed just before is confirmed
 //!                                  clean: the end is marked, and the mark synced
 //!                                  torn:  the log goes on in a new segment that begins at the end; the tail
@@ -21,23 +22,20 @@
 
 use std::sync::Arc;
 
-use disk::{Dir, File};
+use disk::Dir;
 
 use crate::active_segment::{
-    ActiveSegment, MarkFlag, open_for_writing, rewrite_marks, write_zeros,
+    ActiveSegment, MarkFlag, copy, open_for_writing, rewrite_marks, write_zeros,
 };
 use crate::error::{Error, Result};
 use crate::examine::{Examined, examine, verify_sealed};
 use crate::format::SegmentHeader;
 use crate::lineup::SegmentFacts;
 use crate::look::{Look, look};
-use crate::open_report::{OpenReport, Proof, TornTail};
+use crate::open_report::{OpenReport, Proof};
 use crate::options::{Mistake, Options, Start};
 use crate::segment_name::segment_name;
 use crate::shared_log::Opened;
-
-/// How much is written again at once, bytes.
-const REWRITE_BYTES: u64 = 1 << 20;
 
 pub(crate) fn recover(
     dir: &dyn Dir,
@@ -47,7 +45,7 @@ pub(crate) fn recover(
     let look = look(dir, options.reader)?;
     let examined = examine(dir, &look, proofs)?;
     // An interrupted rotation is verified before anything is written.
-    let rotations = unfinished_rotations(dir, &look)?;
+    let mut rotations = unfinished_rotations(dir, &look)?;
     let newest = look.newest();
     let was_closed = newest.is_closed()
         && newest
@@ -74,14 +72,20 @@ pub(crate) fn recover(
     } else {
         remove_leftovers(dir, &look)?;
         let mut active = make_durable(dir, newest, &examined, options.mistake)?;
-        confirm_continuation(dir, &look)?;
-        for mut rotated in rotations {
-            let end = rotated.end();
-            rotated.rewrite_marks()?;
-            rotated.mark(end, MarkFlag::Continued)?;
-            rotated.file().sync()?;
+        let recreated = !newest.name_is_proven();
+        if recreated {
+            match active.recreate(dir) {
+                Err(Error::Full(_)) => cut_waits = true,
+                other => other?,
+            }
         }
-        if examined.torn.is_some() {
+        confirm_continuation(dir, &look)?;
+        if !cut_waits {
+            complete_rotations(&mut rotations)?;
+        }
+        if cut_waits {
+            // It stays as it is, without a mark that would prove its name.
+        } else if examined.torn.is_some() && !recreated {
             active = match cut(dir, active, minimum_reader, options.mistake)? {
                 Cut::Done(next) => next,
                 Cut::Waits(torn) => {
@@ -100,12 +104,7 @@ pub(crate) fn recover(
         headers.pop();
     }
     headers.push(*active.header());
-    let torn = examined.torn.map(|(reason, bytes_cut)| TornTail {
-        segment: newest.header.base,
-        byte_offset: examined.end.byte,
-        bytes_cut,
-        reason,
-    });
+    let torn = examined.torn_tail(&look);
     let extent = look.extent();
     let report = OpenReport {
         log_id: extent.log_id,
@@ -117,6 +116,7 @@ pub(crate) fn recover(
         segment_count: headers.len(),
         rotations_completed: look.lineup.unfinished.len(),
         leftovers_removed: look.lineup.leftovers.len(),
+        detached: look.lineup.detached.len(),
         temporaries_removed: look.temporaries.len(),
         proofs: examined.proofs,
     };
@@ -126,6 +126,7 @@ pub(crate) fn recover(
         minimum_reader,
         untouched: was_closed,
         cut_waits,
+        rotations,
     };
     Ok((opened, report))
 }
@@ -148,6 +149,17 @@ fn unfinished_rotations(dir: &dyn Dir, look: &Look) -> Result<Vec<ActiveSegment>
         ));
     }
     Ok(rotations)
+}
+
+/// Marks the segments as continued and syncs that. The name of the newest one is durable, which is what the mark says.
+pub(crate) fn complete_rotations(rotations: &mut Vec<ActiveSegment>) -> Result<()> {
+    for mut rotated in rotations.drain(..) {
+        let end = rotated.end();
+        rotated.rewrite_marks()?;
+        rotated.mark(end, MarkFlag::Continued)?;
+        rotated.file().sync()?;
+    }
+    Ok(())
 }
 
 /// Writes the marks of the segment before the newest again, if the newest one has none.
@@ -202,7 +214,7 @@ fn make_durable(
         ActiveSegment::resume(Arc::clone(&file), header, newest.marks, end, examined.bytes);
     if mistake != Some(Mistake::SyncAgainWithoutRewriting) {
         active.rewrite_marks()?;
-        rewrite(file.as_ref(), examined.proven.byte, end.byte)?;
+        copy(file.as_ref(), file.as_ref(), examined.proven.byte..end.byte)?;
         if examined.torn.is_none() {
             write_zeros(file.as_ref(), end.byte, examined.bytes)?;
         }
@@ -255,18 +267,4 @@ fn cut(
         }
         Err(error) => Err(error),
     }
-}
-
-/// Writes the bytes `from..to` again as they are.
-fn rewrite(file: &dyn File, from: u64, to: u64) -> Result<()> {
-    let mut buffer = Vec::new();
-    let mut at = from;
-    while at < to {
-        let len = REWRITE_BYTES.min(to - at);
-        buffer.resize(usize::try_from(len).unwrap_or(usize::MAX), 0);
-        file.read_exact_at(at, &mut buffer)?;
-        file.write_all_at(at, &buffer)?;
-        at += len;
-    }
-    Ok(())
 }

@@ -21,7 +21,8 @@ use crate::frame_cursor::Position;
 use crate::log::Pruned;
 use crate::log_id::LogId;
 use crate::options::{Mistake, Options, Start, SyncPolicy};
-use crate::segment_name::segment_name;
+use crate::recovery::complete_rotations;
+use crate::segment_name::{parse_segment_name, segment_name};
 use crate::tx_id::TxId;
 
 /// A log that was created or recovered, about to be used.
@@ -34,8 +35,10 @@ pub(crate) struct Opened {
     pub(crate) minimum_reader: u16,
     /// The log was closed, and nothing was written when it was opened.
     pub(crate) untouched: bool,
-    /// The active segment is torn behind its end, and the disk too full to go on in another one yet.
+    /// The active segment is torn behind its end or its name not known to be durable, and the disk too full to make another one yet.
     pub(crate) cut_waits: bool,
+    /// Interrupted rotations that wait for the same, each segment standing at its end.
+    pub(crate) rotations: Vec<ActiveSegment>,
 }
 
 /// What all handles and readers of a live log share.
@@ -61,8 +64,10 @@ struct State {
     condition: Condition,
     /// The log was closed when it was opened, and nothing has been written since.
     untouched: bool,
-    /// The active segment is torn behind its end: the log goes on in a new one before anything is appended.
+    /// The active segment is torn behind its end, or its name not known to be durable: another one is made before anything is appended.
     cut_waits: bool,
+    /// Interrupted rotations, to be completed once the active segment's name is durable.
+    rotations: Vec<ActiveSegment>,
     minimum_reader: u16,
 }
 
@@ -112,6 +117,7 @@ impl SharedLog {
             minimum_reader,
             untouched,
             cut_waits,
+            rotations,
         } = opened;
         assert_eq!(headers.last(), Some(active.header()));
         SharedLog {
@@ -126,6 +132,7 @@ impl SharedLog {
                 condition: Condition::Open,
                 untouched,
                 cut_waits,
+                rotations,
                 minimum_reader,
             }),
             sync_ended: Condvar::new(),
@@ -251,6 +258,8 @@ impl SharedLog {
         state.check_open()?;
         let marked = match (synced, self.options.mistake) {
             (Ok(()), Some(Mistake::MarkBeforeSync | Mistake::AcknowledgeBeforeMark)) => Ok(()),
+            // Nothing was appended, and another mark would prove the segment's name.
+            (Ok(()), _) if state.cut_waits => Ok(()),
             (Ok(()), _) => state.active.mark(ticket.end, MarkFlag::Plain),
             (Err(error), _) => Err(error),
         };
@@ -271,6 +280,15 @@ impl SharedLog {
     fn rotate_locked<'a>(&'a self, state: MutexGuard<'a, State>) -> Result<MutexGuard<'a, State>> {
         let mut state = self.wait_for_sync(state);
         state.check_open()?;
+        if state.cut_waits && !state.active.name_is_proven() {
+            match state.active.recreate(self.dir()) {
+                Err(Error::Full(error)) => return Err(Error::Full(error)),
+                recreated => state.poison_unless(recreated)?,
+            }
+            let completed = complete_rotations(&mut state.rotations);
+            state.poison_unless(completed)?;
+            state.cut_waits = false;
+        }
         if state.active.is_empty() && !state.cut_waits {
             return Ok(state);
         }
@@ -312,11 +330,12 @@ impl SharedLog {
             .headers
             .windows(2)
             .take_while(|pair| pair[1].base <= id);
-        let segments_removed = removable.count();
-        let mut doomed: Vec<TxId> = state.headers[..segments_removed]
-            .iter()
-            .map(|header| header.base)
-            .collect();
+        let removable = removable.count();
+        let mut doomed = match state.headers[0].base {
+            base if base <= id => self.detached(base)?,
+            _ => Vec::new(),
+        };
+        doomed.extend(state.headers[..removable].iter().map(|header| header.base));
         if self.options.mistake == Some(Mistake::PruneNewestFirst) {
             doomed.reverse();
         }
@@ -324,6 +343,7 @@ impl SharedLog {
         // removal to survive a power cut and that one not, a hole would look like a lost segment.
         let synced = self.dir.sync().map_err(Error::from);
         state.poison_unless(synced)?;
+        let segments_removed = doomed.len();
         for base in doomed {
             self.dir.remove(&segment_name(base))?;
             // Crash after any of these: the oldest segments are gone, and the log begins later.
@@ -335,6 +355,17 @@ impl SharedLog {
             segments_removed,
             base: state.headers[0].base,
         })
+    }
+
+    /// The segments before `base`, which do not belong to the log any more, oldest first.
+    fn detached(&self, base: TxId) -> Result<Vec<TxId>> {
+        let names = self.dir.list()?;
+        let all = names
+            .iter()
+            .filter_map(|entry| parse_segment_name(&entry.name));
+        let mut detached: Vec<TxId> = all.filter(|other| *other < base).collect();
+        detached.sort_unstable();
+        Ok(detached)
     }
 
     pub(crate) fn raise_minimum_reader(&self, minimum_reader: u16) {

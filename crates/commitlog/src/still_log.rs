@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::examine::{Examined, examine};
 use crate::frame_cursor::Position;
 use crate::look::{Look, look};
-use crate::open_report::Proof;
+use crate::open_report::{Proof, TornTail};
 use crate::read_only_log::ReadOnlyOptions;
 use crate::shared_log::{Placement, Visible};
 use crate::tx_id::TxId;
@@ -25,6 +25,8 @@ pub(crate) struct StillLog {
     visible: Visible,
     /// The end of the frames that count, proven or not.
     pub(crate) end: Position,
+    /// What stands there, if it is neither space reserved ahead nor the end of the file.
+    pub(crate) tail: Option<TornTail>,
     reader: u16,
 }
 
@@ -69,6 +71,7 @@ impl StillLog {
             examined.proven
         };
         StillLog {
+            tail: examined.torn_tail(&look),
             dir,
             look,
             visible: Visible {

@@ -247,6 +247,7 @@ fn an_enormous_empty_tail_is_cut_without_being_read() {
     let (log, report) = Log::open(Arc::clone(&dir), small(), &[]).unwrap();
     assert!(report.torn.is_some());
     assert_eq!(report.end, TxId(1));
+    let first = dir.open("00000000000000000000.log", Access::Read).unwrap();
     assert_eq!(first.len().unwrap(), 12288 + 40);
     fill(&log, 3);
     assert_eq!(log.verify().unwrap(), 3);
@@ -276,19 +277,33 @@ fn a_torn_tail_is_reported_and_the_log_goes_on_in_a_new_segment() {
         torn.reason.to_string(),
         "record 1 does not continue the chain of checksums"
     );
-    assert_eq!((report.end, report.segment_count), (TxId(1), 2));
+    // Nothing proves yet that the name is durable: the segment is made anew without its tail.
+    assert_eq!((report.end, report.segment_count), (TxId(1), 1));
     assert_eq!(disk.read(name).unwrap().len(), 12328);
+    log.commit(&[1; 100], None).unwrap();
+    log.append(&[2; 100], None).unwrap();
+    drop(log);
+    disk.flip_bit(name, 12464 + 50, 3);
+    let read_only = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]).unwrap();
+    let tail = read_only.unfinished_tail().unwrap();
+    assert_eq!((tail.byte_offset, tail.bytes_cut), (12464, 132));
+    let (log, report) = Log::open(disk.root(), Options::default(), &[]).unwrap();
+    assert_eq!(report.torn, Some(tail));
+    assert_eq!((report.end, report.segment_count), (TxId(2), 2));
+    assert_eq!(disk.read(name).unwrap().len(), 12464);
     log.commit(&[1; 100], None).unwrap();
     drop(log);
     // Torn in an empty segment: that one is made anew.
-    disk.flip_bit("00000000000000000001.log", 12288, 0);
-    disk.flip_bit("00000000000000000001.log", 4096, 0);
+    disk.flip_bit("00000000000000000002.log", 12288, 0);
+    disk.flip_bit("00000000000000000002.log", 4096, 0);
     let (log, report) = Log::open(disk.root(), Options::default(), &[]).unwrap();
-    assert_eq!((report.end, report.segment_count), (TxId(1), 2));
+    assert_eq!((report.end, report.segment_count), (TxId(2), 2));
     log.commit(&[1; 100], None).unwrap();
     drop(log);
     let (_, report) = Log::open(disk.root(), Options::default(), &[]).unwrap();
-    assert_eq!((report.end, report.torn), (TxId(2), None));
+    assert_eq!((report.end, report.torn), (TxId(3), None));
+    let read_only = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]).unwrap();
+    assert_eq!(read_only.unfinished_tail(), None);
 }
 
 #[test]
@@ -326,4 +341,80 @@ fn a_torn_tail_on_a_full_disk_waits_until_there_is_space() {
         assert_eq!((report.end, report.torn), (TxId(records + 3), None));
         assert_eq!(read_all(&log), expected(0, records + 3));
     }
+}
+
+/// A prune that failed has removed the first segment in memory only: it comes back when those behind it are gone.
+#[test]
+fn a_removal_that_came_undone_needs_a_snapshot_and_goes_with_the_next_prune() {
+    let disk = SimDisk::new(1);
+    let log = Log::create(disk.root(), LOG_ID, small(), &[(b"genesis", None)]).unwrap();
+    fill(&log, 8);
+    let names = disk.files();
+    assert!(names.len() > 3);
+    let first = disk.read(&names[0]).unwrap();
+    let proof = Proof {
+        through: TxId(7),
+        chain: log.chain_at_end(),
+    };
+    let base = log.prune_before(TxId(8)).unwrap().base;
+    drop(log);
+    disk.write(&names[0], &first);
+    let missing = |result: Result<_, Error>| {
+        let error = result.map(|_: u64| ()).unwrap_err();
+        let kind = match error {
+            Error::Damaged { kind, .. } => kind,
+            other => panic!("{other}"),
+        };
+        assert!(matches!(kind, DamageKind::SegmentMissing { .. }), "{kind}");
+    };
+    let foreign = Proof {
+        chain: Chain(1),
+        ..proof
+    };
+    for proofs in [&[][..], &[foreign][..]] {
+        let opened = Log::open(disk.fork().root(), small(), proofs);
+        missing(opened.map(|(log, _)| log.next_id().0));
+        let opened = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), proofs);
+        missing(opened.map(|log| log.next_id().0));
+    }
+    assert_eq!(Log::inspect(disk.root().as_ref()).unwrap().base, base);
+    let read_only = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[proof]).unwrap();
+    assert_eq!((read_only.base(), read_only.next_id()), (base, TxId(8)));
+    let (log, report) = Log::open(disk.root(), small(), &[proof]).unwrap();
+    assert_eq!((report.base, report.detached), (base, 1));
+    assert_eq!(read_all(&log), expected(base.0, 8));
+    assert!(disk.files().contains(&names[0]));
+    assert_eq!(log.prune_before(base).unwrap().segments_removed, 1);
+    assert!(!disk.files().contains(&names[0]));
+    drop(log);
+    let (_, report) = Log::open(disk.root(), small(), &[]).unwrap();
+    assert_eq!((report.base, report.detached), (base, 0));
+}
+
+#[test]
+fn the_minimum_reader_is_the_highest_of_all_segments() {
+    let disk = SimDisk::new(1);
+    let options = Options {
+        minimum_reader: 5,
+        ..small()
+    };
+    let log = Log::create(disk.root(), LOG_ID, options, &[(b"genesis", None)]).unwrap();
+    log.rotate().unwrap();
+    drop(log);
+    // Another writer's segment that asks for less, as a header says it.
+    let name = "00000000000000000001.log";
+    let mut bytes = disk.read(name).unwrap();
+    bytes[12..14].copy_from_slice(&2_u16.to_le_bytes());
+    let sum = crc32c::crc32c(&bytes[..60]);
+    bytes[60..64].copy_from_slice(&sum.to_le_bytes());
+    disk.write(name, &bytes);
+    assert_eq!(
+        Log::inspect(disk.root().as_ref()).unwrap().minimum_reader,
+        5
+    );
+    let (log, _) = Log::open(disk.root(), small(), &[]).unwrap();
+    fill(&log, 2);
+    log.rotate().unwrap();
+    let newest = disk.read("00000000000000000002.log").unwrap();
+    assert_eq!(newest[12..14], 5_u16.to_le_bytes());
 }

@@ -1,6 +1,6 @@
 //! Crashes a history at every call, breaks the medium, recovers, and crashes the recovery.
 
-use commitlog::{Log, Options};
+use commitlog::{Log, Options, Proof, TxId};
 use disk::{Fault, Operation, SimDisk};
 
 use crate::claims::{Checked, Ending, Violation, check, check_read_only, violated};
@@ -149,7 +149,42 @@ impl Explorer {
             (Err(_), _) => {}
         }
         self.tally.failed_calls += 1;
-        self.explore_state(&life.disk.fork(), &model)
+        self.explore_state(&life.disk.fork(), &model)?;
+        if fault != Fault::Eio {
+            return Ok(());
+        }
+        self.live_on(&life.disk, &model)
+            .map_err(|Violation(what)| Violation(format!("opened again: {what}")))
+    }
+
+    /// Another process goes on where the operating system has not ended: what it saw fail to be synced shows as clean, and
+    /// is not written by a later sync. What is reported durable survives a power cut all the same, also after a prune.
+    fn live_on(&mut self, disk: &SimDisk, model: &Model) -> Checked<()> {
+        let Some((log, report)) = check(disk, model, &self.options, Ending::Kill, None)? else {
+            return violated("no fault, and no log");
+        };
+        let mut model = model.clone();
+        model.base.1 = log.base().0;
+        model.reopened(&report);
+        self.cut_power(disk, &model)?;
+        self.try_again(disk, &log, &mut model)?;
+        let refused = |error: commitlog::Error| Violation(error.to_string());
+        let next = payload(model.written.len() as u64, 1);
+        log.append(&next, None).map_err(refused)?;
+        model.written.push(next);
+        log.rotate().map_err(refused)?;
+        let end = model.written.len() as u64;
+        model.settle(end);
+        self.cut_power(disk, &model)?;
+        model.proofs.push(Proof {
+            through: TxId(end - 1),
+            chain: log.chain_at_end(),
+        });
+        model.base.1 = end;
+        log.prune_before(TxId(end)).map_err(refused)?;
+        self.cut_power(disk, &model)
+            .map_err(|Violation(what)| Violation(format!("pruned: {what}")))?;
+        Ok(())
     }
 
     /// Looks at what a kill leaves, and at what power cuts leave.
@@ -299,6 +334,9 @@ impl Explorer {
                 Ok((_, report)) => return violated(format!("open went on: {report:?}")),
             }
             self.recover(&failing.fork(), model)?;
+            if fault == Fault::Eio && self.one_in(4) {
+                self.live_on(&failing, model)?;
+            }
         }
         Ok(())
     }
