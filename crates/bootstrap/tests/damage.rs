@@ -125,6 +125,21 @@ fn a_damaged_genesis_is_found_out_and_a_snapshot_helps() {
     check_refused(&disk, |error| error.class() == ErrorClass::Damage);
 }
 
+/// Records that are given up must never be taken for those that come after.
+#[test]
+fn a_restore_raises_the_epoch() {
+    let disk = sample();
+    for epoch in 1..3 {
+        let newest = segments(&disk).pop().unwrap();
+        disk.flip_bit(&newest, 3, 0);
+        let (database, report) = open_with(&disk, restoring()).unwrap();
+        assert!(matches!(report.origin, Origin::Restored { .. }));
+        assert_eq!(database.info().unwrap().log.epoch, epoch);
+        put(&database, 600 + u64::from(epoch));
+        database.close().unwrap();
+    }
+}
+
 #[test]
 fn restoring_passes_over_a_damaged_snapshot() {
     let disk = sample();

@@ -105,6 +105,16 @@ fn check(policy: SyncPolicy, fault: Fault) {
 }
 
 #[test]
+fn an_error_at_every_call() {
+    check(SyncPolicy::EveryCommit, Fault::Eio);
+}
+
+#[test]
+fn a_full_disk_at_every_call() {
+    check(SyncPolicy::EveryCommit, Fault::Enospc);
+}
+
+#[test]
 fn an_error_at_every_call_without_syncs() {
     check(SyncPolicy::Never, Fault::Eio);
 }
