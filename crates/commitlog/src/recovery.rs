@@ -72,7 +72,8 @@ pub(crate) fn recover(
     } else {
         remove_leftovers(dir, &look)?;
         let mut active = make_durable(dir, newest, &examined, options.mistake)?;
-        let recreated = !newest.name_is_proven();
+        let cuts_badly = options.mistake == Some(Mistake::CutWithoutSync);
+        let recreated = !newest.name_is_proven() && !(cuts_badly && examined.torn.is_some());
         if recreated {
             match active.recreate(dir) {
                 Err(Error::Full(_)) => cut_waits = true,

@@ -55,9 +55,9 @@ fn passes(found: Checked<()>) {
 fn short_histories_under_every_commit() {
     let effort = Effort {
         power_cuts: 4,
-        faults_one_in: 12,
-        failures_one_in: 6,
-        recoveries_one_in: 40,
+        faults_one_in: 24,
+        failures_one_in: 16,
+        recoveries_one_in: 120,
     };
     let options = options(SyncPolicy::EveryCommit, None);
     passes(enumerate(4, &mut Explorer::new(options, effort, 1)));
