@@ -73,7 +73,7 @@ pub(crate) fn recover(
         remove_leftovers(dir, &look)?;
         let mut active = make_durable(dir, newest, &examined, options.mistake)?;
         let cuts_badly = options.mistake == Some(Mistake::CutWithoutSync);
-        let recreated = !newest.name_is_proven() && !(cuts_badly && examined.torn.is_some());
+        let recreated = !newest.name_is_proven() && (!cuts_badly || examined.torn.is_none());
         if recreated {
             match active.recreate(dir) {
                 Err(Error::Full(_)) => cut_waits = true,
