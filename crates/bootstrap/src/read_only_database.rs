@@ -120,6 +120,7 @@ fn open_once(dir: &Arc<dyn Dir>, options: &ReadOptions) -> Result<(ReadOnlyDatab
         .expect("a log that can be recovered from can be read");
     let extent = log.extent();
     let was_closed = extent.closed;
+    let torn = log.unfinished_tail();
     let segments = Segments::new(&dir.path().join(layout::LOG), extent.segments);
     let (last_snapshot, from) = (start.snapshot(), start.next());
     let (view, replayed) = replay(start, &mut log.reader(from)?, options.at, &segments)?;
@@ -136,7 +137,7 @@ fn open_once(dir: &Arc<dyn Dir>, options: &ReadOptions) -> Result<(ReadOnlyDatab
         tx: view.tx(),
         records_replayed: replayed.records,
         bytes_replayed: replayed.bytes,
-        torn: None,
+        torn,
         was_closed,
         identity_rewritten: false,
         snapshots_rejected: looked.into_rejected(),

@@ -102,3 +102,23 @@ fn the_report_of_a_reader_claims_no_repair() {
     assert!(!report.is_read_only && !report.was_closed);
     assert!(report.to_string().contains("its end was made durable"));
 }
+
+#[test]
+fn a_reader_reports_a_torn_tail_that_a_writer_then_cuts() {
+    let disk = SimDisk::new(1);
+    let (database, _) = open(&disk);
+    put_all(&database, 0..3);
+    drop(database);
+    let newest = segments(&disk).pop().unwrap();
+    let mut bytes = disk.read(&newest).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 64;
+    bytes.resize(bytes.len().max(end + 8), 0);
+    bytes[end] = 7;
+    disk.write(&newest, &bytes);
+    let (_, report) = read_with(&disk, &ReadOptions::default()).unwrap();
+    let torn = report.torn.unwrap();
+    assert!(report.to_string().contains("left out"), "{report}");
+    let (_, report) = open(&disk);
+    assert_eq!(report.torn, Some(torn));
+    assert!(report.to_string().contains("cut "), "{report}");
+}
