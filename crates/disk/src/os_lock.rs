@@ -23,6 +23,17 @@ const HOLDER_BYTES_MAX: usize = 200;
 /// How often a lock file that vanishes between opening and locking is opened again.
 const ATTEMPTS_MAX: usize = 16;
 
+/// A locked file. It is unlocked by word, not only closed: a process that is being started at this moment has a copy of
+/// the handle until it becomes another program, and would hold the lock as long.
+struct Held(Handle);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // If the word fails, closing does it.
+        let _ = self.0.unlock();
+    }
+}
+
 pub(crate) fn take(path: &Path, holder: &str) -> Result<Lock> {
     let failed = |error| Error::io(Operation::Lock, path, error);
     let mut options = OpenOptions::new();
@@ -43,7 +54,7 @@ pub(crate) fn take(path: &Path, holder: &str) -> Result<Lock> {
         // the next process would lock a new one beside us.
         if is_named(&handle, path).map_err(failed)? {
             write_holder(&handle, holder);
-            return Ok(Lock::new(handle));
+            return Ok(Lock::new(Held(handle)));
         }
     }
     Err(failed(io::ErrorKind::ResourceBusy.into()))
@@ -84,5 +95,23 @@ pub(crate) fn holder_text(bytes: &[u8]) -> String {
         "an unknown process".to_owned()
     } else {
         line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_handle_does_not_hold_a_dropped_lock() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("lock");
+        let held = Held(Handle::create(&path).unwrap());
+        held.0.try_lock().unwrap();
+        let copy = held.0.try_clone().unwrap();
+        assert!(take(&path, "me").is_err());
+        drop(held);
+        drop(take(&path, "me").unwrap());
+        drop(copy);
     }
 }
