@@ -2,6 +2,7 @@
 
 use std::io::BufRead;
 
+use cairn::{NewColumn, NewTable};
 use table::{ColumnType, Value};
 
 use crate::column_guess::{ColumnGuess, NearMiss};
@@ -95,6 +96,19 @@ pub fn parse_record(
         });
     }
     Ok(())
+}
+
+/// The definition of a table that takes these columns; without a key if none is named.
+pub(crate) fn new_table(name: &str, columns: &[CsvColumn], primary_key: &[&str]) -> NewTable {
+    let table = columns.iter().fold(NewTable::new(name), |table, column| {
+        let new = NewColumn::new(&column.name, column.column_type);
+        table.column_with(if column.nullable { new.nullable() } else { new })
+    });
+    if primary_key.is_empty() {
+        table
+    } else {
+        table.primary_key(primary_key)
+    }
 }
 
 #[cfg(test)]

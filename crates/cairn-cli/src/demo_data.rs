@@ -2,10 +2,10 @@
 
 use std::io::{BufRead, BufReader};
 
-use cairn::{NewColumn, NewTable, Transaction, Value};
+use cairn::{NewTable, Transaction, Value};
 use flate2::bufread::MultiGzDecoder;
 
-use crate::csv_columns::{CsvColumn, infer_columns, parse_record};
+use crate::csv_columns::{CsvColumn, infer_columns, new_table, parse_record};
 use crate::csv_error::CsvError;
 use crate::csv_records::CsvRecords;
 use crate::failure::Failure;
@@ -64,14 +64,7 @@ impl DemoData {
 
     /// The definition of the table.
     pub(crate) fn new_table(&self, rows: &DemoRows) -> NewTable {
-        let table = rows
-            .columns
-            .iter()
-            .fold(NewTable::new(self.table), |table, column| {
-                let new = NewColumn::new(&column.name, column.column_type);
-                table.column_with(if column.nullable { new.nullable() } else { new })
-            });
-        table.primary_key(self.primary_key)
+        new_table(self.table, &rows.columns, self.primary_key)
     }
 
     /// Makes the table and fills it; how many rows it has.

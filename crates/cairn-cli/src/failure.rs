@@ -7,7 +7,7 @@ use crate::csv_error::CsvError;
 use crate::exit::Exit;
 
 /// What stopped a verb: how the command ends, and what it says.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// Whoever read our output has gone, as `head` does. There is nothing to say and nothing wrong.
     ClosedPipe,

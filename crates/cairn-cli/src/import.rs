@@ -1,9 +1,9 @@
 //! `cairn import`: a CSV file becomes rows of a table.
 
-use cairn::{Database, NewColumn, NewTable, Transaction, Value};
+use cairn::{Database, NewTable, Transaction, Value};
 
 use crate::cli::ImportOptions;
-use crate::csv_columns::{CsvColumn, InferredColumns, infer_columns, parse_record};
+use crate::csv_columns::{CsvColumn, InferredColumns, infer_columns, new_table, parse_record};
 use crate::csv_file::CsvFile;
 use crate::csv_records::CsvRecords;
 use crate::failure::Failure;
@@ -40,7 +40,10 @@ pub(crate) fn import(options: &ImportOptions, output: &mut Output) -> Result<(),
         Some(inferred) => inferred.columns.clone(),
         None => existing_columns(&database, &options.table, records.columns())?,
     };
-    let new_table = inferred.as_ref().map(|_| new_table(options, &columns));
+    let key: Vec<&str> = options.primary_key.iter().map(String::as_str).collect();
+    let new_table = inferred
+        .as_ref()
+        .map(|_| new_table(&options.table, &columns, &key));
     let mut import = Import {
         records: &mut records,
         columns: &columns,
@@ -127,21 +130,6 @@ impl<R: BufRead> Import<'_, R> {
             count += 1;
         }
         Ok(count)
-    }
-}
-
-fn new_table(options: &ImportOptions, columns: &[CsvColumn]) -> NewTable {
-    let table = columns
-        .iter()
-        .fold(NewTable::new(&options.table), |table, column| {
-            let new = NewColumn::new(&column.name, column.column_type);
-            table.column_with(if column.nullable { new.nullable() } else { new })
-        });
-    let key: Vec<&str> = options.primary_key.iter().map(String::as_str).collect();
-    if key.is_empty() {
-        table
-    } else {
-        table.primary_key(&key)
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn verify(options: &InspectOptions, output: &mut Output) -> Result<()
     let newest = state(options, &ReadOptions::default());
     check(
         "the newest state, page by page".to_owned(),
-        newest.as_ref().map(drop).map_err(repeat),
+        newest.as_ref().map(drop).map_err(Failure::clone),
     )?;
     let log_only = ReadOptions {
         ignore_snapshots: true,
@@ -119,14 +119,5 @@ fn same(newest: &Result<(String, TxId), Failure>, digest: &str) -> Result<(), Fa
             "the content is {digest}, it should be {expected}"
         ))),
         _ => Ok(()),
-    }
-}
-
-fn repeat(failure: &Failure) -> Failure {
-    match failure {
-        Failure::ClosedPipe => Failure::ClosedPipe,
-        Failure::Refused(message) => Failure::Refused(message.clone()),
-        Failure::Damaged(message) => Failure::Damaged(message.clone()),
-        Failure::Locked(message) => Failure::Locked(message.clone()),
     }
 }
