@@ -281,8 +281,7 @@ pub struct SyncInProgress {
 impl SyncInProgress {
     /// Syncs, marks and releases the waiters. Yields the first id that is not durable.
     pub fn finish(self) -> Result<TxId> {
-        let synced = self.ticket.sync();
-        self.shared.finish_sync(&self.ticket, synced)
+        self.shared.finish_sync(&self.ticket)
     }
 }
 

@@ -85,9 +85,24 @@ pub(crate) struct SyncTicket {
     end: Position,
 }
 
-impl SyncTicket {
-    pub(crate) fn sync(&self) -> Result<()> {
-        Ok(self.file.sync()?)
+/// Stands for those who wait while one thread syncs without the mutex.
+///
+/// Should that thread panic, nobody knows what has reached the medium, and nobody else would end the sync: the log is poisoned, and they are woken.
+struct Leader<'a>(&'a SharedLog);
+
+impl Leader<'_> {
+    /// The sync came to its end, well or not.
+    fn returned(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Leader<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.condition = Condition::Poisoned;
+        state.syncing = false;
+        self.0.sync_ended.notify_all();
     }
 }
 
@@ -236,8 +251,7 @@ impl SharedLog {
             }
             let ticket = state.begin_sync(self.options.mistake)?;
             drop(state);
-            let synced = ticket.sync();
-            self.finish_sync(&ticket, synced)?;
+            self.finish_sync(&ticket)?;
             state = self.lock();
         }
     }
@@ -250,8 +264,11 @@ impl SharedLog {
         state.begin_sync(self.options.mistake)
     }
 
-    /// Marks what was synced and releases its waiters, or poisons. Yields the first id that is not durable.
-    pub(crate) fn finish_sync(&self, ticket: &SyncTicket, synced: Result<()>) -> Result<TxId> {
+    /// Syncs, marks what was synced and releases its waiters, or poisons. Yields the first id that is not durable.
+    pub(crate) fn finish_sync(&self, ticket: &SyncTicket) -> Result<TxId> {
+        let leader = Leader(self);
+        let synced = ticket.file.sync();
+        leader.returned();
         let mut state = self.lock();
         state.syncing = false;
         self.sync_ended.notify_all();
@@ -261,7 +278,7 @@ impl SharedLog {
             // Nothing was appended, and another mark would prove the segment's name.
             (Ok(()), _) if state.cut_waits => Ok(()),
             (Ok(()), _) => state.active.mark(ticket.end, MarkFlag::Plain),
-            (Err(error), _) => Err(error),
+            (Err(error), _) => Err(error.into()),
         };
         state.poison_unless(marked)?;
         // Rotation waits for a sync in progress, so this is still the same segment.
@@ -396,19 +413,19 @@ impl SharedLog {
     }
 
     fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        self.sync_ended
-            .wait(state)
-            .unwrap_or_else(PoisonError::into_inner)
+        self.sync_ended.wait(state).unwrap_or_else(distrust)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|poisoned| {
-            // A thread panicked in the middle of a change; what it left is not to be trusted.
-            let mut state = poisoned.into_inner();
-            state.condition = Condition::Poisoned;
-            state
-        })
+        self.state.lock().unwrap_or_else(distrust)
     }
+}
+
+/// A thread panicked in the middle of a change; what it left is not to be trusted.
+fn distrust(panicked: PoisonError<MutexGuard<'_, State>>) -> MutexGuard<'_, State> {
+    let mut state = panicked.into_inner();
+    state.condition = Condition::Poisoned;
+    state
 }
 
 impl State {

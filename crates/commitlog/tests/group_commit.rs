@@ -13,6 +13,8 @@ use disk::{Access, Crash, Dir, Entry, Fault, File, Lock, Map, Operation, SimDisk
 const LOG_ID: LogId = LogId(*b"group commit....");
 const THREADS: u64 = 8;
 const COMMITS: u64 = 50;
+/// Before this byte of a segment stand its header and marks.
+const FRAMES_BYTE: u64 = 12288;
 
 fn create(dir: Arc<dyn Dir>) -> Arc<Log> {
     Arc::new(Log::create(dir, LOG_ID, Options::default(), &[(b"genesis", None)]).unwrap())
@@ -119,6 +121,48 @@ fn after_a_failed_sync_nobody_is_released() {
 }
 
 #[test]
+fn a_panic_of_the_one_who_syncs_releases_the_others_with_an_error() {
+    for panicking in [Operation::SyncFile, Operation::Write] {
+        let disk = SimDisk::new(7);
+        let gate = Arc::new(Gate::default());
+        let dir: Arc<dyn Dir> = Arc::new(GatedDir {
+            dir: disk.root(),
+            gate: Arc::clone(&gate),
+        });
+        let log = create(dir);
+        let first = log.append(b"the leader's", None).unwrap();
+        gate.hold();
+        gate.panic_in(panicking);
+        let appended = AtomicU64::new(0);
+        thread::scope(|scope| {
+            let leader = scope.spawn(|| log.wait_durable(first));
+            gate.wait_for_arrival();
+            let follow = || {
+                let id = log.append(b"a follower's", None).unwrap();
+                if appended.fetch_add(1, Ordering::SeqCst) + 1 == THREADS {
+                    gate.release();
+                }
+                log.wait_durable(id)
+            };
+            let followers: Vec<_> = (0..THREADS).map(|_| scope.spawn(follow)).collect();
+            assert!(leader.join().is_err());
+            for follower in followers {
+                let released = follower.join().unwrap();
+                assert!(matches!(released, Err(Error::Poisoned)), "{released:?}");
+            }
+        });
+        assert!(matches!(log.append(b"x", None), Err(Error::Poisoned)));
+        assert!(matches!(log.wait_durable(first), Err(Error::Poisoned)));
+        assert!(matches!(log.close(), Err(Error::Poisoned)));
+        assert_eq!(log.verify().unwrap(), 1);
+        drop(log);
+        let (log, report) = Log::open(disk.root(), Options::default(), &[]).unwrap();
+        assert_eq!((report.end, report.torn), (TxId(THREADS + 2), None));
+        assert_eq!(log.verify().unwrap(), THREADS + 2);
+    }
+}
+
+#[test]
 fn rotation_and_appending_threads_do_not_lose_records() {
     let disk = SimDisk::new(6);
     let options = Options {
@@ -177,6 +221,7 @@ struct Held {
     holds: bool,
     arrived: bool,
     fails: Option<SimDisk>,
+    panics: Option<Operation>,
 }
 
 impl Gate {
@@ -186,6 +231,20 @@ impl Gate {
 
     fn fail(&self, disk: &SimDisk) {
         self.held.lock().unwrap().fails = Some(disk.clone());
+    }
+
+    /// Makes the next sync of a file panic, or the next write of a mark.
+    fn panic_in(&self, operation: Operation) {
+        self.held.lock().unwrap().panics = Some(operation);
+    }
+
+    fn panic_if_told(&self, operation: Operation) {
+        let mut held = self.held.lock().unwrap();
+        if held.panics == Some(operation) {
+            held.panics = None;
+            drop(held);
+            panic!("told to, in {operation:?}");
+        }
     }
 
     fn wait_for_arrival(&self) {
@@ -284,6 +343,9 @@ impl File for GatedFile {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> disk::Result<usize> {
+        if offset < FRAMES_BYTE {
+            self.gate.panic_if_told(Operation::Write);
+        }
         self.file.write_at(offset, bytes)
     }
 
@@ -297,6 +359,7 @@ impl File for GatedFile {
 
     fn sync(&self) -> disk::Result<()> {
         self.gate.pass();
+        self.gate.panic_if_told(Operation::SyncFile);
         self.file.sync()
     }
 
