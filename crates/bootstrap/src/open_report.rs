@@ -27,6 +27,9 @@ pub struct OpenReport {
     pub bytes_replayed: u64,
     /// What was cut off the end of the log, or left out by an open for reading: never acknowledged as durable.
     pub torn: Option<TornTail>,
+    /// How many old segments stand before a gap in the log and are ignored, since a snapshot holds all that they and the gap held:
+    /// a removal that never became durable, or what is left around a lost segment. The next prune removes them.
+    pub segments_detached: usize,
     /// Whether the log had been closed properly; always true for a new one.
     pub was_closed: bool,
     /// The identity file was missing and has been written again.
@@ -173,6 +176,13 @@ impl fmt::Display for OpenReport {
                     "\ncut {bytes} torn bytes off the end of the log: {reason}"
                 )?;
             }
+        }
+        if self.segments_detached > 0 {
+            write!(
+                formatter,
+                "\nignored {} old segments before a gap in the log: a snapshot holds what they and the gap held",
+                self.segments_detached
+            )?;
         }
         if !self.was_closed {
             formatter.write_str(if self.is_read_only {

@@ -119,7 +119,7 @@ fn open_once(dir: &Arc<dyn Dir>, options: &ReadOptions) -> Result<(ReadOnlyDatab
         .take()
         .expect("a log that can be recovered from can be read");
     let extent = log.extent();
-    let was_closed = extent.closed;
+    let (was_closed, segments_detached) = (extent.closed, extent.detached.len());
     let torn = log.unfinished_tail();
     let segments = Segments::new(&dir.path().join(layout::LOG), extent.segments);
     let (last_snapshot, from) = (start.snapshot(), start.next());
@@ -138,6 +138,7 @@ fn open_once(dir: &Arc<dyn Dir>, options: &ReadOptions) -> Result<(ReadOnlyDatab
         records_replayed: replayed.records,
         bytes_replayed: replayed.bytes,
         torn,
+        segments_detached,
         was_closed,
         identity_rewritten: false,
         snapshots_rejected: looked.into_rejected(),

@@ -158,6 +158,41 @@ fn pruning_needs_two_good_snapshots_and_keeps_what_they_need() {
     ));
 }
 
+/// A removal that never became durable comes undone: an old segment, a gap, the rest of the log.
+#[test]
+fn old_segments_before_a_gap_are_reported_until_a_prune_removes_them() {
+    let disk = SimDisk::new(1);
+    let (database, _) = open(&disk);
+    for first in [1, 6, 11] {
+        put_all(&database, first..first + 5);
+        database.snapshot().unwrap();
+    }
+    put_all(&database, 16..=20);
+    let first = segments(&disk)[0].clone();
+    let bytes = disk.read(&first).unwrap();
+    assert_eq!(database.prune().unwrap().segments_removed, 2);
+    database.close().unwrap();
+    disk.write(&first, &bytes);
+    let told = "ignored 1 old segments before a gap in the log";
+    let (database, report) = read_with(&disk, &ReadOptions::default()).unwrap();
+    assert_eq!(report.segments_detached, 1);
+    assert!(report.to_string().contains(told), "{report}");
+    let detached = database.info().unwrap().log.detached;
+    assert_eq!((detached.len(), detached[0].base), (1, TxId(0)));
+
+    let (database, report) = open_with(&disk, small_segments()).unwrap();
+    assert_eq!(report.segments_detached, 1);
+    assert!(report.to_string().contains(told), "{report}");
+    assert_eq!(database.info().unwrap().log.detached, detached);
+    assert_eq!(notes(&database.view()), expected(1..=20));
+    assert_eq!(database.prune().unwrap().segments_removed, 1);
+    database.close().unwrap();
+    let (database, report) = open_with(&disk, small_segments()).unwrap();
+    assert_eq!(report.segments_detached, 0);
+    assert!(!report.to_string().contains("ignored"), "{report}");
+    assert_eq!(database.info().unwrap().log.detached, []);
+}
+
 #[test]
 fn a_third_snapshot_lets_the_first_go() {
     let disk = SimDisk::new(1);

@@ -1,5 +1,6 @@
 //! `cairn info`: what a database is.
 
+use bootstrap::SegmentExtent;
 use serde::Serialize;
 
 use crate::cli::{AtOption, InspectOptions};
@@ -25,6 +26,8 @@ struct JsonLog {
     base: u64,
     closed: bool,
     segments: Vec<JsonSegment>,
+    /// Not part of the log.
+    detached: Vec<JsonSegment>,
 }
 
 #[derive(Serialize)]
@@ -58,18 +61,12 @@ pub(crate) fn info(options: &InspectOptions, output: &mut Output) -> Result<(), 
         log: JsonLog {
             base: info.log.base.0,
             closed: info.log.closed,
-            segments: Vec::new(),
+            segments: segments(&info.log.segments),
+            detached: segments(&info.log.detached),
         },
         snapshots: Vec::new(),
         opened: database.report().to_string(),
     };
-    for segment in &info.log.segments {
-        json.log.segments.push(JsonSegment {
-            file: segment.file.clone(),
-            base: segment.base.0,
-            bytes: segment.bytes,
-        });
-    }
     for snapshot in &info.snapshots {
         let rejected = snapshot.rejected.as_ref().map(ToString::to_string);
         json.snapshots.push(JsonSnapshot {
@@ -85,6 +82,15 @@ pub(crate) fn info(options: &InspectOptions, output: &mut Output) -> Result<(), 
         return output.json(&json);
     }
     print(&json, output)
+}
+
+fn segments(extents: &[SegmentExtent]) -> Vec<JsonSegment> {
+    let segments = extents.iter().map(|segment| JsonSegment {
+        file: segment.file.clone(),
+        base: segment.base.0,
+        bytes: segment.bytes,
+    });
+    segments.collect()
 }
 
 fn print(info: &JsonInfo, output: &mut Output) -> Result<(), Failure> {
@@ -111,6 +117,12 @@ fn print(info: &JsonInfo, output: &mut Output) -> Result<(), Failure> {
     for segment in &info.log.segments {
         output.line(format_args!(
             "             {}  {} bytes",
+            segment.file, segment.bytes
+        ))?;
+    }
+    for segment in &info.log.detached {
+        output.line(format_args!(
+            "             {}  {} bytes, before a gap, not part of the log",
             segment.file, segment.bytes
         ))?;
     }

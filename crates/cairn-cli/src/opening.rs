@@ -18,14 +18,14 @@ pub(crate) fn open_to_read(dir: &Path, at: AtOption) -> Result<ReadOnlyDatabase,
         ..ReadOptions::default()
     };
     let database = ReadOnlyDatabase::open_with(dir, &options)?;
-    tell_torn(database.report());
+    tell(database.report());
     Ok(database)
 }
 
 /// Opens a database for writing; `create` makes one where there is none.
 pub(crate) fn open_to_write(dir: &Path, create: bool) -> Result<Database, Failure> {
     let database = open_quietly(dir, create)?;
-    tell_torn(database.report());
+    tell(database.report());
     Ok(database)
 }
 
@@ -41,14 +41,28 @@ pub(crate) fn open_quietly(dir: &Path, create: bool) -> Result<Database, Failure
     })?)
 }
 
-/// A torn tail is no failure, but it is never passed over in silence.
-fn tell_torn(report: &OpenReport) {
-    if let Some(torn) = &report.torn {
-        eprintln!(
-            "note: {} torn bytes at the end of the log were never acknowledged: {}",
-            torn.bytes_cut, torn.reason
-        );
+fn tell(report: &OpenReport) {
+    for note in notes(report) {
+        eprintln!("note: {note}");
     }
+}
+
+/// What is no failure and still never passed over in silence.
+pub(crate) fn notes(report: &OpenReport) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(torn) = &report.torn {
+        notes.push(format!(
+            "{} torn bytes at the end of the log were never acknowledged: {}",
+            torn.bytes_cut, torn.reason
+        ));
+    }
+    if report.segments_detached > 0 {
+        notes.push(format!(
+            "{} old segments before a gap in the log are ignored: a snapshot holds what they and the gap held",
+            report.segments_detached
+        ));
+    }
+    notes
 }
 
 impl From<bootstrap::Error> for Failure {

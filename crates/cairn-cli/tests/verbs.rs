@@ -291,6 +291,36 @@ fn a_torn_tail_is_fine_and_reported() {
 }
 
 #[test]
+fn old_segments_before_a_gap_are_fine_and_reported() {
+    let (_case, db) = Case::planes();
+    let database = Database::open(&db).unwrap();
+    database.snapshot().unwrap();
+    for tail in ["N1", "N2"] {
+        database
+            .write(|tx| tx.delete("planes", &[tail.into()]))
+            .unwrap();
+        database.snapshot().unwrap();
+    }
+    // The removal of the oldest segment comes undone, that of the next one does not.
+    let oldest = Path::new(&db).join("log/00000000000000000000.log");
+    let bytes = fs::read(&oldest).unwrap();
+    assert_eq!(database.prune().unwrap().segments_removed, 2);
+    database.close().unwrap();
+    fs::write(&oldest, bytes).unwrap();
+    let told = "1 old segments before a gap in the log";
+    let said = check(&["info", &db], 0);
+    assert!(said.contains(told), "{said}");
+    assert!(said.contains("before a gap, not part of the log"), "{said}");
+    let said = check(&["info", &db, "--json"], 0);
+    let detached = r#""detached":[{"file":"00000000000000000000.log","base":0,"#;
+    assert!(said.contains(detached), "{said}");
+    for arguments in [&["verify", &db][..], &["verify", &db, "--json"]] {
+        let said = check(arguments, 0);
+        assert!(said.contains(told), "{said}");
+    }
+}
+
+#[test]
 fn a_locked_database_ends_with_3_and_can_still_be_read() {
     let (_case, db) = Case::planes();
     let holder = Database::open(&db).unwrap();

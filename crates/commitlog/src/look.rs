@@ -43,6 +43,13 @@ impl Look {
     pub(crate) fn extent(&self) -> Extent {
         let oldest = &self.kept().next().expect("a log has a segment").header;
         let newest = self.newest();
+        let extent_of = |segment: &SegmentFacts| SegmentExtent {
+            file: segment_name(segment.named),
+            base: segment.header.base,
+            chain_before_base: segment.header.chain_before,
+            bytes: segment.bytes,
+        };
+        let detached = self.lineup.detached.iter();
         Extent {
             log_id: oldest.log_id,
             base: oldest.base,
@@ -51,14 +58,9 @@ impl Look {
             minimum_reader: self.minimum_reader(),
             proven: newest.proven(),
             closed: newest.is_closed(),
-            segments: self
-                .kept()
-                .map(|segment| SegmentExtent {
-                    file: segment_name(segment.named),
-                    base: segment.header.base,
-                    chain_before_base: segment.header.chain_before,
-                    bytes: segment.bytes,
-                })
+            segments: self.kept().map(extent_of).collect(),
+            detached: detached
+                .map(|&index| extent_of(&self.segments[index]))
                 .collect(),
         }
     }
@@ -96,6 +98,9 @@ pub struct Extent {
     pub closed: bool,
     /// Its segments, oldest first; never empty.
     pub segments: Vec<SegmentExtent>,
+    /// Segments before a gap, oldest first. They are not part of the log: a snapshot stands in for what the gap held, or the log does not open.
+    /// See [`crate::OpenReport::detached`].
+    pub detached: Vec<SegmentExtent>,
 }
 
 /// One segment of a log.
