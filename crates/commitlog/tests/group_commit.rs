@@ -225,8 +225,10 @@ struct Held {
 }
 
 impl Gate {
+    /// Holds the next sync back.
     fn hold(&self) {
-        self.held.lock().unwrap().holds = true;
+        let mut held = self.held.lock().unwrap();
+        (held.holds, held.arrived) = (true, false);
     }
 
     fn fail(&self, disk: &SimDisk) {
