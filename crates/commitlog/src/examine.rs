@@ -148,7 +148,7 @@ pub(crate) fn find(dir: &dyn Dir, segment: &SegmentFacts, id: TxId) -> Result<Po
     let file = open_segment(dir, segment.header.base)?;
     let bytes = file.len()?;
     let mut cursor = whole_segment(file, bytes, segment);
-    match seek(&mut cursor, id)? {
+    match seek(&mut cursor, id, |_, _| {})? {
         Ok(()) => Ok(cursor.position()),
         Err(bad) => {
             let kind = DamageKind::Record { bad, proven: id };
@@ -157,16 +157,19 @@ pub(crate) fn find(dir: &dyn Dir, segment: &SegmentFacts, id: TxId) -> Result<Po
     }
 }
 
-/// Moves the cursor to the frame of `id`, passing over those before it.
+/// Moves the cursor to the frame of `id`, passing over those before it. `passed` hears where each of them begins and ends.
 pub(crate) fn seek(
     cursor: &mut FrameCursor,
     id: TxId,
+    mut passed: impl FnMut(Position, Position),
 ) -> Result<std::result::Result<(), BadFrame>> {
     while cursor.position().id < id {
+        let before = cursor.position();
         let hopped: Step = cursor.hop()?;
         if let Err(bad) = hopped {
             return Ok(Err(bad));
         }
+        passed(before, cursor.position());
     }
     Ok(Ok(()))
 }

@@ -270,6 +270,11 @@ pub(crate) fn frame_bytes(payload_length: u32) -> u64 {
     (FRAME_HEADER_BYTES as u64 + u64::from(payload_length)).next_multiple_of(FRAME_ALIGNMENT)
 }
 
+/// Whether a frame can begin at this byte of a segment.
+pub(crate) fn is_frame_start(byte: u64) -> bool {
+    byte >= FRAMES_BYTE && byte.is_multiple_of(FRAME_ALIGNMENT)
+}
+
 #[inline]
 fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
     bytes[at..at + N].copy_from_slice(&value);

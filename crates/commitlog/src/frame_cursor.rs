@@ -6,6 +6,7 @@ use crate::damage::BadFrame;
 use crate::error::Result;
 use crate::format::{
     FRAME_HEADER_BYTES, FRAMES_BYTE, FrameHeader, PAYLOAD_BYTES_LIMIT, SegmentHeader, frame_bytes,
+    is_frame_start,
 };
 use crate::segment_bytes::SegmentBytes;
 use crate::tx_id::TxId;
@@ -104,6 +105,24 @@ impl FrameCursor {
             self.pass(header);
         }
         Ok(found)
+    }
+
+    /// Goes to a place where the frame of its id is said to begin, if one that counts does. Else stays where it is.
+    pub(crate) fn jump(&mut self, to: Position) -> Result<bool> {
+        if !is_frame_start(to.byte) || to.byte >= self.bytes.limit() {
+            return Ok(false);
+        }
+        let (stay, payload) = (self.position, self.payload);
+        self.position = to;
+        let counts = self.step()?.is_ok();
+        self.position = if counts { to } else { stay };
+        self.payload = payload;
+        Ok(counts)
+    }
+
+    /// Goes to a place that is known.
+    pub(crate) fn stand_at(&mut self, position: Position) {
+        self.position = position;
     }
 
     #[inline]

@@ -53,6 +53,7 @@ mod log;
 mod shared_log;
 mod active_segment;
 mod reader;
+mod seek_cache;
 mod read_only_log;
 mod still_log;
 mod open_report;

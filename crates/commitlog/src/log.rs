@@ -260,6 +260,11 @@ impl Log {
         self.shared.close()
     }
 
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &SharedLog {
+        &self.shared
+    }
+
     /// The first half of a sync, for tests that do something between the halves.
     #[doc(hidden)]
     pub fn begin_sync(&self) -> Result<SyncInProgress> {

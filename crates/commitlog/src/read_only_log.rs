@@ -50,7 +50,8 @@ impl ReadOnlyLog {
         options: ReadOnlyOptions,
         proofs: &[Proof],
     ) -> Result<ReadOnlyLog> {
-        let log = Arc::new(StillLog::open(Arc::clone(&dir), &options, proofs)?);
+        let places = Arc::default();
+        let log = Arc::new(StillLog::open(Arc::clone(&dir), &options, proofs, places)?);
         Ok(ReadOnlyLog { dir, options, log })
     }
 
@@ -59,10 +60,12 @@ impl ReadOnlyLog {
     /// # Errors
     /// As [`ReadOnlyLog::open`]; then this log stays as it was.
     pub fn refresh(&mut self, proofs: &[Proof]) -> Result<()> {
+        let places = Arc::clone(self.log.seek_cache());
         self.log = Arc::new(StillLog::open(
             Arc::clone(&self.dir),
             &self.options,
             proofs,
+            places,
         )?);
         Ok(())
     }
@@ -132,5 +135,10 @@ impl ReadOnlyLog {
     /// [`crate::Error::Damaged`], [`crate::Error::Io`].
     pub fn verify(&self) -> Result<u64> {
         self.reader(self.base())?.count_remaining()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn still(&self) -> &StillLog {
+        &self.log
     }
 }

@@ -13,6 +13,7 @@ use crate::format::{FrameHeader, SegmentHeader};
 use crate::frame_cursor::{FrameCursor, Position};
 use crate::look::segment_path;
 use crate::record::{OwnedRecord, Record};
+use crate::seek_cache::SeekCache;
 use crate::segment_bytes::SegmentBytes;
 use crate::segment_name::segment_name;
 use crate::shared_log::{Placement, SharedLog, Visible};
@@ -92,7 +93,7 @@ impl Reader {
             Ok(header) => header,
             // A writer beside us may have replaced the file: what was read is forgotten and read again, once.
             Err(_) => {
-                self.place = None;
+                self.forget_place();
                 let again = self.step()?;
                 again.map_err(|bad| self.damaged(bad))?
             }
@@ -192,7 +193,7 @@ impl Reader {
             .source
             .bytes(&header, complete, successor.is_some(), self.visible.end)?;
         let mut cursor = FrameCursor::new(bytes, start);
-        let found = seek(&mut cursor, self.next)?;
+        let found = self.go_near(&header, &mut cursor)?;
         let place = Place {
             header,
             successor: successor.map(|successor| successor.base),
@@ -203,6 +204,34 @@ impl Reader {
             return Err(self.damaged(bad));
         }
         Ok(place)
+    }
+
+    /// Moves the cursor, which stands at a place that is known, to the next record.
+    fn go_near(
+        &self,
+        header: &SegmentHeader,
+        cursor: &mut FrameCursor,
+    ) -> Result<std::result::Result<(), BadFrame>> {
+        let cache = self.source.seek_cache();
+        let note = |before, after| cache.note(header.base, before, after);
+        let known = cursor.position();
+        if let Some(near) = cache.nearest(header.base, self.next)
+            && near.id > known.id
+        {
+            if cursor.jump(near)? && seek(cursor, self.next, note)?.is_ok() {
+                return Ok(Ok(()));
+            }
+            cache.forget(header.base);
+            cursor.stand_at(known);
+        }
+        seek(cursor, self.next, note)
+    }
+
+    /// Makes the next step read everything again, and rest on nothing that was remembered.
+    fn forget_place(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.source.seek_cache().forget(place.header.base);
+        }
     }
 
     /// The record at the cursor is not what was written. Forgets what was read, so that asking again reads it again.
@@ -228,6 +257,13 @@ impl Source {
         match self {
             Source::Live(log) => log.dir(),
             Source::Still(log) => log.dir(),
+        }
+    }
+
+    fn seek_cache(&self) -> &SeekCache {
+        match self {
+            Source::Live(log) => log.seek_cache(),
+            Source::Still(log) => log.seek_cache(),
         }
     }
 

@@ -22,6 +22,7 @@ use crate::log::Pruned;
 use crate::log_id::LogId;
 use crate::options::{Mistake, Options, Start, SyncPolicy};
 use crate::recovery::complete_rotations;
+use crate::seek_cache::SeekCache;
 use crate::segment_name::{parse_segment_name, segment_name};
 use crate::tx_id::TxId;
 
@@ -48,6 +49,7 @@ pub(crate) struct SharedLog {
     options: Options,
     log_id: LogId,
     state: Mutex<State>,
+    seek_cache: SeekCache,
     /// Notified whenever a sync has ended, well or not.
     sync_ended: Condvar,
 }
@@ -139,6 +141,7 @@ impl SharedLog {
             log_id: active.header().log_id,
             dir,
             options,
+            seek_cache: SeekCache::default(),
             state: Mutex::new(State {
                 durable: active.end(),
                 headers,
@@ -160,6 +163,10 @@ impl SharedLog {
 
     pub(crate) fn dir(&self) -> &dyn Dir {
         self.dir.as_ref()
+    }
+
+    pub(crate) fn seek_cache(&self) -> &SeekCache {
+        &self.seek_cache
     }
 
     pub(crate) fn log_id(&self) -> LogId {
@@ -225,13 +232,15 @@ impl SharedLog {
             SyncPolicy::Never => Reserve::Allocate,
         };
         state.untouched = false;
-        let id = state.active.end().id;
+        let before = state.active.end();
         state
             .active
             .reserve(payload_length, how, self.options.segment_bytes_max)?;
         let appended = state.active.append(payload, time);
         state.poison_unless(appended)?;
-        Ok(id)
+        let base = state.active.header().base;
+        self.seek_cache.note(base, before, state.active.end());
+        Ok(before.id)
     }
 
     pub(crate) fn wait_durable(&self, id: TxId) -> Result<()> {

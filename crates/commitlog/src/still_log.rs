@@ -10,6 +10,7 @@ use crate::frame_cursor::Position;
 use crate::look::{Look, look};
 use crate::open_report::{Proof, TornTail};
 use crate::read_only_log::ReadOnlyOptions;
+use crate::seek_cache::SeekCache;
 use crate::shared_log::{Placement, Visible};
 use crate::tx_id::TxId;
 
@@ -28,6 +29,7 @@ pub(crate) struct StillLog {
     /// What stands there, if it is neither space reserved ahead nor the end of the file.
     pub(crate) tail: Option<TornTail>,
     reader: u16,
+    seek_cache: Arc<SeekCache>,
 }
 
 impl StillLog {
@@ -36,12 +38,16 @@ impl StillLog {
         dir: Arc<dyn Dir>,
         options: &ReadOnlyOptions,
         proofs: &[Proof],
+        seek_cache: Arc<SeekCache>,
     ) -> Result<StillLog> {
         let mut before: Option<String> = None;
         let mut attempt = 1;
         loop {
             let error = match examine_once(dir.as_ref(), options, proofs) {
-                Ok((look, examined)) => return Ok(StillLog::new(dir, look, &examined, options)),
+                Ok((look, examined)) => {
+                    let found = StillLog::new(dir, look, &examined, options, seek_cache);
+                    return Ok(found);
+                }
                 Err(error) => error,
             };
             let passing = match &error {
@@ -64,6 +70,7 @@ impl StillLog {
         look: Look,
         examined: &Examined,
         options: &ReadOnlyOptions,
+        seek_cache: Arc<SeekCache>,
     ) -> StillLog {
         let end = if options.show_unproven {
             examined.end
@@ -80,11 +87,16 @@ impl StillLog {
             },
             end: examined.end,
             reader: options.reader,
+            seek_cache,
         }
     }
 
     pub(crate) fn dir(&self) -> &dyn Dir {
         self.dir.as_ref()
+    }
+
+    pub(crate) fn seek_cache(&self) -> &Arc<SeekCache> {
+        &self.seek_cache
     }
 
     pub(crate) fn look(&self) -> &Look {
