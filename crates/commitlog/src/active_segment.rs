@@ -102,7 +102,7 @@ impl ActiveSegment {
         for (payload, time) in records {
             segment.append(payload, *time)?;
         }
-        if !records.is_empty() {
+        if header.is_genesis() || !records.is_empty() {
             // The file has its name only after the sync that this mark speaks of.
             segment.mark(segment.end, MarkFlag::Plain)?;
         }

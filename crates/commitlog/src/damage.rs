@@ -89,6 +89,9 @@ pub enum DamageKind {
     /// This segment and the one before it tell different histories.
     #[error("the segment does not continue the one before it")]
     SegmentChain,
+    /// Neither of the marks of a history's first segment is valid, though it had one before it had its name.
+    #[error("neither mark of the segment is valid")]
+    NoMark,
     /// A mark contradicts the records.
     #[error("a mark says that record {through} begins elsewhere or with another chain")]
     Mark {

@@ -124,6 +124,11 @@ pub(crate) struct SegmentHeader {
 }
 
 impl SegmentHeader {
+    /// Whether the history begins with this segment. It has a mark before it has its name.
+    pub(crate) fn is_genesis(&self) -> bool {
+        self.base == TxId(0)
+    }
+
     pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         put(&mut bytes, 0, HEADER_MAGIC);

@@ -8,13 +8,14 @@
 //! continued, and its successor begins later              a gap: damaged, unless a snapshot stands in for all that is before it
 //! continued, and its successor begins elsewhere          damaged: the histories differ
 //! a name, a log id that is not its own                   damaged
+//! a mark that it can not have, or none in the first      damaged
 //! ```
 //!
 //! Why a gap may be none: a prune whose sync failed has removed a segment in memory only, and nothing can sync that removal again, for its name
 //! is gone. The next prunes remove younger segments durably, and a power cut brings the old one back.
 
 use crate::damage::DamageKind;
-use crate::format::{FRAMES_BYTE, Mark, SegmentHeader};
+use crate::format::{FRAMES_BYTE, MARK_BLOCK_BYTE, Mark, SegmentHeader};
 use crate::tx_id::TxId;
 
 /// What is known of a segment without reading its frames.
@@ -112,6 +113,9 @@ pub(crate) fn line_up(segments: &[SegmentFacts]) -> Result<Lineup, LineupDamage>
         if header.log_id != segments[0].header.log_id {
             let found = header.log_id;
             return Err(damage(index, 0, DamageKind::Foreign { found }));
+        }
+        if header.is_genesis() && segment.newest_mark().is_none() {
+            return Err(damage(index, MARK_BLOCK_BYTE[0], DamageKind::NoMark));
         }
         if let Some(mark) = impossible_mark(segment) {
             let through = mark.through;

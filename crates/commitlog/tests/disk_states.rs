@@ -343,6 +343,55 @@ fn a_torn_tail_on_a_full_disk_waits_until_there_is_space() {
     }
 }
 
+/// It had one before it had its name; a reader, who shows what is proved, must not take it for an empty log.
+#[test]
+fn a_first_segment_without_a_mark_is_damaged_for_writers_and_readers() {
+    let name = "00000000000000000000.log";
+    for genesis in [&[][..], &[(&b"genesis"[..], None)]] {
+        let disk = SimDisk::new(1);
+        let log = Log::create(disk.root(), LOG_ID, Options::default(), genesis).unwrap();
+        let marked_once = disk.fork();
+        for number in 0..3 {
+            log.commit(&payload(number), None).unwrap();
+        }
+        let written = log.next_id().0;
+        log.rotate().unwrap();
+        // How many records a reader and a writer show; `None` is damage.
+        let rows = [
+            (&marked_once, &[8192][..], Some(genesis.len() as u64)),
+            (&marked_once, &[4096], None),
+            (&marked_once, &[4096, 8192], None),
+            (&disk, &[4096], Some(written)),
+            (&disk, &[8192], Some(written)),
+            (&disk, &[4096, 8192], None),
+        ];
+        for (disk, blocks, shown) in rows {
+            let disk = disk.fork();
+            for block in blocks {
+                disk.zero_sector(name, block / 512);
+            }
+            let before = disk.read(name);
+            let reader = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]);
+            let writer = Log::open(disk.root(), Options::default(), &[]);
+            let reader = reader.map(|log| log.verify().unwrap());
+            let writer = writer.map(|(log, _)| log.verify().unwrap());
+            for outcome in [reader, writer] {
+                match (outcome, shown) {
+                    (Ok(found), Some(shown)) => assert_eq!(found, shown),
+                    (Err(error), None) => {
+                        let said = "00000000000000000000.log is damaged at byte 4096: neither mark of the segment is valid";
+                        assert!(error.to_string().ends_with(said), "{error}");
+                    }
+                    (outcome, _) => panic!("{blocks:?}: {outcome:?}"),
+                }
+            }
+            if shown.is_none() {
+                assert_eq!(disk.read(name), before);
+            }
+        }
+    }
+}
+
 /// A prune that failed has removed the first segment in memory only: it comes back when those behind it are gone.
 #[test]
 fn a_removal_that_came_undone_needs_a_snapshot_and_goes_with_the_next_prune() {
