@@ -111,6 +111,36 @@ impl ActiveSegment {
         Ok(segment)
     }
 
+    /// Makes a segment in the place of the one of the same name, atomically: `copy` writes the frames and says where they end.
+    ///
+    /// A crash leaves the old file or the new one. What fails before the new file is there whole changes nothing; what fails
+    /// while it takes over the name is the inner error, and nobody knows then which of the two has it.
+    pub(crate) fn replace(
+        dir: &dyn Dir,
+        header: SegmentHeader,
+        copy: impl FnOnce(&dyn File) -> Result<Position>,
+    ) -> Result<Result<Self>> {
+        let draft = Draft::begin(dir, header)?;
+        let copied = copy(draft.file.as_ref()).and_then(|end| {
+            let file = Arc::clone(&draft.file);
+            let mut segment = ActiveSegment::resume(file, header, [None; 2], end, end.byte);
+            segment.mark(end, MarkFlag::Plain)?;
+            draft.file.sync()?;
+            Ok(segment)
+        });
+        match copied {
+            Ok(segment) => Ok(draft.take_name(dir).map(|()| segment)),
+            Err(error) => {
+                // Nobody has seen the file; that it can not be removed either changes nothing.
+                let _ = dir.remove(&temporary_name(header.base));
+                Err(match error {
+                    Error::Io(error) => Error::refused(error),
+                    error => error,
+                })
+            }
+        }
+    }
+
     /// Makes the segment anew, in a file that takes over its name: what it shows up to its end, and nothing behind that.
     ///
     /// A crash leaves the old file or the new one. The name is durable afterwards, even if a sync of the directory had failed: a repeated
@@ -352,6 +382,10 @@ impl Draft {
     /// Syncs the file, gives it its name (replacing a segment of that name) and syncs the directory.
     pub(crate) fn publish(self, dir: &dyn Dir) -> Result<()> {
         self.file.sync()?;
+        self.take_name(dir)
+    }
+
+    fn take_name(self, dir: &dyn Dir) -> Result<()> {
         dir.rename(
             &temporary_name(self.header.base),
             &segment_name(self.header.base),

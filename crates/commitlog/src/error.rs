@@ -37,6 +37,12 @@ pub enum Error {
         /// The oldest id that is kept.
         oldest: TxId,
     },
+    /// The log was truncated behind the place of whoever asked: what is read from here on would continue another history.
+    #[error("the log was truncated at record {end} or behind it; read again from there")]
+    Truncated {
+        /// Everything before this record is kept.
+        end: TxId,
+    },
     /// No such record has been appended yet.
     #[error("there is no record {asked}; the log ends before {end}")]
     BeyondEnd {

@@ -108,6 +108,8 @@ pub(crate) const PAYLOAD_BYTES_LIMIT: u32 = 1 << 30;
 
 /// No log gets further, so that ids and bytes behind a header can be counted without overflow.
 pub(crate) const BASE_MAX: TxId = TxId(1 << 62);
+/// No log is truncated more often, so that there is always a next epoch.
+pub(crate) const EPOCH_MAX: u32 = 1 << 31;
 /// No segment has more marks.
 const SEQUENCE_MAX: u64 = 1 << 62;
 
@@ -127,6 +129,14 @@ impl SegmentHeader {
     /// Whether the history begins with this segment. It has a mark before it has its name.
     pub(crate) fn is_genesis(&self) -> bool {
         self.base == TxId(0)
+    }
+
+    /// Whether the records of both are the same ones as far as both have them, however they are stored.
+    pub(crate) fn same_history(&self, other: &SegmentHeader) -> bool {
+        self.log_id == other.log_id
+            && self.base == other.base
+            && self.chain_before == other.chain_before
+            && self.epoch == other.epoch
     }
 
     pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
@@ -163,7 +173,7 @@ impl SegmentHeader {
             chain_before: Chain(u64::from_le_bytes(get(bytes, HEADER_CHAIN))),
             epoch: u32::from_le_bytes(get(bytes, HEADER_EPOCH)),
         };
-        (header.base <= BASE_MAX).then_some(header)
+        (header.base <= BASE_MAX && header.epoch <= EPOCH_MAX).then_some(header)
     }
 }
 

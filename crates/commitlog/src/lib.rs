@@ -58,6 +58,8 @@ mod read_only_log;
 mod still_log;
 mod open_report;
 mod recovery;
+mod retention;
+mod truncation;
 mod examine;
 mod proofs;
 mod verdict;
@@ -82,6 +84,7 @@ pub use options::{Options, Start, SyncPolicy};
 pub use read_only_log::{ReadOnlyLog, ReadOnlyOptions};
 pub use reader::Reader;
 pub use record::{OwnedRecord, Record};
+pub use truncation::Truncated;
 pub use tx_id::TxId;
 
 #[doc(hidden)]

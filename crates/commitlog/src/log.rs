@@ -7,7 +7,7 @@ use disk::Dir;
 use crate::active_segment::ActiveSegment;
 use crate::chain::Chain;
 use crate::error::{Error, Result};
-use crate::format::{BASE_MAX, PAYLOAD_BYTES_LIMIT};
+use crate::format::{BASE_MAX, EPOCH_MAX, PAYLOAD_BYTES_LIMIT};
 use crate::log_id::LogId;
 use crate::look::{Extent, look};
 use crate::open_report::{OpenReport, Proof};
@@ -16,6 +16,7 @@ use crate::reader::Reader;
 use crate::recovery::recover;
 use crate::segment_name::parse_segment_name;
 use crate::shared_log::{Opened, SharedLog};
+use crate::truncation::Truncated;
 use crate::tx_id::TxId;
 
 /// A log that is open for writing. All calls take `&self`; threads may share it.
@@ -62,7 +63,7 @@ impl Log {
     /// As [`Log::create`].
     ///
     /// # Panics
-    /// If the base is above 2^62, which no log reaches.
+    /// If the base is above 2^62 or the epoch above 2^31, which no log reaches.
     pub fn create_at(
         dir: Arc<dyn Dir>,
         log_id: LogId,
@@ -71,6 +72,7 @@ impl Log {
         first: &[(&[u8], Option<i64>)],
     ) -> Result<Log> {
         assert!(start.base <= BASE_MAX, "no log begins at {}", start.base);
+        assert!(start.epoch <= EPOCH_MAX, "no log has so many epochs");
         let names = dir.list()?;
         if names
             .iter()
@@ -91,6 +93,7 @@ impl Log {
             untouched: false,
             cut_waits: false,
             rotations: Vec::new(),
+            leftovers: Vec::new(),
         };
         Ok(Log {
             shared: Arc::new(SharedLog::new(dir, options, opened)),
@@ -243,6 +246,33 @@ impl Log {
     /// [`Error::Io`], [`Error::Poisoned`], [`Error::Closed`].
     pub fn prune_before(&self, id: TxId) -> Result<Pruned> {
         self.shared.prune_before(id)
+    }
+
+    /// Removes the oldest segments, as [`Log::prune_before`] does, until the files of the log take at most `bytes_max` bytes,
+    /// but none with a record from `keep_from` on, and never the newest one.
+    ///
+    /// The caller makes sure that snapshots hold everything before `keep_from`.
+    ///
+    /// # Errors
+    /// As [`Log::prune_before`].
+    pub fn prune_to_bytes(&self, bytes_max: u64, keep_from: TxId) -> Result<Pruned> {
+        self.shared.prune_to_bytes(bytes_max, keep_from)
+    }
+
+    /// Gives up every record behind `id`. What is kept is durable when it returns, and the next record continues it.
+    ///
+    /// A crash leaves the log as it was or truncated, at every call, and the truncation is durable once this has returned Ok. A reader that stands
+    /// behind `id` is told [`Error::Truncated`]; others go on.
+    ///
+    /// The caller makes sure that no snapshot holds more: those behind `id` are to be removed durably *before*, since a log that
+    /// ends before a snapshot reads as damaged. The record before the oldest one may be named too: then no record is left.
+    ///
+    /// # Errors
+    /// [`Error::BeyondEnd`], [`Error::Pruned`], and [`Error::Damaged`] if a record that is to be kept in the segment that is cut is not what was
+    /// written: nothing has changed. [`Error::Full`]: nothing has changed, and the log goes on. [`Error::Io`]: if the log is poisoned
+    /// afterwards, it may be truncated or not. [`Error::Poisoned`], [`Error::Closed`].
+    pub fn truncate_after(&self, id: TxId) -> Result<Truncated> {
+        self.shared.truncate_after(id)
     }
 
     /// Raises the payload version that the headers of new segments ask for. Never lowers it.

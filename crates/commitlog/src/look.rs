@@ -39,6 +39,12 @@ impl Look {
         self.kept().next_back().expect("a log has a segment")
     }
 
+    /// The segments that a truncation left behind.
+    pub(crate) fn leftovers(&self) -> Vec<TxId> {
+        let all = self.lineup.leftovers.iter();
+        all.map(|&index| self.segments[index].named).collect()
+    }
+
     /// The extent of the log as far as headers and marks tell.
     pub(crate) fn extent(&self) -> Extent {
         let oldest = &self.kept().next().expect("a log has a segment").header;
@@ -179,17 +185,19 @@ pub(crate) fn segment_path(dir: &dyn Dir, base: TxId) -> PathBuf {
     dir.path().join(segment_name(base))
 }
 
-/// Reads header and marks of one segment.
-pub(crate) fn segment_facts(file: &dyn File, named: TxId, reader: u16) -> Result<SegmentFacts> {
-    let damaged = |byte_offset, kind| Error::Damaged {
-        file: file.path().to_path_buf(),
-        byte_offset,
-        kind,
-    };
-    let bytes = file.len()?;
+/// Reads the header of a segment, which must be one that this program understands.
+pub(crate) fn segment_header(file: &dyn File, reader: u16) -> Result<SegmentHeader> {
+    Ok(read_header(file, reader)?.0)
+}
+
+fn read_header(file: &dyn File, reader: u16) -> Result<(SegmentHeader, [u8; HEADER_BYTES])> {
     let header_bytes: [u8; HEADER_BYTES] = read_array(file, 0)?;
     let Some(header) = SegmentHeader::decode(&header_bytes) else {
-        return Err(damaged(0, DamageKind::Header));
+        return Err(Error::Damaged {
+            file: file.path().to_path_buf(),
+            byte_offset: 0,
+            kind: DamageKind::Header,
+        });
     };
     let too_new = |part, needed, supported| Error::NewerFormat {
         file: file.path().to_path_buf(),
@@ -206,8 +214,19 @@ pub(crate) fn segment_facts(file: &dyn File, named: TxId, reader: u16) -> Result
     if header.minimum_reader > reader {
         return Err(too_new(FormatPart::Payload, header.minimum_reader, reader));
     }
+    Ok((header, header_bytes))
+}
+
+/// Reads header and marks of one segment.
+pub(crate) fn segment_facts(file: &dyn File, named: TxId, reader: u16) -> Result<SegmentFacts> {
+    let bytes = file.len()?;
+    let (header, header_bytes) = read_header(file, reader)?;
     if bytes < FRAMES_BYTE {
-        return Err(damaged(bytes, DamageKind::TooShort { bytes }));
+        return Err(Error::Damaged {
+            file: file.path().to_path_buf(),
+            byte_offset: bytes,
+            kind: DamageKind::TooShort { bytes },
+        });
     }
     let mut marks = [None; 2];
     for (block, mark) in marks.iter_mut().enumerate() {

@@ -1,6 +1,6 @@
 //! Reads verified records from some id on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use disk::{Access, Dir};
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::examine::seek;
 use crate::format::{FrameHeader, SegmentHeader};
 use crate::frame_cursor::{FrameCursor, Position};
-use crate::look::segment_path;
+use crate::look::{segment_header, segment_path};
 use crate::record::{OwnedRecord, Record};
 use crate::seek_cache::SeekCache;
 use crate::segment_bytes::SegmentBytes;
@@ -32,6 +32,8 @@ pub struct Reader {
     next: TxId,
     /// Where the log ended when it was last asked.
     visible: Visible,
+    /// How many truncations of the log are known not to concern what comes next.
+    truncations: usize,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,7 @@ impl Reader {
     }
 
     fn new(source: Source, from: TxId) -> Result<Reader> {
-        source.placement(from)?;
+        let truncations = source.placement(from)?.truncations;
         let visible = source.visible();
         let end = visible.end.id;
         if from > end {
@@ -70,6 +72,7 @@ impl Reader {
             place: None,
             next: from,
             visible,
+            truncations,
         })
     }
 
@@ -81,21 +84,21 @@ impl Reader {
     /// The next record, verified, or `None` at the end of what is visible; a live log may have more later.
     ///
     /// # Errors
-    /// [`Error::Damaged`] where a record is not what was written; [`Error::Pruned`] if it was removed meanwhile; [`Error::Io`].
+    /// [`Error::Damaged`] where a record is not what was written; [`Error::Pruned`] if it was removed meanwhile; [`Error::Truncated`] if a
+    /// record before the next one was given up, from now on; [`Error::Io`].
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>> {
-        if self.next >= self.visible.end.id {
-            self.visible = self.source.visible();
+        let header = loop {
+            self.notice_truncations()?;
             if self.next >= self.visible.end.id {
-                return Ok(None);
+                self.visible = self.source.visible();
+                if self.next >= self.visible.end.id {
+                    return Ok(None);
+                }
             }
-        }
-        let header = match self.step()? {
-            Ok(header) => header,
-            // A writer beside us may have replaced the file: what was read is forgotten and read again, once.
-            Err(_) => {
-                self.forget_place();
-                let again = self.step()?;
-                again.map_err(|bad| self.damaged(bad))?
+            match self.verified_step() {
+                // The log was truncated since the line above.
+                Err(Error::Truncated { .. }) if self.source.truncations() != self.truncations => {}
+                stepped => break stepped?,
             }
         };
         self.next = header.id.next();
@@ -125,10 +128,17 @@ impl Reader {
     /// # Errors
     /// As [`Reader::next_record`].
     pub fn chain_here(&mut self) -> Result<Chain> {
-        if self.next == self.visible.end.id {
-            return Ok(self.visible.end.chain);
+        loop {
+            self.notice_truncations()?;
+            if self.next == self.visible.end.id {
+                return Ok(self.visible.end.chain);
+            }
+            let here = self.cursor().map(|cursor| cursor.position().chain);
+            match here {
+                Err(Error::Truncated { .. }) if self.source.truncations() != self.truncations => {}
+                here => return here,
+            }
         }
-        Ok(self.cursor()?.position().chain)
     }
 
     /// Verifies all records that are left and counts them.
@@ -138,6 +148,19 @@ impl Reader {
             count += 1;
         }
         Ok(count)
+    }
+
+    #[inline]
+    fn verified_step(&mut self) -> Result<FrameHeader> {
+        match self.step()? {
+            Ok(header) => Ok(header),
+            // A writer beside us may have replaced the file: what was read is forgotten and read again, once.
+            Err(_) => {
+                self.forget_place();
+                let again = self.step()?;
+                again.map_err(|bad| self.damaged(bad))
+            }
+        }
     }
 
     #[inline]
@@ -163,13 +186,30 @@ impl Reader {
         Ok(&mut place.cursor)
     }
 
+    /// Goes on if all that was truncated lies behind, in the files that there are now.
+    #[inline]
+    fn notice_truncations(&mut self) -> Result<()> {
+        if self.source.truncations() == self.truncations {
+            return Ok(());
+        }
+        self.truncations = self.source.check_truncations(self.truncations, self.next)?;
+        self.place = None;
+        self.visible = self.source.visible();
+        Ok(())
+    }
+
     #[cold]
     fn find_place(&mut self) -> Result<Place> {
         let Placement {
             header,
             successor,
             complete,
+            truncations,
         } = self.source.placement(self.next)?;
+        if truncations != self.truncations {
+            let end = self.next;
+            return Err(Error::Truncated { end });
+        }
         let mut start = Position::start_of(&header);
         if let Some(mut old) = self.place.take() {
             if old.header == header && successor.is_none() {
@@ -281,6 +321,21 @@ impl Source {
         }
     }
 
+    #[inline]
+    fn truncations(&self) -> usize {
+        match self {
+            Source::Live(log) => log.truncations(),
+            Source::Still(_) => 0,
+        }
+    }
+
+    fn check_truncations(&self, noticed: usize, next: TxId) -> Result<usize> {
+        match self {
+            Source::Live(log) => log.check_truncations(noticed, next),
+            Source::Still(_) => Ok(0),
+        }
+    }
+
     /// The bytes of a segment: mapped if it is complete, else read; the newest one only up to the end of the log.
     fn bytes(
         &self,
@@ -294,12 +349,30 @@ impl Source {
             Err(error) if error.is_not_found() => return Err(self.vanished(header.base, error)),
             Err(error) => return Err(error.into()),
         };
+        let found = segment_header(file.as_ref(), u16::MAX)?;
+        if !found.same_history(header) {
+            return Err(self.replaced(header, file.path()));
+        }
         if complete {
             return SegmentBytes::mapped(file.as_ref());
         }
         let len = file.len()?;
         let limit = if followed { len } else { end.byte.min(len) };
         Ok(SegmentBytes::read(file, limit))
+    }
+
+    /// Says why another segment has the name of this one.
+    fn replaced(&self, header: &SegmentHeader, file: &Path) -> Error {
+        let reason = match self {
+            // A truncation came in between, or failed while it took over the name.
+            Source::Live(log) => log.check_usable(header),
+            Source::Still(log) => log.look_for(header.base),
+        };
+        reason.err().unwrap_or_else(|| Error::Damaged {
+            file: file.to_path_buf(),
+            byte_offset: 0,
+            kind: DamageKind::SegmentChain,
+        })
     }
 
     /// Says what is left, if the segment was pruned since it was looked up.

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! closed, and not touched since    the marks are written again as they are and synced: no byte changes
-//! otherwise                        leftovers of a truncation are removed
-//!                                  the newest segment's marks, and its bytes from the proven end on, are written
+//! otherwise                        the newest segment's marks, and its bytes from the proven end on, are written
 //!                                    again as they are and synced
 //!                                  the directory is synced; if nothing proves that the newest segment's name is durable, it is made anew,
 //!                                    which also cuts a torn tail off
+//!                                  leftovers of a truncation are removed: not before, for were the truncated segment's name lost, they
+//!                                    would be what the old one says comes next
 //!                                  an interrupted rotation is completed, one that was completed just before is confirmed
 //!                                  clean: the end is marked, and the mark synced
 //!                                  torn:  the log goes on in a new segment that begins at the end; the tail
@@ -34,8 +35,8 @@ use crate::lineup::SegmentFacts;
 use crate::look::{Look, look};
 use crate::open_report::{OpenReport, Proof};
 use crate::options::{Mistake, Options, Start};
-use crate::segment_name::segment_name;
 use crate::shared_log::Opened;
+use crate::truncation::remove_leftovers;
 
 pub(crate) fn recover(
     dir: &dyn Dir,
@@ -56,6 +57,7 @@ pub(crate) fn recover(
 
     let minimum_reader = options.minimum_reader.max(look.minimum_reader());
     remove_temporaries(dir, &look)?;
+    let mut leftovers = look.leftovers();
     let mut cut_waits = false;
     let active = if was_closed {
         // Whoever closed it may have ended before the last sync, or that may have failed.
@@ -70,7 +72,6 @@ pub(crate) fn recover(
             examined.bytes,
         )
     } else {
-        remove_leftovers(dir, &look)?;
         let mut active = make_durable(dir, newest, &examined, options.mistake)?;
         let cuts_badly = options.mistake == Some(Mistake::CutWithoutSync);
         let recreated = !newest.name_is_proven() && (!cuts_badly || examined.torn.is_none());
@@ -82,6 +83,7 @@ pub(crate) fn recover(
         }
         confirm_continuation(dir, &look)?;
         if !cut_waits {
+            remove_leftovers(dir, &mut leftovers)?;
             complete_rotations(&mut rotations)?;
         }
         if cut_waits {
@@ -128,6 +130,7 @@ pub(crate) fn recover(
         untouched: was_closed,
         cut_waits,
         rotations,
+        leftovers,
     };
     Ok((opened, report))
 }
@@ -186,17 +189,6 @@ fn remove_temporaries(dir: &dyn Dir, look: &Look) -> Result<()> {
         dir.remove(name)?;
     }
     if !look.temporaries.is_empty() {
-        dir.sync()?;
-    }
-    Ok(())
-}
-
-/// They are ignored as long as the truncated segment is there, so the order does not matter.
-fn remove_leftovers(dir: &dyn Dir, look: &Look) -> Result<()> {
-    for &index in &look.lineup.leftovers {
-        dir.remove(&segment_name(look.segments[index].named))?;
-    }
-    if !look.lineup.leftovers.is_empty() {
         dir.sync()?;
     }
     Ok(())

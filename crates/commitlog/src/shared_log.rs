@@ -10,6 +10,7 @@
 //!
 //! A waiter is released only after the mark that proves its record was written, so that after a kill no damage to an acknowledged record passes for a torn tail.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use disk::{Dir, File};
@@ -18,12 +19,11 @@ use crate::active_segment::{ActiveSegment, MarkFlag, Reserve};
 use crate::error::{Error, Result};
 use crate::format::{SegmentHeader, frame_bytes};
 use crate::frame_cursor::Position;
-use crate::log::Pruned;
 use crate::log_id::LogId;
 use crate::options::{Mistake, Options, Start, SyncPolicy};
 use crate::recovery::complete_rotations;
 use crate::seek_cache::SeekCache;
-use crate::segment_name::{parse_segment_name, segment_name};
+use crate::truncation::remove_leftovers;
 use crate::tx_id::TxId;
 
 /// A log that was created or recovered, about to be used.
@@ -40,6 +40,8 @@ pub(crate) struct Opened {
     pub(crate) cut_waits: bool,
     /// Interrupted rotations that wait for the same, each segment standing at its end.
     pub(crate) rotations: Vec<ActiveSegment>,
+    /// Segments that a truncation left behind, which wait for the same.
+    pub(crate) leftovers: Vec<TxId>,
 }
 
 /// What all handles and readers of a live log share.
@@ -52,29 +54,35 @@ pub(crate) struct SharedLog {
     seek_cache: SeekCache,
     /// Notified whenever a sync has ended, well or not.
     sync_ended: Condvar,
+    /// How often the log was truncated since it was opened; changes while `state` is locked.
+    pub(crate) truncations: AtomicUsize,
 }
 
 #[derive(Debug)]
-struct State {
+pub(crate) struct State {
     /// All segments, oldest first; the last one is the active one. Never empty.
-    headers: Vec<SegmentHeader>,
-    active: ActiveSegment,
+    pub(crate) headers: Vec<SegmentHeader>,
+    pub(crate) active: ActiveSegment,
     /// Everything before this is durable, and marked as such. Lies in the active segment.
-    durable: Position,
+    pub(crate) durable: Position,
     /// Whether a leader syncs right now.
     syncing: bool,
-    condition: Condition,
+    pub(crate) condition: Condition,
     /// The log was closed when it was opened, and nothing has been written since.
-    untouched: bool,
+    pub(crate) untouched: bool,
     /// The active segment is torn behind its end, or its name not known to be durable: another one is made before anything is appended.
-    cut_waits: bool,
+    pub(crate) cut_waits: bool,
     /// Interrupted rotations, to be completed once the active segment's name is durable.
     rotations: Vec<ActiveSegment>,
+    /// Segments that a truncation left behind, to be removed then too.
+    pub(crate) leftovers: Vec<TxId>,
+    /// Where each truncation since the log was opened made it end.
+    pub(crate) truncated_to: Vec<TxId>,
     minimum_reader: u16,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Condition {
+pub(crate) enum Condition {
     Open,
     Closed,
     Poisoned,
@@ -123,6 +131,8 @@ pub(crate) struct Placement {
     pub(crate) successor: Option<SegmentHeader>,
     /// Whether nobody writes to the segment any more.
     pub(crate) complete: bool,
+    /// How often the log had been truncated when this was said.
+    pub(crate) truncations: usize,
 }
 
 impl SharedLog {
@@ -135,6 +145,7 @@ impl SharedLog {
             untouched,
             cut_waits,
             rotations,
+            leftovers,
         } = opened;
         assert_eq!(headers.last(), Some(active.header()));
         SharedLog {
@@ -151,9 +162,12 @@ impl SharedLog {
                 untouched,
                 cut_waits,
                 rotations,
+                leftovers,
+                truncated_to: Vec::new(),
                 minimum_reader,
             }),
             sync_ended: Condvar::new(),
+            truncations: AtomicUsize::new(0),
         }
     }
 
@@ -211,6 +225,7 @@ impl SharedLog {
             header: state.headers[after - 1],
             successor,
             complete: successor.is_some(),
+            truncations: state.truncated_to.len(),
         })
     }
 
@@ -245,7 +260,9 @@ impl SharedLog {
 
     pub(crate) fn wait_durable(&self, id: TxId) -> Result<()> {
         let mut state = self.lock();
+        let truncations = state.truncated_to.len();
         loop {
+            state.check_truncations(truncations, id.next())?;
             if id < state.durable.id {
                 return Ok(());
             }
@@ -303,7 +320,10 @@ impl SharedLog {
     }
 
     /// Starts a new segment, while nobody appends or syncs.
-    fn rotate_locked<'a>(&'a self, state: MutexGuard<'a, State>) -> Result<MutexGuard<'a, State>> {
+    pub(crate) fn rotate_locked<'a>(
+        &'a self,
+        state: MutexGuard<'a, State>,
+    ) -> Result<MutexGuard<'a, State>> {
         let mut state = self.wait_for_sync(state);
         state.check_open()?;
         if state.cut_waits && !state.active.name_is_proven() {
@@ -311,6 +331,8 @@ impl SharedLog {
                 Err(Error::Full(error)) => return Err(Error::Full(error)),
                 recreated => state.poison_unless(recreated)?,
             }
+            let removed = remove_leftovers(self.dir(), &mut state.leftovers);
+            state.poison_unless(removed)?;
             let completed = complete_rotations(&mut state.rotations);
             state.poison_unless(completed)?;
             state.cut_waits = false;
@@ -349,51 +371,6 @@ impl SharedLog {
         Ok(state)
     }
 
-    pub(crate) fn prune_before(&self, id: TxId) -> Result<Pruned> {
-        let mut state = self.lock();
-        state.check_open()?;
-        let removable = state
-            .headers
-            .windows(2)
-            .take_while(|pair| pair[1].base <= id);
-        let removable = removable.count();
-        let mut doomed = match state.headers[0].base {
-            base if base <= id => self.detached(base)?,
-            _ => Vec::new(),
-        };
-        doomed.extend(state.headers[..removable].iter().map(|header| header.base));
-        if self.options.mistake == Some(Mistake::PruneNewestFirst) {
-            doomed.reverse();
-        }
-        // A prune that was killed before its sync may have left a removal that is not durable: were a younger segment's
-        // removal to survive a power cut and that one not, a hole would look like a lost segment.
-        let synced = self.dir.sync().map_err(Error::from);
-        state.poison_unless(synced)?;
-        let segments_removed = doomed.len();
-        for base in doomed {
-            self.dir.remove(&segment_name(base))?;
-            // Crash after any of these: the oldest segments are gone, and the log begins later.
-            let synced = self.dir.sync().map_err(Error::from);
-            state.headers.retain(|header| header.base != base);
-            state.poison_unless(synced)?;
-        }
-        Ok(Pruned {
-            segments_removed,
-            base: state.headers[0].base,
-        })
-    }
-
-    /// The segments before `base`, which do not belong to the log any more, oldest first.
-    fn detached(&self, base: TxId) -> Result<Vec<TxId>> {
-        let names = self.dir.list()?;
-        let all = names
-            .iter()
-            .filter_map(|entry| parse_segment_name(&entry.name));
-        let mut detached: Vec<TxId> = all.filter(|other| *other < base).collect();
-        detached.sort_unstable();
-        Ok(detached)
-    }
-
     pub(crate) fn raise_minimum_reader(&self, minimum_reader: u16) {
         let mut state = self.lock();
         state.minimum_reader = state.minimum_reader.max(minimum_reader);
@@ -414,7 +391,10 @@ impl SharedLog {
         Ok(())
     }
 
-    fn wait_for_sync<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    pub(crate) fn wait_for_sync<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+    ) -> MutexGuard<'a, State> {
         while state.syncing {
             state = self.wait(state);
         }
@@ -425,7 +405,7 @@ impl SharedLog {
         self.sync_ended.wait(state).unwrap_or_else(distrust)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(distrust)
     }
 }
@@ -438,7 +418,7 @@ fn distrust(panicked: PoisonError<MutexGuard<'_, State>>) -> MutexGuard<'_, Stat
 }
 
 impl State {
-    fn check_open(&self) -> Result<()> {
+    pub(crate) fn check_open(&self) -> Result<()> {
         match self.condition {
             Condition::Open => Ok(()),
             Condition::Closed => Err(Error::Closed),
@@ -446,7 +426,14 @@ impl State {
         }
     }
 
-    fn poison_unless<T>(&mut self, result: Result<T>) -> Result<T> {
+    pub(crate) fn check_truncations(&self, noticed: usize, next: TxId) -> Result<()> {
+        match self.truncated_to[noticed..].iter().min() {
+            Some(&end) if next > end => Err(Error::Truncated { end }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn poison_unless<T>(&mut self, result: Result<T>) -> Result<T> {
         if result.is_err() {
             self.condition = Condition::Poisoned;
         }

@@ -128,20 +128,27 @@ impl StillLog {
             successor,
             // A writer may still be marking it as continued.
             complete: successor.is_some() && segment.continued_mark().is_some(),
+            truncations: 0,
         })
     }
 
-    /// Looks again for the segment `base`, which vanished: an error that says why, if there is a reason.
+    /// Looks again for the segment `base`, which vanished or is another one now: an error that says why, if there is a reason.
     pub(crate) fn look_for(&self, base: TxId) -> Result<()> {
         let mut attempt = 1;
         loop {
             match look(self.dir(), self.reader) {
                 Ok(found) => {
                     let oldest = found.extent().base;
-                    return if oldest > base {
-                        Err(Error::Pruned { oldest })
-                    } else {
-                        Ok(())
+                    if oldest > base {
+                        return Err(Error::Pruned { oldest });
+                    }
+                    let epoch = self.look.newest().header.epoch;
+                    let mut kept = found.kept().map(|segment| &segment.header);
+                    return match kept.find(|header| header.epoch > epoch) {
+                        Some(truncated) => Err(Error::Truncated {
+                            end: truncated.base,
+                        }),
+                        None => Ok(()),
                     };
                 }
                 Err(Error::Damaged { .. }) if attempt < ATTEMPTS_MAX => attempt += 1,

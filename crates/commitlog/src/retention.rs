@@ -1,0 +1,152 @@
+//! What a live log gives up on purpose: its end, or its oldest segments.
+
+use std::sync::atomic::Ordering;
+
+use crate::error::{Error, Result};
+use crate::format::SegmentHeader;
+use crate::log::Pruned;
+use crate::look::open_segment;
+use crate::options::Mistake;
+use crate::segment_name::{parse_segment_name, segment_name};
+use crate::shared_log::{Condition, SharedLog};
+use crate::truncation::{Truncated, cut_segment, remove_leftovers};
+use crate::tx_id::TxId;
+
+impl SharedLog {
+    /// Fails if this segment is not part of the log any more, or if the log is poisoned, for then nobody knows which files there are.
+    pub(crate) fn check_usable(&self, header: &SegmentHeader) -> Result<()> {
+        let state = self.lock();
+        if state.condition == Condition::Poisoned {
+            return Err(Error::Poisoned);
+        }
+        match state.headers.iter().any(|known| known == header) {
+            true => Ok(()),
+            false => Err(Error::Truncated { end: header.base }),
+        }
+    }
+
+    /// How often the log was truncated since it was opened.
+    #[inline]
+    pub(crate) fn truncations(&self) -> usize {
+        self.truncations.load(Ordering::Acquire)
+    }
+
+    /// Whether record `next` still comes next for someone who has noticed so many truncations. Yields how many there were by now.
+    pub(crate) fn check_truncations(&self, noticed: usize, next: TxId) -> Result<usize> {
+        let state = self.lock();
+        state.check_truncations(noticed, next)?;
+        Ok(state.truncated_to.len())
+    }
+
+    pub(crate) fn truncate_after(&self, id: TxId) -> Result<Truncated> {
+        let mut state = self.wait_for_sync(self.lock());
+        state.check_open()?;
+        if state.cut_waits {
+            state = self.rotate_locked(state)?;
+        }
+        let (old_end, end) = (state.active.end().id, TxId(id.0.saturating_add(1)));
+        if end > old_end {
+            let end = old_end;
+            return Err(Error::BeyondEnd { asked: id, end });
+        }
+        let after = state.headers.partition_point(|header| header.base <= end);
+        let Some(place) = after.checked_sub(1) else {
+            let oldest = state.headers[0].base;
+            return Err(Error::Pruned { oldest });
+        };
+        let truncated = Truncated {
+            end,
+            records_removed: old_end.0 - end.0,
+            segments_removed: state.headers.len() - after,
+        };
+        if end == old_end {
+            return Ok(truncated);
+        }
+        state.untouched = false;
+        let epoch = state.active.header().epoch + 1;
+        let cut = cut_segment(self.dir(), &state.headers[place], epoch, end)?;
+        state.active = state.poison_unless(cut)?;
+        state.durable = state.active.end();
+        self.seek_cache().forget(state.headers[place].base);
+        let given_up = state.headers.split_off(place);
+        let mut leftovers = given_up[1..].iter().map(|header| header.base).collect();
+        let header = *state.active.header();
+        state.headers.push(header);
+        state.truncated_to.push(end);
+        self.truncations
+            .store(state.truncated_to.len(), Ordering::Release);
+        let removed = remove_leftovers(self.dir(), &mut leftovers);
+        state.poison_unless(removed)?;
+        Ok(truncated)
+    }
+
+    pub(crate) fn prune_to_bytes(&self, bytes_max: u64, keep_from: TxId) -> Result<Pruned> {
+        let bases: Vec<TxId> = self
+            .lock()
+            .headers
+            .iter()
+            .map(|header| header.base)
+            .collect();
+        let mut sizes = Vec::new();
+        for base in &bases {
+            sizes.push(match open_segment(self.dir(), *base) {
+                Ok(file) => file.len()?,
+                // Pruned since the line above.
+                Err(Error::Io(error)) if error.is_not_found() => 0,
+                Err(error) => return Err(error),
+            });
+        }
+        let mut bytes: u64 = sizes.iter().sum();
+        let mut first = 0;
+        while bytes > bytes_max && bases.get(first + 1).is_some_and(|next| *next <= keep_from) {
+            bytes -= sizes[first];
+            first += 1;
+        }
+        self.prune_before(bases[first])
+    }
+
+    pub(crate) fn prune_before(&self, id: TxId) -> Result<Pruned> {
+        let mut state = self.lock();
+        state.check_open()?;
+        let removable = state
+            .headers
+            .windows(2)
+            .take_while(|pair| pair[1].base <= id);
+        let removable = removable.count();
+        let mut doomed = match state.headers[0].base {
+            base if base <= id => self.detached(base)?,
+            _ => Vec::new(),
+        };
+        doomed.extend(state.headers[..removable].iter().map(|header| header.base));
+        if self.options().mistake == Some(Mistake::PruneNewestFirst) {
+            doomed.reverse();
+        }
+        // A prune that was killed before its sync may have left a removal that is not durable: were a younger segment's
+        // removal to survive a power cut and that one not, a hole would look like a lost segment.
+        let synced = self.dir().sync().map_err(Error::from);
+        state.poison_unless(synced)?;
+        let segments_removed = doomed.len();
+        for base in doomed {
+            self.dir().remove(&segment_name(base))?;
+            // Crash after any of these: the oldest segments are gone, and the log begins later.
+            let synced = self.dir().sync().map_err(Error::from);
+            state.headers.retain(|header| header.base != base);
+            state.poison_unless(synced)?;
+        }
+        Ok(Pruned {
+            segments_removed,
+            base: state.headers[0].base,
+        })
+    }
+
+    /// The segments before `base`, which do not belong to the log any more, oldest first.
+    fn detached(&self, base: TxId) -> Result<Vec<TxId>> {
+        let names = self.dir().list()?;
+        let all = names
+            .iter()
+            .filter_map(|entry| parse_segment_name(&entry.name));
+        let mut detached: Vec<TxId> = all.filter(|other| *other < base).collect();
+        detached.sort_unstable();
+        Ok(detached)
+    }
+}
