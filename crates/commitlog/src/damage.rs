@@ -1,5 +1,6 @@
 //! In which ways bytes can be other than what was written.
 
+use crate::error::FormatPart;
 use crate::log_id::LogId;
 use crate::tx_id::TxId;
 
@@ -52,6 +53,42 @@ pub enum BadFrame {
     Padding {
         /// The record that should be here.
         expected: TxId,
+    },
+}
+
+/// What is wrong with a shipment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadShipment {
+    /// Too short for a header, or another header, or its checksum fails.
+    #[error("the header is not valid")]
+    Header,
+    /// It needs a newer program.
+    #[error("it needs version {needed} of the {part} and this program has {supported}")]
+    Newer {
+        /// Which version number is too high.
+        part: FormatPart,
+        /// The version in the shipment.
+        needed: u16,
+        /// The newest version that is understood.
+        supported: u16,
+    },
+    /// The frames are fewer or more bytes than the header says.
+    #[error("the frames have {found} bytes and not {expected}")]
+    Length {
+        /// What the header says.
+        expected: u64,
+        /// What there is.
+        found: u64,
+    },
+    /// A record is not what was shipped.
+    #[error("{0}")]
+    Record(BadFrame),
+    /// The frames hold fewer or more records than the header says.
+    #[error("it does not end before {end}")]
+    Count {
+        /// The end that the header says.
+        end: TxId,
     },
 }
 

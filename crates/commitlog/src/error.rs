@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::damage::DamageKind;
+use crate::damage::{BadShipment, DamageKind};
 use crate::tx_id::TxId;
 
 /// An error of the log.
@@ -61,6 +61,30 @@ pub enum Error {
         /// What is wrong there.
         kind: DamageKind,
     },
+    /// A shipment is not what was shipped, or not one at all. Nothing was appended.
+    #[error("the shipment is not valid at byte {byte_offset}: {kind}")]
+    BadShipment {
+        /// Where in it.
+        byte_offset: u64,
+        /// What is wrong there.
+        kind: BadShipment,
+    },
+    /// A shipment does not begin where the log ends. Nothing was appended.
+    #[error("the shipment begins at {first} and the log goes on at {next}")]
+    NotNext {
+        /// The first record of the shipment.
+        first: TxId,
+        /// The id that the next record of this log gets.
+        next: TxId,
+    },
+    /// A shipment from this log continues another history of it: one of the two was truncated and written again. Nothing was appended.
+    #[error(
+        "the shipment continues another history before {first}; ship again from where both agree"
+    )]
+    OtherHistory {
+        /// The first record of the shipment.
+        first: TxId,
+    },
     /// A segment needs a newer program.
     #[error("{} needs version {needed} of the {part} and this program has {supported}; use a newer program", file.display())]
     NewerFormat {
@@ -93,6 +117,8 @@ pub enum Error {
 pub enum FormatPart {
     /// The layout of segments.
     Segment,
+    /// The layout of shipments.
+    Shipment,
     /// How the records are stored in the segment.
     Body,
     /// The payloads, of which the log knows only this number.
@@ -103,6 +129,7 @@ impl std::fmt::Display for FormatPart {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             FormatPart::Segment => "segment format",
+            FormatPart::Shipment => "shipment format",
             FormatPart::Body => "segment body",
             FormatPart::Payload => "payload format",
         })

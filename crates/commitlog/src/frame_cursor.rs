@@ -157,7 +157,7 @@ impl FrameCursor {
 
 /// Nothing in a header is believed before its checksum holds; nothing of it is used before its id is the expected one.
 #[inline]
-fn verify_header(bytes: &[u8], position: Position) -> Step {
+pub(crate) fn verify_header(bytes: &[u8], position: Position) -> Step {
     let expected = position.id;
     let Ok(bytes) = <&[u8; FRAME_HEADER_BYTES]>::try_from(bytes) else {
         return Err(BadFrame::EndOfFile { expected });
@@ -176,7 +176,7 @@ fn verify_header(bytes: &[u8], position: Position) -> Step {
 }
 
 #[inline]
-fn verify_body(
+pub(crate) fn verify_body(
     header: &FrameHeader,
     frame: &[u8],
     position: Position,

@@ -56,6 +56,7 @@ mod reader;
 mod seek_cache;
 mod read_only_log;
 mod still_log;
+mod shipment;
 mod open_report;
 mod recovery;
 mod retention;
@@ -74,7 +75,7 @@ mod damage;
 mod error;
 
 pub use chain::Chain;
-pub use damage::{BadFrame, DamageKind};
+pub use damage::{BadFrame, BadShipment, DamageKind};
 pub use error::{Error, FormatPart, Result};
 pub use log::{Log, Pruned};
 pub use log_id::LogId;
@@ -84,6 +85,7 @@ pub use options::{Options, Start, SyncPolicy};
 pub use read_only_log::{ReadOnlyLog, ReadOnlyOptions};
 pub use reader::Reader;
 pub use record::{OwnedRecord, Record};
+pub use shipment::Shipment;
 pub use truncation::Truncated;
 pub use tx_id::TxId;
 

@@ -1,5 +1,6 @@
 //! A log that is written.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use disk::Dir;
@@ -16,6 +17,7 @@ use crate::reader::Reader;
 use crate::recovery::recover;
 use crate::segment_name::parse_segment_name;
 use crate::shared_log::{Opened, SharedLog};
+use crate::shipment::Shipment;
 use crate::truncation::Truncated;
 use crate::tx_id::TxId;
 
@@ -228,6 +230,17 @@ impl Log {
     /// [`Error::Damaged`], [`Error::Io`].
     pub fn verify(&self) -> Result<u64> {
         self.reader(self.base())?.count_remaining()
+    }
+
+    /// Copies durable records out, to be appended to another log: at least the first one of `range`, if there is one, and as many more as fit into frames of `bytes_max` bytes
+    /// (each takes 32 bytes and its payload).
+    ///
+    /// # Errors
+    /// [`Error::Pruned`]; [`Error::BeyondEnd`] if a record is asked for that is not durable; [`Error::Damaged`]; [`Error::Io`].
+    pub fn ship(&self, range: Range<TxId>, bytes_max: u64) -> Result<Shipment> {
+        let reader = self.reader(range.start)?;
+        let minimum_reader = self.shared.minimum_reader();
+        Shipment::pack(reader, range.end, bytes_max, self.log_id(), minimum_reader)
     }
 
     /// Starts a new segment, if the newest one holds a record. Everything before is durable afterwards.

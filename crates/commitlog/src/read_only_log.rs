@@ -1,5 +1,6 @@
 //! A log that is only read: no lock, no write, no repair, also beside a live writer or on a read-only medium.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use disk::Dir;
@@ -10,6 +11,7 @@ use crate::log_id::LogId;
 use crate::look::Extent;
 use crate::open_report::{Proof, TornTail};
 use crate::reader::Reader;
+use crate::shipment::Shipment;
 use crate::still_log::StillLog;
 use crate::tx_id::TxId;
 
@@ -127,6 +129,16 @@ impl ReadOnlyLog {
     /// [`crate::Error::Pruned`], [`crate::Error::BeyondEnd`].
     pub fn reader(&self, from: TxId) -> Result<Reader> {
         Reader::of_still_log(Arc::clone(&self.log), from)
+    }
+
+    /// Copies proven records out, to be appended to another log: see [`crate::Log::ship`].
+    ///
+    /// # Errors
+    /// [`crate::Error::Pruned`]; [`crate::Error::BeyondEnd`] if a record is asked for that is not proven; [`crate::Error::Damaged`]; [`crate::Error::Io`].
+    pub fn ship(&self, range: Range<TxId>, bytes_max: u64) -> Result<Shipment> {
+        let reader = self.reader(range.start)?;
+        let minimum_reader = self.log.look().minimum_reader();
+        Shipment::pack(reader, range.end, bytes_max, self.log_id(), minimum_reader)
     }
 
     /// Reads and verifies every record that is shown. Yields how many there are.

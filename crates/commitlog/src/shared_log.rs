@@ -371,6 +371,10 @@ impl SharedLog {
         Ok(state)
     }
 
+    pub(crate) fn minimum_reader(&self) -> u16 {
+        self.lock().minimum_reader
+    }
+
     pub(crate) fn raise_minimum_reader(&self, minimum_reader: u16) {
         let mut state = self.lock();
         state.minimum_reader = state.minimum_reader.max(minimum_reader);

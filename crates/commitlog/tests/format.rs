@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use commitlog::{Chain, Log, LogId, Options, TxId};
+use commitlog::{Chain, Log, LogId, Options, ReadOnlyLog, ReadOnlyOptions, Shipment, TxId};
 use disk::{Dir, SimDisk};
 
 const LOG_ID: LogId = LogId(*b"0123456789abcdef");
@@ -87,6 +87,27 @@ fn golden_bytes_are_read() {
         Log::inspect(disk.root().as_ref()).unwrap().minimum_reader,
         0x0102
     );
+}
+
+#[test]
+fn a_shipment_has_the_golden_bytes() {
+    let disk = written();
+    let log = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]).unwrap();
+    let shipment = log.ship(TxId(1)..TxId(3), u64::MAX).unwrap();
+    let golden = bytes_of(GOLDEN_SHIPMENT, 72 + 32 + 40);
+    print_if_different("the shipment", shipment.as_bytes(), &golden);
+    assert!(shipment.as_bytes() == golden, "the shipment differs");
+    let read = Shipment::from_bytes(golden).unwrap();
+    assert_eq!(read.log_id(), LOG_ID);
+    assert_eq!(read.minimum_reader(), 0x0102);
+    assert_eq!(read.range(), TxId(1)..TxId(3));
+    assert_eq!(read.chain_before(), AFTER_GENESIS);
+    assert_eq!(read.chain_after(), CHAIN_AT_END);
+    let records: Vec<(&[u8], Option<i64>)> = read
+        .records()
+        .map(|record| (record.payload, record.time))
+        .collect();
+    assert_eq!(records, [(&b""[..], None), (b"12345678", Some(-1))]);
 }
 
 #[test]
@@ -178,4 +199,24 @@ const GOLDEN_SECOND: &[(usize, &str)] = &[
     (12304, "ff ff ff ff ff ff ff ff"),
     (12312, "ba 60 f0 5f b6 42 93 be"),
     (12320, "31 32 33 34 35 36 37 38"),
+];
+const GOLDEN_SHIPMENT: &[(usize, &str)] = &[
+    (0, "63 61 69 72 6e 73 68 70"),
+    (8, "01 00 02 01 00 00 00 00"),
+    (16, "30 31 32 33 34 35 36 37"),
+    (24, "38 39 61 62 63 64 65 66"),
+    (32, "01 00 00 00 00 00 00 00"),
+    (40, "02 00 00 00 00 00 00 00"),
+    (48, "74 16 56 89 e5 36 9b 1b"),
+    (56, "48 00 00 00 00 00 00 00"),
+    (64, "00 00 00 00 48 e9 07 b7"),
+    (72, "ff aa 87 17 00 00 00 00"),
+    (80, "01 00 00 00 00 00 00 00"),
+    (88, "00 00 00 00 00 00 00 80"),
+    (96, "b1 90 c0 5c 82 64 0c 19"),
+    (104, "ba 69 37 8b 08 00 00 00"),
+    (112, "02 00 00 00 00 00 00 00"),
+    (120, "ff ff ff ff ff ff ff ff"),
+    (128, "ba 60 f0 5f b6 42 93 be"),
+    (136, "31 32 33 34 35 36 37 38"),
 ];

@@ -6,7 +6,7 @@
 #[path = "support/seeds.rs"]
 mod seeds;
 
-use commitlog::{Error, Log, LogId, Options, Proof, ReadOnlyLog, ReadOnlyOptions, TxId};
+use commitlog::{Error, Log, LogId, Options, Proof, ReadOnlyLog, ReadOnlyOptions, Shipment, TxId};
 use disk::SimDisk;
 use seeds::{Random, for_each_seed};
 
@@ -149,6 +149,70 @@ fn exercise(disk: &SimDisk) {
         Err(Error::Io(error)) => panic!("the simulated disk did not fail: {error}"),
         Err(_) => {}
     }
+}
+
+/// Bytes are instructions: how to change a valid shipment, or a whole one if the first one says so.
+fn fuzz_shipment(data: &[u8]) {
+    let mut random = Random::new(u64::from(crc32c::crc32c(data)));
+    let disk = valid(&mut random);
+    let log = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]).unwrap();
+    let first = random.below(log.next_id().0 + 1);
+    let range = TxId(first)..log.next_id();
+    let shipment = log.ship(range, random.below(5000)).unwrap();
+    let mut bytes = shipment.into_bytes();
+    match data.first() {
+        Some(0) => bytes = data[1..].to_vec(),
+        Some(1) => bytes.extend_from_slice(&data[1..]),
+        _ => {
+            for change in data.chunks(4) {
+                let place = change
+                    .iter()
+                    .fold(0usize, |sum, &byte| sum * 256 + usize::from(byte));
+                let at = place % bytes.len();
+                bytes[at] = change[change.len() - 1];
+            }
+        }
+    }
+    receive(bytes.clone());
+    // Checksums of headers made to fit let hostile fields in: a length, an id, a count.
+    let mut at = 0;
+    while let Some(rest) = bytes.get_mut(at..).filter(|rest| rest.len() >= 72) {
+        let (sum, covered, header) = if at == 0 {
+            (68, 0..68, 72)
+        } else {
+            (0, 4..32, 32)
+        };
+        let field = covered.start + 4 * random.below(7) as usize;
+        if random.below(3) == 0 {
+            rest[field..field + 4].copy_from_slice(&(random.next() as u32).to_le_bytes());
+        }
+        let value = crc32c::crc32c(&rest[covered]);
+        rest[sum..sum + 4].copy_from_slice(&value.to_le_bytes());
+        at += header;
+    }
+    receive(bytes);
+}
+
+/// Everything that takes a shipment.
+fn receive(bytes: Vec<u8>) {
+    match Shipment::from_bytes(bytes.clone()) {
+        Ok(shipment) => {
+            let payload_bytes: usize = shipment.records().map(|record| record.payload.len()).sum();
+            assert!(payload_bytes <= bytes.len());
+        }
+        Err(Error::BadShipment { byte_offset, .. }) => assert!(byte_offset <= bytes.len() as u64),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn hostile_shipments_are_refused_or_read() {
+    for_each_seed("fuzz", 300, |seed| {
+        let mut random = Random::new(seed);
+        let mut data = vec![random.below(4) as u8];
+        data.extend((0..random.below(200)).map(|_| random.next() as u8));
+        fuzz_shipment(&data);
+    });
 }
 
 #[test]

@@ -1,0 +1,179 @@
+//! Records copied out of one log and appended to another.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/logs.rs"]
+mod logs;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use commitlog::{BadShipment, Error, Options, ReadOnlyLog, ReadOnlyOptions, Shipment, TxId};
+use logs::{create, expected, files, fill, small, temporary};
+
+const HEADER: usize = 72;
+
+fn ids(range: Range<u64>) -> Range<TxId> {
+    TxId(range.start)..TxId(range.end)
+}
+
+fn contents(shipment: &Shipment) -> Vec<(u64, Vec<u8>)> {
+    let records = shipment.records();
+    records
+        .map(|record| (record.id.0, record.payload.to_vec()))
+        .collect()
+}
+
+#[test]
+fn a_shipment_holds_the_frames_of_the_segments_byte_for_byte() {
+    let (_temporary, dir) = temporary();
+    let log = create(&dir, small());
+    fill(&log, 40);
+    let shipment = log.ship(ids(0..40), u64::MAX).unwrap();
+    assert_eq!(shipment.range(), ids(0..40));
+    assert_eq!(contents(&shipment), expected(0, 40));
+    assert_eq!(shipment.chain_after(), log.chain_at_end());
+    log.close().unwrap();
+    let frames: Vec<u8> = files(&dir)
+        .into_iter()
+        .flat_map(|(_, bytes)| bytes[12288..].to_vec())
+        .collect();
+    assert!(shipment.as_bytes()[HEADER..] == frames);
+    let again = Shipment::from_bytes(shipment.as_bytes().to_vec()).unwrap();
+    assert_eq!(again, shipment);
+}
+
+#[test]
+fn a_shipment_ends_where_its_bytes_do_but_holds_one_record_at_least() {
+    let (_temporary, dir) = temporary();
+    let log = create(&dir, Options::default());
+    for _ in 0..9 {
+        log.commit(&[1; 100], None).unwrap();
+    }
+    // A frame of 100 bytes of payload takes 136, the genesis 40.
+    for (from, bytes_max, end) in [
+        (0, 0, 1),
+        (0, 175, 1),
+        (0, 176, 2),
+        (1, 135, 2),
+        (1, 271, 2),
+        (1, 272, 3),
+        (1, u64::MAX, 10),
+        (10, 0, 10),
+    ] {
+        let shipment = log.ship(ids(from..10), bytes_max).unwrap();
+        assert_eq!(shipment.range(), ids(from..end), "{from}, {bytes_max}");
+        if let Some(before) = TxId(from).previous() {
+            assert_eq!(shipment.chain_before(), log.chain_after(before).unwrap());
+        }
+    }
+}
+
+#[test]
+fn what_is_not_proven_is_not_shipped() {
+    let (_temporary, dir) = temporary();
+    let log = create(&dir, small());
+    fill(&log, 5);
+    log.append(b"not yet durable", None).unwrap();
+    let options = ReadOnlyOptions {
+        show_unproven: true,
+        ..ReadOnlyOptions::default()
+    };
+    let beside = ReadOnlyLog::open(Arc::clone(&dir), options, &[]).unwrap();
+    for shipped in [log.ship(ids(0..6), 1000), beside.ship(ids(3..6), u64::MAX)] {
+        let beyond = |error: &Error| matches!(error, Error::BeyondEnd { end: TxId(5), .. });
+        match shipped {
+            // It was full before it came there.
+            Ok(shipment) => assert!(shipment.range().end <= TxId(5)),
+            Err(error) => assert!(beyond(&error), "{error}"),
+        }
+    }
+    assert_eq!(
+        log.ship(ids(2..5), u64::MAX).unwrap(),
+        beside.ship(ids(2..5), u64::MAX).unwrap()
+    );
+    log.sync().unwrap();
+    assert_eq!(log.ship(ids(0..6), u64::MAX).unwrap().range(), ids(0..6));
+}
+
+#[test]
+fn every_flip_and_every_cut_of_a_shipment_is_refused() {
+    let (_temporary, dir) = temporary();
+    let log = create(&dir, small());
+    fill(&log, 5);
+    for range in [0..5, 2..4, 3..3] {
+        let bytes = log.ship(ids(range), u64::MAX).unwrap().into_bytes();
+        for at in 0..bytes.len() {
+            let mut cut = bytes.clone();
+            cut.truncate(at);
+            refused(cut);
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                refused(flipped);
+            }
+        }
+        let mut longer = bytes;
+        longer.push(0);
+        refused(longer);
+    }
+}
+
+#[track_caller]
+fn refused(bytes: Vec<u8>) {
+    let refused = Shipment::from_bytes(bytes);
+    assert!(matches!(refused, Err(Error::BadShipment { .. })));
+}
+
+#[test]
+fn what_is_wrong_with_a_shipment_is_said() {
+    let (_temporary, dir) = temporary();
+    let log = create(&dir, small());
+    fill(&log, 5);
+    let bytes = log.ship(ids(1..4), u64::MAX).unwrap().into_bytes();
+    let with_header = |at: usize, value: &[u8]| {
+        let mut bytes = bytes.clone();
+        bytes[at..at + value.len()].copy_from_slice(value);
+        let sum = crc32c::crc32c(&bytes[..68]);
+        bytes[68..72].copy_from_slice(&sum.to_le_bytes());
+        match Shipment::from_bytes(bytes) {
+            Err(Error::BadShipment { byte_offset, kind }) => (byte_offset, kind.to_string()),
+            other => panic!("{other:?}"),
+        }
+    };
+    // Payloads of 37, 74 and 111 bytes in frames of 72, 112 and 144 bytes.
+    let rows: [(usize, &[u8], u64, &str); 8] = [
+        (
+            8,
+            &[2, 0],
+            0,
+            "it needs version 2 of the shipment format and this program has 1",
+        ),
+        (32, &[2], 72, "record 1 stands where record 2 should be"),
+        (32, &[0xFF; 8], 0, "the header is not valid"),
+        (40, &[2], 400, "it does not end before 3"),
+        (40, &[4], 400, "it does not end before 5"),
+        (40, &[0xFF; 8], 0, "the header is not valid"),
+        (
+            48,
+            &[0; 8],
+            72,
+            "record 1 does not continue the chain of checksums",
+        ),
+        (
+            56,
+            &[0xFF; 8],
+            72,
+            "the frames have 328 bytes and not 18446744073709551615",
+        ),
+    ];
+    for (at, value, byte_offset, said) in rows {
+        assert_eq!(with_header(at, value), (byte_offset, said.to_owned()));
+    }
+    assert!(matches!(
+        Shipment::from_bytes(Vec::new()),
+        Err(Error::BadShipment {
+            kind: BadShipment::Header,
+            ..
+        })
+    ));
+}
