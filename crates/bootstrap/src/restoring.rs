@@ -1,12 +1,17 @@
 //! Going on from a snapshot alone, because that was asked for: the old log is moved aside and a new one begun.
 //!
 //! ```text
-//!  1  each segment  <name>.log -> <name>.log.aside-<generation>, oldest first, directory synced
-//!  2  a new log whose first record will be the one after the snapshot, with a higher epoch
+//!  1  what earlier restores moved aside gets new names: <name>.log.aside-<number> -> <name>.log.aside-<higher number>
+//!  2  each segment  <name>.log -> <name>.log.aside-<number>, newest first; directory synced
+//!  3  a new log whose first record will be the one after the snapshot, with a higher epoch
 //! ```
 //!
-//! Crash in 1: what is left of the log begins later than the snapshot, or is gone: the same restore is asked for again. Crash
-//! before the rename in 2: no log.
+//! Why 1: an earlier attempt may have ended with a sync that failed. Then the old segments show their new names and may have the
+//! old ones again after a power cut, in the middle of the new log; and a sync that is repeated proves nothing. Another rename is a change
+//! that the next sync has to write.
+//!
+//! Crash in 2: what is left says that its newest segment is lost, or there is no log: the same restore is asked for again. Oldest
+//! first, what is left might pass for a log that was pruned. Crash before the rename in 3: no log.
 
 use std::sync::Arc;
 
@@ -19,6 +24,10 @@ use crate::layout;
 use crate::options::Options;
 
 const SEGMENT_SUFFIX: &str = ".log";
+/// Digits of the first record's number.
+const STEM_DIGITS: usize = 20;
+/// No directory has had as many segments as this: a higher number was not given here.
+const NUMBER_END: u32 = 1 << 30;
 const ASIDE: &str = ".log.aside-";
 
 /// Replaces the log by an empty one that continues a snapshot. Yields how many segments were moved aside.
@@ -29,13 +38,13 @@ pub(crate) fn replace_log(
 ) -> Result<usize> {
     let log_dir = layout::existing_or_new(&**dir, layout::LOG)?;
     let known_epoch = Log::inspect(&*log_dir).map_or(0, |extent| extent.epoch);
-    let (moved, generation) = move_aside(&*log_dir)?;
+    let Moved { segments, number } = move_aside(&*log_dir)?;
     let header = manifest.header();
     let start = Start {
         base: TxId(header.tx).next(),
         chain: Chain(header.chain),
-        // Where the log could not say its epoch, the number of restores stands in for it.
-        epoch: known_epoch.max(generation).saturating_add(1),
+        // Where the log could not say its epoch, a number that grows with each restore stands in for it.
+        epoch: known_epoch.max(number).saturating_add(1),
     };
     let log_options = commitlog::Options {
         minimum_reader: header.minimum_reader,
@@ -43,28 +52,53 @@ pub(crate) fn replace_log(
     };
     let log = Log::create_at(log_dir, LogId(header.log_id), log_options, start, &[])?;
     log.close()?;
-    Ok(moved)
+    Ok(segments)
 }
 
-/// Renames every segment to a name that no log looks at. Yields how many, and how often that has been done before.
-fn move_aside(log_dir: &dyn Dir) -> Result<(usize, u32)> {
-    let names: Vec<String> = log_dir
-        .list()?
-        .into_iter()
-        .filter(|entry| entry.kind == EntryKind::File)
-        .map(|entry| entry.name)
-        .collect();
-    let generations = names
-        .iter()
-        .filter_map(|name| name.split_once(ASIDE)?.1.parse::<u32>().ok());
-    let generation = generations.max().map_or(0, |last| last.saturating_add(1));
-    let mut moved = 0;
+struct Moved {
+    /// How many segments had not been moved aside before.
+    segments: usize,
+    /// Higher than all numbers that were given before this restore.
+    number: u32,
+}
+
+/// Renames every segment to a name that no log looks at.
+fn move_aside(log_dir: &dyn Dir) -> Result<Moved> {
+    let entries = log_dir.list()?.into_iter();
+    let files = entries.filter(|entry| entry.kind == EntryKind::File);
+    let names: Vec<String> = files.map(|entry| entry.name).collect();
+    let numbers = names.iter().filter_map(|name| number_of(name));
+    let number = numbers.max().map_or(0, |highest| highest + 1);
+
+    let old = names.iter().filter(|name| number_of(name).is_some());
     // In byte order, which is the order of their first records.
-    for name in names.iter().filter(|name| name.ends_with(SEGMENT_SUFFIX)) {
-        let stem = name.trim_end_matches(SEGMENT_SUFFIX);
-        log_dir.rename(name, &format!("{stem}{ASIDE}{generation}"))?;
-        log_dir.sync()?;
-        moved += 1;
+    let segments = names.iter().rev().filter(|name| is_segment(name));
+    let segment_count = segments.clone().count();
+    for (from, to) in old.chain(segments).zip(number..) {
+        let stem = &from[..STEM_DIGITS];
+        log_dir.rename(from, &format!("{stem}{ASIDE}{to}"))?;
     }
-    Ok((moved, generation))
+    log_dir.sync()?;
+    Ok(Moved {
+        segments: segment_count,
+        number,
+    })
+}
+
+fn is_segment(name: &str) -> bool {
+    after_stem(name) == Some(SEGMENT_SUFFIX)
+}
+
+/// The number of a segment that was moved aside.
+fn number_of(name: &str) -> Option<u32> {
+    let number = after_stem(name)?.strip_prefix(ASIDE)?.parse().ok();
+    number.filter(|number| *number < NUMBER_END)
+}
+
+/// What follows the number of a first record; `None` for names that are not ours, which are left alone.
+fn after_stem(name: &str) -> Option<&str> {
+    let (stem, suffix) = name.split_at_checked(STEM_DIGITS)?;
+    stem.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then_some(suffix)
 }

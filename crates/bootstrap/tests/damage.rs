@@ -91,9 +91,9 @@ fn a_damaged_log_is_named_and_left_alone() {
         |error| matches!(error, Error::Log(commitlog::Error::Damaged { file, .. }) if file.ends_with(&newest[4..])),
     );
     check_restored(&disk, 15);
-    let set_aside = paths_in(&disk, "log/", ".aside-0");
+    let paths = paths_in(&disk, "log/", "").into_iter();
     assert_eq!(
-        set_aside.len(),
+        paths.filter(|path| path.contains(".log.aside-")).count(),
         segments(&sample()).len(),
         "nothing is thrown away"
     );
@@ -129,13 +129,15 @@ fn a_damaged_genesis_is_found_out_and_a_snapshot_helps() {
 #[test]
 fn a_restore_raises_the_epoch() {
     let disk = sample();
-    for epoch in 1..3 {
+    let mut epoch = 0;
+    for id in 601..603 {
         let newest = segments(&disk).pop().unwrap();
         disk.flip_bit(&newest, 3, 0);
         let (database, report) = open_with(&disk, restoring()).unwrap();
         assert!(matches!(report.origin, Origin::Restored { .. }));
-        assert_eq!(database.info().unwrap().log.epoch, epoch);
-        put(&database, 600 + u64::from(epoch));
+        let before = std::mem::replace(&mut epoch, database.info().unwrap().log.epoch);
+        assert!(epoch > before, "{epoch} after {before}");
+        put(&database, id);
         database.close().unwrap();
     }
 }
@@ -198,7 +200,7 @@ fn a_segment_without_its_genesis_is_damage_and_left_alone() {
     for mark_sector in [8, 16] {
         killed.zero_sector(segment, mark_sector);
     }
-    check_refused(&killed, |error| matches!(error, Error::NoGenesis { .. }));
+    check_refused(&killed, |error| error.class() == ErrorClass::Damage);
 }
 
 #[test]

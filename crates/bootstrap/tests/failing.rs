@@ -7,7 +7,7 @@ mod fixture;
 use std::collections::BTreeSet;
 
 use bootstrap::{Database, Options, SyncPolicy, WriteError};
-use disk::{Fault, SimDisk};
+use disk::{Call, Fault, Operation, SimDisk};
 use fixture::*;
 
 const LIVES: u64 = 3;
@@ -171,4 +171,126 @@ fn a_directory_whose_name_failed_to_become_durable_is_made_anew() {
         let (database, _) = open_with(&cut, small_segments()).unwrap();
         assert_eq!(notes(&database.view()), expected(0..80));
     }
+}
+
+/// Databases whose log has to be given up for a snapshot, each with the last transaction of that.
+fn to_be_restored() -> Vec<(&'static str, SimDisk, u64)> {
+    let harmed = |segment: usize, byte: u64| {
+        let disk = sample();
+        disk.flip_bit(&segments(&disk)[segment], byte, 3);
+        disk
+    };
+    // One segment that goes on far beyond the snapshot.
+    let long = SimDisk::new(1);
+    let (database, _) = open(&long);
+    put_all(&database, 1..=10);
+    let other = long.fork();
+    open(&other).0.snapshot().unwrap();
+    long.root().create_dir_durable("snapshots").unwrap();
+    transplant(&other, &long, "snapshots/");
+    put_all(&database, 11..=20);
+    drop(database);
+    let last = long.read("log/00000000000000000000.log").unwrap();
+    let last = last.iter().rposition(|byte| *byte != 0).unwrap();
+    long.flip_bit("log/00000000000000000000.log", last as u64, 3);
+    let lost = sample();
+    lost.delete(segments(&lost).pop().unwrap());
+    vec![
+        ("the oldest header damaged", harmed(0, 0), 15),
+        ("the newest header damaged", harmed(2, 0), 15),
+        ("the only segment damaged at its end", long, 10),
+        ("the newest segment lost", lost, 15),
+    ]
+}
+
+/// A restore during which these calls fail, tried until it works, in one life of the system. Yields the calls that it took,
+/// and what is wrong after a power cut that follows, if anything is.
+fn restore_with_faults(before: &SimDisk, tx: u64, faults: &[u64]) -> (Vec<Call>, Option<String>) {
+    let disk = before.fork();
+    for fault in faults {
+        disk.fail_at(*fault, Fault::Eio);
+    }
+    let mut attempts = 0;
+    let database = loop {
+        attempts += 1;
+        assert!(attempts < 5, "{faults:?}");
+        // Half of a restore is not taken for a database; a whole one is.
+        if let Ok((database, report)) = open_with(&disk, small_segments()) {
+            if attempts == 1 {
+                return (disk.calls(), Some(format!("opened unasked: {report}")));
+            }
+            break database;
+        }
+        if let Ok((database, _)) = open_with(&disk, restoring()) {
+            break database;
+        }
+    };
+    let calls = disk.calls();
+    disk.clear_faults();
+    put_all(&database, 500..505);
+    drop(database);
+    let is_there = expected((1..=tx).chain(500..505));
+    let contents = |disk: &SimDisk| {
+        let paths = paths_in(disk, "log/", "").into_iter();
+        paths.map(|path| disk.read(&path).unwrap()).collect()
+    };
+    let old: Vec<Vec<u8>> = contents(before);
+    for cut in disk.power_cuts(8, faults.iter().sum()) {
+        let flaw = match open_with(&cut, small_segments()) {
+            Ok((database, _)) if notes(&database.view()) == is_there => {
+                let kept: Vec<Vec<u8>> = contents(&cut);
+                let is_gone = !old.iter().all(|bytes| kept.contains(bytes));
+                is_gone.then(|| "an old segment is gone".to_owned())
+            }
+            Ok((_, report)) => Some(format!("not what was acknowledged: {report}")),
+            Err(error) => Some(error.to_string()),
+        };
+        if flaw.is_some() {
+            return (calls, flaw);
+        }
+    }
+    (calls, None)
+}
+
+/// The calls from `first` on that change names or make them durable.
+fn of_names(calls: &[Call], first: u64) -> Vec<u64> {
+    let names = calls.iter().filter(|call| {
+        call.number >= first && matches!(call.operation, Operation::Rename | Operation::SyncDir)
+    });
+    names.map(|call| call.number).collect()
+}
+
+/// Whatever fails during a restore, asked for again it is as good as one that worked at once, and keeps the old segments.
+#[test]
+fn an_error_at_every_call_of_a_restore() {
+    let mut flaws = Vec::new();
+    for (what, before, tx) in to_be_restored() {
+        let mut check = |faults: &[u64]| {
+            let (calls, flaw) = restore_with_faults(&before, tx, faults);
+            if let Some(flaw) = flaw {
+                let failed = faults
+                    .iter()
+                    .map(|call| &calls[usize::try_from(*call).unwrap()]);
+                let failed: Vec<&Call> = failed.collect();
+                flaws.push(format!("{what}, {failed:?} failed: {flaw}"));
+            }
+            calls
+        };
+        let calls = check(&[]);
+        for call in &calls {
+            let first = check(&[call.number]);
+            if !of_names(std::slice::from_ref(call), 0).is_empty() {
+                // What is done about it fails, too.
+                for again in of_names(&first, call.number + 1) {
+                    check(&[call.number, again]);
+                }
+            }
+        }
+    }
+    assert!(
+        flaws.is_empty(),
+        "{} flaws:\n{}",
+        flaws.len(),
+        flaws.join("\n")
+    );
 }
