@@ -5,11 +5,16 @@
 //! | append, not synced, in the hands of the OS when it returns | one bare `write` of length, CRC-32C and payload per record |
 //! | | the same through a buffer of 64 KiB (what only an asynchronous hand-off can reach) |
 //! | durable commits, 1 and 8 threads | one bare write and `fdatasync` per record, into a growing file |
-//! | replay | one bare CRC-32C pass over the payloads, mapped and warm |
+//! | replay, warm in the page cache | a bare reader of length, CRC-32C and payload, through a buffer of 64 KiB |
+//! | | the same over a map |
+//! | | one bare CRC-32C pass over the payloads (nothing is parsed) |
+//! | seek: a new reader at any id of a log of 48 MiB, and its first record | open the file, read the record at a byte that is known, CRC-32C |
 //! | open of a log that was not closed, 48 MiB in its newest segment | one bare CRC-32C pass over the file |
 #![allow(clippy::unwrap_used)]
 
+use std::cell::Cell;
 use std::hint::black_box;
+use std::io::{BufReader, Read};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,62 +24,99 @@ use disk::{Dir, File, OsDir};
 
 const ROUNDS: usize = 7;
 
-/// What one round took, per operation.
-type Round<'a> = Box<dyn FnMut() -> Duration + 'a>;
+/// What one round took, nanoseconds per operation.
+type Round<'a> = Box<dyn FnMut() -> f64 + 'a>;
 
 fn main() {
-    println!("| work | log | bound | log / bound | range over {ROUNDS} rounds |");
-    println!("|---|---|---|---|---|");
+    println!("| work | bound | log | bare | log / bare | range over {ROUNDS} rounds |");
+    println!("|---|---|---|---|---|---|");
     for bytes in [64, 256, 4096] {
         let count = 40_000_000 / (bytes + 1000);
-        let name = format!("append {bytes} B, bound: one write each");
-        compare(&name, append(bytes, count), one_write_each(bytes, count));
-        let name = format!("append {bytes} B, bound: buffered");
-        compare(&name, append(bytes, count), buffered(bytes, count));
+        compare(
+            &format!("append {bytes} B"),
+            append(bytes, count),
+            vec![
+                ("one write each", one_write_each(bytes, count)),
+                ("buffered", buffered(bytes, count)),
+            ],
+        );
     }
-    for threads in [1, 8] {
-        let name = format!("durable 256 B, {threads} threads, bound: write + sync, growing file");
-        compare(&name, durable(threads), write_and_sync(false));
+    for threads in [1, 8, 64] {
+        compare(
+            &format!("durable 256 B, {threads} threads"),
+            durable(threads),
+            vec![
+                ("write + sync, growing file", write_and_sync(false)),
+                ("write + sync, zero-filled", write_and_sync(true)),
+            ],
+        );
     }
-    compare(
-        "durable 256 B, 1 thread, bound: zero-filled file",
-        durable(1),
-        write_and_sync(true),
-    );
     for bytes in [64, 256, 4096] {
         let corpus = Corpus::new(bytes);
-        let name = format!("replay {bytes} B");
-        compare(&name, corpus.replay(), corpus.checksum_pass());
+        let bare = BareCorpus::new(&corpus);
+        compare(
+            &format!("replay {bytes} B"),
+            corpus.replay(),
+            vec![
+                ("bare reader, buffered", bare.replay_buffered()),
+                ("bare reader, mapped", bare.replay_mapped()),
+                ("bare CRC pass", corpus.checksum_pass()),
+            ],
+        );
     }
     let corpus = Corpus::new(256);
-    compare("open, one record", corpus.open(), corpus.checksum_pass());
+    let bare = BareCorpus::new(&corpus);
+    let open = ("bare CRC pass", corpus.checksum_pass());
+    compare("open, each record of 256 B", corpus.open(), vec![open]);
+    let seek = ("read at a known byte", bare.seek());
+    compare("seek, 256 B", corpus.seek(), vec![seek]);
 }
 
-/// Runs both in turn, so that whatever else the machine does hits both.
-fn compare(name: &str, mut log: Round<'_>, mut bound: Round<'_>) {
-    let mut pairs = Vec::new();
-    log();
-    bound();
-    for _ in 0..ROUNDS {
-        pairs.push((log(), bound()));
+/// Runs all in turn, so that whatever else the machine does hits all of them.
+fn compare(name: &str, mut log: Round<'_>, mut bounds: Vec<(&str, Round<'_>)>) {
+    let mut ours = Vec::new();
+    let mut bare = vec![Vec::new(); bounds.len()];
+    for round in 0..=ROUNDS {
+        let log = log();
+        let times: Vec<f64> = bounds.iter_mut().map(|(_, bound)| bound()).collect();
+        // The first round warms up.
+        if round > 0 {
+            ours.push(log);
+            bare.iter_mut()
+                .zip(times)
+                .for_each(|(all, time)| all.push(time));
+        }
     }
-    let median = |mut times: Vec<Duration>| {
-        times.sort();
-        times[times.len() / 2]
-    };
-    let ours = median(pairs.iter().map(|pair| pair.0).collect());
-    let bare = median(pairs.iter().map(|pair| pair.1).collect());
-    let mut ratios: Vec<f64> = pairs
-        .iter()
-        .map(|pair| pair.0.as_secs_f64() / pair.1.as_secs_f64())
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    println!(
-        "| {name} | {ours:.1?} | {bare:.1?} | {:.2} | {:.2} to {:.2} |",
-        ratios[ROUNDS / 2],
-        ratios[0],
-        ratios[ROUNDS - 1]
-    );
+    for ((bound, _), bare) in bounds.iter().zip(bare) {
+        let mut ratios: Vec<f64> = ours
+            .iter()
+            .zip(&bare)
+            .map(|(ours, bare)| ours / bare)
+            .collect();
+        ratios.sort_by(f64::total_cmp);
+        println!(
+            "| {name} | {bound} | {} | {} | {:.2} | {:.2} to {:.2} |",
+            shown(median(&ours)),
+            shown(median(&bare)),
+            ratios[ROUNDS / 2],
+            ratios[0],
+            ratios[ROUNDS - 1]
+        );
+    }
+}
+
+fn median(times: &[f64]) -> f64 {
+    let mut times = times.to_vec();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn shown(nanoseconds: f64) -> String {
+    if nanoseconds < 1000.0 {
+        format!("{nanoseconds:.1} ns")
+    } else {
+        format!("{:.1} µs", nanoseconds / 1000.0)
+    }
 }
 
 fn temporary() -> (tempfile::TempDir, Arc<dyn Dir>) {
@@ -95,8 +137,8 @@ fn create(dir: Arc<dyn Dir>, sync_policy: SyncPolicy) -> Log {
     Log::create(dir, LogId([1; 16]), options(sync_policy), &[]).unwrap()
 }
 
-fn each(total: Duration, count: usize) -> Duration {
-    total / u32::try_from(count).unwrap()
+fn each(total: Duration, count: usize) -> f64 {
+    total.as_secs_f64() * 1e9 / count as f64
 }
 
 fn append<'a>(bytes: usize, count: usize) -> Round<'a> {
@@ -201,6 +243,9 @@ fn write_and_sync<'a>(zero_filled: bool) -> Round<'a> {
     })
 }
 
+/// Places in a corpus that are looked for in each round: a few, spread evenly and in no order.
+const SOUGHT: usize = 16;
+
 /// A log of 48 MiB with two segments, for reading.
 struct Corpus {
     _temporary: tempfile::TempDir,
@@ -230,8 +275,8 @@ impl Corpus {
         let (log, _) = Log::open(Arc::clone(&self.dir), options(SyncPolicy::Never), &[]).unwrap();
         log.rotate().unwrap();
         Box::new(move || {
-            let mut reader = log.reader(TxId(0)).unwrap();
             let start = Instant::now();
+            let mut reader = log.reader(TxId(0)).unwrap();
             while let Some(record) = reader.next_record().unwrap() {
                 black_box(record.payload);
             }
@@ -245,8 +290,8 @@ impl Corpus {
             .open("00000000000000000000.log", disk::Access::Read)
             .unwrap();
         Box::new(move || {
-            let map = file.map(file.len().unwrap()).unwrap();
             let start = Instant::now();
+            let map = file.map(file.len().unwrap()).unwrap();
             for frame in map[12288..].chunks_exact(self.bytes + 32).take(self.count) {
                 black_box(crc32c::crc32c(&frame[32..]));
             }
@@ -263,5 +308,138 @@ impl Corpus {
             black_box(log);
             each(start.elapsed(), self.count)
         })
+    }
+
+    fn seek(&self) -> Round<'_> {
+        let (log, _) = Log::open(Arc::clone(&self.dir), options(SyncPolicy::Never), &[]).unwrap();
+        log.rotate().unwrap();
+        let places = Places::new(self.count);
+        Box::new(move || {
+            let start = Instant::now();
+            for _ in 0..SOUGHT {
+                let id = TxId(places.next() as u64);
+                let mut reader = log.reader(id).unwrap();
+                let record = reader.next_record().unwrap().unwrap();
+                assert_eq!((record.id, record.payload.len()), (id, self.bytes));
+            }
+            each(start.elapsed(), SOUGHT)
+        })
+    }
+}
+
+/// The payloads of a corpus, each behind its length and its CRC-32C and nothing else.
+struct BareCorpus {
+    _temporary: tempfile::TempDir,
+    dir: Arc<dyn Dir>,
+    bytes: usize,
+    count: usize,
+}
+
+impl BareCorpus {
+    fn new(corpus: &Corpus) -> Self {
+        let (temporary, dir) = temporary();
+        let mut frame = Vec::new();
+        bare_frame(&mut frame, &vec![7; corpus.bytes]);
+        let file = dir.create("bare").unwrap();
+        // One write each, as the log's: the page cache keeps a file in larger pieces if it is written in larger ones.
+        for place in 0..corpus.count {
+            file.write_all_at((place * frame.len()) as u64, &frame)
+                .unwrap();
+        }
+        file.sync().unwrap();
+        BareCorpus {
+            _temporary: temporary,
+            dir,
+            bytes: corpus.bytes,
+            count: corpus.count,
+        }
+    }
+
+    fn file(&self) -> Arc<dyn File> {
+        self.dir.open("bare", disk::Access::Read).unwrap()
+    }
+
+    #[expect(
+        clippy::disallowed_types,
+        reason = "the standard library's own buffered reader is the bound here"
+    )]
+    fn replay_buffered(&self) -> Round<'_> {
+        let path = self.file().path().to_path_buf();
+        Box::new(move || {
+            let mut payload = Vec::new();
+            let start = Instant::now();
+            let file = std::fs::File::open(&path).unwrap();
+            let mut reader = BufReader::with_capacity(64 << 10, file);
+            for _ in 0..self.count {
+                let mut head = [0; 8];
+                reader.read_exact(&mut head).unwrap();
+                let length = u32::from_le_bytes(*head.first_chunk().unwrap());
+                payload.resize(length as usize, 0);
+                reader.read_exact(&mut payload).unwrap();
+                assert_eq!(&crc32c::crc32c(&payload).to_le_bytes(), &head[4..]);
+                black_box(&payload);
+            }
+            each(start.elapsed(), self.count)
+        })
+    }
+
+    fn replay_mapped(&self) -> Round<'_> {
+        let file = self.file();
+        Box::new(move || {
+            let start = Instant::now();
+            let map = file.map(file.len().unwrap()).unwrap();
+            let mut rest = &map[..];
+            while let Some((payload, behind)) = bare_record(rest) {
+                black_box(payload);
+                rest = behind;
+            }
+            assert!(rest.is_empty());
+            each(start.elapsed(), self.count)
+        })
+    }
+
+    fn seek(&self) -> Round<'_> {
+        let places = Places::new(self.count);
+        let frame_bytes = 8 + self.bytes;
+        Box::new(move || {
+            let start = Instant::now();
+            for _ in 0..SOUGHT {
+                let file = self.file();
+                let mut frame = vec![0; frame_bytes];
+                file.read_exact_at((places.next() * frame_bytes) as u64, &mut frame)
+                    .unwrap();
+                black_box(bare_record(&frame).unwrap());
+            }
+            each(start.elapsed(), SOUGHT)
+        })
+    }
+}
+
+/// The payload at the front of the bytes, if its checksum holds, and what stands behind it.
+fn bare_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    let (sum, rest) = rest.split_first_chunk()?;
+    let (payload, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    (crc32c::crc32c(payload) == u32::from_le_bytes(*sum)).then_some((payload, rest))
+}
+
+/// Visits numbers below a count by steps that share no pattern with anything.
+struct Places {
+    at: Cell<usize>,
+    count: usize,
+}
+
+impl Places {
+    fn new(count: usize) -> Self {
+        Places {
+            at: Cell::new(0),
+            count,
+        }
+    }
+
+    fn next(&self) -> usize {
+        let at = (self.at.get() + 1_000_003 * self.count / 2_718_282) % self.count;
+        self.at.set(at);
+        at
     }
 }

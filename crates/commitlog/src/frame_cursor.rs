@@ -83,13 +83,18 @@ impl FrameCursor {
     #[inline]
     pub(crate) fn step(&mut self) -> Result<Step> {
         let position = self.position;
-        let header = match self.header()? {
+        let room = self.room();
+        let ahead = self.bytes.ahead(position.byte, FRAME_HEADER_BYTES as u64)?;
+        let header = match verify_header(ahead, position, room) {
             Ok(header) => header,
             Err(bad) => return Ok(Err(bad)),
         };
-        let frame = self
-            .bytes
-            .get(position.byte, frame_bytes(header.payload_length))?;
+        let whole = frame_bytes(header.payload_length);
+        let frame = if whole <= ahead.len() as u64 {
+            ahead
+        } else {
+            self.bytes.ahead(position.byte, whole)?
+        };
         if let Err(bad) = verify_body(&header, frame, position) {
             return Ok(Err(bad));
         }
@@ -100,7 +105,11 @@ impl FrameCursor {
     /// Passes over one frame of which only the header is verified, to get somewhere else.
     #[inline]
     pub(crate) fn hop(&mut self) -> Result<Step> {
-        let found = self.header()?;
+        let room = self.room();
+        let ahead = self
+            .bytes
+            .ahead(self.position.byte, FRAME_HEADER_BYTES as u64)?;
+        let found = verify_header(ahead, self.position, room);
         if let Ok(header) = &found {
             self.pass(header);
         }
@@ -125,6 +134,12 @@ impl FrameCursor {
         self.position = position;
     }
 
+    /// How many bytes there are from here to the limit.
+    #[inline]
+    fn room(&self) -> u64 {
+        self.bytes.limit().saturating_sub(self.position.byte)
+    }
+
     #[inline]
     fn pass(&mut self, header: &FrameHeader) {
         self.payload = (
@@ -133,33 +148,14 @@ impl FrameCursor {
         );
         self.position = self.position.after(header);
     }
-
-    /// Reads the header of the next frame; that the whole frame lies within the bytes is checked too.
-    #[inline]
-    fn header(&mut self) -> Result<Step> {
-        let position = self.position;
-        let bytes = self.bytes.get(position.byte, FRAME_HEADER_BYTES as u64)?;
-        let found = verify_header(bytes, position);
-        let room = self.bytes.limit() - position.byte.min(self.bytes.limit());
-        Ok(found.and_then(|header| {
-            if header.payload_length > PAYLOAD_BYTES_LIMIT
-                || frame_bytes(header.payload_length) > room
-            {
-                return Err(BadFrame::Incomplete {
-                    expected: position.id,
-                    payload_length: header.payload_length,
-                });
-            }
-            Ok(header)
-        }))
-    }
 }
 
-/// Nothing in a header is believed before its checksum holds; nothing of it is used before its id is the expected one.
+/// Nothing in a header is believed before its checksum holds; nothing of it is used before its id is the expected one, and its frame
+/// finds room.
 #[inline]
-pub(crate) fn verify_header(bytes: &[u8], position: Position) -> Step {
+pub(crate) fn verify_header(ahead: &[u8], position: Position, room: u64) -> Step {
     let expected = position.id;
-    let Ok(bytes) = <&[u8; FRAME_HEADER_BYTES]>::try_from(bytes) else {
+    let Some(bytes) = ahead.first_chunk::<FRAME_HEADER_BYTES>() else {
         return Err(BadFrame::EndOfFile { expected });
     };
     let Some(header) = FrameHeader::decode(bytes) else {
@@ -172,6 +168,13 @@ pub(crate) fn verify_header(bytes: &[u8], position: Position) -> Step {
         let found = header.id;
         return Err(BadFrame::UnexpectedId { expected, found });
     }
+    let payload_length = header.payload_length;
+    if payload_length > PAYLOAD_BYTES_LIMIT || frame_bytes(payload_length) > room {
+        return Err(BadFrame::Incomplete {
+            expected,
+            payload_length,
+        });
+    }
     Ok(header)
 }
 
@@ -182,24 +185,23 @@ pub(crate) fn verify_body(
     position: Position,
 ) -> std::result::Result<(), BadFrame> {
     let expected = position.id;
-    let payload_end = FRAME_HEADER_BYTES + header.payload_length as usize;
-    let whole = usize::try_from(frame_bytes(header.payload_length)).unwrap_or(usize::MAX);
-    if frame.len() < whole {
+    let payload_length = header.payload_length;
+    let whole = usize::try_from(frame_bytes(payload_length)).unwrap_or(usize::MAX);
+    let Some(body) = frame.get(FRAME_HEADER_BYTES..whole) else {
         // The file was cut while it was read.
-        let payload_length = header.payload_length;
         return Err(BadFrame::Incomplete {
             expected,
             payload_length,
         });
-    }
-    let payload = &frame[FRAME_HEADER_BYTES..payload_end];
+    };
+    let (payload, padding) = body.split_at(payload_length as usize);
     let chain = position
         .chain
-        .mix(header.id, header.payload_length, checksum(payload));
+        .mix(header.id, payload_length, checksum(payload));
     if chain != header.chain_after {
         return Err(BadFrame::Chain { expected });
     }
-    if frame[payload_end..].iter().any(|&byte| byte != 0) {
+    if padding.iter().any(|&byte| byte != 0) {
         return Err(BadFrame::Padding { expected });
     }
     Ok(())

@@ -152,20 +152,18 @@ impl Reader {
 
     #[inline]
     fn verified_step(&mut self) -> Result<FrameHeader> {
-        match self.step()? {
+        match self.cursor()?.step()? {
             Ok(header) => Ok(header),
-            // A writer beside us may have replaced the file: what was read is forgotten and read again, once.
-            Err(_) => {
-                self.forget_place();
-                let again = self.step()?;
-                again.map_err(|bad| self.damaged(bad))
-            }
+            Err(_) => self.step_again(),
         }
     }
 
-    #[inline]
-    fn step(&mut self) -> Result<std::result::Result<FrameHeader, BadFrame>> {
-        self.cursor()?.step()
+    /// A writer beside us may have replaced the file: what was read is forgotten and read again, once.
+    #[cold]
+    fn step_again(&mut self) -> Result<FrameHeader> {
+        self.forget_place();
+        let again = self.cursor()?.step()?;
+        again.map_err(|bad| self.damaged(bad))
     }
 
     /// The cursor before the next record, which is visible.

@@ -67,20 +67,28 @@ impl SegmentBytes {
     /// The `len` bytes at `offset`, fewer only at the limit. Never allocates more than the file has.
     #[inline]
     pub(crate) fn get(&mut self, offset: u64, len: u64) -> Result<&[u8]> {
-        let len = len.min(self.limit.saturating_sub(offset));
+        let ahead = self.ahead(offset, len)?;
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        Ok(&ahead[..len.min(ahead.len())])
+    }
+
+    /// What is at hand from `offset` on: `len` bytes or more, fewer only at the limit. Never allocates more than the file has.
+    #[inline]
+    pub(crate) fn ahead(&mut self, offset: u64, len: u64) -> Result<&[u8]> {
         match &mut self.source {
-            Source::Mapped(map) => Ok(slice(map, offset, len)),
+            Source::Mapped(map) => Ok(behind(map, offset)),
             Source::Read {
                 file,
                 window,
                 window_start,
             } => {
+                let end = offset.saturating_add(len).min(self.limit);
                 let window_end = *window_start + window.len() as u64;
-                if offset < *window_start || offset + len > window_end {
+                if offset < *window_start || end > window_end {
                     fill(file.as_ref(), window, offset, len, self.limit)?;
                     *window_start = offset;
                 }
-                Ok(slice(window, offset - *window_start, len))
+                Ok(behind(window, offset - *window_start))
             }
         }
     }
@@ -124,7 +132,7 @@ pub(crate) enum Tail {
 /// Makes the window hold `len` bytes from `offset` on, and more where the limit allows.
 #[cold]
 fn fill(file: &dyn File, window: &mut Vec<u8>, offset: u64, len: u64, limit: u64) -> Result<()> {
-    let wanted = len.max(WINDOW_BYTES).min(limit - offset);
+    let wanted = len.max(WINDOW_BYTES).min(limit.saturating_sub(offset));
     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
     window.resize(wanted, 0);
     let filled = file
@@ -134,11 +142,13 @@ fn fill(file: &dyn File, window: &mut Vec<u8>, offset: u64, len: u64, limit: u64
     Ok(())
 }
 
-/// The part of `bytes` that exists of `offset..offset + len`.
+/// What there is of `bytes` from `offset` on.
 #[inline]
-fn slice(bytes: &[u8], offset: u64, len: u64) -> &[u8] {
-    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
-    &bytes[place(offset)..place(offset + len)]
+fn behind(bytes: &[u8], offset: u64) -> &[u8] {
+    usize::try_from(offset)
+        .ok()
+        .and_then(|offset| bytes.get(offset..))
+        .unwrap_or(&[])
 }
 
 fn last_nonzero(bytes: &[u8]) -> Option<usize> {

@@ -15,8 +15,8 @@ use crate::chain::Chain;
 use crate::damage::{BadFrame, BadShipment};
 use crate::error::{Error, FormatPart, Result};
 use crate::format::{
-    FRAME_HEADER_BYTES, FrameHeader, PAYLOAD_BYTES_LIMIT, SHIPMENT_FORMAT, SHIPMENT_HEADER_BYTES,
-    ShipmentHeader, frame_bytes,
+    FRAME_HEADER_BYTES, FrameHeader, SHIPMENT_FORMAT, SHIPMENT_HEADER_BYTES, ShipmentHeader,
+    frame_bytes,
 };
 use crate::frame_cursor::{Position, verify_body, verify_header};
 use crate::log_id::LogId;
@@ -229,15 +229,8 @@ fn split_frame(
     bytes: &[u8],
     position: Position,
 ) -> std::result::Result<(FrameHeader, &[u8], &[u8]), BadFrame> {
-    let front = &bytes[..FRAME_HEADER_BYTES.min(bytes.len())];
-    let header = verify_header(front, position)?;
+    let header = verify_header(bytes, position, bytes.len() as u64)?;
     let length = usize::try_from(frame_bytes(header.payload_length)).unwrap_or(usize::MAX);
-    if header.payload_length > PAYLOAD_BYTES_LIMIT || length > bytes.len() {
-        return Err(BadFrame::Incomplete {
-            expected: position.id,
-            payload_length: header.payload_length,
-        });
-    }
     let (frame, behind) = bytes.split_at(length);
     verify_body(&header, frame, position)?;
     let payload = &frame[FRAME_HEADER_BYTES..][..header.payload_length as usize];

@@ -18,6 +18,7 @@ impl Map {
 impl Deref for Map {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         (*self.0).as_ref()
     }
