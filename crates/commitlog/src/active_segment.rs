@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use disk::{Access, Dir, File};
 
-use crate::checksum::checksum;
 use crate::error::{Error, Result};
 use crate::format::{
     BODY_FRAMES, FRAME_HEADER_BYTES, FRAMES_BYTE, FrameHeader, HEADER_BYTES, MARK_BLOCK_BYTE, Mark,
-    SegmentHeader, VERSION, frame_bytes,
+    PAYLOAD_BYTES_LIMIT, SegmentHeader, VERSION,
 };
 use crate::frame_cursor::Position;
 use crate::lineup::name_is_proven;
 use crate::log_id::LogId;
+use crate::new_record::NewRecord;
 use crate::options::Start;
 use crate::segment_name::{segment_name, temporary_name};
+use crate::write_queue::WriteQueue;
 
 /// The least space that is reserved at once, bytes.
 const RESERVE_BYTES_MIN: u64 = 16 << 10;
@@ -25,9 +26,6 @@ const ZEROS_BYTES_MAX: u64 = 1 << 20;
 const ALLOCATE_BYTES_MAX: u64 = 16 << 20;
 /// How much is copied at once, bytes.
 const COPY_BYTES: u64 = 1 << 20;
-/// A payload up to this length is copied behind its header, so that a frame is one write.
-const ONE_WRITE_BYTES_MAX: usize = 64 << 10;
-
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// How space is reserved ahead.
@@ -50,7 +48,6 @@ pub(crate) struct ActiveSegment {
     end: Position,
     /// Invariant: from `end.byte` to here the file reads as zero and writing can not run out of space.
     reserved: u64,
-    scratch: Vec<u8>,
 }
 
 impl ActiveSegment {
@@ -69,7 +66,6 @@ impl ActiveSegment {
             marks,
             end,
             reserved,
-            scratch: Vec::new(),
         }
     }
 
@@ -100,7 +96,11 @@ impl ActiveSegment {
             FRAMES_BYTE,
         );
         for (payload, time) in records {
-            segment.append(payload, *time)?;
+            let record = NewRecord::new(payload, *time, PAYLOAD_BYTES_LIMIT)?;
+            let mut frame = WriteQueue::default();
+            let from = segment.end.byte;
+            frame.push(&segment.stamp(&record), &record);
+            draft.file.write_all_at(from, &frame.take())?;
         }
         if header.is_genesis() || !records.is_empty() {
             // The file has its name only after the sync that this mark speaks of.
@@ -192,17 +192,20 @@ impl ActiveSegment {
         self.end.id == self.header.base
     }
 
-    /// Makes sure that a payload of this length can be written without running out of space. Nothing that counts is written, so a failure changes nothing.
+    /// Whether so many bytes can be written without running out of space.
+    #[inline]
+    pub(crate) fn has_room(&self, bytes: u64) -> bool {
+        self.end.byte + bytes <= self.reserved
+    }
+
+    /// Makes room for so many bytes. Nothing that counts is written, so a failure changes nothing.
     pub(crate) fn reserve(
         &mut self,
-        payload_length: u32,
+        bytes: u64,
         how: Reserve,
         segment_bytes_max: u64,
     ) -> Result<()> {
-        let needed = self.end.byte + frame_bytes(payload_length);
-        if needed <= self.reserved {
-            return Ok(());
-        }
+        let needed = self.end.byte + bytes;
         let chunk_max = match how {
             Reserve::Zeros => ZEROS_BYTES_MAX,
             Reserve::Allocate => ALLOCATE_BYTES_MAX,
@@ -227,37 +230,21 @@ impl ActiveSegment {
         Ok(())
     }
 
-    /// Writes a frame behind the last one and hands it to the operating system.
-    pub(crate) fn append(&mut self, payload: &[u8], time: Option<i64>) -> Result<()> {
-        let payload_length = u32::try_from(payload.len()).expect("the caller checked the length");
+    /// Gives the next id and the chain to a record. Its frame belongs to where the end was.
+    #[inline]
+    pub(crate) fn stamp(&mut self, record: &NewRecord<'_>) -> [u8; FRAME_HEADER_BYTES] {
         let header = FrameHeader {
-            payload_length,
+            payload_length: record.payload_length,
             id: self.end.id,
-            time,
-            chain_after: self
-                .end
-                .chain
-                .mix(self.end.id, payload_length, checksum(payload)),
+            time: record.time,
+            chain_after: self.end.chain.mix(
+                self.end.id,
+                record.payload_length,
+                record.payload_checksum,
+            ),
         };
-        let header_bytes = header.encode();
-        let after = self.end.after(&header);
-        if payload.len() <= ONE_WRITE_BYTES_MAX {
-            self.scratch.clear();
-            self.scratch.extend_from_slice(&header_bytes);
-            self.scratch.extend_from_slice(payload);
-            let whole = usize::try_from(after.byte - self.end.byte).expect("fits the scratch");
-            self.scratch.resize(whole, 0);
-            self.file.write_all_at(self.end.byte, &self.scratch)?;
-        } else {
-            let padding = frame_bytes(payload_length) - (FRAME_HEADER_BYTES + payload.len()) as u64;
-            let payload_byte = self.end.byte + FRAME_HEADER_BYTES as u64;
-            self.file.write_all_at(self.end.byte, &header_bytes)?;
-            self.file.write_all_at(payload_byte, payload)?;
-            write_zeros(self.file.as_ref(), after.byte - padding, after.byte)?;
-        }
-        self.end = after;
-        self.reserved = self.reserved.max(after.byte);
-        Ok(())
+        self.end = self.end.after(&header);
+        header.encode()
     }
 
     /// Notes that everything before `at` is on the medium. Not synced itself.

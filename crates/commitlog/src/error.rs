@@ -28,6 +28,14 @@ pub enum Error {
     /// An earlier write or sync failed: nothing is acknowledged any more. Reopen to find out what is there.
     #[error("the log stopped after a failed write or sync; open it again")]
     Poisoned,
+    /// The record has its id, but the log was poisoned before it was written: after reopening it may be there or not.
+    #[error(
+        "the log stopped before record {id} was written; open it again to find out what is there"
+    )]
+    Unknown {
+        /// The record.
+        id: TxId,
+    },
     /// The log was closed.
     #[error("the log is closed")]
     Closed,

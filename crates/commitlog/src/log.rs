@@ -8,11 +8,12 @@ use disk::Dir;
 use crate::active_segment::ActiveSegment;
 use crate::chain::Chain;
 use crate::error::{Error, Result};
-use crate::format::{BASE_MAX, EPOCH_MAX, PAYLOAD_BYTES_LIMIT};
+use crate::format::{BASE_MAX, EPOCH_MAX};
 use crate::log_id::LogId;
 use crate::look::{Extent, look};
+use crate::new_record::NewRecord;
 use crate::open_report::{OpenReport, Proof};
-use crate::options::{Options, Start, SyncPolicy};
+use crate::options::{Handoff, Options, Start, SyncPolicy};
 use crate::reader::Reader;
 use crate::recovery::recover;
 use crate::segment_name::parse_segment_name;
@@ -26,7 +27,8 @@ use crate::tx_id::TxId;
 /// Only one may be open for a directory at a time, in all processes: whoever opens it holds a lock, for example
 /// [`disk::Dir::lock`]. The log takes none itself.
 ///
-/// Dropping it without [`Log::close`] is what a crash is: nothing that was acknowledged is lost, and the next open has to look closer.
+/// Dropping it without [`Log::close`] hands what is queued to the operating system and is otherwise what a crash is: nothing that was acknowledged
+/// is lost, and the next open has to look closer. That this failed is only told to `tracing`.
 #[derive(Debug)]
 pub struct Log {
     shared: Arc<SharedLog>,
@@ -83,8 +85,8 @@ impl Log {
             let path = dir.path().to_path_buf();
             return Err(Error::AlreadyExists { path });
         }
-        for (payload, _) in first {
-            check_length(payload, &options)?;
+        for (payload, time) in first {
+            NewRecord::new(payload, *time, options.payload_bytes_max)?;
         }
         let minimum_reader = options.minimum_reader;
         let active = ActiveSegment::create(dir.as_ref(), log_id, start, minimum_reader, first)?;
@@ -132,16 +134,50 @@ impl Log {
         Ok(look(dir, u16::MAX)?.extent())
     }
 
-    /// Appends a record and hands it to the operating system. It is durable only later: see [`Log::wait_durable`].
+    /// Appends a record. It is with the operating system when this returns, or queued, as [`Options::handoff`] says; it is durable only
+    /// later: see [`Log::wait_durable`].
     ///
     /// May start a new segment, which syncs, under every policy.
     ///
     /// # Errors
-    /// [`Error::TransactionTooLarge`] and [`Error::Full`]: nothing was written, the log goes on. [`Error::Io`]: if the log is poisoned afterwards,
-    /// the record may appear after reopening. [`Error::Poisoned`], [`Error::Closed`].
+    /// [`Error::TransactionTooLarge`] and [`Error::Full`]: nothing was written, the log goes on. [`Error::Io`], [`Error::Unknown`]: if the log is poisoned
+    /// afterwards, the record may appear after reopening. [`Error::Poisoned`] and [`Error::Closed`]: nothing was appended.
     pub fn append(&self, payload: &[u8], time: Option<i64>) -> Result<TxId> {
-        self.shared
-            .append(check_length(payload, self.shared.options())?, payload, time)
+        self.append_with(payload, time, self.shared.options().handoff)
+    }
+
+    /// Appends a record, and returns when `handoff` says.
+    ///
+    /// # Errors
+    /// As [`Log::append`].
+    pub fn append_with(&self, payload: &[u8], time: Option<i64>, handoff: Handoff) -> Result<TxId> {
+        let record = NewRecord::new(payload, time, self.shared.options().payload_bytes_max)?;
+        let ids = self.shared.append(&[record], handoff)?;
+        Ok(ids.start)
+    }
+
+    /// Appends records, each a payload and an optional time, one behind the other and with one write. Yields their ids.
+    ///
+    /// All of them get ids, or none. They are records like any other: a crash before they are durable may leave the first few.
+    ///
+    /// # Errors
+    /// As [`Log::append`].
+    pub fn append_batch(&self, records: &[(&[u8], Option<i64>)]) -> Result<Range<TxId>> {
+        let bytes_max = self.shared.options().payload_bytes_max;
+        let mut batch = Vec::with_capacity(records.len());
+        for (payload, time) in records {
+            batch.push(NewRecord::new(payload, *time, bytes_max)?);
+        }
+        self.shared.append(&batch, self.shared.options().handoff)
+    }
+
+    /// Waits until the operating system has the record: then a killed process does not lose it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Poisoned`] if a write failed: the record may appear after reopening or not.
+    /// [`Error::BeyondEnd`] if there is no such record.
+    pub fn wait_written(&self, id: TxId) -> Result<()> {
+        self.shared.wait_written(id)
     }
 
     /// Waits until the record is durable. One of the waiting threads syncs for all.
@@ -158,11 +194,14 @@ impl Log {
     /// # Errors
     /// As [`Log::append`] and [`Log::wait_durable`].
     pub fn commit(&self, payload: &[u8], time: Option<i64>) -> Result<TxId> {
-        let id = self.append(payload, time)?;
-        if self.shared.options().sync_policy == SyncPolicy::EveryCommit {
-            self.wait_durable(id)?;
+        match self.shared.options().sync_policy {
+            SyncPolicy::EveryCommit => {
+                let id = self.append_with(payload, time, Handoff::Queued)?;
+                self.wait_durable(id)?;
+                Ok(id)
+            }
+            SyncPolicy::Never => self.append_with(payload, time, Handoff::Written),
         }
-        Ok(id)
     }
 
     /// Makes everything that was appended before durable, under every policy.
@@ -323,23 +362,21 @@ impl Log {
 #[derive(Debug)]
 pub struct SyncInProgress {
     shared: Arc<SharedLog>,
-    ticket: crate::shared_log::SyncTicket,
+    ticket: crate::syncing::SyncTicket,
 }
 
 impl SyncInProgress {
     /// Syncs, marks and releases the waiters. Yields the first id that is not durable.
     pub fn finish(self) -> Result<TxId> {
-        self.shared.finish_sync(&self.ticket)
+        let held = self.shared.finish_sync(&self.ticket)?;
+        Ok(held.durable.id)
     }
 }
 
-fn check_length(payload: &[u8], options: &Options) -> Result<u32> {
-    let bytes_max = options.payload_bytes_max.min(PAYLOAD_BYTES_LIMIT);
-    match u32::try_from(payload.len()) {
-        Ok(length) if length <= bytes_max => Ok(length),
-        _ => Err(Error::TransactionTooLarge {
-            bytes: payload.len() as u64,
-            bytes_max: u64::from(bytes_max),
-        }),
+impl Drop for Log {
+    fn drop(&mut self) {
+        if let Err(error) = self.shared.drain() {
+            tracing::error!(%error, "records that were queued were not written when the log was dropped");
+        }
     }
 }

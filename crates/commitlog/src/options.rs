@@ -15,6 +15,18 @@ pub enum SyncPolicy {
     Never,
 }
 
+/// When an append returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Handoff {
+    /// When the operating system has the bytes. One write serves all that wait.
+    #[default]
+    Written,
+    /// When the record is in a queue of this process, from where it is written together with others: when enough has gathered, when somebody
+    /// waits for it, when the log is maintained, closed or dropped. If the process is killed before, it is lost.
+    Queued,
+}
+
 /// Options of a log that is written. They may differ from one opening to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -25,6 +37,11 @@ pub struct Options {
     pub payload_bytes_max: u32,
     /// When a commit is acknowledged. Default: after a sync.
     pub sync_policy: SyncPolicy,
+    /// When [`crate::Log::append`] and [`crate::Log::append_batch`] return. Default: when the operating system has the bytes.
+    pub handoff: Handoff,
+    /// So many bytes are queued at most; who appends more waits until there is room. Nothing is ever dropped. A single record or batch that is
+    /// longer waits until the queue is empty. Default: 1 MiB.
+    pub queue_bytes_max: usize,
     /// The payload version that a reader needs at least, noted in the header of new segments (together with the highest of the
     /// segments that exist). The log does not know what it means. Default: 0.
     pub minimum_reader: u16,
@@ -41,6 +58,8 @@ impl Default for Options {
             segment_bytes_max: 64 << 20,
             payload_bytes_max: 256 << 20,
             sync_policy: SyncPolicy::EveryCommit,
+            handoff: Handoff::Written,
+            queue_bytes_max: 1 << 20,
             minimum_reader: 0,
             reader: u16::MAX,
             mistake: None,

@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 use crate::error::{Error, Result};
 use crate::format::SegmentHeader;
 use crate::log::Pruned;
+use crate::log_state::Condition;
 use crate::look::open_segment;
 use crate::options::Mistake;
 use crate::segment_name::{parse_segment_name, segment_name};
-use crate::shared_log::{Condition, SharedLog};
+use crate::shared_log::SharedLog;
 use crate::truncation::{Truncated, cut_segment, remove_leftovers};
 use crate::tx_id::TxId;
 
@@ -39,10 +40,10 @@ impl SharedLog {
     }
 
     pub(crate) fn truncate_after(&self, id: TxId) -> Result<Truncated> {
-        let mut state = self.wait_for_sync(self.lock());
-        state.check_open()?;
+        let mut held = self.claim(self.lock())?;
+        let state = &mut *held;
         if state.cut_waits {
-            state = self.rotate_locked(state)?;
+            self.rotate_claimed(state)?;
         }
         let (old_end, end) = (state.active.end().id, TxId(id.0.saturating_add(1)));
         if end > old_end {
@@ -65,14 +66,10 @@ impl SharedLog {
         state.untouched = false;
         let epoch = state.active.header().epoch + 1;
         let cut = cut_segment(self.dir(), &state.headers[place], epoch, end)?;
-        state.active = state.poison_unless(cut)?;
-        state.durable = state.active.end();
-        self.seek_cache().forget(state.headers[place].base);
-        let given_up = state.headers.split_off(place);
+        let cut = state.poison_unless(cut)?;
+        self.seek_cache().forget(cut.header().base);
+        let given_up = state.go_back_to(place, cut);
         let mut leftovers = given_up[1..].iter().map(|header| header.base).collect();
-        let header = *state.active.header();
-        state.headers.push(header);
-        state.truncated_to.push(end);
         self.truncations
             .store(state.truncated_to.len(), Ordering::Release);
         let removed = remove_leftovers(self.dir(), &mut leftovers);

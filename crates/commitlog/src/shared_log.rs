@@ -1,30 +1,26 @@
-//! What the threads that use a log share: its state behind a mutex, and the group commit.
+//! What the handles and readers of a live log share.
 //!
-//! ```text
-//! append:   under the mutex, one write
-//! waiting:  the first waiter leads, the others wait; while the leader syncs, without the mutex, others append
-//!
-//!           leader    begin (fix the end)   sync ...............   mark   release all before that end
-//!           others         append  append  wait  append  wait  wait        one of those left leads the next sync
-//! ```
-//!
-//! A waiter is released only after the mark that proves its record was written, so that after a kill no damage to an acknowledged record passes for a torn tail.
+//! The state is in [`crate::log_state`]; how records get in is in [`crate::writing`], how they become durable in [`crate::syncing`]. Here is
+//! what changes segments, while nobody writes or syncs.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use disk::{Dir, File};
+use disk::Dir;
 
-use crate::active_segment::{ActiveSegment, MarkFlag, Reserve};
+use crate::active_segment::ActiveSegment;
 use crate::error::{Error, Result};
-use crate::format::{SegmentHeader, frame_bytes};
+use crate::format::SegmentHeader;
 use crate::frame_cursor::Position;
 use crate::log_id::LogId;
-use crate::options::{Mistake, Options, Start, SyncPolicy};
+use crate::log_state::{Condition, News, State};
+use crate::monitor::{Change, Held, Monitor};
+use crate::options::{Options, Start};
 use crate::recovery::complete_rotations;
 use crate::seek_cache::SeekCache;
 use crate::truncation::remove_leftovers;
 use crate::tx_id::TxId;
+use crate::write_queue::WriteQueue;
 
 /// A log that was created or recovered, about to be used.
 #[derive(Debug)]
@@ -50,70 +46,10 @@ pub(crate) struct SharedLog {
     dir: Arc<dyn Dir>,
     options: Options,
     log_id: LogId,
-    state: Mutex<State>,
     seek_cache: SeekCache,
-    /// Notified whenever a sync has ended, well or not.
-    sync_ended: Condvar,
-    /// How often the log was truncated since it was opened; changes while `state` is locked.
+    monitor: Monitor,
+    /// How often the log was truncated since it was opened; changes while the state is held.
     pub(crate) truncations: AtomicUsize,
-}
-
-#[derive(Debug)]
-pub(crate) struct State {
-    /// All segments, oldest first; the last one is the active one. Never empty.
-    pub(crate) headers: Vec<SegmentHeader>,
-    pub(crate) active: ActiveSegment,
-    /// Everything before this is durable, and marked as such. Lies in the active segment.
-    pub(crate) durable: Position,
-    /// Whether a leader syncs right now.
-    syncing: bool,
-    pub(crate) condition: Condition,
-    /// The log was closed when it was opened, and nothing has been written since.
-    pub(crate) untouched: bool,
-    /// The active segment is torn behind its end, or its name not known to be durable: another one is made before anything is appended.
-    pub(crate) cut_waits: bool,
-    /// Interrupted rotations, to be completed once the active segment's name is durable.
-    rotations: Vec<ActiveSegment>,
-    /// Segments that a truncation left behind, to be removed then too.
-    pub(crate) leftovers: Vec<TxId>,
-    /// Where each truncation since the log was opened made it end.
-    pub(crate) truncated_to: Vec<TxId>,
-    minimum_reader: u16,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Condition {
-    Open,
-    Closed,
-    Poisoned,
-}
-
-/// A sync with a fixed end: what was appended before it began.
-#[derive(Debug)]
-pub(crate) struct SyncTicket {
-    file: Arc<dyn File>,
-    end: Position,
-}
-
-/// Stands for those who wait while one thread syncs without the mutex.
-///
-/// Should that thread panic, nobody knows what has reached the medium, and nobody else would end the sync: the log is poisoned, and they are woken.
-struct Leader<'a>(&'a SharedLog);
-
-impl Leader<'_> {
-    /// The sync came to its end, well or not.
-    fn returned(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Leader<'_> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.condition = Condition::Poisoned;
-        state.syncing = false;
-        self.0.sync_ended.notify_all();
-    }
 }
 
 /// What a reader needs to know: where the log ends and in which segments it is.
@@ -153,11 +89,15 @@ impl SharedLog {
             dir,
             options,
             seek_cache: SeekCache::default(),
-            state: Mutex::new(State {
+            monitor: Monitor::new(State {
+                written: active.end(),
                 durable: active.end(),
                 headers,
                 active,
+                queue: WriteQueue::default(),
+                writing: false,
                 syncing: false,
+                claims: 0,
                 condition: Condition::Open,
                 untouched,
                 cut_waits,
@@ -165,8 +105,10 @@ impl SharedLog {
                 leftovers,
                 truncated_to: Vec::new(),
                 minimum_reader,
+                news: News::default(),
+                waiting_for_written: 0,
+                waiting_for_durable: 0,
             }),
-            sync_ended: Condvar::new(),
             truncations: AtomicUsize::new(0),
         }
     }
@@ -199,12 +141,12 @@ impl SharedLog {
         self.lock().durable.id
     }
 
-    /// Where the log ends now. After a failure only what is durable is shown.
+    /// Where the log ends for readers: what the operating system has; after a failure only what is durable.
     pub(crate) fn visible(&self) -> Visible {
         let state = self.lock();
         let end = match state.condition {
             Condition::Poisoned => state.durable,
-            Condition::Open | Condition::Closed => state.active.end(),
+            Condition::Open | Condition::Closed => state.written,
         };
         Visible {
             end,
@@ -229,103 +171,13 @@ impl SharedLog {
         })
     }
 
-    pub(crate) fn append(
-        &self,
-        payload_length: u32,
-        payload: &[u8],
-        time: Option<i64>,
-    ) -> Result<TxId> {
-        let mut state = self.lock();
-        state.check_open()?;
-        let end_byte = state.active.end().byte + frame_bytes(payload_length);
-        let full = end_byte > self.options.segment_bytes_max && !state.active.is_empty();
-        if full || state.cut_waits {
-            state = self.rotate_locked(state)?;
-        }
-        let how = match self.options.sync_policy {
-            SyncPolicy::EveryCommit => Reserve::Zeros,
-            SyncPolicy::Never => Reserve::Allocate,
-        };
-        state.untouched = false;
-        let before = state.active.end();
-        state
-            .active
-            .reserve(payload_length, how, self.options.segment_bytes_max)?;
-        let appended = state.active.append(payload, time);
-        state.poison_unless(appended)?;
-        let base = state.active.header().base;
-        self.seek_cache.note(base, before, state.active.end());
-        Ok(before.id)
-    }
-
-    pub(crate) fn wait_durable(&self, id: TxId) -> Result<()> {
-        let mut state = self.lock();
-        let truncations = state.truncated_to.len();
-        loop {
-            state.check_truncations(truncations, id.next())?;
-            if id < state.durable.id {
-                return Ok(());
-            }
-            let end = state.active.end().id;
-            if id >= end {
-                return Err(Error::BeyondEnd { asked: id, end });
-            }
-            state.check_open()?;
-            if state.syncing {
-                state = self.wait(state);
-                continue;
-            }
-            let ticket = state.begin_sync(self.options.mistake)?;
-            drop(state);
-            self.finish_sync(&ticket)?;
-            state = self.lock();
-        }
-    }
-
-    /// Fixes the end of a sync. Nobody else may begin one before [`SharedLog::finish_sync`].
-    pub(crate) fn begin_sync(&self) -> Result<SyncTicket> {
-        let mut state = self.wait_for_sync(self.lock());
-        state.check_open()?;
-        state.untouched = false;
-        state.begin_sync(self.options.mistake)
-    }
-
-    /// Syncs, marks what was synced and releases its waiters, or poisons. Yields the first id that is not durable.
-    pub(crate) fn finish_sync(&self, ticket: &SyncTicket) -> Result<TxId> {
-        let leader = Leader(self);
-        let synced = ticket.file.sync();
-        leader.returned();
-        let mut state = self.lock();
-        state.syncing = false;
-        self.sync_ended.notify_all();
-        state.check_open()?;
-        let marked = match (synced, self.options.mistake) {
-            (Ok(()), Some(Mistake::MarkBeforeSync | Mistake::AcknowledgeBeforeMark)) => Ok(()),
-            // Nothing was appended, and another mark would prove the segment's name.
-            (Ok(()), _) if state.cut_waits => Ok(()),
-            (Ok(()), _) => state.active.mark(ticket.end, MarkFlag::Plain),
-            (Err(error), _) => Err(error.into()),
-        };
-        state.poison_unless(marked)?;
-        // Rotation waits for a sync in progress, so this is still the same segment.
-        assert!(state.durable.id <= ticket.end.id);
-        state.durable = ticket.end;
-        Ok(ticket.end.id)
-    }
-
     pub(crate) fn rotate(&self) -> Result<()> {
-        let state = self.lock();
-        state.check_open()?;
-        self.rotate_locked(state).map(drop)
+        let mut held = self.claim(self.lock())?;
+        self.rotate_claimed(&mut held)
     }
 
-    /// Starts a new segment, while nobody appends or syncs.
-    pub(crate) fn rotate_locked<'a>(
-        &'a self,
-        state: MutexGuard<'a, State>,
-    ) -> Result<MutexGuard<'a, State>> {
-        let mut state = self.wait_for_sync(state);
-        state.check_open()?;
+    /// Starts a new segment, if the active one is not empty. Everything before is written, and nobody writes or syncs.
+    pub(crate) fn rotate_claimed(&self, state: &mut State) -> Result<()> {
         if state.cut_waits && !state.active.name_is_proven() {
             match state.active.recreate(self.dir()) {
                 Err(Error::Full(error)) => return Err(Error::Full(error)),
@@ -338,7 +190,7 @@ impl SharedLog {
             state.cut_waits = false;
         }
         if state.active.is_empty() && !state.cut_waits {
-            return Ok(state);
+            return Ok(());
         }
         state.untouched = false;
         let sealed = state.seal();
@@ -361,14 +213,12 @@ impl SharedLog {
             state.headers.pop();
         } else {
             // Crash here: the next segment is there and the old one does not say so. The next open completes it.
-            let continued = state.continue_elsewhere();
+            let continued = state.mark_continued();
             state.poison_unless(continued)?;
         }
-        state.headers.push(*next.header());
         state.cut_waits = false;
-        state.durable = next.end();
-        state.active = next;
-        Ok(state)
+        state.continue_in(next);
+        Ok(())
     }
 
     pub(crate) fn minimum_reader(&self) -> u16 {
@@ -381,114 +231,52 @@ impl SharedLog {
     }
 
     pub(crate) fn close(&self) -> Result<()> {
-        let mut state = self.wait_for_sync(self.lock());
-        match state.condition {
-            Condition::Closed => return Ok(()),
-            Condition::Poisoned => return Err(Error::Poisoned),
-            Condition::Open => {}
-        }
-        if !state.untouched {
-            let closed = state.write_closed_mark();
-            state.poison_unless(closed)?;
-        }
-        state.condition = Condition::Closed;
-        Ok(())
-    }
-
-    pub(crate) fn wait_for_sync<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State>,
-    ) -> MutexGuard<'a, State> {
-        while state.syncing {
-            state = self.wait(state);
-        }
-        state
-    }
-
-    fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        self.sync_ended.wait(state).unwrap_or_else(distrust)
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(distrust)
-    }
-}
-
-/// A thread panicked in the middle of a change; what it left is not to be trusted.
-fn distrust(panicked: PoisonError<MutexGuard<'_, State>>) -> MutexGuard<'_, State> {
-    let mut state = panicked.into_inner();
-    state.condition = Condition::Poisoned;
-    state
-}
-
-impl State {
-    pub(crate) fn check_open(&self) -> Result<()> {
-        match self.condition {
-            Condition::Open => Ok(()),
-            Condition::Closed => Err(Error::Closed),
-            Condition::Poisoned => Err(Error::Poisoned),
-        }
-    }
-
-    pub(crate) fn check_truncations(&self, noticed: usize, next: TxId) -> Result<()> {
-        match self.truncated_to[noticed..].iter().min() {
-            Some(&end) if next > end => Err(Error::Truncated { end }),
-            _ => Ok(()),
-        }
-    }
-
-    pub(crate) fn poison_unless<T>(&mut self, result: Result<T>) -> Result<T> {
-        if result.is_err() {
-            self.condition = Condition::Poisoned;
-        }
-        result
-    }
-
-    fn begin_sync(&mut self, mistake: Option<Mistake>) -> Result<SyncTicket> {
-        assert!(!self.syncing);
-        self.syncing = true;
-        let end = self.active.end();
-        if mistake == Some(Mistake::MarkBeforeSync) {
-            self.active.mark(end, MarkFlag::Plain)?;
-        }
-        Ok(SyncTicket {
-            file: Arc::clone(self.active.file()),
-            end,
-        })
-    }
-
-    /// Syncs the active segment, its newest mark included, and gives its spare space back.
-    ///
-    /// Without this sync the next mark would replace the one before the newest while the newest is not on the medium: torn in
-    /// the middle by a power cut, it would leave none.
-    fn seal(&mut self) -> Result<()> {
-        self.active.file().sync()?;
-        if self.cut_waits {
+        let held = self.lock();
+        if held.condition == Condition::Closed {
             return Ok(());
         }
-        self.active.trim()
-    }
-
-    fn continue_elsewhere(&mut self) -> Result<()> {
-        let end = self.active.end();
-        self.active.mark(end, MarkFlag::Continued)?;
-        self.active.file().sync()?;
-        if self.cut_waits {
-            self.active.trim()?;
+        let mut held = match self.claim(held) {
+            // Another thread closed it.
+            Err(Error::Closed) => return Ok(()),
+            claimed => claimed?,
+        };
+        if !held.untouched {
+            let closed = held.mark_closed();
+            held.poison_unless(closed)?;
         }
+        held.end_in(Condition::Closed);
         Ok(())
     }
 
-    fn write_closed_mark(&mut self) -> Result<()> {
-        self.seal()?;
-        if self.cut_waits {
-            // With its torn tail it is no closed log; the next open finds the same.
-            return Ok(());
+    /// Waits until nobody writes or syncs, and writes what is queued. Nobody begins to, as long as the state is held.
+    pub(crate) fn claim<'a>(&'a self, mut held: Held<'a>) -> Result<Held<'a>> {
+        held.claims += 1;
+        while held.condition == Condition::Open && (held.writing || held.syncing) {
+            let awaited = match held.syncing {
+                true => Change::Durable,
+                false => Change::Written,
+            };
+            held = held.wait_for(awaited);
         }
-        let end = self.active.end();
-        self.active.mark(end, MarkFlag::Closed)?;
-        self.active.file().sync()?;
-        self.durable = end;
-        Ok(())
+        held.claims -= 1;
+        // Those who had to stand back for this look again.
+        held.news.written = true;
+        held.news.durable = true;
+        held.check_open()?;
+        if held.written != held.active.end() {
+            let write = held.begin_write();
+            let wrote = write.carry_out(None);
+            held.end_write(write, wrote, self.options.queue_bytes_max)?;
+        }
+        Ok(held)
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> Held<'_> {
+        self.monitor.lock()
+    }
+
+    pub(crate) fn monitor(&self) -> &Monitor {
+        &self.monitor
     }
 }

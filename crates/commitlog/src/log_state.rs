@@ -1,0 +1,252 @@
+//! What is known about a live log, under the mutex.
+//!
+//! ```text
+//!   active segment   ┌──────────────┬──────────────┬──────────────┬╌╌╌╌╌╌╌╌╌
+//!                    │   durable    │   written    │    queued    │  reserved
+//!                    └──────────────┴──────────────┴──────────────┴╌╌╌╌╌╌╌╌╌
+//!                              durable        written            end
+//!                             and marked    to the OS     ids are given up to here
+//! ```
+//!
+//! Two things are done without the mutex, each by one thread at a time for all: writing, which moves `written` to what `end` was, and
+//! syncing, which moves `durable` to what `written` was.
+
+use std::sync::Arc;
+
+use crate::active_segment::{ActiveSegment, MarkFlag};
+use crate::error::{Error, Result};
+use crate::format::SegmentHeader;
+use crate::frame_cursor::Position;
+use crate::options::Mistake;
+use crate::syncing::SyncTicket;
+use crate::tx_id::TxId;
+use crate::write_queue::{Write, WriteQueue};
+
+/// The state of a log.
+///
+/// Invariant: durable <= written <= end, all in the active segment; the frames from written to end are in the queue, or those in
+/// front of it are being written.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// All segments, oldest first; the last one is the active one. Never empty.
+    pub(crate) headers: Vec<SegmentHeader>,
+    pub(crate) active: ActiveSegment,
+    pub(crate) queue: WriteQueue,
+    /// The operating system has everything before this.
+    pub(crate) written: Position,
+    /// Everything before this is durable, and marked as such.
+    pub(crate) durable: Position,
+    /// Whether somebody writes right now.
+    pub(crate) writing: bool,
+    /// Whether somebody syncs right now.
+    pub(crate) syncing: bool,
+    /// How many threads wait until nobody writes or syncs: nobody begins to, until they had their turn.
+    pub(crate) claims: usize,
+    pub(crate) condition: Condition,
+    /// The log was closed when it was opened, and nothing has been written since.
+    pub(crate) untouched: bool,
+    /// The active segment is torn behind its end, or its name not known to be durable: another one is made before anything is appended.
+    pub(crate) cut_waits: bool,
+    /// Interrupted rotations, to be completed once the active segment's name is durable.
+    pub(crate) rotations: Vec<ActiveSegment>,
+    /// Segments that a truncation left behind, to be removed then too.
+    pub(crate) leftovers: Vec<TxId>,
+    /// Where each truncation since the log was opened made it end.
+    pub(crate) truncated_to: Vec<TxId>,
+    pub(crate) minimum_reader: u16,
+    /// What has changed since the state was taken.
+    pub(crate) news: News,
+    pub(crate) waiting_for_written: usize,
+    pub(crate) waiting_for_durable: usize,
+}
+
+/// What a log still does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Condition {
+    Open,
+    Closed,
+    Poisoned,
+}
+
+/// Who is concerned by what has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct News {
+    pub(crate) written: bool,
+    pub(crate) durable: bool,
+}
+
+impl State {
+    pub(crate) fn check_open(&self) -> Result<()> {
+        match self.condition {
+            Condition::Open => Ok(()),
+            Condition::Closed => Err(Error::Closed),
+            Condition::Poisoned => Err(Error::Poisoned),
+        }
+    }
+
+    /// Nothing is acknowledged any more, and everybody who waits learns it.
+    #[cold]
+    pub(crate) fn poison(&mut self) {
+        self.end_in(Condition::Poisoned);
+    }
+
+    pub(crate) fn poison_unless<T>(&mut self, result: Result<T>) -> Result<T> {
+        if result.is_err() {
+            self.poison();
+        }
+        result
+    }
+
+    /// The log does nothing any more.
+    pub(crate) fn end_in(&mut self, condition: Condition) {
+        self.condition = condition;
+        self.news = News {
+            written: true,
+            durable: true,
+        };
+    }
+
+    /// Where the log goes on, in a segment that has just been made.
+    pub(crate) fn continue_in(&mut self, next: ActiveSegment) {
+        assert!(self.queue.is_empty());
+        self.headers.push(*next.header());
+        self.set_written(next.end());
+        self.set_durable(next.end());
+        self.active = next;
+    }
+
+    /// Where the log goes on, in the segment that a truncation has made of the one at `place`. Yields those that were given up.
+    pub(crate) fn go_back_to(&mut self, place: usize, cut: ActiveSegment) -> Vec<SegmentHeader> {
+        assert!(self.queue.is_empty());
+        let given_up = self.headers.split_off(place);
+        self.headers.push(*cut.header());
+        self.truncated_to.push(cut.end().id);
+        self.written = cut.end();
+        self.durable = cut.end();
+        self.active = cut;
+        self.news = News {
+            written: true,
+            durable: true,
+        };
+        given_up
+    }
+
+    /// Fails if record `next` does not come next any more for someone who has noticed so many truncations.
+    pub(crate) fn check_truncations(&self, noticed: usize, next: TxId) -> Result<()> {
+        match self.truncated_to[noticed..].iter().min() {
+            Some(&end) if next > end => Err(Error::Truncated { end }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Fails if there is no record `asked`.
+    pub(crate) fn check_exists(&self, asked: TxId) -> Result<()> {
+        let end = self.active.end().id;
+        if asked < end {
+            Ok(())
+        } else {
+            Err(Error::BeyondEnd { asked, end })
+        }
+    }
+
+    /// Whether a thread may begin to write.
+    pub(crate) fn may_write(&self) -> bool {
+        !self.writing && self.claims == 0
+    }
+
+    /// Whether a thread may begin to sync.
+    pub(crate) fn may_sync(&self) -> bool {
+        !self.syncing && self.claims == 0
+    }
+
+    /// Takes the queue out, to be written up to the end as it is now.
+    pub(crate) fn begin_write(&mut self) -> Write {
+        assert!(!self.writing);
+        self.writing = true;
+        Write {
+            file: Arc::clone(self.active.file()),
+            from: self.written,
+            to: self.active.end(),
+            bytes: self.queue.take(),
+        }
+    }
+
+    /// Nobody writes any more.
+    pub(crate) fn end_write(
+        &mut self,
+        write: Write,
+        wrote: Result<()>,
+        queue_bytes_max: usize,
+    ) -> Result<()> {
+        self.writing = false;
+        self.news.written = true;
+        self.poison_unless(wrote)?;
+        assert_eq!(self.written, write.from);
+        self.written = write.to;
+        self.queue.recycle(write.bytes, 2 * queue_bytes_max);
+        Ok(())
+    }
+
+    /// Fixes what a sync covers: all that is written now.
+    pub(crate) fn sync_ticket(&mut self, mistake: Option<Mistake>) -> Result<SyncTicket> {
+        let end = self.written;
+        if mistake == Some(Mistake::MarkBeforeSync) {
+            self.active.mark(end, MarkFlag::Plain)?;
+        }
+        Ok(SyncTicket {
+            file: Arc::clone(self.active.file()),
+            end,
+        })
+    }
+
+    pub(crate) fn set_written(&mut self, written: Position) {
+        assert!(self.written.id <= written.id);
+        self.written = written;
+        self.news.written = true;
+    }
+
+    pub(crate) fn set_durable(&mut self, durable: Position) {
+        assert!(self.durable.id <= durable.id);
+        assert!(durable.id <= self.written.id);
+        self.durable = durable;
+        self.news.durable = true;
+    }
+
+    /// Syncs the active segment, its newest mark included, and gives its spare space back.
+    ///
+    /// Without this sync the next mark would replace the one before the newest while the newest is not on the medium: torn in
+    /// the middle by a power cut, it would leave none.
+    pub(crate) fn seal(&mut self) -> Result<()> {
+        assert_eq!(self.written, self.active.end());
+        self.active.file().sync()?;
+        if self.cut_waits {
+            return Ok(());
+        }
+        self.active.trim()
+    }
+
+    /// Says in the active segment that the next one is there.
+    pub(crate) fn mark_continued(&mut self) -> Result<()> {
+        let end = self.active.end();
+        self.active.mark(end, MarkFlag::Continued)?;
+        self.active.file().sync()?;
+        if self.cut_waits {
+            self.active.trim()?;
+        }
+        Ok(())
+    }
+
+    /// Says in the active segment that the log ends there.
+    pub(crate) fn mark_closed(&mut self) -> Result<()> {
+        self.seal()?;
+        if self.cut_waits {
+            // With its torn tail it is no closed log; the next open finds the same.
+            return Ok(());
+        }
+        let end = self.active.end();
+        self.active.mark(end, MarkFlag::Closed)?;
+        self.active.file().sync()?;
+        self.set_durable(end);
+        Ok(())
+    }
+}

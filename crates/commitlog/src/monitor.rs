@@ -1,0 +1,176 @@
+//! The state that threads share, behind a mutex, and how they wait for it to change.
+//!
+//! Whoever changes the state notes in it who is concerned ([`crate::log_state::News`]); letting go of it tells them. A panic in the
+//! middle of a change, or in what a leader does for others, poisons the log and wakes all: nobody waits for somebody who is gone.
+//!
+//! Mutex and condition variables come from here alone, so that the interleavings of threads can be explored: built with
+//! `--cfg shuttle` they belong to that explorer.
+
+use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+#[cfg(shuttle)]
+use shuttle::sync::{Condvar, Mutex, MutexGuard};
+#[cfg(not(shuttle))]
+use std::sync::{Condvar, Mutex, MutexGuard};
+
+use crate::log_state::{News, State};
+
+/// What a thread waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// More is written, or nobody writes any more.
+    Written,
+    /// More is durable, or nobody syncs any more.
+    Durable,
+}
+
+/// The state of a log, for one thread at a time.
+#[derive(Debug)]
+pub(crate) struct Monitor {
+    state: Mutex<State>,
+    written: Condvar,
+    durable: Condvar,
+}
+
+impl Monitor {
+    pub(crate) fn new(state: State) -> Self {
+        Monitor {
+            state: Mutex::new(state),
+            written: Condvar::new(),
+            durable: Condvar::new(),
+        }
+    }
+
+    /// Waits for the state and takes it.
+    #[inline]
+    pub(crate) fn lock(&self) -> Held<'_> {
+        Held {
+            monitor: self,
+            guard: Some(self.state.lock().unwrap_or_else(|panicked| {
+                // What a panic left in the middle of a change is not to be trusted.
+                let mut state = panicked.into_inner();
+                state.poison();
+                state
+            })),
+            was_panicking: std::thread::panicking(),
+        }
+    }
+
+    /// Does something while others may have the state, on behalf of those who wait.
+    pub(crate) fn apart<T>(&self, work: impl FnOnce() -> T) -> (Held<'_>, T) {
+        match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(done) => (self.lock(), done),
+            Err(panic) => {
+                // Nobody knows how far it came, and nobody else would end it.
+                self.lock().poison();
+                resume_unwind(panic)
+            }
+        }
+    }
+
+    fn condvar(&self, change: Change) -> &Condvar {
+        match change {
+            Change::Written => &self.written,
+            Change::Durable => &self.durable,
+        }
+    }
+
+    #[cold]
+    fn tell(&self, news: News) {
+        if news.written {
+            self.written.notify_all();
+        }
+        if news.durable {
+            self.durable.notify_all();
+        }
+    }
+}
+
+/// The state, as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    monitor: &'a Monitor,
+    /// Invariant: there is one, but for moments within the functions below.
+    guard: Option<MutexGuard<'a, State>>,
+    was_panicking: bool,
+}
+
+impl<'a> Held<'a> {
+    /// Lets others have the state until it has changed, or for no reason: the caller looks again.
+    pub(crate) fn wait_for(mut self, change: Change) -> Held<'a> {
+        if let Some(news) = self.take_news() {
+            self.monitor.tell(news);
+        }
+        *self.waiting(change) += 1;
+        let guard = self.guard.take().expect("the state is held");
+        let condvar = self.monitor.condvar(change);
+        self.guard = Some(condvar.wait(guard).unwrap_or_else(|panicked| {
+            let mut state = panicked.into_inner();
+            state.poison();
+            state
+        }));
+        *self.waiting(change) -= 1;
+        self
+    }
+
+    /// Lets go of the state while something is done: see [`Monitor::apart`].
+    pub(crate) fn meanwhile<T>(self, work: impl FnOnce() -> T) -> (Held<'a>, T) {
+        let monitor = self.monitor;
+        drop(self);
+        monitor.apart(work)
+    }
+
+    fn waiting(&mut self, change: Change) -> &mut usize {
+        match change {
+            Change::Written => &mut self.waiting_for_written,
+            Change::Durable => &mut self.waiting_for_durable,
+        }
+    }
+
+    /// What others are to be told, if there is anybody who waits for it.
+    #[inline]
+    fn take_news(&mut self) -> Option<News> {
+        let state = self.guard.as_mut()?;
+        if state.news == News::default() {
+            return None;
+        }
+        let mut news = std::mem::take(&mut state.news);
+        news.written &= state.waiting_for_written > 0;
+        news.durable &= state.waiting_for_durable > 0;
+        Some(news)
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = State;
+
+    #[inline]
+    fn deref(&self) -> &State {
+        self.guard.as_ref().expect("the state is held")
+    }
+}
+
+impl DerefMut for Held<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut State {
+        self.guard.as_mut().expect("the state is held")
+    }
+}
+
+impl Drop for Held<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let Some(state) = self.guard.as_mut() else {
+            return;
+        };
+        if std::thread::panicking() && !self.was_panicking {
+            state.poison();
+        }
+        let news = self.take_news();
+        drop(self.guard.take());
+        if let Some(news) = news {
+            self.monitor.tell(news);
+        }
+    }
+}

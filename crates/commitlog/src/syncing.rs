@@ -1,0 +1,98 @@
+//! The group commit: one thread syncs for all that wait.
+//!
+//! ```text
+//!           leader    write the queue   sync ...............   mark   release all before that end
+//!           others         append  append  wait  append  wait  wait        one of those left leads the next sync
+//! ```
+//!
+//! The next batch forms while the last one syncs. A waiter is released only after the mark that proves its record was written, so that after a
+//! kill no damage to an acknowledged record passes for a torn tail.
+
+use std::sync::Arc;
+
+use disk::File;
+
+use crate::active_segment::MarkFlag;
+use crate::error::Result;
+use crate::frame_cursor::Position;
+use crate::monitor::{Change, Held};
+use crate::options::Mistake;
+use crate::shared_log::SharedLog;
+use crate::tx_id::TxId;
+
+/// A sync with a fixed end: what was written before it began.
+#[derive(Debug)]
+pub(crate) struct SyncTicket {
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) end: Position,
+}
+
+impl SharedLog {
+    pub(crate) fn wait_durable(&self, id: TxId) -> Result<()> {
+        let mut held = self.lock();
+        let truncations = held.truncated_to.len();
+        loop {
+            held.check_truncations(truncations, id.next())?;
+            if id < held.durable.id {
+                return Ok(());
+            }
+            held.check_exists(id)?;
+            held.check_open()?;
+            if held.may_sync() {
+                let ticket = self.lead_sync(held)?;
+                held = self.finish_sync(&ticket)?;
+            } else {
+                held = held.wait_for(Change::Durable);
+            }
+        }
+    }
+
+    /// Fixes the end of a sync. Nobody else may begin one before [`SharedLog::finish_sync`].
+    pub(crate) fn begin_sync(&self) -> Result<SyncTicket> {
+        let mut held = self.lock();
+        loop {
+            held.check_open()?;
+            if held.may_sync() {
+                held.untouched = false;
+                return self.lead_sync(held);
+            }
+            held = held.wait_for(Change::Durable);
+        }
+    }
+
+    /// Syncs, marks what was synced and releases its waiters, or poisons.
+    pub(crate) fn finish_sync(&self, ticket: &SyncTicket) -> Result<Held<'_>> {
+        let (mut held, synced) = self.monitor().apart(|| ticket.file.sync());
+        held.syncing = false;
+        held.news.durable = true;
+        held.check_open()?;
+        let marked = match (synced, self.options().mistake) {
+            (Ok(()), Some(Mistake::MarkBeforeSync | Mistake::AcknowledgeBeforeMark)) => Ok(()),
+            // Nothing was appended, and another mark would prove the segment's name.
+            (Ok(()), _) if held.cut_waits => Ok(()),
+            (Ok(()), _) => held.active.mark(ticket.end, MarkFlag::Plain),
+            (Err(error), _) => Err(error.into()),
+        };
+        held.poison_unless(marked)?;
+        // Rotation waits for a sync in progress, so this is still the same segment.
+        held.set_durable(ticket.end);
+        Ok(held)
+    }
+
+    /// Begins a sync, of everything that is appended before this: what is still queued is written first.
+    fn lead_sync<'a>(&'a self, mut held: Held<'a>) -> Result<SyncTicket> {
+        held.syncing = true;
+        let appended = held.active.end();
+        while held.written.byte < appended.byte {
+            // Whoever claims the log waits for the end of this sync.
+            held = if held.writing {
+                held.wait_for(Change::Written)
+            } else {
+                self.lead_write(held, None)?
+            };
+            held.check_open()?;
+        }
+        let ticket = held.sync_ticket(self.options().mistake);
+        held.poison_unless(ticket)
+    }
+}

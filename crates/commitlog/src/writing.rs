@@ -1,0 +1,164 @@
+//! Appending: ids are given and frames queued under the mutex; one thread writes for all, without it.
+//!
+//! ```text
+//!   append   make room         what can refuse refuses here: nothing has happened yet
+//!            id, chain, frame  into the queue
+//!            write             the first who needs it: the whole queue at once; the others queue behind it meanwhile
+//! ```
+
+use std::ops::Range;
+
+use crate::active_segment::Reserve;
+use crate::error::{Error, Result};
+use crate::log_state::Condition;
+use crate::monitor::{Change, Held};
+use crate::new_record::NewRecord;
+use crate::options::{Handoff, SyncPolicy};
+use crate::shared_log::SharedLog;
+use crate::tx_id::TxId;
+use crate::write_queue::WRITE_BYTES;
+
+impl SharedLog {
+    /// Appends all of the records, or none.
+    pub(crate) fn append(
+        &self,
+        records: &[NewRecord<'_>],
+        handoff: Handoff,
+    ) -> Result<Range<TxId>> {
+        let bytes = records.iter().map(NewRecord::frame_bytes).sum();
+        let apart = match records {
+            [record] if record.payload.len() > WRITE_BYTES => Some(record),
+            _ => None,
+        };
+        let mut held = self.make_room(bytes, apart.is_some())?;
+        let state = &mut *held;
+        let first = state.active.end().id;
+        if records.is_empty() {
+            return Ok(first..first);
+        }
+        state.untouched = false;
+        let base = state.active.header().base;
+        if let Some(record) = apart {
+            let before = state.active.end();
+            let header = state.active.stamp(record);
+            state.queue.push_header(&header);
+            self.seek_cache().note(base, before, state.active.end());
+            let held = self.lead_write(held, Some(record))?;
+            return Ok(first..held.written.id);
+        }
+        for record in records {
+            let before = state.active.end();
+            let header = state.active.stamp(record);
+            state.queue.push(&header, record);
+            self.seek_cache().note(base, before, state.active.end());
+        }
+        let ids = first..state.active.end().id;
+        match handoff {
+            Handoff::Written => self.write_through(held, ids.end)?,
+            Handoff::Queued if state.queue.len() >= WRITE_BYTES && state.may_write() => {
+                self.lead_write(held, None)?;
+            }
+            Handoff::Queued => {}
+        }
+        Ok(ids)
+    }
+
+    /// Waits until the operating system has the record.
+    pub(crate) fn wait_written(&self, id: TxId) -> Result<()> {
+        let mut held = self.lock();
+        let truncations = held.truncated_to.len();
+        loop {
+            held.check_truncations(truncations, id.next())?;
+            if id < held.written.id {
+                return Ok(());
+            }
+            held.check_exists(id)?;
+            held.check_open()?;
+            held = self.write_or_wait(held)?;
+        }
+    }
+
+    /// Hands what is queued to the operating system before nobody is left who would.
+    pub(crate) fn drain(&self) -> Result<()> {
+        let mut held = self.lock();
+        while held.written != held.active.end() {
+            held.check_open()?;
+            held = self.write_or_wait(held)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until records with so many bytes can be given ids. Refuses before that, so that a failure changes nothing.
+    fn make_room(&self, bytes: u64, apart: bool) -> Result<Held<'_>> {
+        let segment_bytes_max = self.options().segment_bytes_max;
+        let queue_bytes_max = self.options().queue_bytes_max;
+        let how = match self.options().sync_policy {
+            SyncPolicy::EveryCommit => Reserve::Zeros,
+            SyncPolicy::Never => Reserve::Allocate,
+        };
+        let mut held = self.lock();
+        loop {
+            held.check_open()?;
+            let is_full = held.active.end().byte + bytes > segment_bytes_max;
+            if held.cut_waits || (is_full && !held.active.is_empty()) {
+                held = self.claim(held)?;
+                // Another thread may have done it meanwhile.
+                if held.cut_waits || held.active.end().byte + bytes > segment_bytes_max {
+                    self.rotate_claimed(&mut held)?;
+                }
+                continue;
+            }
+            let queued = held.queue.len();
+            let overflows = queued > 0 && queued as u64 + bytes > queue_bytes_max as u64;
+            if overflows || (apart && !held.may_write()) {
+                held = self.write_or_wait(held)?;
+                continue;
+            }
+            if held.active.has_room(bytes) {
+                return Ok(held);
+            }
+            if held.may_write() {
+                held.active.reserve(bytes, how, segment_bytes_max)?;
+                return Ok(held);
+            }
+            held = held.wait_for(Change::Written);
+        }
+    }
+
+    /// Waits until everything before `end`, which the caller has queued, is written.
+    fn write_through<'a>(&'a self, mut held: Held<'a>, end: TxId) -> Result<()> {
+        let truncations = held.truncated_to.len();
+        loop {
+            held.check_truncations(truncations, end)?;
+            if held.written.id >= end {
+                return Ok(());
+            }
+            if held.condition == Condition::Poisoned {
+                let id = end.previous().expect("it is queued");
+                return Err(Error::Unknown { id });
+            }
+            held = self.write_or_wait(held)?;
+        }
+    }
+
+    /// Writes what is queued, or waits until another thread that writes is done.
+    pub(crate) fn write_or_wait<'a>(&'a self, held: Held<'a>) -> Result<Held<'a>> {
+        if held.may_write() {
+            self.lead_write(held, None)
+        } else {
+            Ok(held.wait_for(Change::Written))
+        }
+    }
+
+    /// Writes what is queued, while others go on. `payload` belongs to the last header in the queue.
+    pub(crate) fn lead_write<'a>(
+        &'a self,
+        mut held: Held<'a>,
+        payload: Option<&NewRecord<'_>>,
+    ) -> Result<Held<'a>> {
+        let write = held.begin_write();
+        let (mut held, wrote) = held.meanwhile(|| write.carry_out(payload));
+        held.end_write(write, wrote, self.options().queue_bytes_max)?;
+        Ok(held)
+    }
+}
