@@ -174,7 +174,9 @@ impl Error {
             Error::NewerIdentity { .. } => ErrorClass::NewerFormat,
             Error::Log(error) => match error {
                 commitlog::Error::Io(error) => class_of_disk(error),
-                commitlog::Error::Full(_) | commitlog::Error::Poisoned => ErrorClass::World,
+                commitlog::Error::Full(_)
+                | commitlog::Error::Unknown { .. }
+                | commitlog::Error::Poisoned => ErrorClass::World,
                 commitlog::Error::Damaged { .. } => ErrorClass::Damage,
                 commitlog::Error::NewerFormat { .. } => ErrorClass::NewerFormat,
                 _ => ErrorClass::Refused,

@@ -109,7 +109,7 @@ impl Writer {
                 self.is_poisoned.store(true, Ordering::Release);
                 Error::Poisoned
             }
-            commitlog::Error::Io(_) => {
+            commitlog::Error::Io(_) | commitlog::Error::Unknown { .. } => {
                 self.is_poisoned.store(true, Ordering::Release);
                 Error::Log(error)
             }
@@ -164,7 +164,10 @@ impl Writer {
     }
 
     fn append_failed<E>(&self, error: commitlog::Error, tx: TxId) -> WriteError<E> {
-        let is_unknown = matches!(error, commitlog::Error::Io(_));
+        let is_unknown = matches!(
+            error,
+            commitlog::Error::Io(_) | commitlog::Error::Unknown { .. }
+        );
         let source = self.failure(error);
         if is_unknown {
             WriteError::Unknown { tx, source }
