@@ -38,5 +38,5 @@ pub use random::Random;
 pub use sample::{End, Sample, Shape, foreign_sample};
 pub use seeds::{Seed, seeds};
 pub use still_clock::StillClock;
-pub use verdict::{Effort, verdict, verdict_with};
+pub use verdict::{Effort, reader_verdict, verdict, verdict_with};
 pub use verdict_table::{Row, Seen, same};

@@ -3,7 +3,7 @@
 use cairn::{Database, DatabaseId, Options, TxId};
 use disk::{Choice, Crash, Operation, SimDisk};
 
-use crate::notes::{digest, fixed_options, open, put};
+use crate::notes::{digest, fixed_options, initialise, initialise_small, put};
 
 /// What a sample consists of besides the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,6 +12,19 @@ pub enum Shape {
     LogOnly,
     /// Two snapshots that share no byte, and a few transactions after the second.
     WithSnapshots,
+    /// One snapshot of as few pages as there can be with a row in them, and one transaction after it.
+    Smallest,
+}
+
+impl Shape {
+    /// The number of the last transaction, and after which ones a snapshot is written.
+    fn life(self) -> (u64, &'static [u64]) {
+        match self {
+            Shape::LogOnly => (12, &[]),
+            Shape::WithSnapshots => (12, &[4, 8]),
+            Shape::Smallest => (2, &[1]),
+        }
+    }
 }
 
 /// How the life ended.
@@ -34,6 +47,8 @@ pub struct Sample {
     pub shape: Shape,
     /// How it came to its end.
     pub end: End,
+    /// The number of the last transaction.
+    pub last: u64,
     /// The digest after each transaction; the number of the transaction is the index.
     pub digests: Vec<[u8; 32]>,
     /// The last transactions of its snapshots, older first.
@@ -41,10 +56,6 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// The number of the last transaction.
-    pub const LAST: u64 = 12;
-    const SNAPSHOTS: [u64; 2] = [4, 8];
-
     /// Lives a life and ends it.
     pub fn new(shape: Shape, end: End) -> Self {
         Sample::of(shape, end, Sample::options())
@@ -60,25 +71,31 @@ impl Sample {
 
     fn of(shape: Shape, end: End, options: Options) -> Self {
         let disk = SimDisk::new(1);
-        let database = open(&disk, options);
+        let initialise = match shape {
+            Shape::Smallest => initialise_small,
+            Shape::LogOnly | Shape::WithSnapshots => initialise,
+        };
+        let database = Database::open_on(disk.root(), options, initialise).unwrap();
+        let (last, snapshots_after) = shape.life();
         let mut digests = vec![digest(&database)];
         let mut snapshots = Vec::new();
-        for id in 1..Sample::LAST {
+        for id in 1..last {
             put(&database, id);
             digests.push(digest(&database));
-            if shape == Shape::WithSnapshots && Sample::SNAPSHOTS.contains(&id) {
+            if snapshots_after.contains(&id) {
                 snapshots.push(database.snapshot().unwrap().tx);
             }
         }
         disk.record();
         let first = disk.call_count();
-        put(&database, Sample::LAST);
+        put(&database, last);
         digests.push(digest(&database));
         let disk = ended(disk, database, end, first);
         Sample {
             disk,
             shape,
             end,
+            last,
             digests,
             snapshots,
         }

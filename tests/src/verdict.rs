@@ -12,7 +12,7 @@ use crate::sample::Sample;
 /// How much is done with each disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
-    /// Opened for writing only.
+    /// Opened for writing only, and its content compared.
     Quick,
     /// Opened for reading too, opened again, gone on with, and compared file by file if it was refused.
     Thorough,
@@ -76,6 +76,21 @@ pub fn verdict_with(
     words
 }
 
+/// Opens the disk for reading only and says what came of it, in the words of [`verdict`].
+///
+/// # Panics
+/// If the content is no state that there ever was. `context` says which disk.
+#[track_caller]
+pub fn reader_verdict(sample: &Sample, disk: &SimDisk, context: &str) -> String {
+    match read_only(disk.root(), &ReadOptions::default()) {
+        Ok(database) => {
+            let tx = check_content(sample, &database.view(), context);
+            opened(sample, tx, database.report())
+        }
+        Err(error) => format!("refused: {}", refused(&error, context)),
+    }
+}
+
 /// Opens for reading only, which changes nothing. Yields the newest transaction seen, or why not.
 #[track_caller]
 fn read(sample: &Sample, disk: &SimDisk, context: &str) -> Result<u64, String> {
@@ -119,14 +134,17 @@ fn go_on(sample: &Sample, disk: &SimDisk, options: Options, tx: u64, context: &s
 
 fn opened(sample: &Sample, tx: u64, report: &OpenReport) -> String {
     let name = |tx| match sample.snapshots.iter().position(|known| *known == tx) {
+        Some(0) if sample.snapshots.len() == 1 => "only".to_owned(),
         Some(0) => "older".to_owned(),
         Some(1) => "newer".to_owned(),
         _ => format!("{tx}th"),
     };
-    let mut words = match tx {
-        Sample::LAST => "all".to_owned(),
-        tx if tx + 1 == Sample::LAST => "all but the last".to_owned(),
-        tx => format!("only through {tx}"),
+    let mut words = if tx == sample.last {
+        "all".to_owned()
+    } else if tx + 1 == sample.last {
+        "all but the last".to_owned()
+    } else {
+        format!("only through {tx}")
     };
     match report.origin {
         Origin::Created => words.push_str(" of a new database"),

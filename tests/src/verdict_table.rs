@@ -24,6 +24,16 @@ impl Seen {
         cell.entry(verdict).or_insert((0, context.to_owned())).0 += 1;
     }
 
+    /// Notes all that another one has noted.
+    pub fn merge(&mut self, other: Seen) {
+        for (place, seen) in other.cells {
+            let cell = self.cells.entry(place).or_default();
+            for (verdict, (count, context)) in seen {
+                cell.entry(verdict).or_insert((0, context)).0 += count;
+            }
+        }
+    }
+
     /// How many were noted.
     pub fn count(&self) -> u64 {
         let cells = self.cells.values().flat_map(BTreeMap::values);

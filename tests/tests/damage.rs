@@ -150,8 +150,9 @@ const SNAPSHOTS: &[Row<'_>] = &[
 /// One in how many bytes of the packs is tried for each seed.
 const PACK_STRIDE: u64 = 4001;
 
+/// `damage_packs.rs` tries every byte of a pack that stands alone; here there is another snapshot beside it.
 #[test]
-fn every_bit_of_manifests_and_every_byte_of_packs() {
+fn every_bit_of_manifests_and_some_bytes_of_packs() {
     for seed in seeds("damage", 1) {
         let mut seen = Seen::default();
         for (column, end) in ENDS.into_iter().enumerate() {
