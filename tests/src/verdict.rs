@@ -108,7 +108,8 @@ fn read(sample: &Sample, disk: &SimDisk, context: &str) -> Result<u64, String> {
 fn check_content(sample: &Sample, view: &View, context: &str) -> u64 {
     let tx = view.tx().0;
     let known = sample.digests.get(usize::try_from(tx).unwrap());
-    let digest = view.digest().unwrap();
+    let digest = view.digest();
+    let digest = digest.unwrap_or_else(|error| panic!("{context}: {error}"));
     assert_eq!(Some(&digest), known, "{context}: wrong content at {tx}");
     tx
 }

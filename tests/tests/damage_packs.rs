@@ -7,6 +7,8 @@
 //! the seed. `damage.rs` flips bytes of packs where there is an older snapshot to fall back to.
 #![allow(clippy::unwrap_used)]
 
+use std::thread::ScopedJoinHandle;
+
 use cairn_tests::{
     Effort, End, Random, Row, Sample, Seen, Shape, reader_verdict, same, seeds, verdict,
 };
@@ -115,8 +117,11 @@ fn every_byte_of_a_pack() {
                 })
             };
             let started: Vec<_> = (0..threads).map(start).collect();
-            let joined = started.into_iter().map(|thread| thread.join().unwrap());
-            joined.collect()
+            let join = |thread: ScopedJoinHandle<'_, Worker>| match thread.join() {
+                Ok(worker) => worker,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            started.into_iter().map(join).collect()
         });
         let mut seen = Seen::default();
         let bytes = workers[0].bytes;
