@@ -24,8 +24,6 @@ pub(crate) struct Examined {
     pub(crate) end: Position,
     /// What was cut off there, in how many bytes, if the end is torn.
     pub(crate) torn: Option<(BadFrame, u64)>,
-    /// The length of the newest segment.
-    pub(crate) bytes: u64,
     /// What became of each proof.
     pub(crate) proofs: Vec<ProofVerdict>,
 }
@@ -103,7 +101,6 @@ pub(crate) fn examine(dir: &dyn Dir, look: &Look, proofs: &[Proof]) -> Result<Ex
         proven,
         end,
         torn,
-        bytes,
         proofs: proofs.verdicts(),
     })
 }

@@ -25,9 +25,7 @@ use std::sync::Arc;
 
 use disk::Dir;
 
-use crate::active_segment::{
-    ActiveSegment, MarkFlag, copy, open_for_writing, rewrite_marks, write_zeros,
-};
+use crate::active_segment::{ActiveSegment, MarkFlag, copy, open_for_writing, rewrite_marks};
 use crate::error::{Error, Result};
 use crate::examine::{Examined, examine, verify_sealed};
 use crate::format::SegmentHeader;
@@ -69,7 +67,7 @@ pub(crate) fn recover(
             newest.header,
             newest.marks,
             examined.end,
-            examined.bytes,
+            examined.end.byte,
         )
     } else {
         let mut active = make_durable(dir, newest, &examined, options.mistake)?;
@@ -156,10 +154,11 @@ fn unfinished_rotations(dir: &dyn Dir, look: &Look) -> Result<Vec<ActiveSegment>
 }
 
 /// Marks the segments as continued and syncs that. The name of the newest one is durable, which is what the mark says.
+///
+/// The marks that they have are on the medium: a segment is synced before its successor is made.
 pub(crate) fn complete_rotations(rotations: &mut Vec<ActiveSegment>) -> Result<()> {
     for mut rotated in rotations.drain(..) {
         let end = rotated.end();
-        rotated.rewrite_marks()?;
         rotated.mark(end, MarkFlag::Continued)?;
         rotated.file().sync()?;
     }
@@ -194,7 +193,7 @@ fn remove_temporaries(dir: &dyn Dir, look: &Look) -> Result<()> {
     Ok(())
 }
 
-/// Puts on the medium what the newest segment shows up to its end, and behind it the zeros, if it is clean.
+/// Puts on the medium what the newest segment shows up to its end. What is behind that is reserved anew before it is written to.
 fn make_durable(
     dir: &dyn Dir,
     newest: &SegmentFacts,
@@ -203,14 +202,10 @@ fn make_durable(
 ) -> Result<ActiveSegment> {
     let (header, end) = (newest.header, examined.end);
     let file = open_for_writing(dir, &header)?;
-    let active =
-        ActiveSegment::resume(Arc::clone(&file), header, newest.marks, end, examined.bytes);
+    let active = ActiveSegment::resume(Arc::clone(&file), header, newest.marks, end, end.byte);
     if mistake != Some(Mistake::SyncAgainWithoutRewriting) {
         active.rewrite_marks()?;
         copy(file.as_ref(), file.as_ref(), examined.proven.byte..end.byte)?;
-        if examined.torn.is_none() {
-            write_zeros(file.as_ref(), end.byte, examined.bytes)?;
-        }
     }
     file.sync()?;
     dir.sync()?;

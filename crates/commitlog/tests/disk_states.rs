@@ -9,8 +9,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use commitlog::{
-    Chain, DamageKind, Error, FormatPart, Log, Options, Proof, ReadOnlyLog, ReadOnlyOptions, Start,
-    SyncPolicy, TxId,
+    BadFrame, Chain, DamageKind, Error, FormatPart, Log, Options, Proof, ReadOnlyLog,
+    ReadOnlyOptions, Start, SyncPolicy, TxId,
 };
 use disk::{Access, SimDisk};
 use logs::{LOG_ID, create, expected, files, fill, payload, read_all, small, temporary};
@@ -389,6 +389,53 @@ fn a_first_segment_without_a_mark_is_damaged_for_writers_and_readers() {
                 assert_eq!(disk.read(name), before);
             }
         }
+    }
+}
+
+#[test]
+fn a_changed_byte_of_padding_is_damage_for_writers_and_readers() {
+    let disk = SimDisk::new(1);
+    let log = Log::create(disk.root(), LOG_ID, small(), &[(b"genesis", None)]).unwrap();
+    log.close().unwrap();
+    // A header of 32 bytes, 7 of payload, 1 of padding.
+    disk.flip_bit("00000000000000000000.log", 12288 + 39, 2);
+    let reader = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]);
+    let writer = Log::open(disk.root(), small(), &[]);
+    let kind = DamageKind::Record {
+        bad: BadFrame::Padding { expected: TxId(0) },
+        proven: TxId(1),
+    };
+    for error in [reader.unwrap_err(), writer.unwrap_err()] {
+        assert!(
+            matches!(error, Error::Damaged { byte_offset: 12288, kind: found, .. } if found == kind),
+            "{error}"
+        );
+    }
+}
+
+/// The file system never gave the space behind the end, or lost it: it must not be counted on.
+#[test]
+fn a_hole_behind_the_end_is_no_reserved_space() {
+    for policy in [SyncPolicy::EveryCommit, SyncPolicy::Never] {
+        let options = Options {
+            sync_policy: policy,
+            ..Options::default()
+        };
+        let disk = SimDisk::new(1);
+        let log = Log::create(disk.root(), LOG_ID, options.clone(), &[(b"genesis", None)]).unwrap();
+        log.sync().unwrap();
+        drop(log);
+        disk.truncate("00000000000000000000.log", 40_000);
+        // Open once, so that nothing but the hole needs space.
+        drop(Log::open(disk.root(), options.clone(), &[]).unwrap());
+        disk.truncate("00000000000000000000.log", 40_000);
+        disk.set_capacity(Some(disk.used_bytes()));
+        let (log, report) = Log::open(disk.root(), options.clone(), &[]).unwrap();
+        assert_eq!((report.end, report.torn), (TxId(1), None));
+        assert!(matches!(log.commit(&[1; 2000], None), Err(Error::Full(_))));
+        disk.set_capacity(None);
+        assert_eq!(log.commit(&[1; 2000], None).unwrap(), TxId(1));
+        assert_eq!(log.verify().unwrap(), 2);
     }
 }
 
