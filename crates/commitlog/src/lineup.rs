@@ -176,3 +176,165 @@ fn impossible_mark(segment: &SegmentFacts) -> Option<Mark> {
             || (empty && mark.chain != segment.header.chain_before)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Chain;
+    use crate::format::{BODY_FRAMES, VERSION};
+    use crate::log_id::LogId;
+
+    const FRAME: u64 = 40;
+
+    /// A segment of the records `base..`, each in a frame of 40 bytes, with the chain before a record its id.
+    fn segment(base: u64, marks: &[Mark]) -> SegmentFacts {
+        let mut blocks = [None; 2];
+        for mark in marks {
+            blocks[mark.block()] = Some(*mark);
+        }
+        SegmentFacts {
+            named: TxId(base),
+            header: SegmentHeader {
+                version: VERSION,
+                body: BODY_FRAMES,
+                minimum_reader: 0,
+                log_id: LogId([7; 16]),
+                base: TxId(base),
+                chain_before: Chain(base),
+                epoch: 0,
+            },
+            marks: blocks,
+            bytes: 1 << 20,
+        }
+    }
+
+    /// A mark of a segment that begins at `base`.
+    fn mark(base: u64, through: u64) -> Mark {
+        Mark {
+            sequence: 4,
+            through: TxId(through),
+            end_byte: FRAMES_BYTE + FRAME * (through - base),
+            chain: Chain(through),
+            closed: false,
+            continued: false,
+        }
+    }
+
+    fn continued(base: u64, through: u64) -> Mark {
+        Mark {
+            sequence: 5,
+            continued: true,
+            ..mark(base, through)
+        }
+    }
+
+    /// A name, the segments, and which of them is damaged and how.
+    type Row = (&'static str, Vec<SegmentFacts>, Option<(usize, DamageKind)>);
+
+    fn check(rows: &[Row]) {
+        for (name, segments, expected) in rows {
+            let found = line_up(segments);
+            let found = found.err().map(|damage| (damage.index, damage.kind));
+            assert_eq!(found, *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn marks_that_a_segment_can_not_have_are_damage() {
+        let with = |change: fn(&mut Mark)| {
+            let mut wrong = mark(5, 7);
+            change(&mut wrong);
+            vec![segment(5, &[wrong])]
+        };
+        let damage = |through| {
+            let through = TxId(through);
+            Some((0, DamageKind::Mark { through }))
+        };
+        check(&[
+            ("sound", with(|_| ()), None),
+            ("empty", vec![segment(5, &[mark(5, 5)])], None),
+            (
+                "before the base",
+                with(|mark| mark.through = TxId(4)),
+                damage(4),
+            ),
+            (
+                "in the header",
+                with(|mark| mark.end_byte = FRAMES_BYTE - 8),
+                damage(7),
+            ),
+            (
+                "records in no bytes",
+                with(|mark| mark.end_byte = FRAMES_BYTE),
+                damage(7),
+            ),
+            (
+                "bytes of no record",
+                with(|mark| mark.through = TxId(5)),
+                damage(5),
+            ),
+            (
+                "empty, and another chain",
+                vec![segment(
+                    5,
+                    &[Mark {
+                        chain: Chain(1),
+                        ..mark(5, 5)
+                    }],
+                )],
+                damage(5),
+            ),
+        ]);
+    }
+
+    #[test]
+    fn neighbours_must_fit() {
+        let missing = |expected| {
+            let expected = TxId(expected);
+            DamageKind::SegmentMissing { expected }
+        };
+        let plain = |base, through| segment(base, &[mark(base, through)]);
+        let sealed = |base, through| segment(base, &[continued(base, through)]);
+        let other_chain = |base| {
+            let mut other = segment(base, &[]);
+            other.header.chain_before = Chain(1);
+            other
+        };
+        check(&[
+            ("in order", vec![sealed(0, 3), plain(3, 4)], None),
+            (
+                "an interrupted rotation",
+                vec![plain(0, 2), plain(3, 4)],
+                None,
+            ),
+            (
+                "another, marked to its end",
+                vec![plain(0, 3), plain(3, 4)],
+                None,
+            ),
+            (
+                "more is proved than the next one leaves room for",
+                vec![plain(0, 4), plain(3, 4)],
+                Some((1, DamageKind::SegmentChain)),
+            ),
+            (
+                "continued elsewhere",
+                vec![sealed(0, 4), plain(3, 4)],
+                Some((1, DamageKind::SegmentChain)),
+            ),
+            (
+                "continued with another chain",
+                vec![sealed(0, 3), other_chain(3)],
+                Some((1, DamageKind::SegmentChain)),
+            ),
+            (
+                "the last one is lost",
+                vec![sealed(0, 3)],
+                Some((0, missing(3))),
+            ),
+        ]);
+        let gap = line_up(&[sealed(0, 2), plain(3, 4)]).unwrap();
+        assert_eq!(gap.gap.map(|damage| damage.kind), Some(missing(2)));
+        assert_eq!((gap.kept, gap.detached), (vec![1], vec![0]));
+    }
+}
