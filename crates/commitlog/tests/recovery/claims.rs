@@ -138,6 +138,32 @@ pub(crate) fn check_read_only(disk: &SimDisk, model: &Model) -> Checked<()> {
     Ok(())
 }
 
+/// A reader refuses what a writer refuses, and nothing else; what it shows was written, and is no more than what the writer found.
+pub(crate) fn check_reader_agrees(
+    disk: &SimDisk,
+    model: &Model,
+    writer_found: bool,
+) -> Checked<()> {
+    let before = disk.digest();
+    let opened = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &model.proofs);
+    let verified = opened.and_then(|log| {
+        let mut reader = log.reader(log.base())?;
+        while let Some(record) = reader.next_record()? {
+            let written = model.written.get(usize::try_from(record.id.0).unwrap());
+            assert_eq!(written.map(Vec::as_slice), Some(record.payload));
+        }
+        Ok(())
+    });
+    if disk.digest() != before {
+        return violated("a read-only open changed the disk");
+    }
+    match (verified, writer_found) {
+        (Ok(()), true) | (Err(Error::Damaged { .. } | Error::NoLog { .. }), false) => Ok(()),
+        (Ok(()), false) => violated("a writer found damage where a reader finds none"),
+        (Err(error), _) => violated(format!("a reader finds other than a writer: {error}")),
+    }
+}
+
 fn contents(disk: &SimDisk) -> Vec<(String, Option<Vec<u8>>)> {
     let files = disk.files().into_iter();
     files

@@ -1,10 +1,9 @@
-//! Crashes a history at every call, breaks the medium, recovers, and crashes the recovery.
+//! Crashes a history at every call and recovers.
 
 use commitlog::{Log, Options, Proof, TxId};
-use disk::{Fault, Operation, SimDisk};
+use disk::{Fault, SimDisk};
 
 use crate::claims::{Checked, Ending, Violation, check, check_read_only, violated};
-use crate::fault::MediumFault;
 use crate::life::{Life, Model, Op, payload};
 use crate::seeds::Random;
 
@@ -19,6 +18,8 @@ pub(crate) struct Effort {
     pub(crate) failures_one_in: u64,
     /// One in this many crash states has its recovery crashed at every call.
     pub(crate) recoveries_one_in: u64,
+    /// One in this many faults that a log is opened with in spite of has that recovery crashed at its calls.
+    pub(crate) faulty_recoveries_one_in: u64,
 }
 
 /// How much was looked at.
@@ -27,6 +28,7 @@ pub(crate) struct Tally {
     pub(crate) states: u64,
     pub(crate) faults: u64,
     pub(crate) recovery_crashes: u64,
+    pub(crate) faulty_recovery_crashes: u64,
     pub(crate) failed_calls: u64,
 }
 
@@ -159,7 +161,7 @@ impl Explorer {
 
     /// Another process goes on where the operating system has not ended: what it saw fail to be synced shows as clean, and
     /// is not written by a later sync. What is reported durable survives a power cut all the same, also after a prune.
-    fn live_on(&mut self, disk: &SimDisk, model: &Model) -> Checked<()> {
+    pub(crate) fn live_on(&mut self, disk: &SimDisk, model: &Model) -> Checked<()> {
         let Some((log, report)) = check(disk, model, &self.options, Ending::Kill, None)? else {
             return violated("no fault, and no log");
         };
@@ -188,7 +190,7 @@ impl Explorer {
     }
 
     /// Looks at what a kill leaves, and at what power cuts leave.
-    fn explore_state(&mut self, state: &SimDisk, model: &Model) -> Checked<()> {
+    pub(crate) fn explore_state(&mut self, state: &SimDisk, model: &Model) -> Checked<()> {
         self.explore_ending(&state.fork(), model, Ending::Kill)?;
         for disk in self.power_cuts(state) {
             self.explore_ending(&disk, model, Ending::Power)?;
@@ -209,31 +211,9 @@ impl Explorer {
         self.recover(&disk.fork(), model).map_err(context)
     }
 
-    fn sample_faults(&mut self, disk: &SimDisk, model: &Model, ending: Ending) -> Checked<()> {
-        for fault in MediumFault::sample(disk, &mut self.random) {
-            self.check_fault(disk, model, ending, &fault)?;
-        }
-        Ok(())
-    }
-
-    pub(crate) fn check_fault(
-        &mut self,
-        disk: &SimDisk,
-        model: &Model,
-        ending: Ending,
-        fault: &MediumFault,
-    ) -> Checked<()> {
-        self.tally.faults += 1;
-        let broken = disk.fork();
-        fault.apply(&broken);
-        let checked = check(&broken, model, &self.options, ending, Some(fault));
-        checked.map_err(|Violation(what)| Violation(format!("{fault:?}: {what}")))?;
-        Ok(())
-    }
-
     /// Without a fault: the log opens, and what it reports as durable survives the next power cut. What was cut stays away, also
     /// if it is tried again byte for byte.
-    fn recover(&mut self, disk: &SimDisk, model: &Model) -> Checked<()> {
+    pub(crate) fn recover(&mut self, disk: &SimDisk, model: &Model) -> Checked<()> {
         let Some((log, report)) = check(disk, model, &self.options, Ending::Kill, None)? else {
             return violated("no fault, and no log");
         };
@@ -249,7 +229,12 @@ impl Explorer {
             })
     }
 
-    fn try_again(&mut self, disk: &SimDisk, log: &Log, model: &mut Model) -> Checked<()> {
+    pub(crate) fn try_again(
+        &mut self,
+        disk: &SimDisk,
+        log: &Log,
+        model: &mut Model,
+    ) -> Checked<()> {
         let id = model.written.len();
         let retry = model.first_attempts.get(id).cloned();
         let retry = retry.unwrap_or_else(|| payload(id as u64, 2));
@@ -260,6 +245,14 @@ impl Explorer {
         log.wait_durable(again).map_err(refused)?;
         model.acknowledge(id as u64 + 1);
         self.cut_power(disk, model)?;
+        if self.one_in(2) {
+            // A batch of which not even a power cut and a fault may take anything, and one behind it.
+            let next = payload(model.written.len() as u64, 1);
+            let next_id = log.append(&next, None).map_err(refused)?;
+            model.written.push(next);
+            log.wait_durable(next_id).map_err(refused)?;
+            model.acknowledge(next_id.0 + 1);
+        }
         check(&disk.fork(), model, &self.options, Ending::Kill, None)?;
         if self.one_in(self.effort.faults_one_in) {
             self.sample_faults(&disk.fork(), model, Ending::Kill)?;
@@ -270,7 +263,7 @@ impl Explorer {
         Ok(())
     }
 
-    fn cut_power(&mut self, disk: &SimDisk, model: &Model) -> Checked<()> {
+    pub(crate) fn cut_power(&mut self, disk: &SimDisk, model: &Model) -> Checked<()> {
         for cut in self.power_cuts(disk) {
             check(&cut, model, &self.options, Ending::Power, None)
                 .map_err(|Violation(what)| Violation(format!("power cut: {what}")))?;
@@ -278,74 +271,11 @@ impl Explorer {
         Ok(())
     }
 
-    /// Crashes the recovery at each of its calls, in both ways, and lets each of them fail.
-    fn crash_recovery(&mut self, disk: &SimDisk, model: &Model) -> Checked<()> {
-        let recovering = disk.fork();
-        recovering.record();
-        check(&recovering, model, &self.options, Ending::Kill, None)?;
-        let calls = recovering.calls();
-        for (number, call) in calls.iter().enumerate() {
-            let reads = matches!(
-                call.operation,
-                Operation::Read
-                    | Operation::Len
-                    | Operation::List
-                    | Operation::Open
-                    | Operation::Map
-            );
-            if reads {
-                continue;
-            }
-            let number = number as u64;
-            let state = recovering.state_before(number);
-            let mut ends = vec![state.fork()];
-            ends.extend(self.power_cuts(&state));
-            for end in ends {
-                self.tally.recovery_crashes += 1;
-                self.recover(&end, model).map_err(|Violation(what)| {
-                    Violation(format!("recovery crashed before its call {call:?}: {what}"))
-                })?;
-            }
-            self.fail_recovery(disk, model, number)
-                .map_err(|Violation(what)| {
-                    Violation(format!("recovery failed at its call {call:?}: {what}"))
-                })?;
-        }
-        Ok(())
-    }
-
-    /// A call of the recovery fails, the process ends, and another one tries again.
-    fn fail_recovery(&mut self, disk: &SimDisk, model: &Model, number: u64) -> Checked<()> {
-        for fault in [Fault::Eio, Fault::Enospc] {
-            self.tally.recovery_crashes += 1;
-            let failing = disk.fork();
-            failing.fail_at(number, fault);
-            match Log::open(failing.root(), self.options.clone(), &model.proofs) {
-                Err(_) => {}
-                // On a full disk the log can go on where it is.
-                Ok((log, report)) if fault == Fault::Enospc => {
-                    let mut model = model.clone();
-                    model.base.1 = log.base().0;
-                    model.reopened(&report);
-                    self.cut_power(&failing, &model)?;
-                    self.try_again(&failing, &log, &mut model)?;
-                    continue;
-                }
-                Ok((_, report)) => return violated(format!("open went on: {report:?}")),
-            }
-            self.recover(&failing.fork(), model)?;
-            if fault == Fault::Eio && self.one_in(4) {
-                self.live_on(&failing, model)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn power_cuts(&mut self, disk: &SimDisk) -> Vec<SimDisk> {
+    pub(crate) fn power_cuts(&mut self, disk: &SimDisk) -> Vec<SimDisk> {
         disk.power_cuts(self.effort.power_cuts, self.random.next())
     }
 
-    fn one_in(&mut self, count: u64) -> bool {
+    pub(crate) fn one_in(&mut self, count: u64) -> bool {
         self.random.below(count) == 0
     }
 }

@@ -79,6 +79,9 @@ impl Model {
     }
 }
 
+/// Room for two or three records behind header and marks.
+const SHORT_SEGMENT_BYTES: u64 = 12288 + 2200;
+
 /// A running process.
 pub(crate) struct Life {
     pub(crate) disk: SimDisk,
@@ -94,6 +97,18 @@ pub(crate) fn options(policy: SyncPolicy, mistake: Option<Mistake>) -> Options {
         mistake,
         ..Options::default()
     }
+}
+
+/// Segments of a few records, so that appends start new ones.
+pub(crate) fn with_short_segments(options: Options) -> Options {
+    Options {
+        segment_bytes_max: SHORT_SEGMENT_BYTES,
+        ..options
+    }
+}
+
+fn has_short_segments(options: &Options) -> bool {
+    options.segment_bytes_max == SHORT_SEGMENT_BYTES
 }
 
 pub(crate) fn genesis() -> Vec<u8> {
@@ -129,13 +144,14 @@ impl Life {
         }
     }
 
-    /// Whether the step makes sense now. While a sync is in progress only appends go on.
+    /// Whether the step makes sense now. While a sync is in progress only appends go on that start no segment, and prunes; all else
+    /// would wait for it.
     pub(crate) fn allows(&self, op: Op) -> bool {
         match op {
-            Op::Append(_) => true,
+            Op::Append(_) => self.pending.is_none() || !has_short_segments(&self.options),
             Op::SyncOk | Op::SyncFailed => self.pending.is_some(),
-            Op::SyncStart => self.pending.is_none(),
-            Op::Rotate | Op::Snapshot | Op::Close | Op::Prune => self.pending.is_none(),
+            Op::Prune => true,
+            Op::SyncStart | Op::Rotate | Op::Snapshot | Op::Close => self.pending.is_none(),
         }
     }
 

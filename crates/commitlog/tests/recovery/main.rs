@@ -5,10 +5,12 @@
 //! `CAIRN_MINUTES=N` goes on for N minutes, `CAIRN_SEED=S` replays the seed S.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 
+mod again;
 mod claims;
 mod explore;
 mod fault;
 mod life;
+mod long_life;
 #[path = "../support/seeds.rs"]
 mod seeds;
 
@@ -18,8 +20,9 @@ use disk::SimDisk;
 use claims::{Checked, Ending, Violation};
 use explore::{Effort, Explorer};
 use fault::MediumFault;
-use life::{Life, OPS, Op, chain_of, options};
-use seeds::{Random, for_each_seed};
+use life::{Life, OPS, Op, options};
+use long_life::{history_of_seven, long_life};
+use seeds::for_each_seed;
 
 /// All histories of up to `length` steps, each crashed in its last step.
 fn enumerate(length: usize, explorer: &mut Explorer) -> Checked<()> {
@@ -58,6 +61,7 @@ fn short_histories_under_every_commit() {
         faults_one_in: 24,
         failures_one_in: 16,
         recoveries_one_in: 120,
+        faulty_recoveries_one_in: 200,
     };
     let options = options(SyncPolicy::EveryCommit, None);
     passes(enumerate(4, &mut Explorer::new(options, effort, 1)));
@@ -70,6 +74,7 @@ fn short_histories_under_never() {
         faults_one_in: 6,
         failures_one_in: 2,
         recoveries_one_in: 12,
+        faulty_recoveries_one_in: 60,
     };
     let options = options(SyncPolicy::Never, None);
     passes(enumerate(3, &mut Explorer::new(options, effort, 2)));
@@ -91,6 +96,7 @@ fn every_single_fault_after_chosen_histories() {
         faults_one_in: 1,
         failures_one_in: 1,
         recoveries_one_in: 1,
+        faulty_recoveries_one_in: 60,
     };
     let options = options(SyncPolicy::EveryCommit, None);
     let mut explorer = Explorer::new(options.clone(), effort, 3);
@@ -116,77 +122,18 @@ fn every_single_fault_after_chosen_histories() {
     println!("{:?}", explorer.tally);
 }
 
-/// A long life: random steps, each crashed at every call, some of the crashes survived to go on.
-fn long_life(seed: u64, steps: usize, mistake: Option<Mistake>) -> Checked<()> {
-    let mut random = Random::new(seed);
-    let policy = *random.pick(&[
-        SyncPolicy::EveryCommit,
-        SyncPolicy::EveryCommit,
-        SyncPolicy::Never,
-    ]);
-    let options = options(policy, mistake);
-    let effort = Effort {
-        power_cuts: 3,
-        faults_one_in: 6,
-        failures_one_in: 8,
-        recoveries_one_in: 12,
-    };
-    let mut explorer = Explorer::new(options.clone(), effort, random.next());
-    let mut life = Life::create(SimDisk::new(seed), options.clone());
-    let mut done = Vec::new();
-    for _ in 0..steps {
-        let op = *random.pick(&OPS);
-        if !life.allows(op) {
-            continue;
-        }
-        done.push(format!("{op:?}"));
-        let history = done.join(", ");
-        let context = |Violation(what)| Violation(format!("seed {seed}, [{history}]: {what}"));
-        let before = life.model.clone();
-        let first = life.disk.call_count();
-        explorer.explore_op(&mut life, op).map_err(context)?;
-        assert_eq!(
-            life.log.chain_at_end(),
-            *chain_of(&life.model.written).last().unwrap()
-        );
-        if random.below(5) == 0 {
-            // The process or the machine ends within this step, and the life goes on with what is left.
-            let number = first + random.below(life.disk.call_count() - first + 1);
-            let killed = life.disk.state_before(number);
-            let disk = match random.below(2) {
-                0 => killed,
-                _ => random.pick(&killed.power_cuts(3, seed)).fork(),
-            };
-            let mut model = match number == life.disk.call_count() {
-                true => life.model.clone(),
-                false => life.model_during(&before),
-            };
-            let opened =
-                claims::check(&disk, &model, &options, Ending::Power, None).map_err(context)?;
-            let (log, report) = opened.expect("no fault, so it opens");
-            done.push(format!(
-                "ended before call {}, reopened with {}",
-                number - first,
-                report.end
-            ));
-            model.base.1 = log.base().0;
-            model.reopened(&report);
-            life = Life {
-                disk,
-                log,
-                pending: None,
-                model,
-                options: options.clone(),
-            };
-        }
-    }
-    Ok(())
+#[test]
+fn histories_of_up_to_seven_steps_from_seeds() {
+    for_each_seed("recovery seven", 80, |seed| {
+        passes(history_of_seven(seed));
+    });
 }
 
 #[test]
-fn longer_histories_from_seeds() {
-    for_each_seed("recovery longer", 24, |seed| {
-        passes(long_life(seed, 25, None))
+fn longer_lives_from_seeds() {
+    for_each_seed("recovery longer", 130, |seed| {
+        let steps = 20 + usize::try_from(seed % 40).unwrap();
+        passes(long_life(seed, steps, None));
     });
 }
 
@@ -205,6 +152,7 @@ fn canaries_are_caught() {
         faults_one_in: 4,
         failures_one_in: 4,
         recoveries_one_in: 10,
+        faulty_recoveries_one_in: 60,
     };
     for mistake in mistakes {
         let options = options(SyncPolicy::EveryCommit, Some(mistake));
