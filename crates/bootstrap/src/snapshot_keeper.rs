@@ -166,7 +166,7 @@ impl SnapshotKeeper {
         bad: &mut Vec<TxId>,
     ) -> Result<Vec<TxId>> {
         let mut good = Vec::new();
-        for manifest in ours(snapshots, log)? {
+        for manifest in ours(snapshots, log)?.continued {
             if good.len() == self.keep {
                 break;
             }
@@ -188,10 +188,12 @@ impl SnapshotKeeper {
 
     /// Removes the snapshots of this history beyond those that are kept, if those are known to be good.
     fn let_go(&self, inner: &mut Inner, snapshots: &Snapshots, log: &Log) -> Result<Vec<TxId>> {
-        let all: Vec<TxId> = ours(snapshots, log)?
-            .iter()
-            .map(|manifest| TxId(manifest.header().tx))
-            .collect();
+        let Ours {
+            continued,
+            stranded,
+        } = ours(snapshots, log)?;
+        let continued = continued.iter().map(|manifest| TxId(manifest.header().tx));
+        let all: Vec<TxId> = continued.chain(stranded).collect();
         if all.len() <= self.keep {
             return Ok(Vec::new());
         }
@@ -231,18 +233,30 @@ fn write(
     written.map_err(Error::Snapshot)
 }
 
-/// The sound snapshots of this very history that the log continues, newest first.
-fn ours(snapshots: &Snapshots, log: &Log) -> Result<Vec<Manifest>> {
+/// The sound snapshots of a log, newest first.
+#[derive(Default)]
+struct Ours {
+    /// Those of this very history that the log continues.
+    continued: Vec<Manifest>,
+    /// Those that end before the log begins: a prune has cut off what came after them, and they were to go next.
+    stranded: Vec<TxId>,
+}
+
+fn ours(snapshots: &Snapshots, log: &Log) -> Result<Ours> {
     let (id, base, end) = (log.log_id(), log.base(), log.durable_end());
-    let mut ours = Vec::new();
+    let mut ours = Ours::default();
     for manifest in snapshots.list()?.sound {
         let header = manifest.header();
         let tx = TxId(header.tx);
-        if header.log_id != id.0 || tx >= end || tx.next() < base {
+        if header.log_id != id.0 || tx >= end {
+            continue;
+        }
+        if tx.next() < base {
+            ours.stranded.push(tx);
             continue;
         }
         match log.chain_after(tx) {
-            Ok(chain) if chain.0 == header.chain => ours.push(manifest),
+            Ok(chain) if chain.0 == header.chain => ours.continued.push(manifest),
             Ok(_) | Err(commitlog::Error::Damaged { .. }) => {}
             Err(error) => return Err(error.into()),
         }

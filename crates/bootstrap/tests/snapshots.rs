@@ -158,6 +158,52 @@ fn pruning_needs_two_good_snapshots_and_keeps_what_they_need() {
     ));
 }
 
+/// Cut off anywhere, a prune leaves no record in the log that no state can be rebuilt from any more.
+#[test]
+fn a_prune_cuts_the_log_before_it_lets_snapshots_go() {
+    let keeping = |keep| Options {
+        snapshots: SnapshotPolicy {
+            keep,
+            ..SnapshotPolicy::by_hand()
+        },
+        ..options()
+    };
+    let disk = SimDisk::new(1);
+    let (database, _) = open_with(&disk, keeping(3)).unwrap();
+    for first in [1, 6, 11] {
+        put_all(&database, first..first + 5);
+        database.snapshot().unwrap();
+    }
+    put_all(&database, 16..=20);
+    let pruned = database.prune().unwrap();
+    assert_eq!((pruned.floor, pruned.base), (Some(TxId(5)), TxId(6)));
+    drop(database);
+
+    let (database, _) = open_with(&disk, keeping(2)).unwrap();
+    let first = disk.call_count();
+    disk.record();
+    let pruned = database.prune().unwrap();
+    assert_eq!((pruned.floor, pruned.base), (Some(TxId(10)), TxId(11)));
+    assert_eq!(pruned.snapshots_removed, [TxId(5)]);
+    for call in first..=disk.call_count() {
+        let killed = disk.state_before(call);
+        let cuts = killed.power_cuts(4, call);
+        for left in std::iter::once(killed).chain(cuts) {
+            let base = read(&left).info().unwrap().log.base;
+            let at = ReadOptions {
+                at: Some(base),
+                ..ReadOptions::default()
+            };
+            match read_with(&left, &at) {
+                Ok((database, _)) => {
+                    assert_eq!(notes(&database.view()), expected(1..=base.0), "call {call}");
+                }
+                Err(error) => panic!("call {call}, transaction {base}: {error}"),
+            }
+        }
+    }
+}
+
 /// A removal that never became durable comes undone: an old segment, a gap, the rest of the log.
 #[test]
 fn old_segments_before_a_gap_are_reported_until_a_prune_removes_them() {
