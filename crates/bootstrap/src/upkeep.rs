@@ -7,9 +7,10 @@ use disk::Dir;
 
 use crate::error::Result;
 use crate::options::Options;
-use crate::snapshot_keeper::SnapshotKeeper;
+use crate::snapshot_keeper::{Inner, SnapshotKeeper};
 use crate::snapshot_policy::SnapshotPolicy;
 use crate::snapshot_summary::{Maintenance, PruneSummary, SnapshotSummary};
+use crate::view::View;
 use crate::worker::Signal;
 use crate::writer::Writer;
 
@@ -107,16 +108,71 @@ impl Upkeep {
         // The segment that begins here begins at or before the transaction after the snapshot: everything before it can go
         // once the snapshot is the floor.
         self.writer.rotate()?;
-        let view = self.writer.heads().applied();
+        self.write(&mut keeper, &self.writer.heads().applied())
+    }
+
+    /// Writes a snapshot of a state that need not be durable yet: a commit may have come in since the rotation.
+    fn write(&self, keeper: &mut Inner, view: &View) -> Result<SnapshotSummary> {
+        // A published snapshot proves that the log was synced through it: see `docs/RECOVERY.md`.
         self.writer.wait_durable(view.tx())?;
         let is_cancelled = || self.signal.is_stopped();
         self.keeper
-            .write(&mut keeper, &view, self.writer.log(), &is_cancelled)
+            .write(keeper, view, self.writer.log(), &is_cancelled)
     }
 
     pub(crate) fn prune(&self) -> Result<PruneSummary> {
         let mut keeper = self.keeper.lock();
         self.writer.require_sound()?;
         self.keeper.prune(&mut keeper, self.writer.log())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use commitlog::{SyncPolicy, TxId};
+    use disk::{Choice, Crash, SimDisk};
+    use schema::{NewTable, WriteTransaction};
+    use table::ColumnType;
+
+    use super::*;
+    use crate::growth::Growth;
+    use crate::opening::{self, Opened};
+
+    fn create_table(tx: &mut WriteTransaction) -> std::result::Result<(), schema::Error> {
+        let table = NewTable::new("notes").column("text", ColumnType::String);
+        tx.create_table(&table).map(drop)
+    }
+
+    fn open(disk: &SimDisk, options: &Options) -> Opened {
+        let opened = opening::open(&disk.root(), options, |_| Ok::<(), schema::Error>(()));
+        opened.expect("nothing is wrong with the disk")
+    }
+
+    /// A snapshot is evidence of what the log holds: were it there and the log shorter, the log would have lost its end.
+    #[test]
+    fn a_snapshot_waits_until_the_log_is_durable_through_it() {
+        let disk = SimDisk::new(1);
+        let options = Options {
+            sync_policy: SyncPolicy::Never,
+            ..Options::default()
+        };
+        let Opened {
+            lock, log, view, ..
+        } = open(&disk, &options);
+        let growth = Growth::new(TxId(0), TxId(1), 0);
+        let writer = Arc::new(Writer::new(log, view, growth, &options));
+        let signal = Arc::default();
+        let upkeep = Upkeep::new(disk.root(), Arc::clone(&writer), signal, &options, true);
+        let upkeep = upkeep.expect("nothing is wrong with the disk");
+
+        writer.write(create_table).expect("there is no such table");
+        let view = writer.heads().applied();
+        assert_eq!((view.tx(), writer.log().durable_end()), (TxId(1), TxId(1)));
+        let mut keeper = upkeep.keeper.lock();
+        let summary = upkeep.write(&mut keeper, &view);
+        assert_eq!(summary.expect("the disk works").tx, TxId(1));
+        drop(lock);
+        disk.crash(Crash::Power(Choice::Old));
+        assert_eq!(open(&disk, &options).report.tx, TxId(1));
     }
 }
