@@ -118,7 +118,7 @@ impl Database {
 
     /// The newest state: under [`SyncPolicy::EveryCommit`] the newest durable one, else the newest applied one.
     pub fn view(&self) -> View {
-        self.writer.heads().shown(self.writer.log().durable_end())
+        self.writer.shown()
     }
 
     /// The newest applied state. Under [`SyncPolicy::EveryCommit`] it may hold transactions that are not durable yet and have not
@@ -228,6 +228,8 @@ impl Database {
             ..
         } = self;
         drop(worker);
+        // A log that is marked as closed would say that nothing is in doubt.
+        writer.require_sound()?;
         let closed = writer.log().close().map_err(|error| writer.failure(error));
         drop(lock);
         closed

@@ -50,9 +50,8 @@ impl Heads {
         self.lock().applied.clone()
     }
 
-    /// The newest state to be shown, given where the log stops being durable.
-    pub(crate) fn shown(&self, durable_end: TxId) -> View {
-        self.advance(durable_end);
+    /// The newest state that [`Heads::advance`] has let be shown.
+    pub(crate) fn shown(&self) -> View {
         self.lock().shown.clone()
     }
 

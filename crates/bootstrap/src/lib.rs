@@ -109,3 +109,6 @@ pub use snapshot_policy::SnapshotPolicy;
 pub use snapshot_summary::{Maintenance, PruneSummary, SnapshotSummary};
 pub use view::View;
 pub use write_error::{Committed, WriteError};
+
+#[doc(hidden)]
+pub use options::Mistake;

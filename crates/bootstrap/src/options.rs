@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use commitlog::SyncPolicy;
+use commitlog::{SyncPolicy, TxId};
 use schema::READER_VERSION;
 
 use crate::clock::{Clock, SystemClock};
@@ -39,6 +39,17 @@ pub struct Options {
     pub database_id: Option<DatabaseId>,
     /// Fixes the random part of the names of packs, for tests and simulations. Default: drawn at random.
     pub pack_nonce: Option<u64>,
+    /// Something that goes wrong on purpose, to test what follows.
+    #[doc(hidden)]
+    pub mistake: Option<Mistake>,
+}
+
+/// What may be made to go wrong in a test.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mistake {
+    /// This transaction panics when its record is in the log and its effect is not in the state.
+    PanicWhileApplying(TxId),
 }
 
 /// How much of a snapshot is read and checked before the database opens.
@@ -69,6 +80,7 @@ impl Default for Options {
             holder: disk::this_process(),
             database_id: None,
             pack_nonce: None,
+            mistake: None,
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::growth::Growth;
 use crate::heads::Heads;
-use crate::options::Options;
+use crate::options::{Mistake, Options};
 use crate::view::View;
 use crate::write_error::{Committed, WriteError};
 
@@ -32,10 +32,14 @@ pub(crate) struct Writer {
     growth: Growth,
     clock: Arc<dyn Clock>,
     policy: SyncPolicy,
-    /// Held while a transaction runs. `true` between append and apply: found so by someone else, an apply panicked.
-    is_applying: Mutex<bool>,
-    /// A write or sync failed, or an apply panicked.
-    is_poisoned: AtomicBool,
+    /// Held while a transaction runs.
+    turn: Mutex<()>,
+    /// Held besides from before the append until after the apply. Poisoned if a panic came in between: then the log may hold a record
+    /// that the state does not.
+    applying: Mutex<()>,
+    /// A write or sync failed.
+    has_failed: AtomicBool,
+    mistake: Option<Mistake>,
 }
 
 impl Writer {
@@ -46,8 +50,10 @@ impl Writer {
             growth,
             clock: Arc::clone(&options.clock),
             policy: options.sync_policy,
-            is_applying: Mutex::new(false),
-            is_poisoned: AtomicBool::new(false),
+            turn: Mutex::new(()),
+            applying: Mutex::new(()),
+            has_failed: AtomicBool::new(false),
+            mistake: options.mistake,
         }
     }
 
@@ -68,7 +74,7 @@ impl Writer {
     }
 
     pub(crate) fn is_poisoned(&self) -> bool {
-        self.is_poisoned.load(Ordering::Acquire)
+        self.has_failed.load(Ordering::Acquire) || self.applying.is_poisoned()
     }
 
     pub(crate) fn write<T, E>(
@@ -92,8 +98,18 @@ impl Writer {
         self.log
             .wait_durable(tx)
             .map_err(|error| self.failure(error))?;
+        // The log may be well where an apply panicked: nothing is shown any more all the same.
+        self.require_sound()?;
         self.heads.advance(self.log.durable_end());
         Ok(())
+    }
+
+    /// The newest state to be shown.
+    pub(crate) fn shown(&self) -> View {
+        if !self.is_poisoned() {
+            self.heads.advance(self.log.durable_end());
+        }
+        self.heads.shown()
     }
 
     /// Begins a new segment, so that what comes before can be pruned once a snapshot holds it.
@@ -106,11 +122,11 @@ impl Writer {
     pub(crate) fn failure(&self, error: commitlog::Error) -> Error {
         match error {
             commitlog::Error::Poisoned => {
-                self.is_poisoned.store(true, Ordering::Release);
+                self.has_failed.store(true, Ordering::Release);
                 Error::Poisoned
             }
             commitlog::Error::Io(_) | commitlog::Error::Unknown { .. } => {
-                self.is_poisoned.store(true, Ordering::Release);
+                self.has_failed.store(true, Ordering::Release);
                 Error::Log(error)
             }
             error => Error::Log(error),
@@ -130,7 +146,7 @@ impl Writer {
         &self,
         body: impl FnOnce(&mut WriteTransaction) -> std::result::Result<T, E>,
     ) -> std::result::Result<(T, Committed, TxId), WriteError<E>> {
-        let mut is_applying = self.lock().map_err(WriteError::Refused)?;
+        let _turn = self.lock().map_err(WriteError::Refused)?;
         let base = self.heads.applied();
         let refused = |error: schema::Error| WriteError::Refused(Error::Schema(error));
         let mut transaction = WriteTransaction::new(base.state()).map_err(refused)?;
@@ -141,24 +157,26 @@ impl Writer {
         let checked = base.state().check(&payload).map_err(refused)?;
         let mut state = base.state().clone();
 
-        *is_applying = true;
-        let tx = match self.log.append(&payload, self.clock.wall_ns()) {
-            Ok(tx) => tx,
-            Err(error) => {
-                *is_applying = false;
-                return Err(self.append_failed(error, base.tx().next()));
-            }
-        };
+        let time = self.clock.wall_ns();
+        let applying = self
+            .applying
+            .lock()
+            .map_err(|_| WriteError::Refused(Error::Poisoned))?;
+        let appended = self.log.append(&payload, time);
+        let tx = appended.map_err(|error| self.append_failed(error, base.tx().next()))?;
         assert_eq!(
             tx,
             base.tx().next(),
             "transactions are numbered without gaps"
         );
         // Crash here: the record is in the log and nobody has seen its effect; the next open replays it.
+        if self.mistake == Some(Mistake::PanicWhileApplying(tx)) {
+            panic!("transaction {tx} was to panic while it is applied");
+        }
         state.apply(checked);
         self.heads
             .apply(View::new(state, tx, self.log.chain_at_end()));
-        *is_applying = false;
+        drop(applying);
         self.growth.add(tx, payload.len() as u64);
         Ok((value, Committed { tx: Some(tx) }, tx))
     }
@@ -176,16 +194,10 @@ impl Writer {
         }
     }
 
-    fn lock(&self) -> Result<MutexGuard<'_, bool>> {
+    fn lock(&self) -> Result<MutexGuard<'_, ()>> {
         // A body that panicked has left nothing behind, whatever the mutex thinks of it.
-        let is_applying = self
-            .is_applying
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if *is_applying {
-            self.is_poisoned.store(true, Ordering::Release);
-        }
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.require_sound()?;
-        Ok(is_applying)
+        Ok(turn)
     }
 }
