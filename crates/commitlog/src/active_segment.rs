@@ -131,8 +131,7 @@ impl ActiveSegment {
         match copied {
             Ok(segment) => Ok(draft.take_name(dir).map(|()| segment)),
             Err(error) => {
-                // Nobody has seen the file; that it can not be removed either changes nothing.
-                let _ = dir.remove(&temporary_name(header.base));
+                draft.abandon(dir);
                 Err(match error {
                     Error::Io(error) => Error::refused(error),
                     error => error,
@@ -372,7 +371,13 @@ impl Draft {
         self.take_name(dir)
     }
 
-    fn take_name(self, dir: &dyn Dir) -> Result<()> {
+    /// Removes the file again, which nobody has seen; that it can not be removed changes nothing.
+    pub(crate) fn abandon(self, dir: &dyn Dir) {
+        let _ = dir.remove(&temporary_name(self.header.base));
+    }
+
+    /// Gives the file, which is synced, its name, and syncs the directory.
+    pub(crate) fn take_name(self, dir: &dyn Dir) -> Result<()> {
         dir.rename(
             &temporary_name(self.header.base),
             &segment_name(self.header.base),

@@ -20,6 +20,12 @@ pub enum BadFrame {
         /// The record that should be here.
         expected: TxId,
     },
+    /// The compressed block with the record fails its checksum or can not be decompressed.
+    #[error("the compressed block with record {expected} fails its checksum")]
+    Block {
+        /// The record that should be here.
+        expected: TxId,
+    },
     /// The header's checksum fails.
     #[error("the header of record {expected} fails its checksum")]
     HeaderChecksum {
@@ -126,7 +132,8 @@ pub enum DamageKind {
     /// This segment and the one before it tell different histories.
     #[error("the segment does not continue the one before it")]
     SegmentChain,
-    /// Neither of the marks of a history's first segment is valid, though it had one before it had its name.
+    /// A history's first segment has no valid mark, or a compressed one none that says that it is continued, though they had it before they had their
+    /// names.
     #[error("neither mark of the segment is valid")]
     NoMark,
     /// A mark contradicts the records.

@@ -8,10 +8,10 @@ use crate::damage::{BadFrame, DamageKind};
 use crate::error::{Error, Result};
 use crate::frame_cursor::{FrameCursor, Position, Step};
 use crate::lineup::SegmentFacts;
-use crate::look::{Look, open_segment, segment_path};
+use crate::look::{Look, open_segment, segment_bytes, segment_path};
 use crate::open_report::{Proof, ProofVerdict, TornTail};
 use crate::proofs::Proofs;
-use crate::segment_bytes::{SegmentBytes, Tail};
+use crate::segment_bytes::Tail;
 use crate::tx_id::TxId;
 use crate::verdict::{Finding, Verdict, verdict};
 
@@ -49,7 +49,7 @@ pub(crate) fn examine(dir: &dyn Dir, look: &Look, proofs: &[Proof]) -> Result<Ex
     let file = open_segment(dir, newest.header.base)?;
     let bytes = file.len()?;
     let mut proofs = Proofs::weigh_older(dir, look, proofs)?;
-    let mut cursor = whole_segment(file, bytes, newest);
+    let mut cursor = whole_segment(&file, bytes, newest)?;
     let marked = newest.proven();
     let mut proven = cursor.position();
     let bad = loop {
@@ -113,7 +113,7 @@ pub(crate) fn verify_sealed(
 ) -> Result<Position> {
     let file = open_segment(dir, segment.header.base)?;
     let bytes = file.len()?;
-    let mut cursor = whole_segment(file, bytes, segment);
+    let mut cursor = whole_segment(&file, bytes, segment)?;
     loop {
         let position = cursor.position();
         compare_marks(dir, segment, position)?;
@@ -144,12 +144,12 @@ pub(crate) fn verify_sealed(
 pub(crate) fn find(dir: &dyn Dir, segment: &SegmentFacts, id: TxId) -> Result<Position> {
     let file = open_segment(dir, segment.header.base)?;
     let bytes = file.len()?;
-    let mut cursor = whole_segment(file, bytes, segment);
+    let mut cursor = whole_segment(&file, bytes, segment)?;
     match seek(&mut cursor, id, |_, _| {})? {
         Ok(()) => Ok(cursor.position()),
         Err(bad) => {
             let kind = DamageKind::Record { bad, proven: id };
-            Err(damaged(dir, segment, cursor.position().byte, kind))
+            Err(damaged(dir, segment, cursor.file_byte(), kind))
         }
     }
 }
@@ -160,6 +160,7 @@ pub(crate) fn seek(
     id: TxId,
     mut passed: impl FnMut(Position, Position),
 ) -> Result<std::result::Result<(), BadFrame>> {
+    cursor.pass_blocks(id);
     while cursor.position().id < id {
         let before = cursor.position();
         let hopped: Step = cursor.hop()?;
@@ -171,11 +172,12 @@ pub(crate) fn seek(
     Ok(Ok(()))
 }
 
-fn whole_segment(file: Arc<dyn File>, bytes: u64, segment: &SegmentFacts) -> FrameCursor {
-    FrameCursor::new(
-        SegmentBytes::read(file, bytes),
+fn whole_segment(file: &Arc<dyn File>, bytes: u64, segment: &SegmentFacts) -> Result<FrameCursor> {
+    let source = segment_bytes(file, &segment.header, Some(bytes))?;
+    Ok(FrameCursor::new(
+        source,
         Position::start_of(&segment.header),
-    )
+    ))
 }
 
 /// Fails if a mark of the segment speaks of this place and contradicts it.

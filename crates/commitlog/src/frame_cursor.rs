@@ -87,7 +87,7 @@ impl FrameCursor {
         let ahead = self.bytes.ahead(position.byte, FRAME_HEADER_BYTES as u64)?;
         let header = match verify_header(ahead, position, room) {
             Ok(header) => header,
-            Err(bad) => return Ok(Err(bad)),
+            Err(bad) => return Ok(Err(self.found_instead(bad))),
         };
         let whole = frame_bytes(header.payload_length);
         let frame = if whole <= ahead.len() as u64 {
@@ -109,11 +109,24 @@ impl FrameCursor {
         let ahead = self
             .bytes
             .ahead(self.position.byte, FRAME_HEADER_BYTES as u64)?;
-        let found = verify_header(ahead, self.position, room);
-        if let Ok(header) = &found {
-            self.pass(header);
+        match verify_header(ahead, self.position, room) {
+            Ok(header) => {
+                self.pass(&header);
+                Ok(Ok(header))
+            }
+            Err(bad) => Ok(Err(self.found_instead(bad))),
         }
-        Ok(found)
+    }
+
+    /// Where bytes are missing in a compressed segment that has more of them, a block is not sound.
+    #[cold]
+    fn found_instead(&self, bad: BadFrame) -> BadFrame {
+        match bad {
+            BadFrame::EndOfFile { expected } if self.room() > 0 && self.bytes.is_packed() => {
+                BadFrame::Block { expected }
+            }
+            bad => bad,
+        }
     }
 
     /// Goes to a place where the frame of its id is said to begin, if one that counts does. Else stays where it is.
@@ -138,6 +151,20 @@ impl FrameCursor {
     #[inline]
     fn room(&self) -> u64 {
         self.bytes.limit().saturating_sub(self.position.byte)
+    }
+
+    /// Passes over whole compressed blocks before record `id`, of which only the headers are verified.
+    pub(crate) fn pass_blocks(&mut self, id: TxId) {
+        if let Some(block) = self.bytes.block_before(id)
+            && block.id > self.position.id
+        {
+            self.position = block;
+        }
+    }
+
+    /// Where the next frame stands in the file, or the compressed block that holds it.
+    pub(crate) fn file_byte(&self) -> u64 {
+        self.bytes.file_byte(self.position.byte)
     }
 
     #[inline]

@@ -9,13 +9,14 @@
 //! continued, and its successor begins elsewhere          damaged: the histories differ
 //! a name, a log id that is not its own                   damaged
 //! a mark that it can not have, or none in the first      damaged
+//! compressed, and not continued                          damaged
 //! ```
 //!
 //! Why a gap may be none: a prune whose sync failed has removed a segment in memory only, and nothing can sync that removal again, for its name
 //! is gone. The next prunes remove younger segments durably, and a power cut brings the old one back.
 
 use crate::damage::DamageKind;
-use crate::format::{FRAMES_BYTE, MARK_BLOCK_BYTE, Mark, SegmentHeader};
+use crate::format::{BODY_BLOCKS, FRAMES_BYTE, MARK_BLOCK_BYTE, Mark, SegmentHeader};
 use crate::tx_id::TxId;
 
 /// What is known of a segment without reading its frames.
@@ -114,7 +115,11 @@ pub(crate) fn line_up(segments: &[SegmentFacts]) -> Result<Lineup, LineupDamage>
             let found = header.log_id;
             return Err(damage(index, 0, DamageKind::Foreign { found }));
         }
-        if header.is_genesis() && segment.newest_mark().is_none() {
+        let unmarked = match header.body {
+            BODY_BLOCKS => segment.continued_mark().is_none(),
+            _ => header.is_genesis() && segment.newest_mark().is_none(),
+        };
+        if unmarked {
             return Err(damage(index, MARK_BLOCK_BYTE[0], DamageKind::NoMark));
         }
         if let Some(mark) = impossible_mark(segment) {

@@ -7,6 +7,7 @@ use disk::Dir;
 
 use crate::active_segment::ActiveSegment;
 use crate::chain::Chain;
+use crate::compression::Compressed;
 use crate::error::{Error, Result};
 use crate::format::{BASE_MAX, EPOCH_MAX};
 use crate::log_id::LogId;
@@ -309,6 +310,19 @@ impl Log {
     /// As [`Log::prune_before`].
     pub fn prune_to_bytes(&self, bytes_max: u64, keep_from: TxId) -> Result<Pruned> {
         self.shared.prune_to_bytes(bytes_max, keep_from)
+    }
+
+    /// Stores the oldest segment that is not written any more, and is not compressed yet, in compressed blocks. Yields `None` if there is none, or
+    /// another thread does that already.
+    ///
+    /// Takes time and nothing else of the log's users: appending and reading go on. The new file is synced, read back and compared record by record before it
+    /// takes over the name of the old one; a crash at any point leaves the one or the other. Readers of any age go on.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if a record of the segment is not what was written: it stays as it is, and the next call goes on to the next one. [`Error::Full`]
+    /// and, if the log is not poisoned afterwards, [`Error::Io`]: nothing has changed. [`Error::Poisoned`], [`Error::Closed`].
+    pub fn compress_sealed(&self) -> Result<Option<Compressed>> {
+        self.shared.compress_sealed()
     }
 
     /// Gives up every record behind `id`. What is kept is durable when it returns, and the next record continues it.

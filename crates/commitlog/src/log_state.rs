@@ -11,6 +11,7 @@
 //! Two things are done without the mutex, each by one thread at a time for all: writing, which moves `written` to what `end` was, and
 //! syncing, which moves `durable` to what `written` was.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::active_segment::{ActiveSegment, MarkFlag};
@@ -53,6 +54,10 @@ pub(crate) struct State {
     pub(crate) leftovers: Vec<TxId>,
     /// Where each truncation since the log was opened made it end.
     pub(crate) truncated_to: Vec<TxId>,
+    /// Whether somebody makes a compressed segment right now, to take the place of another.
+    pub(crate) rewriting: bool,
+    /// Segments that can not be compressed, for they are damaged.
+    pub(crate) unpackable: BTreeSet<TxId>,
     pub(crate) minimum_reader: u16,
     /// What has changed since the state was taken.
     pub(crate) news: News,
@@ -119,6 +124,7 @@ impl State {
     pub(crate) fn go_back_to(&mut self, place: usize, cut: ActiveSegment) -> Vec<SegmentHeader> {
         assert!(self.queue.is_empty());
         let given_up = self.headers.split_off(place);
+        self.unpackable.retain(|base| *base < cut.header().base);
         self.headers.push(*cut.header());
         self.truncated_to.push(cut.end().id);
         self.written = cut.end();

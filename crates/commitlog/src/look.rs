@@ -9,11 +9,13 @@ use crate::chain::Chain;
 use crate::damage::DamageKind;
 use crate::error::{Error, FormatPart, Result};
 use crate::format::{
-    BODY_FRAMES, FRAMES_BYTE, HEADER_BYTES, MARK_BLOCK_BYTE, MARK_BYTES, Mark, SegmentHeader,
+    BODY_BLOCKS, FRAMES_BYTE, HEADER_BYTES, MARK_BLOCK_BYTE, MARK_BYTES, Mark, SegmentHeader,
     VERSION,
 };
+use crate::frame_cursor::Position;
 use crate::lineup::{Lineup, LineupDamage, SegmentFacts, line_up};
 use crate::log_id::LogId;
+use crate::segment_bytes::SegmentBytes;
 use crate::segment_name::{is_temporary_name, parse_segment_name, segment_name};
 use crate::tx_id::TxId;
 
@@ -54,6 +56,7 @@ impl Look {
             base: segment.header.base,
             chain_before_base: segment.header.chain_before,
             bytes: segment.bytes,
+            compressed: segment.header.body == BODY_BLOCKS,
         };
         let detached = self.lineup.detached.iter();
         Extent {
@@ -121,6 +124,8 @@ pub struct SegmentExtent {
     pub chain_before_base: Chain,
     /// The length of the file, space reserved ahead included.
     pub bytes: u64,
+    /// Whether its records are stored in compressed blocks.
+    pub compressed: bool,
 }
 
 /// How often a directory is listed again because a listed segment vanished, pruned by a writer beside us.
@@ -208,8 +213,8 @@ fn read_header(file: &dyn File, reader: u16) -> Result<(SegmentHeader, [u8; HEAD
     if header.version > VERSION {
         return Err(too_new(FormatPart::Segment, header.version, VERSION));
     }
-    if header.body > BODY_FRAMES {
-        return Err(too_new(FormatPart::Body, header.body, BODY_FRAMES));
+    if header.body > BODY_BLOCKS {
+        return Err(too_new(FormatPart::Body, header.body, BODY_BLOCKS));
     }
     if header.minimum_reader > reader {
         return Err(too_new(FormatPart::Payload, header.minimum_reader, reader));
@@ -246,6 +251,28 @@ fn read_array<const N: usize>(file: &dyn File, offset: u64) -> Result<[u8; N]> {
     let mut bytes = [0; N];
     file.read_up_to(offset, &mut bytes)?;
     Ok(bytes)
+}
+
+/// The bytes of a segment, however its frames are stored by now: mapped, or read up to `limit` if somebody may still write behind that.
+///
+/// [`Error::Truncated`] if the file has become another segment since `header` was read.
+pub(crate) fn segment_bytes(
+    file: &Arc<dyn File>,
+    header: &SegmentHeader,
+    limit: Option<u64>,
+) -> Result<SegmentBytes> {
+    let found = segment_header(file.as_ref(), u16::MAX)?;
+    if !found.same_history(header) {
+        let end = header.base;
+        return Err(Error::Truncated { end });
+    }
+    match limit {
+        _ if found.body == BODY_BLOCKS => {
+            SegmentBytes::packed(file.as_ref(), Position::start_of(header))
+        }
+        Some(limit) => Ok(SegmentBytes::read(Arc::clone(file), limit)),
+        None => SegmentBytes::mapped(file.as_ref()),
+    }
 }
 
 /// Opens a segment for reading.

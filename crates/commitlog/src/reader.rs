@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::examine::seek;
 use crate::format::{FrameHeader, SegmentHeader};
 use crate::frame_cursor::{FrameCursor, Position};
-use crate::look::{segment_header, segment_path};
+use crate::look::{segment_bytes, segment_path};
 use crate::record::{OwnedRecord, Record};
 use crate::seek_cache::SeekCache;
 use crate::segment_bytes::SegmentBytes;
@@ -210,13 +210,13 @@ impl Reader {
         }
         let mut start = Position::start_of(&header);
         if let Some(mut old) = self.place.take() {
-            if old.header == header && successor.is_none() {
+            if old.header.same_history(&header) && successor.is_none() {
                 // The newest segment has grown.
                 old.cursor.bytes().raise_limit(self.visible.end.byte);
                 return Ok(old);
             }
             let at = old.cursor.position();
-            if old.header == header {
+            if old.header.same_history(&header) {
                 // The segment is complete now.
                 start = at;
             } else if at.chain != header.chain_before {
@@ -277,7 +277,7 @@ impl Reader {
         let place = self.place.take().expect("something was read");
         Error::Damaged {
             file: self.path(place.header.base),
-            byte_offset: place.cursor.position().byte,
+            byte_offset: place.cursor.file_byte(),
             kind: DamageKind::Record {
                 bad,
                 proven: self.visible.end.id,
@@ -347,16 +347,12 @@ impl Source {
             Err(error) if error.is_not_found() => return Err(self.vanished(header.base, error)),
             Err(error) => return Err(error.into()),
         };
-        let found = segment_header(file.as_ref(), u16::MAX)?;
-        if !found.same_history(header) {
-            return Err(self.replaced(header, file.path()));
-        }
-        if complete {
-            return SegmentBytes::mapped(file.as_ref());
-        }
         let len = file.len()?;
         let limit = if followed { len } else { end.byte.min(len) };
-        Ok(SegmentBytes::read(file, limit))
+        match segment_bytes(&file, header, (!complete).then_some(limit)) {
+            Err(Error::Truncated { .. }) => Err(self.replaced(header, file.path())),
+            opened => opened,
+        }
     }
 
     /// Says why another segment has the name of this one.

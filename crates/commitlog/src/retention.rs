@@ -7,6 +7,7 @@ use crate::format::SegmentHeader;
 use crate::log::Pruned;
 use crate::log_state::Condition;
 use crate::look::open_segment;
+use crate::monitor::Change;
 use crate::options::Mistake;
 use crate::segment_name::{parse_segment_name, segment_name};
 use crate::shared_log::SharedLog;
@@ -20,7 +21,7 @@ impl SharedLog {
         if state.condition == Condition::Poisoned {
             return Err(Error::Poisoned);
         }
-        match state.headers.iter().any(|known| known == header) {
+        match state.headers.iter().any(|known| known.same_history(header)) {
             true => Ok(()),
             false => Err(Error::Truncated { end: header.base }),
         }
@@ -41,6 +42,9 @@ impl SharedLog {
 
     pub(crate) fn truncate_after(&self, id: TxId) -> Result<Truncated> {
         let mut held = self.claim(self.lock())?;
+        while held.rewriting {
+            held = self.claim(held.wait_for(Change::Written))?;
+        }
         let state = &mut *held;
         if state.cut_waits {
             self.rotate_claimed(state)?;

@@ -1,13 +1,16 @@
 //! The bytes of one segment, through a map or through a window that is read.
 //!
 //! A segment that is complete is mapped: nobody writes to it any more. The newest one is read, because its marks and its
-//! tail change while it is looked at.
+//! tail change while it is looked at. A compressed one is shown as if its frames were plain.
 
 use std::sync::Arc;
 
 use disk::{File, Map};
 
 use crate::error::Result;
+use crate::frame_cursor::Position;
+use crate::packed_frames::PackedFrames;
+use crate::tx_id::TxId;
 
 /// How much is read at once, bytes.
 const WINDOW_BYTES: u64 = 1 << 20;
@@ -26,6 +29,7 @@ pub(crate) struct SegmentBytes {
 #[derive(Debug)]
 enum Source {
     Mapped(Map),
+    Packed(PackedFrames),
     Read {
         file: Arc<dyn File>,
         window: Vec<u8>,
@@ -40,6 +44,15 @@ impl SegmentBytes {
         let limit = file.len()?;
         let source = Source::Mapped(file.map(limit)?);
         Ok(SegmentBytes { source, limit })
+    }
+
+    /// Maps a compressed segment, which nobody writes to.
+    pub(crate) fn packed(file: &dyn File, start: Position) -> Result<Self> {
+        let packed = PackedFrames::open(file, start)?;
+        Ok(SegmentBytes {
+            limit: packed.limit(),
+            source: Source::Packed(packed),
+        })
     }
 
     /// Reads the file as needed, up to `limit`, which must not lie behind the end of the file.
@@ -77,6 +90,7 @@ impl SegmentBytes {
     pub(crate) fn ahead(&mut self, offset: u64, len: u64) -> Result<&[u8]> {
         match &mut self.source {
             Source::Mapped(map) => Ok(behind(map, offset)),
+            Source::Packed(packed) => Ok(packed.ahead(offset)),
             Source::Read {
                 file,
                 window,
@@ -90,6 +104,26 @@ impl SegmentBytes {
                 }
                 Ok(behind(window, offset - *window_start))
             }
+        }
+    }
+
+    /// The front of the compressed block with record `id`: a place to begin at.
+    pub(crate) fn block_before(&self, id: TxId) -> Option<Position> {
+        match &self.source {
+            Source::Packed(packed) => packed.block_before(id),
+            Source::Mapped(_) | Source::Read { .. } => None,
+        }
+    }
+
+    pub(crate) fn is_packed(&self) -> bool {
+        matches!(self.source, Source::Packed(_))
+    }
+
+    /// Where in the file a byte stands, or the compressed block that holds it.
+    pub(crate) fn file_byte(&self, offset: u64) -> u64 {
+        match &self.source {
+            Source::Packed(packed) => packed.file_byte(offset),
+            Source::Mapped(_) | Source::Read { .. } => offset,
         }
     }
 

@@ -3,6 +3,7 @@
 //! The state is in [`crate::log_state`]; how records get in is in [`crate::writing`], how they become durable in [`crate::syncing`]. Here is
 //! what changes segments, while nobody writes or syncs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -104,6 +105,8 @@ impl SharedLog {
                 rotations,
                 leftovers,
                 truncated_to: Vec::new(),
+                rewriting: false,
+                unpackable: BTreeSet::new(),
                 minimum_reader,
                 news: News::default(),
                 waiting_for_written: 0,

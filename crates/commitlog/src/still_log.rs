@@ -51,7 +51,7 @@ impl StillLog {
                 Err(error) => error,
             };
             let passing = match &error {
-                Error::Damaged { .. } => true,
+                Error::Damaged { .. } | Error::Truncated { .. } => true,
                 Error::Io(error) => error.is_not_found(),
                 _ => false,
             };

@@ -13,17 +13,14 @@
 //! It is always the segment with the first record to go that is made anew, even if nothing of it stays: then all segments before it are as
 //! complete as they were. Nothing is written in place, so whoever has the old file open goes on seeing it as it was.
 
-use std::sync::Arc;
-
 use disk::{Dir, File};
 
 use crate::active_segment::ActiveSegment;
 use crate::damage::DamageKind;
 use crate::error::{Error, Result};
-use crate::format::{SegmentHeader, frame_bytes};
+use crate::format::{BODY_FRAMES, SegmentHeader, frame_bytes};
 use crate::frame_cursor::{FrameCursor, Position};
-use crate::look::open_segment;
-use crate::segment_bytes::SegmentBytes;
+use crate::look::{open_segment, segment_bytes};
 use crate::segment_name::segment_name;
 use crate::tx_id::TxId;
 
@@ -51,9 +48,13 @@ pub(crate) fn cut_segment(
 ) -> Result<Result<ActiveSegment>> {
     let file = open_segment(dir, old.base)?;
     let bytes = file.len()?;
-    let source = SegmentBytes::read(Arc::clone(&file), bytes);
+    let source = segment_bytes(&file, old, Some(bytes))?;
     let mut cursor = FrameCursor::new(source, Position::start_of(old));
-    let header = SegmentHeader { epoch, ..*old };
+    let header = SegmentHeader {
+        epoch,
+        body: BODY_FRAMES,
+        ..*old
+    };
     ActiveSegment::replace(dir, header, |to| {
         copy_frames(&mut cursor, file.as_ref(), to, end)
     })
@@ -70,9 +71,10 @@ fn copy_frames(
     let mut buffer = Vec::new();
     while cursor.position().id < end {
         let position = cursor.position();
-        let header = cursor.step()?.map_err(|bad| Error::Damaged {
+        let stepped = cursor.step()?;
+        let header = stepped.map_err(|bad| Error::Damaged {
             file: from.path().to_path_buf(),
-            byte_offset: position.byte,
+            byte_offset: cursor.file_byte(),
             kind: DamageKind::Record { bad, proven: end },
         })?;
         let bytes = frame_bytes(header.payload_length);
