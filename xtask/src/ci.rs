@@ -5,6 +5,7 @@
 
 use crate::Failure;
 use crate::checkout::Checkout;
+use crate::output::say;
 use crate::step::{Steps, TestTotals, run_command, run_tests};
 use crate::{fuzz, tidy};
 
@@ -23,10 +24,10 @@ pub(crate) fn run(checkout: &Checkout) -> Result<(), Failure> {
     });
     steps.print_times();
     if totals.programs > 0 {
-        println!("tests: {totals}");
+        say(format_args!("tests: {totals}"));
     }
     outcome?;
-    println!("ci: ok");
+    say(format_args!("ci: ok"));
     Ok(())
 }
 
@@ -65,7 +66,7 @@ fn run_steps(
 /// What git sees as changed or new; `None` where this is no checkout of git.
 fn git_status(checkout: &Checkout) -> Result<Option<String>, Failure> {
     if !checkout.has(".git") {
-        println!("no git here: files left behind go unseen");
+        say(format_args!("no git here: files left behind go unseen"));
         return Ok(None);
     }
     let output = checkout

@@ -7,6 +7,7 @@ use crate::Failure;
 use crate::architecture::{ARCHITECTURE, Architecture};
 use crate::checkout::Checkout;
 use crate::finding::Finding;
+use crate::output::say;
 use crate::source_file::SourceFile;
 
 const FORMAT: &str = "docs/FORMAT.md";
@@ -23,7 +24,7 @@ otherwise.
 pub(crate) fn write(checkout: &Checkout) -> Result<(), Failure> {
     let page = page_of(checkout)?;
     checkout.write(FORMAT, &page)?;
-    println!("{FORMAT}: {} lines", page.lines().count());
+    say(format_args!("{FORMAT}: {} lines", page.lines().count()));
     Ok(())
 }
 

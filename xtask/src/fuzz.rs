@@ -10,6 +10,7 @@
 
 use crate::Failure;
 use crate::checkout::Checkout;
+use crate::output::say;
 use crate::step::run_command;
 
 /// Test files that take seeds, by the end of their names.
@@ -74,7 +75,7 @@ pub(crate) fn smoke(checkout: &Checkout) -> Result<(), Failure> {
         .iter()
         .any(|(_, test)| test.ends_with("fuzz"))
     {
-        println!("no crate has a fuzz test");
+        say(format_args!("no crate has a fuzz test"));
         return Ok(());
     }
     // The whole workspace at once, so that dependencies are built with the features that all other steps use.

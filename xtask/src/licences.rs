@@ -77,26 +77,63 @@ fn lines_max(path: &str) -> usize {
     }
 }
 
-/// The first line that names a way to the file system: `std::fs`, `std::{.., fs, ..}`, a raw call or a map; or one
-/// that hides it, all of `std` or another name for it.
+/// The first line that names a way to the file system: `std::fs`, `std::{.., fs, ..}`, what a platform adds to it, a raw call or a
+/// map; one that hides it, all of `std` or another name for it; or one that switches off the lints that know the rest, such as
+/// `Path::exists`.
 fn file_system_line(code: &str) -> Option<usize> {
-    let named = ["std::fs", "rustix::fs", "memmap2", "std as"]
-        .into_iter()
-        .filter_map(|path| lines_with_word(code, path).next());
+    let named = [
+        "std::fs",
+        "rustix::fs",
+        "libc",
+        "memmap2",
+        "std as",
+        "os as",
+        "unix as",
+        "linux as",
+        "clippy::disallowed_methods",
+        "clippy::disallowed_types",
+    ]
+    .into_iter()
+    .filter_map(|path| lines_with_word(code, path).next());
     let starred = code
         .match_indices("std::*")
         .map(|(at, _)| line_of(code, at));
-    let grouped = code.match_indices("std::{").filter_map(|(at, opening)| {
-        let group = group_in_braces(&code[at + opening.len()..]);
-        let hides = ["self", "*"].iter().any(|&name| {
-            let members = outermost_members(group);
-            members
-                .into_iter()
-                .any(|member| member.split_whitespace().next() == Some(name))
-        });
-        (has_word(group, "fs") || hides).then(|| line_of(code, at))
+    let grouped = ["std::{", "rustix::{"].into_iter().flat_map(|opening| {
+        code.match_indices(opening).filter_map(move |(at, _)| {
+            let group = group_in_braces(&code[at + opening.len()..]);
+            let hides = ["self", "*"].iter().any(|&name| {
+                let members = outermost_members(group);
+                members
+                    .into_iter()
+                    .any(|member| member.split_whitespace().next() == Some(name))
+            });
+            (has_word(group, "fs") || hides).then(|| line_of(code, at))
+        })
     });
-    named.chain(starred).chain(grouped).min()
+    let of_platforms = code
+        .match_indices("std::os::")
+        .filter(|(at, _)| has_word(path_or_group(&code[*at..]), "fs"))
+        .map(|(at, _)| line_of(code, at));
+    named
+        .chain(starred)
+        .chain(grouped)
+        .chain(of_platforms)
+        .min()
+}
+
+/// A path, with all the groups in it.
+fn path_or_group(code: &str) -> &str {
+    let mut depth = 0_usize;
+    let end = code.find(|character: char| {
+        match character {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        let is_of_path = character.is_alphanumeric() || "_:{}*".contains(character);
+        !is_of_path && depth == 0
+    });
+    &code[..end.unwrap_or(code.len())]
 }
 
 fn line_of(code: &str, at: usize) -> usize {
@@ -166,7 +203,16 @@ mod tests {
             "use std::*;",
             "use std::{io, *};",
             "rustix::fs::fsync(x)",
+            "use rustix::{io, fs::fsync};",
+            "libc::open(x)",
             "use memmap2::Mmap;",
+            "std::os::unix::fs::symlink(a, b)",
+            "use std::os::unix::{ffi::OsStrExt, fs::symlink};",
+            "use std::{os::unix::fs::symlink};",
+            "use std::os as system;",
+            "use std::os::unix as system;",
+            "#[allow(clippy::disallowed_methods)] a.exists();",
+            "#![expect(dead_code, clippy::disallowed_types)]",
         ] {
             let text = format!("// std::fs\n{line}\n");
             assert_eq!(
@@ -189,6 +235,8 @@ mod tests {
         for text in [
             "use std::{io, fmt};\nlet fs = 1;\n",
             "use std::{io::{self, Read}, fmt::*};\nmod a { use self::fs; }\n",
+            "use std::os::unix::ffi::OsStrExt;\nlet fs = 1;\n",
+            "use std::os::unix::{ffi::OsStrExt, process::CommandExt};\nlet fs = 1;\n",
             "use std::{\n",
         ] {
             assert!(

@@ -12,6 +12,7 @@
 mod checkout;
 mod finding;
 mod masked;
+mod output;
 mod source_file;
 // What the documents and manifests say.
 mod architecture;
@@ -34,6 +35,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::checkout::Checkout;
+use crate::output::complain;
 
 /// Any failure of a chore; its message is all that is done with it.
 pub(crate) type Failure = Box<dyn std::error::Error>;
@@ -72,7 +74,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            complain(format_args!("error: {failure}"));
             ExitCode::FAILURE
         }
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use crate::Failure;
 use crate::checkout::Checkout;
 use crate::finding::Finding;
+use crate::output::say;
 
 /// At most this many.
 const PACKAGES_MAX: usize = 40;
@@ -26,10 +27,10 @@ pub(crate) fn check(checkout: &Checkout) -> Result<Option<Finding>, Failure> {
     }
     let tree = String::from_utf8(output.stdout)?;
     let packages = external_packages(&tree);
-    println!(
+    say(format_args!(
         "the facade takes in {} packages of others, at most {PACKAGES_MAX}",
         packages.len()
-    );
+    ));
     Ok(too_many(packages.len()))
 }
 

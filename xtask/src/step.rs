@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::Failure;
+use crate::output::say;
 
 /// The steps of a run, as far as it came.
 #[derive(Debug, Default)]
@@ -22,27 +23,27 @@ impl Steps {
         name: &'static str,
         step: impl FnOnce() -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        println!("\n=== {name}");
+        say(format_args!("\n=== {name}"));
         let start = Instant::now();
         let outcome = step();
         let time = start.elapsed();
-        println!(
+        say(format_args!(
             "=== {name}: {}, {:.1} s",
             if outcome.is_ok() { "ok" } else { "FAILED" },
             time.as_secs_f64()
-        );
+        ));
         self.done.push((name, time));
         outcome.map_err(|failure| format!("{name}: {failure}").into())
     }
 
     /// Prints all times.
     pub(crate) fn print_times(&self) {
-        println!();
+        say(format_args!(""));
         for (name, time) in &self.done {
-            println!("{name:<20} {:8.1} s", time.as_secs_f64());
+            say(format_args!("{name:<20} {:8.1} s", time.as_secs_f64()));
         }
         let total: Duration = self.done.iter().map(|(_, time)| *time).sum();
-        println!("{:<20} {:8.1} s", "all", total.as_secs_f64());
+        say(format_args!("{:<20} {:8.1} s", "all", total.as_secs_f64()));
     }
 }
 
@@ -52,7 +53,7 @@ impl Steps {
 /// A command that cannot start or ends with anything but 0.
 pub(crate) fn run_command(command: &mut Command) -> Result<(), Failure> {
     let shown = shown(command);
-    println!("$ {shown}");
+    say(format_args!("$ {shown}"));
     let status = command
         .status()
         .map_err(|error| format!("{shown}: {error}"))?;
@@ -66,7 +67,7 @@ pub(crate) fn run_command(command: &mut Command) -> Result<(), Failure> {
 /// Like [`run_command`], and sums up the closing lines of the test runner.
 pub(crate) fn run_tests(command: &mut Command, totals: &mut TestTotals) -> Result<(), Failure> {
     let shown = shown(command);
-    println!("$ {shown}");
+    say(format_args!("$ {shown}"));
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
@@ -74,7 +75,7 @@ pub(crate) fn run_tests(command: &mut Command, totals: &mut TestTotals) -> Resul
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).lines() {
             let line = line?;
-            println!("{line}");
+            say(format_args!("{line}"));
             totals.add_line(&line);
         }
     }

@@ -4,6 +4,7 @@ use crate::Failure;
 use crate::architecture::{ARCHITECTURE, Architecture};
 use crate::checkout::Checkout;
 use crate::function_length::function_lengths;
+use crate::output::say;
 use crate::source_file::SourceFile;
 use crate::{edges, format_page, licences, package_count, text_rules};
 
@@ -29,11 +30,11 @@ pub(crate) fn run(checkout: &Checkout, report: bool) -> Result<(), Failure> {
     findings.extend(format_page::check(&architecture, &files));
     findings.extend(package_count::check(checkout)?);
     for finding in &findings {
-        println!("{finding}");
+        say(format_args!("{finding}"));
     }
     match findings.len() {
         0 => {
-            println!("tidy: {} files, nothing found", files.len());
+            say(format_args!("tidy: {} files, nothing found", files.len()));
             Ok(())
         }
         count => Err(format!("tidy found {count}").into()),
@@ -48,12 +49,12 @@ fn print_report(files: &[SourceFile]) {
         .collect();
     by_length.sort_by(|left, right| right.cmp(left));
     let total: usize = by_length.iter().map(|(lines, _)| lines).sum();
-    println!(
+    say(format_args!(
         "{total} lines of Rust in {} files; the longest:",
         by_length.len()
-    );
+    ));
     for (lines, path) in by_length.iter().take(REPORT_LINES) {
-        println!("{lines:6}  {path}");
+        say(format_args!("{lines:6}  {path}"));
     }
     let mut functions: Vec<_> = files
         .iter()
@@ -66,11 +67,11 @@ fn print_report(files: &[SourceFile]) {
             .cmp(&left.line_count)
             .then(left.path.cmp(&right.path))
     });
-    println!("{} functions; the longest:", functions.len());
+    say(format_args!("{} functions; the longest:", functions.len()));
     for function in functions.iter().take(REPORT_LINES) {
-        println!(
+        say(format_args!(
             "{:6}  {} ({}:{})",
             function.line_count, function.name, function.path, function.line
-        );
+        ));
     }
 }

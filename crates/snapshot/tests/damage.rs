@@ -262,6 +262,7 @@ fn links_and_directories_in_place_of_files_are_rejected() {
             let aside = path.with_extension("aside");
             #[expect(clippy::disallowed_methods, reason = "the test damages the directory")]
             std::fs::rename(path, &aside).unwrap();
+            #[expect(clippy::disallowed_methods, reason = "the test damages the directory")]
             symlink(&aside, path).unwrap();
         }),
         ("directory", |path| {
