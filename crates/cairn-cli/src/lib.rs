@@ -77,7 +77,7 @@ pub use exit::Exit;
 pub use failure::Failure;
 pub use json_value::JsonValue;
 pub use null_text::NullText;
-pub use output::Output;
+pub use output::{Output, complain};
 pub use progress::Progress;
 pub use row_writer::{RowFormat, RowWriter};
 pub use text_table::TextTable;

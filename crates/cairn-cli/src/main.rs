@@ -3,7 +3,7 @@
 use std::env;
 use std::process::ExitCode;
 
-use cairn_cli::{Arguments, Exit, Failure, carry_out};
+use cairn_cli::{Arguments, Exit, Failure, carry_out, complain};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::read(env::args_os()) {
@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         Ok(()) => Exit::Fine.into(),
         Err(Failure::ClosedPipe) => Failure::ClosedPipe.exit().into(),
         Err(failure) => {
-            eprintln!("error: {failure}");
+            complain(format_args!("error: {failure}"));
             failure.exit().into()
         }
     }

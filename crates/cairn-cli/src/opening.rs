@@ -10,6 +10,7 @@ use cairn::{
 
 use crate::cli::AtOption;
 use crate::failure::Failure;
+use crate::output::complain;
 
 /// Opens the state that `at` names, or the newest, for reading.
 pub(crate) fn open_to_read(dir: &Path, at: AtOption) -> Result<ReadOnlyDatabase, Failure> {
@@ -43,7 +44,7 @@ pub(crate) fn open_quietly(dir: &Path, create: bool) -> Result<Database, Failure
 
 fn tell(report: &OpenReport) {
     for note in notes(report) {
-        eprintln!("note: {note}");
+        complain(format_args!("note: {note}"));
     }
 }
 

@@ -1,7 +1,7 @@
-//! The standard output: buffered, as text or as JSON, never panicking when its reader goes.
+//! What is said: the standard output, buffered, as text or as JSON, and the error output. Neither panics when its reader goes.
 
 use std::fmt::Display;
-use std::io::{self, BufWriter, StdoutLock, Write, stdout};
+use std::io::{self, BufWriter, StdoutLock, Write, stderr, stdout};
 
 use serde::Serialize;
 
@@ -69,6 +69,11 @@ impl<W: Write> Output<W> {
     pub fn flush(&mut self) -> Result<(), Failure> {
         Ok(self.out.flush()?)
     }
+}
+
+/// Says a line to the error output; where nobody reads that there is nobody to tell, and `eprintln!` would panic.
+pub fn complain(line: impl Display) {
+    let _ = writeln!(stderr(), "{line}");
 }
 
 /// So that a row writer can write here.

@@ -35,15 +35,6 @@ impl Progress {
         self.bar.wrap_read(reader)
     }
 
-    /// Prints a line without tearing the bar.
-    pub fn say(&self, line: &str) {
-        if self.bar.is_hidden() {
-            eprintln!("{line}");
-        } else {
-            self.bar.println(line);
-        }
-    }
-
     /// Takes the bar away.
     pub fn finish(&self) {
         self.bar.finish_and_clear();

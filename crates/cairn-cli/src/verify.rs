@@ -89,29 +89,38 @@ pub(crate) fn verify(options: &InspectOptions, output: &mut Output) -> Result<()
             check(what, Err(Failure::Damaged(rejected.reason.to_string())))?;
         }
     }
+    let printed = print(&checks, options, output);
     let damaged = checks.iter().filter(|check| check.damage.is_some()).count();
-    for check in &checks {
-        if options.json.json {
-            output.json(check)?;
-        } else {
-            let verdict = check
-                .damage
-                .as_deref()
-                .map_or("sound".to_owned(), |damage| format!("DAMAGED: {damage}"));
-            output.line(format_args!("{}: {verdict}", check.what))?;
-            for note in &check.notes {
-                output.line(format_args!("  {note}"))?;
-            }
-        }
-    }
-    output.flush()?;
-    match damaged {
-        0 => Ok(()),
-        _ => Err(Failure::Damaged(format!(
+    if damaged > 0 {
+        // Whatever became of what was printed: a script looks at how this ends.
+        return Err(Failure::Damaged(format!(
             "{damaged} of {} checks found damage",
             checks.len()
-        ))),
+        )));
     }
+    printed
+}
+
+fn print(
+    checks: &[JsonCheck],
+    options: &InspectOptions,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    for check in checks {
+        if options.json.json {
+            output.json(check)?;
+            continue;
+        }
+        let verdict = check
+            .damage
+            .as_deref()
+            .map_or("sound".to_owned(), |damage| format!("DAMAGED: {damage}"));
+        output.line(format_args!("{}: {verdict}", check.what))?;
+        for note in &check.notes {
+            output.line(format_args!("  {note}"))?;
+        }
+    }
+    output.flush()
 }
 
 /// The folder of the snapshots in a database's directory.
