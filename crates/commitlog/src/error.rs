@@ -51,6 +51,9 @@ pub enum Error {
         /// Everything before this record is kept.
         end: TxId,
     },
+    /// The operating system gave no thread to maintain the log with.
+    #[error("no thread could be started: {0}")]
+    NoThread(std::io::Error),
     /// No such record has been appended yet.
     #[error("there is no record {asked}; the log ends before {end}")]
     BeyondEnd {

@@ -2,12 +2,14 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use disk::Dir;
 
 use crate::active_segment::ActiveSegment;
 use crate::chain::Chain;
 use crate::compression::Compressed;
+use crate::durable::Durable;
 use crate::error::{Error, Result};
 use crate::format::{BASE_MAX, EPOCH_MAX};
 use crate::log_id::LogId;
@@ -190,6 +192,26 @@ impl Log {
         self.shared.wait_durable(id)
     }
 
+    /// A future that ends when the record is durable, with the errors of [`Log::wait_durable`]. It needs no particular runtime.
+    ///
+    /// A [`Maintainer`](crate::Maintainer) syncs for it, and so does any thread that waits. If there is neither, polling it syncs, and so blocks the thread
+    /// that polls. Dropping it changes nothing for others.
+    pub fn durable(&self, id: TxId) -> Durable {
+        Durable::new(Arc::clone(&self.shared), id)
+    }
+
+    /// Does what is due in the background, for a thread that calls this from time to time: writes what is queued, and syncs if the interval of the
+    /// policy is over or a future waits. `now` is a time that never goes back, counted from anywhere.
+    ///
+    /// Yields when something will be due, if nothing happens before that. Who can be woken meanwhile uses a [`Maintainer`](crate::Maintainer); who can not
+    /// calls this again after the interval at the latest.
+    ///
+    /// # Errors
+    /// [`Error::Io`], after which the log is poisoned; [`Error::Poisoned`], [`Error::Closed`].
+    pub fn maintain(&self, now: Duration) -> Result<Option<Duration>> {
+        self.shared.maintain(now)
+    }
+
     /// Appends a record and waits as the sync policy says.
     ///
     /// # Errors
@@ -201,7 +223,9 @@ impl Log {
                 self.wait_durable(id)?;
                 Ok(id)
             }
-            SyncPolicy::Never => self.append_with(payload, time, Handoff::Written),
+            SyncPolicy::Interval(_) | SyncPolicy::Never => {
+                self.append_with(payload, time, Handoff::Written)
+            }
         }
     }
 
@@ -356,8 +380,7 @@ impl Log {
         self.shared.close()
     }
 
-    #[cfg(test)]
-    pub(crate) fn shared(&self) -> &SharedLog {
+    pub(crate) fn shared(&self) -> &Arc<SharedLog> {
         &self.shared
     }
 
@@ -389,7 +412,7 @@ impl SyncInProgress {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        if let Err(error) = self.shared.drain() {
+        if let Err(error) = self.shared.abandon() {
             tracing::error!(%error, "records that were queued were not written when the log was dropped");
         }
     }

@@ -13,15 +13,19 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
 
 use crate::active_segment::{ActiveSegment, MarkFlag};
+use crate::agenda::{Agenda, Ends};
 use crate::error::{Error, Result};
 use crate::format::SegmentHeader;
 use crate::frame_cursor::Position;
 use crate::options::Mistake;
+use crate::shared_log::Opened;
 use crate::syncing::SyncTicket;
 use crate::tx_id::TxId;
-use crate::write_queue::{Write, WriteQueue};
+use crate::write_queue::{WRITE_BYTES, Write, WriteQueue};
 
 /// The state of a log.
 ///
@@ -59,10 +63,23 @@ pub(crate) struct State {
     /// Segments that can not be compressed, for they are damaged.
     pub(crate) unpackable: BTreeSet<TxId>,
     pub(crate) minimum_reader: u16,
+    pub(crate) agenda: Agenda,
+    /// Futures that wait for something to be durable.
+    sleepers: Vec<Sleeper>,
+    next_sleeper: u64,
     /// What has changed since the state was taken.
     pub(crate) news: News,
     pub(crate) waiting_for_written: usize,
     pub(crate) waiting_for_durable: usize,
+    pub(crate) waiting_for_work: usize,
+}
+
+/// A future that waits for a record to be durable.
+#[derive(Debug)]
+struct Sleeper {
+    number: u64,
+    id: TxId,
+    waker: Waker,
 }
 
 /// What a log still does.
@@ -74,13 +91,62 @@ pub(crate) enum Condition {
 }
 
 /// Who is concerned by what has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct News {
     pub(crate) written: bool,
     pub(crate) durable: bool,
+    pub(crate) work: bool,
+    pub(crate) wakers: Vec<Waker>,
+}
+
+impl News {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.written && !self.durable && !self.work && self.wakers.is_empty()
+    }
 }
 
 impl State {
+    /// The state of a log that is durable up to its end.
+    pub(crate) fn new(opened: Opened, interval: Option<Duration>) -> State {
+        let Opened {
+            headers,
+            active,
+            minimum_reader,
+            untouched,
+            cut_waits,
+            rotations,
+            leftovers,
+        } = opened;
+        assert_eq!(headers.last(), Some(active.header()));
+        State {
+            written: active.end(),
+            durable: active.end(),
+            headers,
+            active,
+            queue: WriteQueue::default(),
+            writing: false,
+            syncing: false,
+            claims: 0,
+            condition: Condition::Open,
+            untouched,
+            cut_waits,
+            rotations,
+            leftovers,
+            truncated_to: Vec::new(),
+            rewriting: false,
+            unpackable: BTreeSet::new(),
+            minimum_reader,
+            agenda: Agenda::new(interval),
+            sleepers: Vec::new(),
+            next_sleeper: 0,
+            news: News::default(),
+            waiting_for_written: 0,
+            waiting_for_durable: 0,
+            waiting_for_work: 0,
+        }
+    }
+
     pub(crate) fn check_open(&self) -> Result<()> {
         match self.condition {
             Condition::Open => Ok(()),
@@ -105,10 +171,67 @@ impl State {
     /// The log does nothing any more.
     pub(crate) fn end_in(&mut self, condition: Condition) {
         self.condition = condition;
-        self.news = News {
-            written: true,
-            durable: true,
-        };
+        self.tell_all();
+    }
+
+    /// Everybody looks again.
+    pub(crate) fn tell_all(&mut self) {
+        self.news.written = true;
+        self.news.durable = true;
+        self.nudge();
+        let sleepers = self.sleepers.drain(..);
+        self.news
+            .wakers
+            .extend(sleepers.map(|sleeper| sleeper.waker));
+    }
+
+    /// Something has become due for those who maintain the log.
+    pub(crate) fn nudge(&mut self) {
+        self.agenda.nudged = true;
+        self.news.work = true;
+    }
+
+    /// Wakes the futures that are concerned: those whose record is durable, and all of them if nobody but they would sync.
+    pub(crate) fn wake_sleepers(&mut self) {
+        let all = self.agenda.attendants == 0;
+        let durable = self.durable.id;
+        let woken = self
+            .sleepers
+            .extract_if(.., |sleeper| all || sleeper.id < durable);
+        self.news.wakers.extend(woken.map(|sleeper| sleeper.waker));
+    }
+
+    /// Has a waker woken when record `id` may be durable, and asks those who maintain the log to see to that.
+    pub(crate) fn sleep(&mut self, id: TxId, waker: Waker) -> u64 {
+        let number = self.next_sleeper;
+        self.next_sleeper += 1;
+        self.sleepers.push(Sleeper { number, id, waker });
+        self.agenda.wanted = self.agenda.wanted.max(id.next());
+        self.nudge();
+        number
+    }
+
+    pub(crate) fn forget_sleeper(&mut self, number: u64) {
+        self.sleepers.retain(|sleeper| sleeper.number != number);
+    }
+
+    /// Whether record `id` is durable, for someone who has noticed so many truncations: `None` as long as that is open.
+    pub(crate) fn durability(&self, id: TxId, truncations: usize) -> Option<Result<()>> {
+        let known = self.check_truncations(truncations, id.next());
+        if known.is_err() || id < self.durable.id {
+            return Some(known);
+        }
+        let possible = self.check_exists(id).and_then(|()| self.check_open());
+        possible.is_err().then_some(possible)
+    }
+
+    pub(crate) fn ends(&self) -> Ends {
+        Ends {
+            is_queue_empty: self.queue.is_empty(),
+            is_queue_long: self.queue.len() >= WRITE_BYTES,
+            end: self.active.end().id,
+            durable: self.durable.id,
+        }
     }
 
     /// Where the log goes on, in a segment that has just been made.
@@ -130,10 +253,7 @@ impl State {
         self.written = cut.end();
         self.durable = cut.end();
         self.active = cut;
-        self.news = News {
-            written: true,
-            durable: true,
-        };
+        self.tell_all();
         given_up
     }
 
@@ -188,6 +308,9 @@ impl State {
         self.news.written = true;
         self.poison_unless(wrote)?;
         assert_eq!(self.written, write.from);
+        if self.agenda.has_interval() && self.durable == self.written {
+            self.nudge();
+        }
         self.written = write.to;
         self.queue.recycle(write.bytes, 2 * queue_bytes_max);
         Ok(())
@@ -216,6 +339,7 @@ impl State {
         assert!(durable.id <= self.written.id);
         self.durable = durable;
         self.news.durable = true;
+        self.wake_sleepers();
     }
 
     /// Syncs the active segment, its newest mark included, and gives its spare space back.

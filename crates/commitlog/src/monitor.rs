@@ -8,6 +8,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
 
 #[cfg(shuttle)]
 use shuttle::sync::{Condvar, Mutex, MutexGuard};
@@ -23,6 +24,8 @@ pub(crate) enum Change {
     Written,
     /// More is durable, or nobody syncs any more.
     Durable,
+    /// There may be something to do in the background.
+    Work,
 }
 
 /// The state of a log, for one thread at a time.
@@ -31,6 +34,7 @@ pub(crate) struct Monitor {
     state: Mutex<State>,
     written: Condvar,
     durable: Condvar,
+    work: Condvar,
 }
 
 impl Monitor {
@@ -39,6 +43,7 @@ impl Monitor {
             state: Mutex::new(state),
             written: Condvar::new(),
             durable: Condvar::new(),
+            work: Condvar::new(),
         }
     }
 
@@ -47,12 +52,10 @@ impl Monitor {
     pub(crate) fn lock(&self) -> Held<'_> {
         Held {
             monitor: self,
-            guard: Some(self.state.lock().unwrap_or_else(|panicked| {
-                // What a panic left in the middle of a change is not to be trusted.
-                let mut state = panicked.into_inner();
-                state.poison();
-                state
-            })),
+            guard: Some(match self.state.lock() {
+                Ok(guard) => guard,
+                Err(panicked) => distrust(panicked.into_inner()),
+            }),
             was_panicking: std::thread::panicking(),
         }
     }
@@ -73,6 +76,7 @@ impl Monitor {
         match change {
             Change::Written => &self.written,
             Change::Durable => &self.durable,
+            Change::Work => &self.work,
         }
     }
 
@@ -84,7 +88,20 @@ impl Monitor {
         if news.durable {
             self.durable.notify_all();
         }
+        if news.work {
+            self.work.notify_all();
+        }
+        for waker in news.wakers {
+            waker.wake();
+        }
     }
+}
+
+/// What a panic left in the middle of a change is not to be trusted.
+#[cold]
+fn distrust(mut guard: MutexGuard<'_, State>) -> MutexGuard<'_, State> {
+    guard.poison();
+    guard
 }
 
 /// The state, as long as this lives.
@@ -98,18 +115,38 @@ pub(crate) struct Held<'a> {
 
 impl<'a> Held<'a> {
     /// Lets others have the state until it has changed, or for no reason: the caller looks again.
-    pub(crate) fn wait_for(mut self, change: Change) -> Held<'a> {
+    pub(crate) fn wait_for(self, change: Change) -> Held<'a> {
+        self.wait(change, |condvar, guard| match condvar.wait(guard) {
+            Ok(guard) => guard,
+            Err(panicked) => distrust(panicked.into_inner()),
+        })
+    }
+
+    /// The same, but not for longer than so.
+    pub(crate) fn wait_at_most(self, change: Change, at_most: Duration) -> Held<'a> {
+        self.wait(change, |condvar, guard| {
+            match condvar.wait_timeout(guard, at_most) {
+                Ok((guard, _)) => guard,
+                Err(panicked) => distrust(panicked.into_inner().0),
+            }
+        })
+    }
+
+    fn wait(
+        mut self,
+        change: Change,
+        wait: impl FnOnce(&Condvar, MutexGuard<'a, State>) -> MutexGuard<'a, State>,
+    ) -> Held<'a> {
+        let monitor = self.monitor;
         if let Some(news) = self.take_news() {
-            self.monitor.tell(news);
+            // Wakers are not woken with the state held, for they may want it.
+            drop(self);
+            monitor.tell(news);
+            return monitor.lock();
         }
         *self.waiting(change) += 1;
         let guard = self.guard.take().expect("the state is held");
-        let condvar = self.monitor.condvar(change);
-        self.guard = Some(condvar.wait(guard).unwrap_or_else(|panicked| {
-            let mut state = panicked.into_inner();
-            state.poison();
-            state
-        }));
+        self.guard = Some(wait(monitor.condvar(change), guard));
         *self.waiting(change) -= 1;
         self
     }
@@ -125,6 +162,7 @@ impl<'a> Held<'a> {
         match change {
             Change::Written => &mut self.waiting_for_written,
             Change::Durable => &mut self.waiting_for_durable,
+            Change::Work => &mut self.waiting_for_work,
         }
     }
 
@@ -132,12 +170,13 @@ impl<'a> Held<'a> {
     #[inline]
     fn take_news(&mut self) -> Option<News> {
         let state = self.guard.as_mut()?;
-        if state.news == News::default() {
+        if state.news.is_empty() {
             return None;
         }
         let mut news = std::mem::take(&mut state.news);
         news.written &= state.waiting_for_written > 0;
         news.durable &= state.waiting_for_durable > 0;
+        news.work &= state.waiting_for_work > 0;
         Some(news)
     }
 }

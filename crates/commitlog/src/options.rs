@@ -1,5 +1,7 @@
 //! How a log is written.
 
+use std::time::Duration;
+
 use crate::chain::Chain;
 use crate::log_id::LogId;
 use crate::tx_id::TxId;
@@ -11,6 +13,9 @@ pub enum SyncPolicy {
     /// After a sync that covers it. One sync serves all commits that wait.
     #[default]
     EveryCommit,
+    /// When the operating system has the bytes, which are synced when [`crate::Log::maintain`] finds that so much time has passed since the last sync: a
+    /// killed process loses nothing, a power cut what was committed within the last interval.
+    Interval(Duration),
     /// When the operating system has the bytes: a killed process loses nothing, a power cut may lose the newest records.
     Never,
 }

@@ -3,7 +3,6 @@
 //! The state is in [`crate::log_state`]; how records get in is in [`crate::writing`], how they become durable in [`crate::syncing`]. Here is
 //! what changes segments, while nobody writes or syncs.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -14,14 +13,13 @@ use crate::error::{Error, Result};
 use crate::format::SegmentHeader;
 use crate::frame_cursor::Position;
 use crate::log_id::LogId;
-use crate::log_state::{Condition, News, State};
+use crate::log_state::{Condition, State};
 use crate::monitor::{Change, Held, Monitor};
-use crate::options::{Options, Start};
+use crate::options::{Options, Start, SyncPolicy};
 use crate::recovery::complete_rotations;
 use crate::seek_cache::SeekCache;
 use crate::truncation::remove_leftovers;
 use crate::tx_id::TxId;
-use crate::write_queue::WriteQueue;
 
 /// A log that was created or recovered, about to be used.
 #[derive(Debug)]
@@ -75,43 +73,16 @@ pub(crate) struct Placement {
 impl SharedLog {
     /// Everything up to the end of `active` is durable.
     pub(crate) fn new(dir: Arc<dyn Dir>, options: Options, opened: Opened) -> Self {
-        let Opened {
-            headers,
-            active,
-            minimum_reader,
-            untouched,
-            cut_waits,
-            rotations,
-            leftovers,
-        } = opened;
-        assert_eq!(headers.last(), Some(active.header()));
+        let interval = match options.sync_policy {
+            SyncPolicy::Interval(interval) => Some(interval),
+            SyncPolicy::EveryCommit | SyncPolicy::Never => None,
+        };
         SharedLog {
-            log_id: active.header().log_id,
+            log_id: opened.active.header().log_id,
             dir,
             options,
             seek_cache: SeekCache::default(),
-            monitor: Monitor::new(State {
-                written: active.end(),
-                durable: active.end(),
-                headers,
-                active,
-                queue: WriteQueue::default(),
-                writing: false,
-                syncing: false,
-                claims: 0,
-                condition: Condition::Open,
-                untouched,
-                cut_waits,
-                rotations,
-                leftovers,
-                truncated_to: Vec::new(),
-                rewriting: false,
-                unpackable: BTreeSet::new(),
-                minimum_reader,
-                news: News::default(),
-                waiting_for_written: 0,
-                waiting_for_durable: 0,
-            }),
+            monitor: Monitor::new(State::new(opened, interval)),
             truncations: AtomicUsize::new(0),
         }
     }
@@ -253,6 +224,7 @@ impl SharedLog {
 
     /// Waits until nobody writes or syncs, and writes what is queued. Nobody begins to, as long as the state is held.
     pub(crate) fn claim<'a>(&'a self, mut held: Held<'a>) -> Result<Held<'a>> {
+        let mut stood_in_the_way = false;
         held.claims += 1;
         while held.condition == Condition::Open && (held.writing || held.syncing) {
             let awaited = match held.syncing {
@@ -260,11 +232,13 @@ impl SharedLog {
                 false => Change::Written,
             };
             held = held.wait_for(awaited);
+            stood_in_the_way = true;
         }
         held.claims -= 1;
-        // Those who had to stand back for this look again.
-        held.news.written = true;
-        held.news.durable = true;
+        if stood_in_the_way {
+            // Those who had to stand back look again.
+            held.tell_all();
+        }
         held.check_open()?;
         if held.written != held.active.end() {
             let write = held.begin_write();

@@ -32,12 +32,9 @@ impl SharedLog {
         let mut held = self.lock();
         let truncations = held.truncated_to.len();
         loop {
-            held.check_truncations(truncations, id.next())?;
-            if id < held.durable.id {
-                return Ok(());
+            if let Some(ended) = held.durability(id, truncations) {
+                return ended;
             }
-            held.check_exists(id)?;
-            held.check_open()?;
             if held.may_sync() {
                 let ticket = self.lead_sync(held)?;
                 held = self.finish_sync(&ticket)?;
@@ -65,6 +62,9 @@ impl SharedLog {
         let (mut held, synced) = self.monitor().apart(|| ticket.file.sync());
         held.syncing = false;
         held.news.durable = true;
+        if held.agenda.wanted > ticket.end.id {
+            held.nudge();
+        }
         held.check_open()?;
         let marked = match (synced, self.options().mistake) {
             (Ok(()), Some(Mistake::MarkBeforeSync | Mistake::AcknowledgeBeforeMark)) => Ok(()),
@@ -80,7 +80,7 @@ impl SharedLog {
     }
 
     /// Begins a sync, of everything that is appended before this: what is still queued is written first.
-    fn lead_sync<'a>(&'a self, mut held: Held<'a>) -> Result<SyncTicket> {
+    pub(crate) fn lead_sync<'a>(&'a self, mut held: Held<'a>) -> Result<SyncTicket> {
         held.syncing = true;
         let appended = held.active.end();
         while held.written.byte < appended.byte {

@@ -46,6 +46,7 @@ impl SharedLog {
             let held = self.lead_write(held, Some(record))?;
             return Ok(first..held.written.id);
         }
+        let queued = state.queue.len();
         for record in records {
             let before = state.active.end();
             let header = state.active.stamp(record);
@@ -55,10 +56,17 @@ impl SharedLog {
         let ids = first..state.active.end().id;
         match handoff {
             Handoff::Written => self.write_through(held, ids.end)?,
-            Handoff::Queued if state.queue.len() >= WRITE_BYTES && state.may_write() => {
-                self.lead_write(held, None)?;
+            Handoff::Queued => {
+                let is_long = state.queue.len() >= WRITE_BYTES;
+                if state.agenda.attendants > 0 {
+                    // They write it, while this thread goes on.
+                    if queued == 0 || (is_long && queued < WRITE_BYTES) {
+                        state.nudge();
+                    }
+                } else if is_long && state.may_write() {
+                    self.lead_write(held, None)?;
+                }
             }
-            Handoff::Queued => {}
         }
         Ok(ids)
     }
@@ -78,14 +86,21 @@ impl SharedLog {
         }
     }
 
-    /// Hands what is queued to the operating system before nobody is left who would.
-    pub(crate) fn drain(&self) -> Result<()> {
+    /// Nobody is left who would write what is queued: writes it, and ends the log for its readers.
+    pub(crate) fn abandon(&self) -> Result<()> {
         let mut held = self.lock();
-        while held.written != held.active.end() {
-            held.check_open()?;
+        while held.condition == Condition::Open {
+            if held.written == held.active.end() {
+                held.end_in(Condition::Closed);
+                return Ok(());
+            }
             held = self.write_or_wait(held)?;
         }
-        Ok(())
+        // After a failure what is queued stays behind.
+        match held.queue.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Poisoned),
+        }
     }
 
     /// Waits until records with so many bytes can be given ids. Refuses before that, so that a failure changes nothing.
@@ -93,7 +108,7 @@ impl SharedLog {
         let segment_bytes_max = self.options().segment_bytes_max;
         let queue_bytes_max = self.options().queue_bytes_max;
         let how = match self.options().sync_policy {
-            SyncPolicy::EveryCommit => Reserve::Zeros,
+            SyncPolicy::EveryCommit | SyncPolicy::Interval(_) => Reserve::Zeros,
             SyncPolicy::Never => Reserve::Allocate,
         };
         let mut held = self.lock();
