@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: the seeded tests of the crates, for minutes instead of a moment.
 //!
-//! A test whose name is or ends in `fuzz` or `recovery` reads three variables:
+//! A test whose name is or ends in `fuzz`, `recovery` or `life` reads three variables:
 //!
 //! ```text
 //! CAIRN_SEEDS=N      try N seeds                  (a small number by default)
@@ -14,7 +14,7 @@ use crate::output::say;
 use crate::step::run_command;
 
 /// Test files that take seeds, by the end of their names.
-const SEEDED_TESTS: [&str; 2] = ["fuzz", "recovery"];
+const SEEDED_TESTS: [&str; 3] = ["fuzz", "recovery", "life"];
 
 /// The first of them, as a pattern for cargo.
 const FUZZ_TESTS: &str = "*fuzz";
@@ -118,6 +118,7 @@ mod tests {
             ("fuzz_inputs.rs", None),
             ("behavior.rs", None),
             ("recovery", Some("recovery")),
+            ("long_life.rs", Some("long_life")),
             ("fuzz.md", None),
         ] {
             assert_eq!(seeded_test(entry), expected, "{entry}");

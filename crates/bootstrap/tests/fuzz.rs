@@ -3,12 +3,15 @@
 
 #[path = "fixture/fixture.rs"]
 mod fixture;
+#[path = "fixture/seeds.rs"]
+mod seeds;
 
 use std::collections::BTreeMap;
 
 use bootstrap::{Options, ReadOptions, SnapshotLoading, TxId};
 use disk::SimDisk;
 use fixture::*;
+use seeds::for_each_seed;
 
 /// A closed database with two snapshots, and the digest of each of its states.
 fn sample() -> (SimDisk, BTreeMap<TxId, [u8; 32]>) {
@@ -129,11 +132,7 @@ pub fn fuzz_open(data: &[u8], disk: &SimDisk, digests: &BTreeMap<TxId, [u8; 32]>
 #[test]
 fn no_damage_makes_opening_panic_or_lie() {
     let (disk, digests) = sample();
-    let one = std::env::var("CAIRN_SEED")
-        .ok()
-        .and_then(|seed| seed.parse::<u64>().ok());
-    for seed in one.map_or(0..600, |seed| seed..seed + 1) {
-        println!("replay with CAIRN_SEED={seed} cargo test -p bootstrap --test fuzz");
+    for_each_seed("fuzz", 600, |seed| {
         let mut data = [0_u8; 256];
         let mut state = seed;
         for byte in &mut data {
@@ -143,5 +142,5 @@ fn no_damage_makes_opening_panic_or_lie() {
             *byte = state.to_le_bytes()[6];
         }
         fuzz_open(&data, &disk, &digests);
-    }
+    });
 }
