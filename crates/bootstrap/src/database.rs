@@ -210,7 +210,7 @@ impl Database {
             durable_through: self.durable_through(),
             is_poisoned: self.writer.is_poisoned(),
             // Commits go on, and may begin a new segment meanwhile.
-            log: look_again(|| Ok(Log::inspect(&*log_dir)?))?,
+            log: look_again(log_dir.path(), |_| Ok(Log::inspect(&*log_dir)?))?,
             snapshots: info::snapshots(&*self.dir)?,
             background_failure: self.upkeep.last_failure(),
         })

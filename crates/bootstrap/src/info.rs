@@ -9,6 +9,7 @@ use snapshot::Snapshots;
 use crate::database_id::DatabaseId;
 use crate::error::Result;
 use crate::layout;
+use crate::looking_again::look_again;
 
 /// What a database says about itself. Costs a look at headers and manifests, not at records or pages.
 #[derive(Debug)]
@@ -44,8 +45,17 @@ pub struct SnapshotInfo {
     pub rejected: Option<snapshot::Error>,
 }
 
-/// All snapshots in a database's directory, newest first.
+/// All snapshots in a database's directory, newest first. A writer may go on meanwhile.
 pub(crate) fn snapshots(dir: &dyn Dir) -> Result<Vec<SnapshotInfo>> {
+    look_again(dir.path(), |doubt| {
+        let snapshots = list(dir)?;
+        let rejected = snapshots.iter().filter_map(|it| it.rejected.as_ref());
+        rejected.for_each(|reason| doubt.push_str(&reason.to_string()));
+        Ok(snapshots)
+    })
+}
+
+fn list(dir: &dyn Dir) -> Result<Vec<SnapshotInfo>> {
     let Some(snapshots_dir) = layout::existing(dir, layout::SNAPSHOTS)? else {
         return Ok(Vec::new());
     };

@@ -1,39 +1,50 @@
-//! Looking at a directory that a writer changes at the same time: some errors pass if one looks again.
+//! Looking at a directory that a writer changes at the same time: what was read at different moments may not fit together.
+//!
+//! Damage that is there stays the same, and is found twice. So is whatever else can not be told from a writer's work: a file that
+//! was listed and is gone, a snapshot or a part of the log that is missing.
+
+use std::path::Path;
 
 use crate::error::{Error, ErrorClass, Result};
 
 /// How often a directory that changes while it is looked at is looked at again.
 const ATTEMPTS_MAX: usize = 8;
 
-/// Does `attempt` until it works, or fails with an error that looking again does not help against.
-pub(crate) fn look_again<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
-    let mut damage_before = None;
-    for _ in 1..ATTEMPTS_MAX {
-        let error = match attempt() {
-            Ok(found) => return Ok(found),
-            Err(error) => error,
+/// Does `attempt` until there is no doubt about what it finds, or twice the same one. It writes down what it has seen that is
+/// doubtful, on success and beside an error.
+///
+/// # Errors
+/// Those of `attempt`; [`Error::Restless`] if each attempt finds something else.
+pub(crate) fn look_again<T>(
+    dir: &Path,
+    mut attempt: impl FnMut(&mut String) -> Result<T>,
+) -> Result<T> {
+    let mut before = String::new();
+    for _ in 0..ATTEMPTS_MAX {
+        let mut doubt = String::new();
+        let found = attempt(&mut doubt);
+        let is_certain = match &found {
+            Ok(_) => doubt.is_empty(),
+            Err(error) => {
+                doubt.push_str(&error.to_string());
+                !may_pass(error)
+            }
         };
-        if may_pass(&error) {
-            continue;
+        if is_certain || doubt == before {
+            return found;
         }
-        // Files that were read at different moments may not fit together. Damage that is there stays the same, and is found twice.
-        let damage = Some(error.to_string());
-        if error.class() != ErrorClass::Damage || damage == damage_before {
-            return Err(error);
-        }
-        damage_before = damage;
+        before = doubt;
     }
-    attempt()
+    let path = dir.to_path_buf();
+    Err(Error::Restless { path })
 }
 
-/// Whether a file was not found, or less was found than had been: a writer may have pruned what had just been seen.
 fn may_pass(error: &Error) -> bool {
     match error {
         Error::Disk(error) | Error::Log(commitlog::Error::Io(error)) => error.is_not_found(),
         Error::Snapshot(snapshot::Error::Io(error)) => error.is_not_found(),
-        Error::Log(commitlog::Error::Pruned { .. }) => true,
-        Error::NoStart { .. } | Error::LogBehindSnapshot { .. } => true,
-        _ => false,
+        Error::Log(commitlog::Error::Pruned { .. }) | Error::Restless { .. } => true,
+        _ => error.class() == ErrorClass::Damage,
     }
 }
 
@@ -47,39 +58,35 @@ mod tests {
         }
     }
 
-    /// Yields these results, the last one again and again, and says how many were asked for.
-    fn look(results: &[fn() -> Result<()>]) -> (Result<()>, usize) {
+    /// Finds these, the last one again and again. Yields what came of it, and how many were asked for.
+    fn look(results: &[fn(usize) -> Result<&'static str>]) -> (Result<&'static str>, usize) {
         let mut asked = 0;
-        let result = look_again(|| {
-            let result = results[asked.min(results.len() - 1)]();
+        let attempt = |doubt: &mut String| {
+            let result = results[asked.min(results.len() - 1)](asked);
             asked += 1;
+            doubt.push_str(result.as_ref().unwrap_or(&""));
             result
-        });
+        };
+        let result = look_again(Path::new("."), attempt);
         (result, asked)
     }
 
     #[test]
-    fn damage_counts_when_it_is_found_twice() {
-        let (result, asked) = look(&[|| Err(damage(1)), || Err(damage(2)), || Ok(())]);
-        assert!(result.is_ok());
-        assert_eq!(asked, 3);
-        let (result, asked) = look(&[|| Err(damage(1)), || Err(damage(2))]);
+    fn a_doubt_counts_when_it_is_found_twice() {
+        let (result, asked) = look(&[|_| Err(damage(1)), |_| Err(damage(2)), |_| Ok("")]);
+        assert_eq!((result.ok(), asked), (Some(""), 3));
+        let (result, asked) = look(&[|_| Err(damage(1)), |_| Err(damage(2))]);
         assert!(matches!(result, Err(Error::NoGenesis { .. })));
         assert_eq!(asked, 3);
+        let (result, asked) = look(&[|_| Ok("odd"), |_| Err(damage(2)), |_| Ok("odd")]);
+        assert_eq!((result.ok(), asked), (Some("odd"), 4));
+        assert_eq!(look(&[|_| Err(Error::Poisoned), |_| Ok("")]).1, 1);
     }
 
     #[test]
-    fn what_may_pass_is_waited_for_with_an_end() {
-        let no_start = || {
-            Err(Error::NoStart {
-                base: commitlog::TxId(5),
-                restorable: false,
-            })
-        };
-        let (result, asked) = look(&[no_start, no_start, || Ok(())]);
-        assert!(result.is_ok());
-        assert_eq!(asked, 3);
-        assert_eq!(look(&[no_start]).1, ATTEMPTS_MAX);
-        assert_eq!(look(&[|| Err(Error::Poisoned), || Ok(())]).1, 1);
+    fn what_is_never_the_same_is_no_damage() {
+        let (result, asked) = look(&[|asked| Err(damage(asked as u64))]);
+        assert!(matches!(result, Err(Error::Restless { .. })), "{result:?}");
+        assert_eq!(asked, ATTEMPTS_MAX);
     }
 }

@@ -33,12 +33,13 @@ impl ReadOnlyDatabase {
     /// Opens the database in `dir`. Takes no lock and writes nothing.
     ///
     /// # Errors
-    /// One of the refusals of `docs/RECOVERY.md`, among them [`crate::Error::OutsideRange`]; damage; the disk's error.
+    /// One of the refusals of `docs/RECOVERY.md`, among them [`crate::Error::OutsideRange`]; damage; the disk's error;
+    /// [`crate::Error::Restless`] if a writer beside it was too fast for it again and again.
     pub fn open(
         dir: Arc<dyn Dir>,
         options: &ReadOptions,
     ) -> Result<(ReadOnlyDatabase, OpenReport)> {
-        look_again(|| open_once(&dir, options))
+        look_again(dir.path(), |doubt| open_once(&dir, options, doubt))
     }
 
     /// The state that was opened.
@@ -85,7 +86,11 @@ impl ReadOnlyDatabase {
     }
 }
 
-fn open_once(dir: &Arc<dyn Dir>, options: &ReadOptions) -> Result<(ReadOnlyDatabase, OpenReport)> {
+fn open_once(
+    dir: &Arc<dyn Dir>,
+    options: &ReadOptions,
+    doubt: &mut String,
+) -> Result<(ReadOnlyDatabase, OpenReport)> {
     let mut stopwatch = Stopwatch::start(&*options.clock);
     let mut phases = Phases::default();
     let scope = Scope {
@@ -99,6 +104,7 @@ fn open_once(dir: &Arc<dyn Dir>, options: &ReadOptions) -> Result<(ReadOnlyDatab
         let plan = plan(&looked.sighting, intent);
         let snapshot = match plan.action {
             Action::Refuse(refusal) => {
+                *doubt = format!("{:?}", looked.sighting.snapshots);
                 return Err(refusal::error(refusal, looked.sighting, intent, dir.path()));
             }
             Action::Recover {
@@ -144,6 +150,11 @@ fn open_once(dir: &Arc<dyn Dir>, options: &ReadOptions) -> Result<(ReadOnlyDatab
         snapshots_rejected: looked.into_rejected(),
         phases,
     };
+    // A writer may have removed them, or be about to, and not be done.
+    if report.segments_detached > 0 || !report.snapshots_rejected.is_empty() {
+        let (detached, rejected) = (report.segments_detached, &report.snapshots_rejected);
+        *doubt = format!("{detached} {rejected:?}");
+    }
     let dir = Arc::clone(dir);
     Ok((ReadOnlyDatabase { dir, log, view }, report))
 }
