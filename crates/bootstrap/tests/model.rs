@@ -3,6 +3,8 @@
 
 #[path = "fixture/fixture.rs"]
 mod fixture;
+#[path = "fixture/seeds.rs"]
+mod seeds;
 
 use bootstrap::{
     Database, Error, Options, ReadOptions, SnapshotLoading, SnapshotPolicy, SyncPolicy, TxId,
@@ -11,6 +13,7 @@ use bootstrap::{
 use disk::{Choice, Crash, SimDisk};
 use fixture::*;
 use schema::WriteTransaction;
+use seeds::for_each_seed;
 use table::Value;
 
 const SEEDS: u64 = 40;
@@ -227,12 +230,7 @@ impl Life {
 
 #[test]
 fn a_long_life_agrees_with_a_plain_model() {
-    let one = std::env::var("CAIRN_SEED")
-        .ok()
-        .and_then(|seed| seed.parse::<u64>().ok());
-    let seeds = one.map_or(0..SEEDS, |seed| seed..seed + 1);
-    for seed in seeds {
-        println!("replay with CAIRN_SEED={seed} cargo test -p bootstrap --test model");
+    for_each_seed("model", SEEDS, |seed| {
         let mut life = Life::begin(seed);
         for _ in 0..STEPS {
             life.step();
@@ -251,5 +249,5 @@ fn a_long_life_agrees_with_a_plain_model() {
             Err(Error::NoStart { base, .. }) => assert!(base > TxId(0)),
             Err(error) => panic!("{error}"),
         }
-    }
+    });
 }
