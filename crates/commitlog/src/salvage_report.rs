@@ -1,0 +1,78 @@
+//! What a salvage kept and what it had to leave.
+
+use std::ops::Range;
+
+use crate::log_id::LogId;
+use crate::tx_id::TxId;
+
+/// What [`crate::salvage`] did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct SalvageReport {
+    /// Which log it was, as most of its segments say; `None` if none of them has a valid header.
+    pub source: Option<LogId>,
+    /// How many records the new log has.
+    pub records: u64,
+    /// Which records they are, in order.
+    pub kept: Vec<KeptRecords>,
+    /// The ids between the source's first segment and its last trace (a record, a segment, a mark) of which nothing is kept.
+    pub missing: Vec<Range<TxId>>,
+    /// What was passed over, in the order of the segments.
+    pub skipped: Vec<SkippedBytes>,
+}
+
+/// Records in a row that were kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeptRecords {
+    /// The name of the file.
+    pub file: String,
+    /// Their ids in the source.
+    pub ids: Range<TxId>,
+    /// The id of the first of them in the new log; the others follow.
+    pub new_first: TxId,
+    /// Whether the chain proves them: from the record before, the segment's header, a block's header or a mark. If not, only the checksum of the
+    /// frame's header vouches for it, and the next record continues it; its payload may be another one.
+    pub chain_proven: bool,
+}
+
+/// Bytes of the source that were not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SkippedBytes {
+    /// The name of the file.
+    pub file: String,
+    /// Where in it. Zeros behind the last record are not listed.
+    pub bytes: Range<u64>,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+/// Why bytes were passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// It is a directory, a link, a pipe.
+    NotAFile,
+    /// The segment belongs to another log.
+    Foreign {
+        /// Which one.
+        found: LogId,
+    },
+    /// The segment was given up when the log was truncated.
+    Leftover,
+    /// The segment needs a newer program.
+    NewerFormat,
+    /// The header of the segment is not valid; its frames were looked for all the same.
+    Header,
+    /// The disk can not read them.
+    Unreadable,
+    /// No frame begins there whose header holds.
+    NoFrame,
+    /// The header of the frame holds, and its payload is another one.
+    Payload,
+    /// The compressed block can not be decompressed.
+    Block,
+    /// The records are kept already, from another file or place.
+    Repeated,
+}
