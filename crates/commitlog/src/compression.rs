@@ -79,6 +79,27 @@ impl SharedLog {
     }
 }
 
+impl SharedLog {
+    /// Compresses one segment if there is one. Yields whether there may be more. One that fails is left as it is until the log is opened again.
+    pub(crate) fn compress_in_background(&self) -> Result<bool> {
+        let Some((segment, _)) = self.lock().plain_segment() else {
+            return Ok(false);
+        };
+        match self.compress_sealed() {
+            Ok(done) => Ok(done.is_some()),
+            Err(error) => {
+                let mut held = self.lock();
+                if held.check_open().is_err() {
+                    return Err(error);
+                }
+                tracing::warn!(%error, segment = segment.base.0, "a segment could not be compressed");
+                held.unpackable.insert(segment.base);
+                Ok(true)
+            }
+        }
+    }
+}
+
 impl State {
     /// The oldest sealed segment whose frames are plain, and the id behind its records, if nobody packs one already.
     fn plain_segment(&self) -> Option<(SegmentHeader, TxId)> {

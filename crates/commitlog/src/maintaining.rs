@@ -25,7 +25,11 @@ impl SharedLog {
             } else if held.agenda.write_is_due(now, ends) {
                 held = self.write_or_wait(held)?;
             } else {
-                return Ok(held.agenda.next_due(ends));
+                let due = held.agenda.next_due(ends);
+                drop(held);
+                // A step of its own: what became due meanwhile comes first.
+                let more = self.options().compress_sealed && self.compress_in_background()?;
+                return Ok(if more { Some(now) } else { due });
             }
         }
     }

@@ -47,6 +47,9 @@ pub struct Options {
     /// So many bytes are queued at most; who appends more waits until there is room. Nothing is ever dropped. A single record or batch that is
     /// longer waits until the queue is empty. Default: 1 MiB.
     pub queue_bytes_max: usize,
+    /// Whether segments that are not written any more are stored in compressed blocks, by whoever maintains the log: see [`crate::Log::maintain`] and
+    /// [`crate::Log::compress_sealed`]. Default: no.
+    pub compress_sealed: bool,
     /// The payload version that a reader needs at least, noted in the header of new segments (together with the highest of the
     /// segments that exist). The log does not know what it means. Default: 0.
     pub minimum_reader: u16,
@@ -65,6 +68,7 @@ impl Default for Options {
             sync_policy: SyncPolicy::EveryCommit,
             handoff: Handoff::Written,
             queue_bytes_max: 1 << 20,
+            compress_sealed: false,
             minimum_reader: 0,
             reader: u16::MAX,
             mistake: None,

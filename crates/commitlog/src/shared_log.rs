@@ -192,6 +192,9 @@ impl SharedLog {
         }
         state.cut_waits = false;
         state.continue_in(next);
+        if self.options.compress_sealed {
+            state.nudge();
+        }
         Ok(())
     }
 

@@ -8,6 +8,7 @@ mod logs;
 mod seeds;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use commitlog::{
     BadFrame, DamageKind, Error, Log, Options, Proof, ProofVerdict, ReadOnlyLog, ReadOnlyOptions,
@@ -92,6 +93,37 @@ fn one_segment_for_each_call_and_the_newest_never() {
     assert!(report.was_closed);
     assert_eq!(read_all(&log), expected(0, END + 5));
     assert_eq!(log.compress_sealed().unwrap(), None);
+}
+
+/// Without the option nothing is compressed; with it one segment in each step, and a damaged one is passed over.
+#[test]
+fn maintaining_compresses_if_the_options_ask_for_it() {
+    for compress_sealed in [false, true] {
+        let disk = SimDisk::new(1);
+        let options = Options {
+            compress_sealed,
+            ..small()
+        };
+        let log = log_on(&disk, options);
+        let second = disk.files()[1].clone();
+        disk.flip_bit(&second, 12288 + 34, 1);
+        let now = Duration::from_secs(5);
+        let mut steps = 0;
+        while log.maintain(now).unwrap().is_some() {
+            steps += 1;
+            let done = compressed(&disk.root())
+                .into_iter()
+                .filter(|is| *is)
+                .count();
+            // The second step is the one that fails.
+            assert_eq!(done, if steps < 2 { steps } else { steps - 1 });
+        }
+        let mut expected = vec![compress_sealed; disk.files().len()];
+        let last = expected.len() - 1;
+        (expected[1], expected[last]) = (false, false);
+        assert_eq!(compressed(&disk.root()), expected);
+        assert_eq!(steps, if compress_sealed { last } else { 0 });
+    }
 }
 
 #[test]
