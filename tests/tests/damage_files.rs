@@ -53,7 +53,7 @@ fn every_length(shape: Shape, seen: &mut Seen) {
                 let (row, stride) = match &file {
                     None if path.ends_with(".pack") => (name.clone(), 20_011),
                     None => (name.clone(), 1),
-                    Some(file) if cut < file.frames[0] => (format!("{name}: blocks"), 67),
+                    Some(file) if cut < file.frames[0] => (format!("{name}: blocks"), 1),
                     Some(file) => (format!("{name}: {:?}", file.region(cut)), 1),
                 };
                 if !cut.is_multiple_of(stride) {
