@@ -3,8 +3,9 @@
 //! | measured | bound |
 //! |---|---|
 //! | append, not synced, in the hands of the OS when it returns | one bare `write` of length, CRC-32C and payload per record |
-//! | | the same through a buffer of 64 KiB (what only an asynchronous hand-off can reach) |
-//! | durable commits, 1 and 8 threads | one bare write and `fdatasync` per record, into a growing file |
+//! | append in batches of 100, or handed off to the queue, all with the OS at the end | the same frames through a buffer of 64 KiB |
+//! | durable commits, 1, 8 and 64 threads | one bare write and `fdatasync` per record by one thread, into a growing file |
+//! | | the same into a zero-filled one |
 //! | replay, warm in the page cache | a bare reader of length, CRC-32C and payload, through a buffer of 64 KiB |
 //! | | the same over a map |
 //! | | one bare CRC-32C pass over the payloads (nothing is parsed) |
@@ -19,10 +20,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use commitlog::{Log, LogId, Options, SyncPolicy, TxId};
+use commitlog::{Handoff, Log, LogId, Options, SyncPolicy, TxId};
 use disk::{Dir, File, OsDir};
 
 const ROUNDS: usize = 7;
+
+/// Records of a batch.
+const BATCH: usize = 100;
 
 /// What one round took, nanoseconds per operation.
 type Round<'a> = Box<dyn FnMut() -> f64 + 'a>;
@@ -35,11 +39,14 @@ fn main() {
         compare(
             &format!("append {bytes} B"),
             append(bytes, count),
-            vec![
-                ("one write each", one_write_each(bytes, count)),
-                ("buffered", buffered(bytes, count)),
-            ],
+            vec![("one write each", one_write_each(bytes, count))],
         );
+        let name = format!("append {bytes} B, batches of {BATCH}");
+        let bound = ("buffered", buffered(bytes, count));
+        compare(&name, append_batches(bytes, count), vec![bound]);
+        let name = format!("append {bytes} B, queued");
+        let bound = ("buffered", buffered(bytes, count));
+        compare(&name, append_queued(bytes, count), vec![bound]);
     }
     for threads in [1, 8, 64] {
         compare(
@@ -150,6 +157,34 @@ fn append<'a>(bytes: usize, count: usize) -> Round<'a> {
         for _ in 0..count {
             log.commit(&payload, None).unwrap();
         }
+        each(start.elapsed(), count)
+    })
+}
+
+fn append_batches<'a>(bytes: usize, count: usize) -> Round<'a> {
+    let payload = vec![7; bytes];
+    Box::new(move || {
+        let (_temporary, dir) = temporary();
+        let log = create(dir, SyncPolicy::Never);
+        let batch = [(&payload[..], None); BATCH];
+        let start = Instant::now();
+        for _ in 0..count / BATCH {
+            log.append_batch(&batch).unwrap();
+        }
+        each(start.elapsed(), count / BATCH * BATCH)
+    })
+}
+
+fn append_queued<'a>(bytes: usize, count: usize) -> Round<'a> {
+    let payload = vec![7; bytes];
+    Box::new(move || {
+        let (_temporary, dir) = temporary();
+        let log = create(dir, SyncPolicy::Never);
+        let start = Instant::now();
+        for _ in 0..count {
+            log.append_with(&payload, None, Handoff::Queued).unwrap();
+        }
+        log.wait_written(TxId(count as u64 - 1)).unwrap();
         each(start.elapsed(), count)
     })
 }

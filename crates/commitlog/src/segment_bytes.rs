@@ -13,7 +13,7 @@ use crate::packed_frames::PackedFrames;
 use crate::tx_id::TxId;
 
 /// How much is read at once, bytes.
-const WINDOW_BYTES: u64 = 1 << 20;
+const WINDOW_BYTES: u64 = 256 << 10;
 
 /// More than is ever reserved ahead. A longer tail is not looked through: the file may be as long as the file system allows, and empty.
 const TAIL_BYTES_MAX: u64 = 64 << 20;
