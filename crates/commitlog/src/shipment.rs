@@ -25,7 +25,7 @@ use crate::record::Record;
 use crate::tx_id::TxId;
 
 /// Records in a row, verified, with what is needed to append them elsewhere. Made by [`crate::Log::ship`], [`crate::ReadOnlyLog::ship`] and, out of
-/// bytes, by [`Shipment::from_bytes`]; appended by [`crate::Log::append_shipment`].
+/// bytes, by [`Shipment::from_bytes`].
 ///
 /// Invariant: the bytes were verified, and every frame counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
