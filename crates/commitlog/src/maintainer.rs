@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
 use std::time::Instant;
+
+#[cfg(shuttle)]
+use shuttle::thread::{Builder, JoinHandle};
+#[cfg(not(shuttle))]
+use std::thread::{Builder, JoinHandle};
 
 use crate::error::{Error, Result};
 use crate::log::Log;
@@ -30,7 +34,7 @@ impl Maintainer {
         // From here on there is somebody to count on, though the thread may take a while to begin.
         let attendance = Attendance::begin(Arc::clone(&shared));
         let stop = Arc::clone(&is_stopped);
-        let thread = thread::Builder::new()
+        let thread = Builder::new()
             .name("commitlog".to_owned())
             .spawn(move || attendance.attend(&stop))
             .map_err(Error::NoThread)?;
