@@ -55,6 +55,14 @@ fn run_steps(
         run_command(&mut cargo("bench --locked --workspace --benches --no-run"))
     })?;
     steps.run("fuzz smoke", || fuzz::smoke(checkout))?;
+    steps.run("interleavings", || {
+        // Built apart, for locks and threads are others there.
+        run_command(
+            cargo("test --locked -p commitlog --test interleavings")
+                .env("RUSTFLAGS", "--cfg shuttle")
+                .env("CARGO_TARGET_DIR", "target/interleavings"),
+        )
+    })?;
     steps.run("tests", || {
         run_tests(
             &mut cargo("test --locked --workspace --no-fail-fast"),

@@ -21,11 +21,9 @@ use slow_dir::SlowDir;
 const LOG_ID: LogId = LogId(*b"interleavings...");
 
 /// Runs the scenario in many orders: half of them fair, half with few preemptions, which find what needs one thread to stand still for long.
-fn explore(scenario: fn()) {
-    let orders = std::env::var("CAIRN_SEEDS")
-        .ok()
-        .and_then(|orders| orders.parse().ok());
-    let orders: usize = orders.unwrap_or(1000);
+fn explore(scenario: impl Fn() + Send + Sync + Copy + 'static) {
+    let orders = std::env::var("CAIRN_SEEDS").ok();
+    let orders = orders.map_or(4000, |orders| orders.parse().unwrap());
     shuttle::check_random(scenario, orders);
     shuttle::check_pct(scenario, orders, 3);
 }
@@ -285,7 +283,7 @@ fn a_panic_of_one_who_leads_reaches_all() {
 #[test]
 fn futures_are_woken_with_and_without_somebody_who_maintains() {
     for maintained in [false, true] {
-        let scenario = move || {
+        explore(move || {
             let Scene { disk, log, .. } = scene(Options {
                 sync_policy: SyncPolicy::Never,
                 handoff: Handoff::Queued,
@@ -313,9 +311,7 @@ fn futures_are_woken_with_and_without_somebody_who_maintains() {
             }
             join(futures);
             check_contents(&disk, all(3, 1));
-        };
-        shuttle::check_random(scenario, 1000);
-        shuttle::check_pct(scenario, 1000, 3);
+        });
     }
 }
 
