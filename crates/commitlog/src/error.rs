@@ -88,13 +88,12 @@ pub enum Error {
         /// The id that the next record of this log gets.
         next: TxId,
     },
-    /// A shipment from this log continues another history of it: one of the two was truncated and written again. Nothing was appended.
-    #[error(
-        "the shipment continues another history before {first}; ship again from where both agree"
-    )]
+    /// What was shipped, or read in an earlier life, continues another history than this log: one of the two was truncated and written again. Nothing
+    /// was appended or shown.
+    #[error("the log has another history before {at}; begin again where both agree")]
     OtherHistory {
-        /// The first record of the shipment.
-        first: TxId,
+        /// The first record that would have come.
+        at: TxId,
     },
     /// A segment needs a newer program.
     #[error("{} needs version {needed} of the {part} and this program has {supported}; use a newer program", file.display())]

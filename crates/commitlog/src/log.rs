@@ -11,6 +11,7 @@ use crate::chain::Chain;
 use crate::compression::Compressed;
 use crate::durable::Durable;
 use crate::error::{Error, Result};
+use crate::follower::{FollowOptions, Follower};
 use crate::format::{BASE_MAX, EPOCH_MAX};
 use crate::log_id::LogId;
 use crate::look::{Extent, look};
@@ -21,7 +22,7 @@ use crate::reader::Reader;
 use crate::recovery::recover;
 use crate::segment_name::parse_segment_name;
 use crate::shared_log::{Opened, SharedLog};
-use crate::shipment::Shipment;
+use crate::shipment::{Shipment, VerifiedShipment};
 use crate::truncation::Truncated;
 use crate::tx_id::TxId;
 
@@ -289,6 +290,15 @@ impl Log {
         Reader::of_live_log(Arc::clone(&self.shared), from)
     }
 
+    /// Yields record `from` and those behind it as they become durable, waiting for them. Independent of this handle's life.
+    ///
+    /// # Errors
+    /// [`Error::Pruned`]; [`Error::BeyondEnd`] if `from` lies behind [`Log::next_id`]; [`Error::OtherHistory`] if
+    /// [`FollowOptions::chain_before`] is not the chain before it, and [`Error::Damaged`] or [`Error::Io`] where that is looked up.
+    pub fn follow(&self, from: TxId, options: FollowOptions) -> Result<Follower> {
+        Follower::of_live_log(Arc::clone(&self.shared), from, options)
+    }
+
     /// Reads and verifies every record that is kept. Yields how many there are.
     ///
     /// # Errors
@@ -306,6 +316,30 @@ impl Log {
         let reader = self.reader(range.start)?;
         let minimum_reader = self.shared.minimum_reader();
         Shipment::pack(reader, range.end, bytes_max, self.log_id(), minimum_reader)
+    }
+
+    /// Appends what [`Log::ship`] copied out of this log or another one, verified before anything is written: all of its records, with their ids and times, or none. The
+    /// chain is this log's own; in a copy of the same history it is the same. They are durable only later, as after [`Log::append`].
+    ///
+    /// # Errors
+    /// Nothing was appended: [`Error::BadShipment`]; [`Error::NotNext`] if it does not begin where this log ends; [`Error::OtherHistory`] if it comes
+    /// from this log or a copy of it (by its id), and the chains before it differ; [`Error::TransactionTooLarge`]. And as [`Log::append`].
+    pub fn append_shipment(&self, bytes: &[u8]) -> Result<Range<TxId>> {
+        let options = self.shared.options();
+        let log_id = self.log_id();
+        let shipment = VerifiedShipment::new(bytes)?;
+        shipment.check_reader(options.reader)?;
+        let mut batch = Vec::new();
+        for record in shipment.records() {
+            let bytes_max = options.payload_bytes_max;
+            batch.push(NewRecord::new(record.payload, record.time, bytes_max)?);
+        }
+        // Looked at again when the ids are given; by then space for them is reserved.
+        shipment.check_fits(log_id, self.shared.end())?;
+        self.raise_minimum_reader(shipment.header().minimum_reader);
+        self.shared.append_if(&batch, options.handoff, |end| {
+            shipment.check_fits(log_id, end)
+        })
     }
 
     /// Starts a new segment, if the newest one holds a record. Everything before is durable afterwards.

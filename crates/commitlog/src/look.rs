@@ -17,6 +17,7 @@ use crate::lineup::{Lineup, LineupDamage, SegmentFacts, line_up};
 use crate::log_id::LogId;
 use crate::segment_bytes::SegmentBytes;
 use crate::segment_name::{is_temporary_name, parse_segment_name, segment_name};
+use crate::shared_log::Placement;
 use crate::tx_id::TxId;
 
 /// What a directory holds.
@@ -72,6 +73,31 @@ impl Look {
                 .map(|&index| extent_of(&self.segments[index]))
                 .collect(),
         }
+    }
+
+    /// The segment that holds record `id` (or would, if it is the next one).
+    pub(crate) fn segment_of(&self, id: TxId) -> Result<Placement> {
+        let after = self
+            .lineup
+            .kept
+            .partition_point(|&index| self.segments[index].header.base <= id);
+        let Some(position) = after.checked_sub(1) else {
+            let oldest = self.extent().base;
+            return Err(Error::Pruned { oldest });
+        };
+        let kept = |position: usize| {
+            let index = self.lineup.kept.get(position)?;
+            Some(&self.segments[*index])
+        };
+        let segment = kept(position).expect("the position is within the segments");
+        let successor = kept(after).map(|next| next.header);
+        Ok(Placement {
+            header: segment.header,
+            successor,
+            // A writer may still be marking it as continued.
+            complete: successor.is_some() && segment.continued_mark().is_some(),
+            truncations: 0,
+        })
     }
 
     /// The gap before the segments that make up the log, as damage.

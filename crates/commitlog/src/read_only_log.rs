@@ -7,12 +7,14 @@ use disk::Dir;
 
 use crate::chain::Chain;
 use crate::error::Result;
+use crate::follower::{FollowOptions, Follower};
 use crate::log_id::LogId;
 use crate::look::Extent;
 use crate::open_report::{Proof, TornTail};
 use crate::reader::Reader;
 use crate::shipment::Shipment;
 use crate::still_log::StillLog;
+use crate::tail_log::TailLog;
 use crate::tx_id::TxId;
 
 /// Options of a log that is only read.
@@ -129,6 +131,22 @@ impl ReadOnlyLog {
     /// [`crate::Error::Pruned`], [`crate::Error::BeyondEnd`].
     pub fn reader(&self, from: TxId) -> Result<Reader> {
         Reader::of_still_log(Arc::clone(&self.log), from)
+    }
+
+    /// Yields record `from` and those behind it as marks prove them, waiting for them beside the writer, another process perhaps. Looks at the directory anew: what
+    /// this log shows is not changed by it.
+    ///
+    /// # Errors
+    /// [`crate::Error::Pruned`]; [`crate::Error::BeyondEnd`]; [`crate::Error::OtherHistory`] if [`FollowOptions::chain_before`] is not the chain before it;
+    /// [`crate::Error::Damaged`]; [`crate::Error::NewerFormat`]; [`crate::Error::Io`].
+    pub fn follow(&self, from: TxId, options: FollowOptions) -> Result<Follower> {
+        let log = TailLog::open(
+            Arc::clone(&self.dir),
+            self.options.reader,
+            options.show_unproven,
+            Arc::clone(self.log.seek_cache()),
+        )?;
+        Follower::of_tail_log(Arc::new(log), from, options)
     }
 
     /// Copies proven records out, to be appended to another log: see [`crate::Log::ship`].

@@ -18,6 +18,7 @@ use crate::segment_bytes::SegmentBytes;
 use crate::segment_name::segment_name;
 use crate::shared_log::{Placement, SharedLog, Visible};
 use crate::still_log::StillLog;
+use crate::tail_log::TailLog;
 use crate::tx_id::TxId;
 
 /// Reads records in order. Made by [`crate::Log::reader`] and [`crate::ReadOnlyLog::reader`].
@@ -34,12 +35,15 @@ pub struct Reader {
     visible: Visible,
     /// How many truncations of the log are known not to concern what comes next.
     truncations: usize,
+    /// Whether what is not durable is left out, which a log in another process or at rest decides itself.
+    only_proven: bool,
 }
 
 #[derive(Debug)]
 enum Source {
     Live(Arc<SharedLog>),
     Still(Arc<StillLog>),
+    Tail(Arc<TailLog>),
 }
 
 /// Invariant: the cursor stands before the reader's next record, or that record is in another segment.
@@ -60,9 +64,13 @@ impl Reader {
         Reader::new(Source::Still(log), from)
     }
 
+    pub(crate) fn of_tail_log(log: Arc<TailLog>, from: TxId) -> Result<Reader> {
+        Reader::new(Source::Tail(log), from)
+    }
+
     fn new(source: Source, from: TxId) -> Result<Reader> {
         let truncations = source.placement(from)?.truncations;
-        let visible = source.visible();
+        let visible = source.visible(false);
         let end = visible.end.id;
         if from > end {
             return Err(Error::BeyondEnd { asked: from, end });
@@ -73,7 +81,23 @@ impl Reader {
             next: from,
             visible,
             truncations,
+            only_proven: false,
         })
+    }
+
+    /// Yields nothing from now on that is not durable.
+    pub(crate) fn show_only_proven(&mut self) {
+        self.only_proven = true;
+        self.visible = self.source.visible(true);
+    }
+
+    pub(crate) fn truncations_noticed(&self) -> usize {
+        self.truncations
+    }
+
+    /// The next record, or the first one that is not known to be durable, if that comes first.
+    pub(crate) fn proven_before_next(&self) -> TxId {
+        self.next.min(self.visible.durable_end)
     }
 
     /// The id of the record that comes next.
@@ -86,11 +110,21 @@ impl Reader {
     /// # Errors
     /// [`Error::Damaged`] where a record is not what was written; [`Error::Pruned`] if it was removed meanwhile; [`Error::Truncated`] if a
     /// record before the next one was given up, from now on; [`Error::Io`].
+    #[inline]
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>> {
+        match self.advance()? {
+            Some(header) => self.record(&header).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Passes over the next record, verified, if there is one.
+    #[inline]
+    pub(crate) fn advance(&mut self) -> Result<Option<FrameHeader>> {
         let header = loop {
             self.notice_truncations()?;
             if self.next >= self.visible.end.id {
-                self.visible = self.source.visible();
+                self.visible = self.source.visible(self.only_proven);
                 if self.next >= self.visible.end.id {
                     return Ok(None);
                 }
@@ -102,17 +136,23 @@ impl Reader {
             }
         };
         self.next = header.id.next();
+        Ok(Some(header))
+    }
+
+    /// The record that was passed over last, which has this header.
+    #[inline]
+    pub(crate) fn record(&mut self, header: &FrameHeader) -> Result<Record<'_>> {
         let payload = match &mut self.place {
             Some(place) => place.cursor.payload()?,
             None => &[],
         };
-        Ok(Some(Record {
+        Ok(Record {
             id: header.id,
             time: header.time,
             chain: header.chain_after,
             proven: header.id < self.visible.durable_end,
             payload,
-        }))
+        })
     }
 
     /// The next record with a payload of its own.
@@ -192,7 +232,7 @@ impl Reader {
         }
         self.truncations = self.source.check_truncations(self.truncations, self.next)?;
         self.place = None;
-        self.visible = self.source.visible();
+        self.visible = self.source.visible(self.only_proven);
         Ok(())
     }
 
@@ -295,6 +335,7 @@ impl Source {
         match self {
             Source::Live(log) => log.dir(),
             Source::Still(log) => log.dir(),
+            Source::Tail(log) => log.dir(),
         }
     }
 
@@ -302,13 +343,16 @@ impl Source {
         match self {
             Source::Live(log) => log.seek_cache(),
             Source::Still(log) => log.seek_cache(),
+            Source::Tail(log) => log.seek_cache(),
         }
     }
 
-    fn visible(&self) -> Visible {
+    fn visible(&self, only_proven: bool) -> Visible {
         match self {
+            Source::Live(log) if only_proven => log.visible_durable(),
             Source::Live(log) => log.visible(),
             Source::Still(log) => log.visible(),
+            Source::Tail(log) => log.visible(),
         }
     }
 
@@ -316,6 +360,7 @@ impl Source {
         match self {
             Source::Live(log) => log.segment_of(id),
             Source::Still(log) => log.segment_of(id),
+            Source::Tail(log) => log.segment_of(id),
         }
     }
 
@@ -323,14 +368,15 @@ impl Source {
     fn truncations(&self) -> usize {
         match self {
             Source::Live(log) => log.truncations(),
-            Source::Still(_) => 0,
+            // Who follows a log of another process holds its chain against what was read.
+            Source::Still(_) | Source::Tail(_) => 0,
         }
     }
 
     fn check_truncations(&self, noticed: usize, next: TxId) -> Result<usize> {
         match self {
             Source::Live(log) => log.check_truncations(noticed, next),
-            Source::Still(_) => Ok(0),
+            Source::Still(_) | Source::Tail(_) => Ok(0),
         }
     }
 
@@ -361,6 +407,7 @@ impl Source {
             // A truncation came in between, or failed while it took over the name.
             Source::Live(log) => log.check_usable(header),
             Source::Still(log) => log.look_for(header.base),
+            Source::Tail(_) => Ok(()),
         };
         reason.err().unwrap_or_else(|| Error::Damaged {
             file: file.to_path_buf(),
@@ -374,6 +421,8 @@ impl Source {
         let again = match self {
             Source::Live(log) => log.segment_of(base).map(drop),
             Source::Still(log) => log.look_for(base),
+            // Whoever follows looks at everything again.
+            Source::Tail(_) => Ok(()),
         };
         again.err().unwrap_or(Error::Io(error))
     }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use disk::Dir;
 
@@ -125,6 +126,43 @@ impl SharedLog {
         Visible {
             end,
             durable_end: state.durable.id,
+        }
+    }
+
+    /// Where the log ends for those who want only what is durable.
+    pub(crate) fn visible_durable(&self) -> Visible {
+        let durable = self.lock().durable;
+        Visible {
+            end: durable,
+            durable_end: durable.id,
+        }
+    }
+
+    /// Fails if nothing will be appended any more.
+    pub(crate) fn check_goes_on(&self) -> Result<()> {
+        self.lock().check_open()
+    }
+
+    /// Waits, for at most `timeout`, until there may be a record `id`, or a durable one if `unproven` is false, or there will be none: the caller looks. `truncations`
+    /// have been noticed.
+    pub(crate) fn wait_for_more(
+        &self,
+        id: TxId,
+        unproven: bool,
+        truncations: usize,
+        timeout: Option<Duration>,
+    ) {
+        let held = self.lock();
+        let (end, change) = match unproven {
+            true => (held.written, Change::Written),
+            false => (held.durable, Change::Durable),
+        };
+        let none_yet = id >= end.id && held.truncated_to.len() == truncations;
+        if none_yet && held.condition == Condition::Open {
+            match timeout {
+                Some(timeout) => held.wait_at_most(change, timeout),
+                None => held.wait_for(change),
+            };
         }
     }
 

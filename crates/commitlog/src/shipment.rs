@@ -131,10 +131,11 @@ impl Shipment {
 
     /// Its records, in order.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        records(&self.header, &self.bytes).map(|record| match record {
-            Ok(record) => record,
-            Err((bad, byte)) => unreachable!("verified before, and now {bad} at byte {byte}"),
-        })
+        let verified = VerifiedShipment {
+            header: self.header,
+            bytes: &self.bytes,
+        };
+        verified.records()
     }
 }
 
@@ -152,6 +153,67 @@ fn push_frame(bytes: &mut Vec<u8>, record: &Record<'_>, payload_length: u32) {
     bytes.extend((0..padding).map(|_| 0));
 }
 
+/// A shipment whose bytes belong to somebody else.
+///
+/// Invariant: the bytes were verified, and every frame counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VerifiedShipment<'a> {
+    header: ShipmentHeader,
+    bytes: &'a [u8],
+}
+
+impl<'a> VerifiedShipment<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Result<VerifiedShipment<'a>> {
+        let (header, _) = verify(bytes)?;
+        Ok(VerifiedShipment { header, bytes })
+    }
+
+    pub(crate) fn header(&self) -> &ShipmentHeader {
+        &self.header
+    }
+
+    /// Its records, in order.
+    pub(crate) fn records(self) -> impl Iterator<Item = Record<'a>> {
+        records(self.header, self.bytes).map(|record| match record {
+            Ok(record) => record,
+            Err((bad, byte)) => unreachable!("verified before, and now {bad} at byte {byte}"),
+        })
+    }
+
+    /// Refuses payloads that a program does not understand which reads up to this version.
+    pub(crate) fn check_reader(&self, reader: u16) -> Result<()> {
+        check_version(FormatPart::Payload, self.header.minimum_reader, reader)
+    }
+
+    /// Refuses another place than its own, and in the log that it comes from another history.
+    pub(crate) fn check_fits(&self, log_id: LogId, end: Position) -> Result<()> {
+        let first = self.header.first;
+        if first != end.id {
+            let next = end.id;
+            return Err(Error::NotNext { first, next });
+        }
+        if self.header.log_id == log_id && self.header.chain_before != end.chain {
+            return Err(Error::OtherHistory { at: first });
+        }
+        Ok(())
+    }
+}
+
+fn check_version(part: FormatPart, needed: u16, supported: u16) -> Result<()> {
+    if needed <= supported {
+        return Ok(());
+    }
+    let kind = BadShipment::Newer {
+        part,
+        needed,
+        supported,
+    };
+    Err(Error::BadShipment {
+        byte_offset: 0,
+        kind,
+    })
+}
+
 /// Verifies a whole shipment. Yields its header and the chain after its last record.
 fn verify(bytes: &[u8]) -> Result<(ShipmentHeader, Chain)> {
     let bad = |byte_offset, kind| Error::BadShipment { byte_offset, kind };
@@ -161,14 +223,7 @@ fn verify(bytes: &[u8]) -> Result<(ShipmentHeader, Chain)> {
     let Some(header) = ShipmentHeader::decode(header) else {
         return Err(bad(0, BadShipment::Header));
     };
-    if header.version > SHIPMENT_FORMAT {
-        let kind = BadShipment::Newer {
-            part: FormatPart::Shipment,
-            needed: header.version,
-            supported: SHIPMENT_FORMAT,
-        };
-        return Err(bad(0, kind));
-    }
+    check_version(FormatPart::Shipment, header.version, SHIPMENT_FORMAT)?;
     let (expected, found) = (header.frames_length, frames.len() as u64);
     if expected != found {
         let kind = BadShipment::Length { expected, found };
@@ -176,7 +231,7 @@ fn verify(bytes: &[u8]) -> Result<(ShipmentHeader, Chain)> {
     }
     let mut next = header.first;
     let mut chain = header.chain_before;
-    for record in records(&header, bytes) {
+    for record in records(header, bytes) {
         let record = record.map_err(|(frame, byte)| bad(byte, BadShipment::Record(frame)))?;
         next = record.id.next();
         chain = record.chain;
@@ -190,7 +245,7 @@ fn verify(bytes: &[u8]) -> Result<(ShipmentHeader, Chain)> {
 
 /// The records of a shipment, verified one by one, up to the first that does not count; with it comes the byte where it stands.
 fn records<'a>(
-    header: &ShipmentHeader,
+    header: ShipmentHeader,
     bytes: &'a [u8],
 ) -> impl Iterator<Item = std::result::Result<Record<'a>, (BadFrame, u64)>> {
     let mut position = Position {

@@ -108,28 +108,7 @@ impl StillLog {
     }
 
     pub(crate) fn segment_of(&self, id: TxId) -> Result<Placement> {
-        let after = self
-            .look
-            .lineup
-            .kept
-            .partition_point(|&index| self.look.segments[index].header.base <= id);
-        let Some(position) = after.checked_sub(1) else {
-            let oldest = self.look.extent().base;
-            return Err(Error::Pruned { oldest });
-        };
-        let kept = |position: usize| {
-            let index = self.look.lineup.kept.get(position)?;
-            Some(&self.look.segments[*index])
-        };
-        let segment = kept(position).expect("the position is within the segments");
-        let successor = kept(after).map(|next| next.header);
-        Ok(Placement {
-            header: segment.header,
-            successor,
-            // A writer may still be marking it as continued.
-            complete: successor.is_some() && segment.continued_mark().is_some(),
-            truncations: 0,
-        })
+        self.look.segment_of(id)
     }
 
     /// Looks again for the segment `base`, which vanished or is another one now: an error that says why, if there is a reason.

@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use crate::active_segment::Reserve;
 use crate::error::{Error, Result};
+use crate::frame_cursor::Position;
 use crate::log_state::Condition;
 use crate::monitor::{Change, Held};
 use crate::new_record::NewRecord;
@@ -25,6 +26,16 @@ impl SharedLog {
         records: &[NewRecord<'_>],
         handoff: Handoff,
     ) -> Result<Range<TxId>> {
+        self.append_if(records, handoff, |_| Ok(()))
+    }
+
+    /// Appends all of the records, or none, if `fits` does not refuse the place where the log ends.
+    pub(crate) fn append_if(
+        &self,
+        records: &[NewRecord<'_>],
+        handoff: Handoff,
+        fits: impl FnOnce(Position) -> Result<()>,
+    ) -> Result<Range<TxId>> {
         let bytes = records.iter().map(NewRecord::frame_bytes).sum();
         let apart = match records {
             [record] if record.payload.len() > WRITE_BYTES => Some(record),
@@ -32,6 +43,7 @@ impl SharedLog {
         };
         let mut held = self.make_room(bytes, apart.is_some())?;
         let state = &mut *held;
+        fits(state.active.end())?;
         let first = state.active.end().id;
         if records.is_empty() {
             return Ok(first..first);

@@ -6,7 +6,9 @@
 #[path = "support/seeds.rs"]
 mod seeds;
 
-use commitlog::{Error, Log, LogId, Options, Proof, ReadOnlyLog, ReadOnlyOptions, Shipment, TxId};
+use commitlog::{
+    Error, Log, LogId, Options, Proof, ReadOnlyLog, ReadOnlyOptions, Shipment, Start, TxId,
+};
 use disk::SimDisk;
 use seeds::{Random, for_each_seed};
 
@@ -195,6 +197,17 @@ fn fuzz_shipment(data: &[u8]) {
 
 /// Everything that takes a shipment.
 fn receive(bytes: Vec<u8>) {
+    let disk = SimDisk::new(1);
+    let start = Start::genesis(LOG_ID);
+    let log = Log::create_at(disk.root(), LOG_ID, Options::default(), start, &[]).unwrap();
+    let end = match log.append_shipment(&bytes) {
+        Ok(range) => range.end,
+        Err(Error::BadShipment { .. } | Error::NotNext { .. } | Error::OtherHistory { .. }) => {
+            TxId(0)
+        }
+        Err(error) => panic!("{error}"),
+    };
+    assert_eq!(log.verify().unwrap(), end.0);
     match Shipment::from_bytes(bytes.clone()) {
         Ok(shipment) => {
             let payload_bytes: usize = shipment.records().map(|record| record.payload.len()).sum();

@@ -6,9 +6,13 @@ mod logs;
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
-use commitlog::{BadShipment, Error, Options, ReadOnlyLog, ReadOnlyOptions, Shipment, TxId};
-use logs::{create, expected, files, fill, small, temporary};
+use commitlog::{
+    BadShipment, Error, Log, LogId, Options, ReadOnlyLog, ReadOnlyOptions, Shipment, Start, TxId,
+};
+use logs::{LOG_ID, create, expected, files, fill, read_all, small, temporary};
 
 const HEADER: usize = 72;
 
@@ -93,6 +97,178 @@ fn what_is_not_proven_is_not_shipped() {
     );
     log.sync().unwrap();
     assert_eq!(log.ship(ids(0..6), u64::MAX).unwrap().range(), ids(0..6));
+}
+
+#[test]
+fn a_copy_of_the_same_history_has_the_same_frames() {
+    let (_one, from) = temporary();
+    let log = create(&from, small());
+    fill(&log, 40);
+    let (_two, to) = temporary();
+    let start = Start::genesis(LOG_ID);
+    let copy = Log::create_at(Arc::clone(&to), LOG_ID, Options::default(), start, &[]).unwrap();
+    while copy.next_id() < log.next_id() {
+        let shipment = log.ship(copy.next_id()..log.next_id(), 500).unwrap();
+        let range = copy.append_shipment(shipment.as_bytes()).unwrap();
+        assert_eq!(range, shipment.range());
+        assert_eq!(copy.chain_at_end(), shipment.chain_after());
+    }
+    copy.sync().unwrap();
+    assert_eq!(read_all(&copy), expected(0, 40));
+    let all = ids(0..40);
+    assert_eq!(
+        copy.ship(all.clone(), u64::MAX).unwrap(),
+        log.ship(all, u64::MAX).unwrap()
+    );
+    drop(copy);
+    let (copy, report) = Log::open(to, small(), &[]).unwrap();
+    assert_eq!((report.end, report.torn), (TxId(40), None));
+    assert_eq!(copy.chain_at_end(), log.chain_at_end());
+}
+
+#[test]
+fn records_of_another_log_get_the_chain_of_this_one() {
+    let (_one, from) = temporary();
+    let log = create(&from, small());
+    fill(&log, 20);
+    let (_two, to) = temporary();
+    let other = LogId(*b"another log's id");
+    let copy = Log::create(Arc::clone(&to), other, small(), &[(b"its own", None)]).unwrap();
+    let shipment = log.ship(ids(1..20), u64::MAX).unwrap();
+    assert_eq!(
+        copy.append_shipment(shipment.as_bytes()).unwrap(),
+        ids(1..20)
+    );
+    assert_ne!(copy.chain_at_end(), log.chain_at_end());
+    assert_eq!(read_all(&copy)[1..], expected(1, 20));
+    let mut theirs = log.reader(TxId(1)).unwrap();
+    let mut ours = copy.reader(TxId(1)).unwrap();
+    while let Some(record) = theirs.next_record().unwrap() {
+        assert_eq!(ours.next_record().unwrap().unwrap().time, record.time);
+    }
+}
+
+#[test]
+fn a_shipment_that_does_not_fit_changes_nothing() {
+    let (_one, from) = temporary();
+    let log = create(
+        &from,
+        Options {
+            minimum_reader: 5,
+            ..small()
+        },
+    );
+    fill(&log, 20);
+    log.raise_minimum_reader(7);
+    let (_two, to) = temporary();
+    let options = Options {
+        payload_bytes_max: 200,
+        reader: 7,
+        ..small()
+    };
+    let create = |log_id| {
+        Log::create(
+            Arc::clone(&to),
+            log_id,
+            options.clone(),
+            &[(b"elsewhere", None)],
+        )
+    };
+    let other = create(LOG_ID).unwrap();
+    let before = files(&to);
+    let ship = |range| log.ship(ids(range), u64::MAX).unwrap().into_bytes();
+    let mut flipped = ship(1..3);
+    flipped[110] ^= 1;
+    let newer = |needed: u16| {
+        let mut bytes = ship(1..3);
+        bytes[10..12].copy_from_slice(&needed.to_le_bytes());
+        let sum = crc32c::crc32c(&bytes[..68]);
+        bytes[68..72].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    };
+    let rows = [
+        (
+            ship(0..3),
+            "the shipment begins at 0 and the log goes on at 1",
+        ),
+        (
+            ship(2..3),
+            "the shipment begins at 2 and the log goes on at 1",
+        ),
+        (
+            ship(2..2),
+            "the shipment begins at 2 and the log goes on at 1",
+        ),
+        (
+            ship(1..3),
+            "the log has another history before 1; begin again where both agree",
+        ),
+        (
+            ship(1..1),
+            "the log has another history before 1; begin again where both agree",
+        ),
+        (
+            ship(1..9),
+            "the transaction has 222 bytes and the limit is 200; split it or raise the limit",
+        ),
+        (
+            flipped,
+            "the shipment is not valid at byte 72: record 1 does not continue the chain of checksums",
+        ),
+        (
+            newer(8),
+            "the shipment is not valid at byte 0: it needs version 8 of the payload format and this program has 7",
+        ),
+    ];
+    for (bytes, said) in rows {
+        assert_eq!(other.append_shipment(&bytes).unwrap_err().to_string(), said);
+        assert_eq!(other.next_id(), TxId(1));
+    }
+    assert_eq!(files(&to), before);
+    // What it says about its payloads comes along.
+    let (_three, to) = temporary();
+    let options = Options {
+        reader: 7,
+        ..small()
+    };
+    let other = LogId(*b"another log's id");
+    let copy = Log::create(Arc::clone(&to), other, options, &[(b"its own", None)]).unwrap();
+    copy.append_shipment(&ship(1..9)).unwrap();
+    copy.rotate().unwrap();
+    assert_eq!(Log::inspect(to.as_ref()).unwrap().minimum_reader, 7);
+    copy.close().unwrap();
+    let appended = copy.append_shipment(&ship(9..10));
+    assert!(matches!(appended, Err(Error::Closed)));
+}
+
+#[test]
+fn of_two_who_ship_the_same_records_one_succeeds() {
+    let (_one, from) = temporary();
+    let log = create(&from, small());
+    fill(&log, 40);
+    let (_two, to) = temporary();
+    let start = Start::genesis(LOG_ID);
+    let copy = Log::create_at(to, LOG_ID, small(), start, &[]).unwrap();
+    let appended = AtomicU64::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while copy.next_id() < TxId(40) {
+                    let range = copy.next_id()..TxId(40);
+                    let bytes = log.ship(range, 300).unwrap().into_bytes();
+                    match copy.append_shipment(&bytes) {
+                        Ok(range) => {
+                            appended.fetch_add(range.end.0 - range.start.0, Ordering::SeqCst);
+                        }
+                        Err(Error::NotNext { .. }) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(appended.into_inner(), 40);
+    assert_eq!(read_all(&copy), expected(0, 40));
 }
 
 #[test]

@@ -1,0 +1,176 @@
+//! A log that another process writes, watched.
+//!
+//! Looking again costs the header and the marks of the newest segment; only if that is not the newest any more, or another one now, the whole directory
+//! is looked at.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use disk::Dir;
+
+use crate::error::Result;
+use crate::frame_cursor::{FrameCursor, Position};
+use crate::lineup::SegmentFacts;
+use crate::look::{Look, look, open_segment, segment_facts};
+use crate::seek_cache::SeekCache;
+use crate::segment_bytes::SegmentBytes;
+use crate::shared_log::{Placement, Visible};
+use crate::tx_id::TxId;
+
+/// What was last seen of the log.
+#[derive(Debug)]
+pub(crate) struct TailLog {
+    dir: Arc<dyn Dir>,
+    /// The newest payload version that is understood.
+    reader: u16,
+    show_unproven: bool,
+    seek_cache: Arc<SeekCache>,
+    sight: Mutex<Sight>,
+}
+
+#[derive(Debug)]
+struct Sight {
+    look: Look,
+    /// Everything before this is proven.
+    proven: Position,
+    /// The end of what is shown.
+    end: Position,
+    /// The first record of the oldest segment that a truncation made anew since the log was first looked at.
+    truncated: Option<TxId>,
+}
+
+/// What another look showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// What was known.
+    Nothing,
+    /// More records in the newest segment.
+    More,
+    /// Other segments.
+    Changes,
+}
+
+impl TailLog {
+    pub(crate) fn open(
+        dir: Arc<dyn Dir>,
+        reader: u16,
+        show_unproven: bool,
+        seek_cache: Arc<SeekCache>,
+    ) -> Result<TailLog> {
+        let look = look(dir.as_ref(), reader)?;
+        let start = Position::start_of(&look.newest().header);
+        let log = TailLog {
+            dir,
+            reader,
+            show_unproven,
+            seek_cache,
+            sight: Mutex::new(Sight {
+                look,
+                proven: start,
+                end: start,
+                truncated: None,
+            }),
+        };
+        log.look_at_all()?;
+        Ok(log)
+    }
+
+    pub(crate) fn dir(&self) -> &dyn Dir {
+        self.dir.as_ref()
+    }
+
+    pub(crate) fn seek_cache(&self) -> &SeekCache {
+        &self.seek_cache
+    }
+
+    pub(crate) fn visible(&self) -> Visible {
+        let sight = self.sight();
+        Visible {
+            end: sight.end,
+            durable_end: sight.proven.id,
+        }
+    }
+
+    pub(crate) fn segment_of(&self, id: TxId) -> Result<Placement> {
+        self.sight().look.segment_of(id)
+    }
+
+    /// Looks at the newest segment again, and at everything if that is not the newest any more.
+    pub(crate) fn look_at_newest(&self) -> Result<Seen> {
+        let mut sight = self.sight();
+        let known = *sight.look.newest();
+        let found = open_segment(self.dir(), known.header.base)
+            .and_then(|file| segment_facts(file.as_ref(), known.named, self.reader));
+        match found {
+            Ok(newest) if newest.header == known.header && newest.continued_mark().is_none() => {
+                let before = sight.end;
+                sight.proven = later(sight.proven, proven(&newest));
+                let start = later(before, sight.proven);
+                sight.end = self.shown_end(&newest, start)?;
+                let more = sight.end.id > before.id;
+                Ok(if more { Seen::More } else { Seen::Nothing })
+            }
+            _ => {
+                drop(sight);
+                self.look_at_all()?;
+                Ok(Seen::Changes)
+            }
+        }
+    }
+
+    /// Looks at the whole directory.
+    pub(crate) fn look_at_all(&self) -> Result<()> {
+        let mut sight = self.sight();
+        let look = look(self.dir(), self.reader)?;
+        let known = sight.look.newest().header;
+        let newest = *look.newest();
+        // A mark that is being written may not be there for a moment; what it and the one before it prove stays proven.
+        let before = (newest.header == known).then_some(sight.proven);
+        let found = proven(&newest);
+        sight.proven = before.map_or(found, |before| later(before, found));
+        sight.end = self.shown_end(&newest, sight.proven)?;
+        let anew = look
+            .kept()
+            .map(|segment| segment.header)
+            .find(|header| header.epoch > known.epoch)
+            .map(|header| header.base);
+        sight.truncated = sight.truncated.into_iter().chain(anew).min();
+        sight.look = look;
+        Ok(())
+    }
+
+    /// Everything before this is as it was when the log was first looked at; `None`: nothing was truncated.
+    pub(crate) fn truncated(&self) -> Option<TxId> {
+        self.sight().truncated
+    }
+
+    /// The end of what is shown in the newest segment, of which everything before `start` counts.
+    fn shown_end(&self, newest: &SegmentFacts, start: Position) -> Result<Position> {
+        if !self.show_unproven {
+            return Ok(start);
+        }
+        let file = open_segment(self.dir(), newest.header.base)?;
+        let bytes = file.len()?;
+        let mut cursor = FrameCursor::new(SegmentBytes::read(file, bytes), start);
+        while cursor.step()?.is_ok() {}
+        Ok(cursor.position())
+    }
+
+    fn sight(&self) -> MutexGuard<'_, Sight> {
+        self.sight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the marks of a segment prove.
+fn proven(segment: &SegmentFacts) -> Position {
+    let marks = segment.marks.iter().flatten();
+    let marked = marks.map(|mark| Position {
+        id: mark.through,
+        byte: mark.end_byte,
+        chain: mark.chain,
+    });
+    marked.fold(Position::start_of(&segment.header), later)
+}
+
+fn later(one: Position, other: Position) -> Position {
+    if other.id > one.id { other } else { one }
+}

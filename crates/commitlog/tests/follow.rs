@@ -1,0 +1,353 @@
+//! Following a log as it grows: in the writer's process, and beside it.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/logs.rs"]
+mod logs;
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use commitlog::{Chain, Error, FollowOptions, Follower, Log, ReadOnlyLog, ReadOnlyOptions, TxId};
+use disk::{Dir, SimDisk};
+use logs::{LOG_ID, create, fill, payload, small, temporary};
+
+fn unproven() -> FollowOptions {
+    FollowOptions {
+        show_unproven: true,
+        ..FollowOptions::default()
+    }
+}
+
+fn beside(dir: &Arc<dyn Dir>, from: u64, options: FollowOptions) -> Follower {
+    let log = ReadOnlyLog::open(Arc::clone(dir), ReadOnlyOptions::default(), &[]).unwrap();
+    log.follow(TxId(from), options).unwrap()
+}
+
+/// All that is there now, without waiting: the ids, each with the right payload.
+fn drain(follower: &mut Follower) -> Vec<u64> {
+    let mut ids = Vec::new();
+    while let Some(record) = follower.poll_next().unwrap() {
+        if record.id.0 > 0 {
+            assert_eq!(record.payload, payload(record.id.0), "{}", record.id);
+        }
+        ids.push(record.id.0);
+    }
+    ids
+}
+
+fn ids(from: u64, to: u64) -> Vec<u64> {
+    (from..to).collect()
+}
+
+#[test]
+fn what_becomes_durable_is_shown_over_segments() {
+    let (_temporary, dir) = temporary();
+    let log = create(&dir, small());
+    let mut inside = log.follow(TxId(0), FollowOptions::default()).unwrap();
+    let mut outside = beside(&dir, 0, FollowOptions::default());
+    let mut all_inside = log.follow(TxId(0), unproven()).unwrap();
+    let mut all_outside = beside(&dir, 0, unproven());
+    let mut shown = 0;
+    for end in [1, 2, 9, 10, 30, 31] {
+        fill(&log, end);
+        log.append(&payload(end), None).unwrap();
+        // Rotation alone may have made it durable.
+        let durable = log.durable_end().0;
+        assert_eq!(drain(&mut inside), ids(shown, durable));
+        assert_eq!(drain(&mut outside), ids(shown, durable));
+        assert_eq!(drain(&mut all_inside), ids(shown, end + 1));
+        assert_eq!(drain(&mut all_outside), ids(shown, end + 1));
+        log.sync().unwrap();
+        assert_eq!(drain(&mut inside), ids(durable, end + 1));
+        assert_eq!(drain(&mut outside), ids(durable, end + 1));
+        shown = end + 1;
+    }
+    assert_eq!(inside.chain_here(), Some(log.chain_at_end()));
+    assert_eq!(outside.chain_here(), Some(log.chain_at_end()));
+}
+
+#[test]
+fn a_follower_waits_for_the_next_record_and_for_the_end_of_the_log() {
+    let (_temporary, dir) = temporary();
+    let log = create(&dir, small());
+    for options in [FollowOptions::default(), unproven()] {
+        let first = log.next_id().0;
+        let mut inside = log.follow(TxId(first), options.clone()).unwrap();
+        let mut outside = beside(&dir, first, options);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in first..first + 30 {
+                    let record = inside.next_record(None).unwrap().unwrap();
+                    assert_eq!(
+                        (record.id.0, record.payload),
+                        (number, &payload(number)[..])
+                    );
+                }
+            });
+            scope.spawn(|| {
+                for number in first..first + 30 {
+                    let record = outside.next_record(None).unwrap().unwrap();
+                    assert_eq!(
+                        (record.id.0, record.payload),
+                        (number, &payload(number)[..])
+                    );
+                }
+            });
+            fill(&log, first + 30);
+        });
+        let soon = Some(Duration::from_millis(2));
+        assert!(inside.next_record(soon).unwrap().is_none());
+        assert!(outside.next_record(soon).unwrap().is_none());
+    }
+    let from = log.next_id();
+    let mut waiting = log.follow(from, FollowOptions::default()).unwrap();
+    let mut behind = log
+        .follow(TxId(from.0 - 3), FollowOptions::default())
+        .unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            assert!(matches!(waiting.next_record(None), Err(Error::Closed)));
+            assert!(matches!(waiting.next_record(None), Err(Error::Closed)));
+        });
+        log.close().unwrap();
+    });
+    assert_eq!(behind.next_record(None).unwrap().unwrap().id.0, from.0 - 3);
+    assert_eq!(behind.next_record(None).unwrap().unwrap().id.0, from.0 - 2);
+    assert_eq!(behind.next_record(None).unwrap().unwrap().id.0, from.0 - 1);
+    assert!(matches!(behind.next_record(None), Err(Error::Closed)));
+}
+
+#[test]
+fn dropping_or_poisoning_the_log_ends_its_followers() {
+    let (_temporary, dir) = temporary();
+    let log = create(&dir, small());
+    fill(&log, 5);
+    let mut follower = log.follow(TxId(4), FollowOptions::default()).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            assert_eq!(follower.next_record(None).unwrap().unwrap().id, TxId(4));
+            assert!(matches!(follower.next_record(None), Err(Error::Closed)));
+        });
+        scope.spawn(move || drop(log));
+    });
+    let disk = SimDisk::new(1);
+    let log = create(&disk.root(), small());
+    fill(&log, 5);
+    let mut durable = log.follow(TxId(4), FollowOptions::default()).unwrap();
+    let mut all = log.follow(TxId(4), unproven()).unwrap();
+    log.append(&payload(5), None).unwrap();
+    assert_eq!(drain(&mut all), [4, 5]);
+    assert_eq!(drain(&mut durable), [4]);
+    // The next call of the disk is the sync: whoever waits calls nothing.
+    disk.fail_at(disk.call_count(), disk::Fault::Eio);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            assert!(matches!(durable.next_record(None), Err(Error::Poisoned)));
+        });
+        scope.spawn(|| assert!(matches!(all.next_record(None), Err(Error::Poisoned))));
+        log.sync().unwrap_err();
+    });
+    let mut late = log.follow(TxId(3), unproven()).unwrap();
+    assert_eq!(late.next_record(None).unwrap().unwrap().id, TxId(3));
+    assert_eq!(late.next_record(None).unwrap().unwrap().id, TxId(4));
+    assert!(matches!(late.next_record(None), Err(Error::Poisoned)));
+}
+
+#[test]
+fn a_follower_goes_on_when_the_writer_ends_and_begins_again() {
+    let disk = SimDisk::new(1);
+    let dir = disk.root();
+    let mut log = create(&dir, small());
+    let mut durable = beside(&dir, 0, FollowOptions::default());
+    let mut all = beside(&dir, 0, unproven());
+    let mut shown = 0;
+    for life in 0..12u64 {
+        fill(&log, shown + 1 + life % 4);
+        log.append(&payload(log.next_id().0), None).unwrap();
+        shown = log.next_id().0;
+        let seen = drain(&mut all);
+        assert_eq!(seen.last(), Some(&(shown - 1)));
+        if life % 3 == 0 {
+            log.close().unwrap();
+        }
+        drop(log);
+        if life % 3 == 1 {
+            // A write that was cut off.
+            let extent = Log::inspect(dir.as_ref()).unwrap();
+            let file = &extent.segments.last().unwrap().file;
+            let mut bytes = disk.read(file).unwrap();
+            while bytes.last() == Some(&0) {
+                bytes.pop();
+            }
+            bytes.resize(bytes.len().next_multiple_of(8), 0);
+            bytes.extend_from_slice(&[0xA5; 20]);
+            disk.write(file, &bytes);
+        }
+        if life % 2 == 0 {
+            drain(&mut durable);
+        }
+        let (again, report) = Log::open(Arc::clone(&dir), small(), &[]).unwrap();
+        assert_eq!(
+            (report.end.0, report.torn.is_some()),
+            (shown, life % 3 == 1)
+        );
+        log = again;
+    }
+    fill(&log, shown + 1);
+    drain(&mut durable);
+    drain(&mut all);
+    assert_eq!(
+        (durable.next_id().0, all.next_id().0),
+        (shown + 1, shown + 1)
+    );
+}
+
+#[test]
+fn what_was_pruned_is_an_error_that_names_the_oldest_record() {
+    let (_temporary, dir) = temporary();
+    let log = create(&dir, small());
+    fill(&log, 40);
+    let mut inside = log.follow(TxId(0), FollowOptions::default()).unwrap();
+    let mut outside = beside(&dir, 0, FollowOptions::default());
+    let second = Log::inspect(dir.as_ref()).unwrap().segments[1].base;
+    let oldest = log.prune_before(TxId(30)).unwrap().base;
+    // The one outside has the oldest segment mapped.
+    let kept = |error: Error| matches!(error, Error::Pruned { oldest: kept } if kept == oldest);
+    while outside.next_id() < second {
+        outside.poll_next().unwrap().unwrap();
+    }
+    for _ in 0..2 {
+        assert!(kept(inside.poll_next().unwrap_err()));
+        assert!(kept(outside.poll_next().unwrap_err()));
+    }
+    let mut again = beside(&dir, oldest.0, FollowOptions::default());
+    assert_eq!(drain(&mut again), ids(oldest.0, 40));
+    // Whoever is further on does not notice.
+    fill(&log, 60);
+    assert_eq!(drain(&mut again), ids(40, 60));
+    log.prune_before(TxId(60)).unwrap();
+    fill(&log, 70);
+    assert_eq!(drain(&mut again), ids(60, 70));
+}
+
+#[test]
+fn a_truncation_behind_the_place_ends_following_and_one_ahead_does_not() {
+    // Read up to, truncated after, appended again: whether following goes on.
+    let rows = [
+        (40, 39, false, true),
+        (40, 39, true, true),
+        (40, 38, false, false),
+        (40, 38, true, false),
+        (40, 5, false, false),
+        (40, 5, true, false),
+        (6, 5, false, true),
+        (6, 5, true, true),
+        (7, 5, true, false),
+        (1, 0, true, true),
+        (1, 30, true, true),
+    ];
+    for (read, last, again, goes_on) in rows {
+        let (_temporary, dir) = temporary();
+        let log = create(&dir, small());
+        fill(&log, 40);
+        let mut inside = log.follow(TxId(0), FollowOptions::default()).unwrap();
+        let mut outside = beside(&dir, 0, FollowOptions::default());
+        for number in 0..read {
+            for follower in [&mut inside, &mut outside] {
+                assert_eq!(follower.poll_next().unwrap().unwrap().id, TxId(number));
+            }
+        }
+        // What the one outside knows of is what it may still show, from the files as they were.
+        log.truncate_after(TxId(last)).unwrap();
+        if again {
+            for number in last + 1..50 {
+                log.commit(format!("anew {number}").as_bytes(), None)
+                    .unwrap();
+            }
+        }
+        let end = log.next_id().0;
+        let mut next = read;
+        let ended = loop {
+            match inside.poll_next() {
+                Ok(Some(record)) => {
+                    assert_eq!(record.id.0, next);
+                    let anew = record.payload.starts_with(b"anew");
+                    assert_eq!(anew, next > last);
+                    next += 1;
+                }
+                Ok(None) => break true,
+                Err(Error::Truncated { end }) => {
+                    assert_eq!(end.0, last + 1);
+                    break false;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        };
+        assert_eq!(ended, goes_on, "inside: {read} {last} {again}");
+        assert_eq!(next, if goes_on { end } else { read });
+        let mut of_before = Vec::new();
+        let ended = loop {
+            match outside.poll_next() {
+                Ok(Some(record)) if record.payload.starts_with(b"anew") => {
+                    assert!(of_before.is_empty());
+                    assert!(record.id.0 > last);
+                }
+                Ok(Some(record)) if record.id.0 > last => of_before.push(record.id.0),
+                Ok(Some(_)) => {}
+                Ok(None) => break true,
+                Err(Error::Truncated { end }) => {
+                    assert!(end.0 <= last + 1);
+                    break false;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        };
+        if read == 40 {
+            assert_eq!(ended, goes_on, "outside: {read} {last} {again}");
+        }
+        assert_eq!(ended, of_before.is_empty() && (goes_on || read <= last + 1));
+        if !ended {
+            // It stays so, whatever is appended.
+            log.commit(b"more", None).unwrap();
+            assert!(matches!(outside.poll_next(), Err(Error::Truncated { .. })));
+        }
+    }
+}
+
+#[test]
+fn another_history_than_the_one_that_was_read_is_refused() {
+    let (_temporary, dir) = temporary();
+    let log = create(&dir, small());
+    fill(&log, 20);
+    let with = |chain| FollowOptions {
+        chain_before: Some(chain),
+        ..FollowOptions::default()
+    };
+    let chain = log.chain_after(TxId(9)).unwrap();
+    for (from, chain, refused) in [
+        (10, chain, false),
+        (11, chain, true),
+        (10, Chain(chain.0 ^ 1), true),
+        (20, log.chain_at_end(), false),
+        (20, chain, true),
+        (0, Chain::seed(LOG_ID), false),
+    ] {
+        let from = TxId(from);
+        let other = ReadOnlyLog::open(Arc::clone(&dir), ReadOnlyOptions::default(), &[]).unwrap();
+        for followed in [
+            log.follow(from, with(chain)),
+            other.follow(from, with(chain)),
+        ] {
+            match followed {
+                Ok(_) => assert!(!refused),
+                Err(Error::OtherHistory { at }) => assert!(refused && at == from),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+    assert!(matches!(
+        log.follow(TxId(21), FollowOptions::default()),
+        Err(Error::BeyondEnd { .. })
+    ));
+}
