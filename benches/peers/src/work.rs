@@ -42,6 +42,9 @@ impl Work {
                 bytes, batch: 1, ..
             } => format!("append {bytes} B, one per commit"),
             Work::Append { bytes, batch, .. } => format!("append {bytes} B, {batch} per commit"),
+            Work::Durable {
+                threads: 1, bytes, ..
+            } => format!("durable {bytes} B, 1 thread"),
             Work::Durable { threads, bytes, .. } => {
                 format!("durable {bytes} B, {threads} threads")
             }

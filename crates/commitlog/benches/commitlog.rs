@@ -50,7 +50,7 @@ fn main() {
     }
     for threads in [1, 8, 64] {
         compare(
-            &format!("durable 256 B, {threads} threads"),
+            &format!("durable 256 B, threads: {threads}"),
             durable(threads),
             vec![
                 ("write + sync, growing file", write_and_sync(false)),
