@@ -269,7 +269,8 @@ impl Life {
                     self.check_state(&database.view());
                 }
                 Err(Error::Database(
-                    DatabaseError::OutsideRange { .. } | DatabaseError::NoStart { .. },
+                    DatabaseError::OutsideRange { .. }
+                    | DatabaseError::Log(commitlog::Error::Pruned { .. }),
                 )) => {
                     assert!(self.is_pruned && (at.is_some() || ignore_snapshots));
                 }

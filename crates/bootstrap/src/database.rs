@@ -9,7 +9,7 @@ use schema::WriteTransaction;
 use crate::database_id::DatabaseId;
 use crate::error::{Error, Result};
 use crate::growth::Growth;
-use crate::info::{self, Info};
+use crate::info::Info;
 use crate::layout;
 use crate::looking_again::look_again;
 use crate::open_error::OpenError;
@@ -17,6 +17,7 @@ use crate::open_report::OpenReport;
 use crate::opening::{self, Opened};
 use crate::options::Options;
 use crate::records::Records;
+use crate::snapshot_info::SnapshotInfo;
 use crate::snapshot_summary::{Maintenance, PruneSummary, SnapshotSummary};
 use crate::upkeep::Upkeep;
 use crate::view::View;
@@ -211,7 +212,7 @@ impl Database {
             is_poisoned: self.writer.is_poisoned(),
             // Commits go on, and may begin a new segment meanwhile.
             log: look_again(log_dir.path(), |_| Ok(Log::inspect(&*log_dir)?))?,
-            snapshots: info::snapshots(&*self.dir)?,
+            snapshots: SnapshotInfo::all(&*self.dir)?,
             background_failure: self.upkeep.last_failure(),
         })
     }

@@ -6,8 +6,9 @@ use commitlog::{ReadOnlyLog, TxId};
 use disk::Dir;
 
 use crate::database_id::DatabaseId;
-use crate::error::Result;
-use crate::info::{self, Info};
+use crate::decision_table::Refusal;
+use crate::error::{Error, Result};
+use crate::info::Info;
 use crate::layout;
 use crate::look::{Scope, look};
 use crate::looking_again::look_again;
@@ -17,6 +18,7 @@ use crate::read_options::ReadOptions;
 use crate::records::Records;
 use crate::refusal;
 use crate::replay::{Segments, replay};
+use crate::snapshot_info::SnapshotInfo;
 use crate::start::start;
 use crate::stopwatch::Stopwatch;
 use crate::view::View;
@@ -33,8 +35,8 @@ impl ReadOnlyDatabase {
     /// Opens the database in `dir`. Takes no lock and writes nothing.
     ///
     /// # Errors
-    /// One of the refusals of `docs/RECOVERY.md`, among them [`crate::Error::OutsideRange`]; damage; the disk's error;
-    /// [`crate::Error::Restless`] if a writer beside it was too fast for it again and again.
+    /// One of the refusals of `docs/RECOVERY.md`, among them [`Error::OutsideRange`]; damage; the disk's error;
+    /// [`Error::Restless`] if a writer beside it was too fast for it again and again.
     pub fn open(
         dir: Arc<dyn Dir>,
         options: &ReadOptions,
@@ -50,7 +52,7 @@ impl ReadOnlyDatabase {
     /// The transactions of the log from `from` on, up to where it ended when it was opened.
     ///
     /// # Errors
-    /// [`crate::Error::Log`] if the log does not hold `from`.
+    /// [`Error::Log`] if the log does not hold `from`.
     pub fn records(&self, from: TxId) -> Result<Records> {
         Ok(Records::of_still_log(self.log.reader(from)?))
     }
@@ -58,9 +60,35 @@ impl ReadOnlyDatabase {
     /// A hash of the content of [`ReadOnlyDatabase::view`].
     ///
     /// # Errors
-    /// [`crate::Error::Schema`] if a page is damaged.
+    /// [`Error::Schema`] if a page is damaged.
     pub fn digest(&self) -> Result<[u8; 32]> {
         self.view.digest()
+    }
+
+    /// Reads and checks everything that the state is made of, every page and index entry, and every record of the log. Records that a
+    /// writer prunes meanwhile are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] and [`Error::Log`] where something is damaged; the disk's error.
+    pub fn verify(&self) -> Result<()> {
+        let checked = self.view.state().store().check();
+        checked.map_err(schema::Error::Table)?;
+        let (mut from, end) = (self.log.base(), self.log.next_id());
+        while from < end {
+            match self.verify_records(from) {
+                Err(Error::Log(commitlog::Error::Pruned { oldest })) if oldest > from => {
+                    from = oldest;
+                }
+                verified => return verified,
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_records(&self, from: TxId) -> Result<()> {
+        let mut records = self.records(from)?;
+        while records.next_record()?.is_some() {}
+        Ok(())
     }
 
     /// Which database it is.
@@ -71,7 +99,7 @@ impl ReadOnlyDatabase {
     /// What there is to know about it.
     ///
     /// # Errors
-    /// [`crate::Error::Snapshot`], [`crate::Error::Disk`].
+    /// [`Error::Snapshot`], [`Error::Disk`].
     pub fn info(&self) -> Result<Info> {
         Ok(Info {
             database_id: self.id(),
@@ -80,7 +108,7 @@ impl ReadOnlyDatabase {
             durable_through: self.log.proven_end().previous(),
             is_poisoned: false,
             log: self.log.extent(),
-            snapshots: info::snapshots(&*self.dir)?,
+            snapshots: SnapshotInfo::all(&*self.dir)?,
             background_failure: None,
         })
     }
@@ -104,6 +132,14 @@ fn open_once(
         let plan = plan(&looked.sighting, intent);
         let snapshot = match plan.action {
             Action::Refuse(refusal) => {
+                if let Some(log) = &looked.log
+                    && refusal == Refusal::NoStart
+                    && options.ignore_snapshots
+                {
+                    // The database may be well: it is the log alone that does not reach back.
+                    let oldest = log.base();
+                    return Err(commitlog::Error::Pruned { oldest }.into());
+                }
                 *doubt = format!("{:?}", looked.sighting.snapshots);
                 return Err(refusal::error(refusal, looked.sighting, intent, dir.path()));
             }

@@ -246,7 +246,7 @@ fn a_long_life_agrees_with_a_plain_model() {
         };
         match read_with(&life.disk, &from_log) {
             Ok((database, _)) => assert_eq!(database.digest().unwrap(), digest),
-            Err(Error::NoStart { base, .. }) => assert!(base > TxId(0)),
+            Err(Error::Log(commitlog::Error::Pruned { oldest })) => assert!(oldest > TxId(0)),
             Err(error) => panic!("{error}"),
         }
     });

@@ -3,10 +3,16 @@
 
 #[path = "fixture/fixture.rs"]
 mod fixture;
+#[path = "fixture/watched.rs"]
+mod watched;
 
-use bootstrap::{Error, ReadOptions, TxId};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bootstrap::{Error, ErrorClass, ReadOnlyDatabase, ReadOptions, SnapshotInfo, TxId};
 use disk::{Operation, SimDisk};
 use fixture::*;
+use watched::watched;
 
 #[test]
 fn reading_writes_nothing_and_takes_no_lock() {
@@ -121,4 +127,89 @@ fn a_reader_reports_a_torn_tail_that_a_writer_then_cuts() {
     let (_, report) = open(&disk);
     assert_eq!(report.torn, Some(torn));
     assert!(report.to_string().contains("cut "), "{report}");
+}
+
+/// Reads everything that can be read. Yields how often a snapshot was read back, or why one was rejected.
+fn read_all(dir: &Arc<dyn disk::Dir>) -> Result<usize, Error> {
+    let (database, _) = ReadOnlyDatabase::open(Arc::clone(dir), &ReadOptions::default())?;
+    database.verify()?;
+    let mut snapshots = database.info()?.snapshots;
+    let listed = snapshots.len();
+    snapshots.extend(SnapshotInfo::read_back_all(&**dir)?);
+    let read_back = snapshots.len() - listed;
+    match snapshots.into_iter().find_map(|snapshot| snapshot.rejected) {
+        Some(reason) => Err(reason.into()),
+        None => Ok(read_back),
+    }
+}
+
+/// A writer that, right before one call of the reader, replaces all snapshots and prunes the log; and does so again later.
+#[test]
+fn a_writer_that_prunes_beside_who_verifies_makes_no_damage() {
+    let sound = sample();
+    for call in 0.. {
+        let disk = sound.fork();
+        let (database, _) = open_with(&disk, small_segments()).unwrap();
+        let made = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&made);
+        let watch = move |_| {
+            let now = counted.fetch_add(1, Ordering::Relaxed);
+            if now != call && now != call + 7 {
+                return;
+            }
+            for _ in 0..2 {
+                let last = database.view().tx().0;
+                put_all(&database, last + 1..=last + 5);
+                database.snapshot().unwrap();
+            }
+            let pruned = database.prune().unwrap();
+            assert!(pruned.segments_removed > 0);
+        };
+        let dir = watched(disk.root(), Arc::new(watch));
+        let read_back = read_all(&dir).unwrap_or_else(|error| panic!("call {call}: {error}"));
+        if made.load(Ordering::Relaxed) <= call {
+            assert_eq!(read_back, 2, "the writer has done nothing");
+            assert!(call > 100, "{call} calls");
+            break;
+        }
+    }
+}
+
+#[test]
+fn damage_that_stays_is_found_in_each_snapshot() {
+    for (tx, is_manifest) in [(10, true), (10, false), (15, true), (15, false)] {
+        let disk = sample();
+        let suffix = if is_manifest { ".manifest" } else { ".pack" };
+        let files = paths_in(&disk, "snapshots/", suffix);
+        let name = format!("{tx:020}");
+        let file = files.iter().find(|path| path.contains(&name)).unwrap();
+        disk.flip_bit(file, 100, 3);
+        let found = SnapshotInfo::read_back_all(&*disk.root()).unwrap();
+        let bad: Vec<(TxId, bool)> = found
+            .iter()
+            .map(|snapshot| (snapshot.tx, snapshot.rejected.is_some()))
+            .collect();
+        assert_eq!(bad, [(TxId(15), tx == 15), (TxId(10), tx == 10)], "{file}");
+    }
+}
+
+#[test]
+fn a_pruned_log_read_alone_is_a_refusal_and_no_damage() {
+    let disk = pruned();
+    let alone = ReadOptions {
+        ignore_snapshots: true,
+        ..ReadOptions::default()
+    };
+    let error = read_with(&disk, &alone).unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Refused);
+    assert_eq!(
+        error.to_string(),
+        "the log begins at 11; what was before is pruned"
+    );
+    // Without any snapshot the same state is a loss.
+    for path in paths_in(&disk, "snapshots/", "") {
+        disk.delete(&path);
+    }
+    let error = read_with(&disk, &ReadOptions::default()).unwrap_err();
+    assert!(matches!(error, Error::NoStart { .. }), "{error}");
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bootstrap::Records;
 use cairn::{TxId, Value};
 use serde::Serialize;
 use table::{Operation, Transaction};
@@ -9,7 +10,7 @@ use table::{Operation, Transaction};
 use crate::cli::{AtOption, LogOptions};
 use crate::failure::Failure;
 use crate::opening::open_to_read;
-use crate::output::Output;
+use crate::output::{Output, complain};
 
 #[derive(Serialize)]
 struct JsonTransaction {
@@ -27,25 +28,30 @@ struct Changes {
     deleted: u64,
 }
 
-/// Shows transactions: id, time, bytes, and what they change in which table.
+/// Shows transactions: id, time, bytes, and what they change in which table. What a writer prunes before it was reached is passed
+/// over, and that is said.
 ///
 /// Tables are called by the names that they have now; one that has been dropped since goes by its id.
 ///
 /// # Errors
 /// A transaction that the log does not hold, damage, the output's.
 pub(crate) fn log(options: &LogOptions, output: &mut Output) -> Result<(), Failure> {
-    let database = open_to_read(&options.dir, AtOption { at: None })?;
-    let view = database.view();
-    let names: BTreeMap<u32, &str> = view
-        .tables()
-        .map(|table| (table.id().0, table.name()))
-        .collect();
-    let base = database.info()?.log.base;
-    let from = options.from.map_or(base, TxId);
-    let mut records = database.records(from)?;
-    while let Some(record) = records.next_record()? {
+    let (mut names, mut records) = open(options, options.from.map(TxId))?;
+    loop {
+        let record = match records.next_record() {
+            Ok(Some(record)) => record,
+            Ok(None) => return Ok(()),
+            Err(bootstrap::Error::Log(commitlog::Error::Pruned { oldest })) => {
+                complain(format_args!(
+                    "note: what came before transaction {oldest} was pruned while the log was read"
+                ));
+                (names, records) = open(options, None)?;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         if options.to.is_some_and(|to| record.id.0 > to) {
-            break;
+            return Ok(());
         }
         let transaction = Transaction::parse(record.payload)
             .map_err(|error| Failure::Damaged(format!("transaction {}: {error}", record.id)))?;
@@ -54,7 +60,8 @@ pub(crate) fn log(options: &LogOptions, output: &mut Output) -> Result<(), Failu
             let id = group.table.0;
             let name = names
                 .get(&id)
-                .map_or_else(|| format!("table {id}"), |name| (*name).to_owned());
+                .cloned()
+                .unwrap_or_else(|| format!("table {id}"));
             let counts = changes.entry(name).or_default();
             let count = match group.operation {
                 Operation::Insert => &mut counts.inserted,
@@ -76,7 +83,20 @@ pub(crate) fn log(options: &LogOptions, output: &mut Output) -> Result<(), Failu
             print(&transaction, output)?;
         }
     }
-    Ok(())
+}
+
+/// The names of the tables, and the records from one on, or from the oldest.
+fn open(
+    options: &LogOptions,
+    from: Option<TxId>,
+) -> Result<(BTreeMap<u32, String>, Records), Failure> {
+    let database = open_to_read(&options.dir, AtOption { at: None })?;
+    let view = database.view();
+    let names = view
+        .tables()
+        .map(|table| (table.id().0, table.name().to_owned()));
+    let from = from.unwrap_or(database.info()?.log.base);
+    Ok((names.collect(), database.records(from)?))
 }
 
 fn print(transaction: &JsonTransaction, output: &mut Output) -> Result<(), Failure> {

@@ -18,7 +18,12 @@ pub(crate) fn open_to_read(dir: &Path, at: AtOption) -> Result<ReadOnlyDatabase,
         at: at.at.map(TxId),
         ..ReadOptions::default()
     };
-    let database = ReadOnlyDatabase::open_with(dir, &options)?;
+    open_state(dir, &options)
+}
+
+/// Opens the state that the options name, for reading.
+pub(crate) fn open_state(dir: &Path, options: &ReadOptions) -> Result<ReadOnlyDatabase, Failure> {
+    let database = ReadOnlyDatabase::open_with(dir, options)?;
     tell(database.report());
     Ok(database)
 }

@@ -1,9 +1,9 @@
 //! `cairn verify`: every byte, read and checked.
 
+use bootstrap::SnapshotInfo;
 use cairn::{ReadOnlyDatabase, ReadOptions, TxId};
 use disk::OsDir;
 use serde::Serialize;
-use snapshot::Snapshots;
 
 use crate::cli::InspectOptions;
 use crate::digest::hex;
@@ -39,7 +39,7 @@ pub(crate) fn verify(options: &InspectOptions, output: &mut Output) -> Result<()
         });
         Ok(())
     };
-    let newest = state(options, &ReadOptions::default());
+    let newest = state(options, &ReadOptions::default()).map_err(Failure::from);
     check(
         "the newest state, page by page".to_owned(),
         newest
@@ -47,47 +47,36 @@ pub(crate) fn verify(options: &InspectOptions, output: &mut Output) -> Result<()
             .map(|state| state.notes.clone())
             .map_err(Failure::clone),
     )?;
-    let log_only = ReadOptions {
-        ignore_snapshots: true,
-        ..ReadOptions::default()
-    };
     if let Ok(newest) = &newest
         && newest.base == TxId(0)
     {
-        let replayed = state(options, &log_only).and_then(|replayed| same(newest, &replayed));
-        check(
-            "the log alone gives the same content".to_owned(),
-            replayed.map(|()| Vec::new()),
-        )?;
+        // A writer may have gone on meanwhile.
+        let log_only = ReadOptions {
+            at: Some(newest.tx),
+            ignore_snapshots: true,
+            ..ReadOptions::default()
+        };
+        let same = match state(options, &log_only) {
+            Ok(replayed) => same(newest, &replayed).map(|()| Vec::new()),
+            Err(cairn::Error::Database(bootstrap::Error::Log(commitlog::Error::Pruned {
+                oldest,
+            }))) => Ok(vec![format!(
+                "a writer has pruned the log up to {oldest} meanwhile"
+            )]),
+            Err(error) => Err(error.into()),
+        };
+        check("the log alone gives the same content".to_owned(), same)?;
     }
     let dir = OsDir::open(&options.dir).map_err(bootstrap::Error::from)?;
-    if dir
-        .list()
-        .map_err(bootstrap::Error::from)?
-        .iter()
-        .any(|entry| entry.name == SNAPSHOTS)
-    {
-        let dir = dir.open_dir(SNAPSHOTS).map_err(bootstrap::Error::from)?;
-        let read_only = snapshot::Options {
-            read_only: true,
-            ..snapshot::Options::default()
+    for snapshot in SnapshotInfo::read_back_all(&*dir)? {
+        let what = format!("the snapshot of transaction {}, byte by byte", snapshot.tx);
+        let verdict = match snapshot.rejected {
+            None => Ok(Vec::new()),
+            // The disk failing is no verdict about a snapshot.
+            Some(reason @ snapshot::Error::Io(_)) => Err(bootstrap::Error::from(reason).into()),
+            Some(reason) => Err(Failure::Damaged(reason.to_string())),
         };
-        let snapshots = Snapshots::open(dir, read_only).map_err(bootstrap::Error::from)?;
-        let listing = snapshots.list().map_err(bootstrap::Error::from)?;
-        for manifest in &listing.sound {
-            let read_back = snapshots
-                .read_back(manifest)
-                .map_err(bootstrap::Error::from);
-            let what = format!(
-                "the snapshot of transaction {}, byte by byte",
-                manifest.header().tx
-            );
-            check(what, read_back.map(|()| Vec::new()).map_err(Failure::from))?;
-        }
-        for rejected in listing.rejected {
-            let what = format!("the snapshot of transaction {}", rejected.id.tx());
-            check(what, Err(Failure::Damaged(rejected.reason.to_string())))?;
-        }
+        check(what, verdict)?;
     }
     let printed = print(&checks, options, output);
     let damaged = checks.iter().filter(|check| check.damage.is_some()).count();
@@ -123,11 +112,9 @@ fn print(
     output.flush()
 }
 
-/// The folder of the snapshots in a database's directory.
-const SNAPSHOTS: &str = "snapshots";
-
 /// What a state that was opened and checked is like.
 struct State {
+    tx: TxId,
     digest: String,
     /// Where the log begins.
     base: TxId,
@@ -136,17 +123,14 @@ struct State {
 }
 
 /// Opens a state, checks every page and entry of it, and every record of the log.
-fn state(options: &InspectOptions, read: &ReadOptions) -> Result<State, Failure> {
+fn state(options: &InspectOptions, read: &ReadOptions) -> Result<State, cairn::Error> {
     let database = ReadOnlyDatabase::open_with(&options.dir, read)?;
+    database.verify()?;
     let view = database.view();
-    let checked = view.inner().state().store().check();
-    checked.map_err(|error| Failure::from(cairn::Error::Schema(schema::Error::Table(error))))?;
-    let base = database.info()?.log.base;
-    let mut records = database.records(base)?;
-    while records.next_record()?.is_some() {}
     Ok(State {
+        tx: view.tx(),
         digest: hex(&view.digest()?),
-        base,
+        base: database.info()?.log.base,
         notes: notes(database.report()),
     })
 }

@@ -5,11 +5,14 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use cairn::Database;
+use cairn::{Database, Options, SnapshotPolicy};
 use tempfile::TempDir;
 
 const PLANES: &str = "tailnum,year,seats,first_seen\nN1,2004,55,2013-01-01T06:00:00Z\nN2,NA,182,NA\n\"N,3\",1999,007,2013-01-02T06:00:00Z\n";
+
+const VERBS_BESIDE_A_WRITER: usize = 20;
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_cairn"))
@@ -268,26 +271,118 @@ fn damage_ends_with_2() {
 #[test]
 fn a_torn_tail_is_fine_and_reported() {
     let (_case, db) = Case::planes();
+    let segment = newest_segment(&db);
     // As a kill leaves it: the mark that says `closed` is not there any more once a write has begun.
     Database::open(&db)
         .unwrap()
         .write(|tx| tx.delete("planes", &["N1".into()]))
         .unwrap();
-    let segment = newest_segment(&db);
-    let mut bytes = fs::read(&segment).unwrap();
-    let last = bytes.iter().rposition(|&byte| byte != 0).unwrap();
-    let start = (last + 1).next_multiple_of(8);
-    bytes.resize(bytes.len().max(start + 64), 0);
-    bytes[start..start + 20].fill(0xA5);
-    fs::write(&segment, &bytes).unwrap();
-    let said = check(&["verify", &db], 0);
-    assert!(!said.contains("DAMAGED"), "{said}");
+    let killed = fs::read(&segment).unwrap();
+    Database::open(&db).unwrap().close().unwrap();
+    let closed = fs::read(&segment).unwrap();
+    for mut bytes in [killed, closed] {
+        let last = bytes.iter().rposition(|&byte| byte != 0).unwrap();
+        let start = (last + 1).next_multiple_of(8);
+        bytes.resize(bytes.len().max(start + 777), 0);
+        bytes[start..start + 777].fill(0xA5);
+        fs::write(&segment, &bytes).unwrap();
+        for arguments in [
+            &["verify", &db][..],
+            &["verify", &db, "--json"],
+            &["digest", &db],
+            &["digest", &db, "--json"],
+            &["digest", &db, "--log-only"],
+            &["info", &db],
+            &["info", &db, "--json"],
+            &["tables", &db],
+            &["log", &db],
+            &["export", &db, "planes"],
+            &["scan", &db, "planes"],
+        ] {
+            let said = check(arguments, 0);
+            assert!(said.contains("777 torn bytes"), "{arguments:?}: {said}");
+            assert!(!said.contains("DAMAGED"), "{arguments:?}: {said}");
+        }
+        let digest = String::from_utf8(run(&["digest", &db, "--json"]).stdout).unwrap();
+        let note = r#""notes":["777 torn bytes at the end of the log were never acknowledged: "#;
+        assert!(digest.contains(note), "{digest}");
+    }
     let said = check(&["snapshot", &db], 0);
-    assert!(said.contains("torn"), "{said}");
+    assert!(said.contains("777 torn bytes"), "{said}");
     assert_eq!(
         check(&["scan", &db, "planes", "--json"], 0).lines().count(),
         2
     );
+    assert!(!check(&["verify", &db], 0).contains("torn"));
+}
+
+#[test]
+fn a_pruned_log_is_sound_and_does_not_give_a_digest_alone() {
+    let (_case, db) = Case::planes();
+    let database = Database::open(&db).unwrap();
+    for tail in ["N1", "N2"] {
+        database
+            .write(|tx| tx.delete("planes", &[tail.into()]))
+            .unwrap();
+        database.snapshot().unwrap();
+    }
+    assert!(database.prune().unwrap().segments_removed > 0);
+    database.close().unwrap();
+    let said = check(&["digest", &db, "--log-only"], 1);
+    assert!(said.contains("the log begins at 3"), "{said}");
+    check(&["digest", &db], 0);
+    check(&["verify", &db], 0);
+}
+
+/// Verbs that read everything, beside a writer that commits, snapshots and prunes as fast as it can.
+#[test]
+fn beside_a_live_writer_nothing_is_damaged_or_refused() {
+    for prune in [false, true] {
+        let (_case, db) = Case::planes();
+        let options = Options {
+            segment_bytes_max: 14 * 1024,
+            snapshots: SnapshotPolicy {
+                every_records: Some(8),
+                prune,
+                ..SnapshotPolicy::default()
+            },
+            ..Options::default()
+        };
+        let database = Database::open_with(&db, options, |_| Ok::<(), cairn::Error>(())).unwrap();
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut number = 0_u64;
+                while !is_over.load(Ordering::Relaxed) {
+                    number += 1;
+                    let cells = [
+                        ("tailnum", format!("L{number}").as_str().into()),
+                        ("seats", "55".into()),
+                    ];
+                    database.write(|tx| tx.insert("planes", &cells)).unwrap();
+                }
+            });
+            let over = Over(&is_over);
+            for _ in 0..VERBS_BESIDE_A_WRITER {
+                check(&["verify", &db], 0);
+                check(&["info", &db], 0);
+                for _ in 0..3 {
+                    check(&["log", &db], 0);
+                }
+            }
+            drop(over);
+        });
+        database.close().unwrap();
+    }
+}
+
+/// Ends the writer, also if an assertion fails: else the test would hang.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]

@@ -63,6 +63,15 @@ impl ReadOnlyDatabase {
         Ok(self.inner.records(from)?)
     }
 
+    /// Reads and checks every page and index entry of the state and every record of the log. Records that a writer prunes meanwhile are
+    /// passed over.
+    ///
+    /// # Errors
+    /// What is damaged; the disk's error.
+    pub fn verify(&self) -> Result<(), Error> {
+        Ok(self.inner.verify()?)
+    }
+
     /// Which database it is.
     pub fn id(&self) -> DatabaseId {
         self.inner.id()

@@ -100,6 +100,14 @@ impl Snapshots {
         write::write(dir, &self.options, nonce, header, sections, on_progress)
     }
 
+    /// The snapshot of one transaction, looked at as [`Snapshots::list`] does; `None` if it is being removed.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::NewerFormat`], [`Error::Io`], also if there is none.
+    pub fn look(&self, id: SnapshotId) -> Result<Option<Manifest>> {
+        listing::look(&*self.dir, id)
+    }
+
     /// Reads a snapshot. The tree of hashes is always verified, so every blob's checksums are the ones written;
     /// how much else is checked before this returns, [`LoadOptions`] says.
     ///
