@@ -13,7 +13,7 @@ use crate::table_view::TableView;
 #[derive(Debug)]
 pub struct Transaction<'t>(&'t mut WriteTransaction);
 
-/// A state of a [`Transaction`] to come back to.
+/// A state of one [`Transaction`] to come back to.
 #[derive(Debug, Clone)]
 pub struct Savepoint(schema::Savepoint);
 
@@ -186,6 +186,9 @@ impl<'t> Transaction<'t> {
     }
 
     /// Goes back to a remembered state. It stays good for going back again.
+    ///
+    /// # Panics
+    /// If the savepoint is one of another transaction: what that one did would be done again.
     pub fn roll_back_to(&mut self, savepoint: &Savepoint) {
         self.0.roll_back_to(&savepoint.0);
     }

@@ -1,6 +1,7 @@
 //! What the facade promises: names, types, good errors, everything back after a reopen.
 #![allow(clippy::unwrap_used)]
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use cairn::{
@@ -104,6 +105,31 @@ fn a_transaction_sees_its_own_writes_and_savepoints_and_others_do_not() {
     .unwrap();
     assert_eq!(view.table("planes").unwrap().row_count(), 0);
     assert_eq!(db.view().table("planes").unwrap().row_count(), 1);
+}
+
+#[test]
+fn a_savepoint_that_outlives_its_transaction_does_nothing_twice() {
+    let disk = SimDisk::new(1);
+    let db = open(&disk);
+    let mut kept = None;
+    db.write(|tx| {
+        tx.create_table(&NewTable::new("notes").column("text", ColumnType::String))?;
+        tx.insert("notes", &[("text", "once".into())])?;
+        kept = Some(tx.savepoint());
+        Ok::<(), Error>(())
+    })
+    .unwrap();
+    let late = catch_unwind(AssertUnwindSafe(|| {
+        db.write(|tx| {
+            tx.roll_back_to(kept.as_ref().unwrap());
+            Ok::<(), Error>(())
+        })
+    }));
+    assert!(late.is_err());
+    assert_eq!(db.view().table("notes").unwrap().row_count(), 1);
+    db.write(|tx| tx.insert("notes", &[("text", "twice".into())]))
+        .unwrap();
+    assert_eq!(db.view().table("notes").unwrap().row_count(), 2);
 }
 
 #[test]

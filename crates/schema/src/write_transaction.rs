@@ -22,7 +22,7 @@ use crate::table_key::TableKey;
 
 /// Changes that have not happened yet, on a private fork of a state: reads inside it see them, nobody else does. Dropping
 /// it leaves no trace; [`WriteTransaction::finish`] gives the bytes that make them happen.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct WriteTransaction {
     rows: table::WriteTransaction,
     catalog: Catalog,
@@ -32,9 +32,15 @@ pub struct WriteTransaction {
     groups: Arc<TransactionBuilder>,
 }
 
-/// A state of a [`WriteTransaction`] to come back to.
+/// A state of one [`WriteTransaction`] to come back to.
 #[derive(Debug, Clone)]
-pub struct Savepoint(WriteTransaction);
+pub struct Savepoint {
+    /// Knows of which transaction it is.
+    rows: table::Savepoint,
+    catalog: Catalog,
+    counters: Counters,
+    groups: Arc<TransactionBuilder>,
+}
 
 impl WriteTransaction {
     /// Begins on a state; O(1).
@@ -194,12 +200,23 @@ impl WriteTransaction {
 
     /// Remembers this state; O(1).
     pub fn savepoint(&self) -> Savepoint {
-        Savepoint(self.clone())
+        Savepoint {
+            rows: self.rows.savepoint(),
+            catalog: self.catalog.clone(),
+            counters: self.counters.clone(),
+            groups: Arc::clone(&self.groups),
+        }
     }
 
     /// Goes back to a remembered state of this transaction. It stays good for going back again.
+    ///
+    /// # Panics
+    /// If the savepoint is one of another transaction: what that one did would be done again.
     pub fn roll_back_to(&mut self, savepoint: &Savepoint) {
-        self.clone_from(&savepoint.0);
+        self.rows.roll_back_to(&savepoint.rows);
+        self.catalog.clone_from(&savepoint.catalog);
+        self.counters.clone_from(&savepoint.counters);
+        self.groups.clone_from(&savepoint.groups);
     }
 
     /// The bytes of the transaction: its net effect, to be checked against and applied to the state it began on; `None` if

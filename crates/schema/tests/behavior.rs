@@ -712,10 +712,10 @@ fn a_transaction_that_changes_nothing_has_no_bytes() {
     let empty = WriteTransaction::new(&database.state).unwrap();
     assert_eq!(empty.finish().unwrap(), None);
     let mut undone = WriteTransaction::new(&database.state).unwrap();
+    let savepoint = undone.savepoint();
     undone
         .insert("planes", &[("tailnum", text("a")), ("id", Value::U32(1))])
         .unwrap();
-    let savepoint = WriteTransaction::new(&database.state).unwrap().savepoint();
     undone.roll_back_to(&savepoint);
     assert_eq!(undone.finish().unwrap(), None);
 }

@@ -4,6 +4,8 @@
 //! Nothing here reaches the store it was forked from: [`WriteTransaction::flush`] turns the net effect into groups, and
 //! those are applied to the real store by the same function that replays a log.
 
+use std::sync::Arc;
+
 use crate::cow_radix::CowRadix;
 use crate::error::Error;
 use crate::row_id::RowId;
@@ -21,9 +23,11 @@ pub struct WriteTransaction {
     writes: CowRadix<WriteSet>,
     /// A statement met a damaged page and may have left the fork half changed.
     broken: bool,
+    /// Which transaction it is. Shared with its savepoints, so that no later one can have the same.
+    stamp: Arc<()>,
 }
 
-/// A state of a [`WriteTransaction`] to come back to.
+/// A state of one [`WriteTransaction`] to come back to.
 #[derive(Debug, Clone)]
 pub struct Savepoint(WriteTransaction);
 
@@ -34,6 +38,7 @@ impl WriteTransaction {
             fork: base.clone(),
             writes: CowRadix::new(),
             broken: false,
+            stamp: Arc::new(()),
         }
     }
 
@@ -78,7 +83,14 @@ impl WriteTransaction {
     }
 
     /// Goes back to a remembered state. It stays good for going back again.
+    ///
+    /// # Panics
+    /// If the savepoint is one of another transaction: what that one did would be done again.
     pub fn roll_back_to(&mut self, savepoint: &Savepoint) {
+        assert!(
+            Arc::ptr_eq(&self.stamp, &savepoint.0.stamp),
+            "a savepoint is good in its own transaction only"
+        );
         self.clone_from(&savepoint.0);
     }
 

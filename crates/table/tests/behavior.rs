@@ -161,3 +161,15 @@ fn the_content_index_goes_when_a_primary_key_comes_and_comes_when_it_goes() {
     assert!(table.find(INDEX, &[50_000_u64.into()]).unwrap().is_none());
     store.check().unwrap();
 }
+
+#[test]
+#[should_panic(expected = "a savepoint is good in its own transaction only")]
+fn a_savepoint_of_another_transaction_is_a_bug() {
+    let store = store(&[LayoutColumn::required(ColumnType::U64)]);
+    let mut first = WriteTransaction::new(&store);
+    first.insert(TABLE, &[Value::U64(1)]).unwrap();
+    let savepoint = first.savepoint();
+    // It does not end with its transaction, and stays what it is.
+    drop(first);
+    WriteTransaction::new(&store).roll_back_to(&savepoint);
+}
