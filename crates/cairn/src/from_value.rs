@@ -2,7 +2,12 @@
 
 use table::Value;
 
-/// A Rust type that a cell can be read as. `Option` of it reads null as `None`.
+use crate::timestamp::Timestamp;
+
+/// A Rust type that a cell can be read as, and, turned into a [`Value`], written. `Option` of it is null or a value.
+///
+/// There is one for each type of a column: `bool`, the integers and floats under their own names, `String`, `Vec<u8>` for bytes,
+/// `[u8; 16]` for a uuid, [`Timestamp`].
 pub trait FromValue: Sized {
     /// The type's name in messages.
     const NAME: &'static str;
@@ -62,4 +67,15 @@ from_value! {
     String => String, "string";
     Vec<u8> => Bytes, "bytes";
     [u8; 16] => Uuid, "uuid";
+}
+
+impl FromValue for Timestamp {
+    const NAME: &'static str = "timestamp";
+
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Timestamp(nanoseconds) => Some(Timestamp(nanoseconds)),
+            _ => None,
+        }
+    }
 }

@@ -44,6 +44,7 @@ mod table_view;
 mod row;
 mod from_value;
 mod record;
+mod timestamp;
 // What can go wrong.
 mod error;
 
@@ -64,6 +65,7 @@ pub use schema::{
 };
 pub use table::{ColumnType, RowId, Value};
 pub use table_view::{Rows, TableView};
+pub use timestamp::Timestamp;
 pub use transaction::{Savepoint, Transaction};
 pub use view::View;
 
