@@ -104,8 +104,11 @@ impl Database {
     /// What `body` changes is seen by it at once and by nobody else before the commit. If it fails or panics, nothing has
     /// happened. A transaction that changes nothing is not logged.
     ///
+    /// Everything else of the database can be called from inside `body`, and sees nothing of what it changes. Another `write`
+    /// there is refused; on another thread it waits, so `body` must not wait for that thread.
+    ///
     /// # Errors
-    /// See [`WriteError`].
+    /// See [`WriteError`]; [`Error::AlreadyWriting`] from inside another transaction of the same thread.
     pub fn write<T, E>(
         &self,
         body: impl FnOnce(&mut WriteTransaction) -> std::result::Result<T, E>,

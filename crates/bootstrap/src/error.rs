@@ -127,6 +127,11 @@ pub enum Error {
         "the database stopped after a failed write or sync; what was durable stays readable; open it again"
     )]
     Poisoned,
+    /// A transaction was begun inside another one of the same database, on the same thread: it would wait for itself.
+    #[error(
+        "a transaction is running on this thread; use it, or end it before the next one begins"
+    )]
+    AlreadyWriting,
     /// The directory changed again and again while it was being looked at.
     #[error("{} kept changing while it was looked at; try again", path.display())]
     Restless {
@@ -201,7 +206,9 @@ impl Error {
             Error::Poisoned | Error::Restless { .. } | Error::NoRandomness | Error::NoThread(_) => {
                 ErrorClass::World
             }
-            Error::NoDatabase { .. } | Error::OutsideRange { .. } => ErrorClass::Refused,
+            Error::NoDatabase { .. } | Error::OutsideRange { .. } | Error::AlreadyWriting => {
+                ErrorClass::Refused
+            }
         }
     }
 }

@@ -89,6 +89,7 @@ mod growth;
 mod heads;
 mod pruning;
 mod snapshot_keeper;
+mod turn;
 mod upkeep;
 mod worker;
 mod writer;

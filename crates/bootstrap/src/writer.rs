@@ -11,7 +11,7 @@
 //! ```
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use commitlog::{Log, SyncPolicy, TxId};
 use schema::WriteTransaction;
@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::growth::Growth;
 use crate::heads::Heads;
 use crate::options::{Mistake, Options};
+use crate::turn::{Held, Turn};
 use crate::view::View;
 use crate::write_error::{Committed, WriteError};
 
@@ -32,8 +33,7 @@ pub(crate) struct Writer {
     growth: Growth,
     clock: Arc<dyn Clock>,
     policy: SyncPolicy,
-    /// Held while a transaction runs.
-    turn: Mutex<()>,
+    turn: Turn,
     /// Held besides from before the append until after the apply. Poisoned if a panic came in between: then the log may hold a record
     /// that the state does not.
     applying: Mutex<()>,
@@ -50,7 +50,7 @@ impl Writer {
             growth,
             clock: Arc::clone(&options.clock),
             policy: options.sync_policy,
-            turn: Mutex::new(()),
+            turn: Turn::default(),
             applying: Mutex::new(()),
             has_failed: AtomicBool::new(false),
             mistake: options.mistake,
@@ -146,7 +146,7 @@ impl Writer {
         &self,
         body: impl FnOnce(&mut WriteTransaction) -> std::result::Result<T, E>,
     ) -> std::result::Result<(T, Committed, TxId), WriteError<E>> {
-        let _turn = self.lock().map_err(WriteError::Refused)?;
+        let _turn = self.take_turn().map_err(WriteError::Refused)?;
         let base = self.heads.applied();
         let refused = |error: schema::Error| WriteError::Refused(Error::Schema(error));
         let mut transaction = WriteTransaction::new(base.state()).map_err(refused)?;
@@ -194,10 +194,9 @@ impl Writer {
         }
     }
 
-    fn lock(&self) -> Result<MutexGuard<'_, ()>> {
-        // A body that panicked has left nothing behind, whatever the mutex thinks of it.
-        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+    fn take_turn(&self) -> Result<Held<'_>> {
+        let held = self.turn.take().ok_or(Error::AlreadyWriting)?;
         self.require_sound()?;
-        Ok(turn)
+        Ok(held)
     }
 }

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use bootstrap::{
-    Database, Error, ErrorClass, OpenError, Options, Origin, SyncPolicy, TxId, WriteError,
+    Database, Error, ErrorClass, OpenError, Options, Origin, ReadOnlyDatabase, ReadOptions,
+    SyncPolicy, TxId, WriteError,
 };
 use disk::{Choice, Crash, Fault, Operation, SimDisk};
 use fixture::*;
@@ -416,4 +417,88 @@ fn a_database_can_be_shared_between_threads() {
     shared::<bootstrap::View>();
     shared::<bootstrap::ReadOnlyDatabase>();
     shared::<Arc<Database>>();
+}
+
+#[test]
+fn a_transaction_inside_another_is_refused_and_the_outer_one_goes_on() {
+    let disk = SimDisk::new(1);
+    let database = Arc::new(open(&disk).0);
+    let same = Arc::clone(&database);
+    let other_disk = SimDisk::new(2);
+    let other = open(&other_disk).0;
+    let refused = |database: &Database| {
+        matches!(
+            try_put(database, 9),
+            Err(WriteError::Refused(Error::AlreadyWriting))
+        )
+    };
+    let outer = database.write(|tx| {
+        insert(tx, 1)?;
+        assert!(refused(&database));
+        assert!(refused(&same));
+        // Another database has a turn of its own; inside that one both are taken.
+        other
+            .write(|tx| {
+                assert!(refused(&other));
+                assert!(refused(&database));
+                insert(tx, 1)
+            })
+            .unwrap();
+        assert!(refused(&database));
+        put(&other, 2);
+        insert(tx, 2)
+    });
+    assert_eq!(outer.unwrap().1.tx, Some(TxId(1)));
+    assert_eq!(notes(&database.view()), expected(1..=2));
+    assert_eq!(notes(&other.view()), expected(1..=2));
+    assert_eq!(Error::AlreadyWriting.class(), ErrorClass::Refused);
+    // Also one that panicked has given its turn back.
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let _ = database.write(|_| -> Result<(), schema::Error> { panic!("in the program") });
+    }));
+    assert!(panicked.is_err());
+    put(&database, 3);
+    thread::scope(|scope| scope.spawn(|| put(&database, 4)).join().unwrap());
+}
+
+#[test]
+fn everything_but_a_transaction_can_be_done_inside_a_transaction() {
+    for policy in [SyncPolicy::EveryCommit, SyncPolicy::Never] {
+        let disk = SimDisk::new(1);
+        let options = Options {
+            sync_policy: policy,
+            ..small_segments()
+        };
+        let database = open_with(&disk, options).unwrap().0;
+        put_all(&database, 1..=30);
+        let summaries = database.write(|tx| {
+            insert(tx, 31)?;
+            // What is not committed yet is seen by nobody.
+            for view in [database.view(), database.view_latest()] {
+                assert_eq!(notes(&view), expected(1..=30));
+            }
+            database.wait_durable(TxId(30)).unwrap();
+            assert!(database.wait_durable(TxId(31)).is_err());
+            assert_eq!(database.durable_through(), Some(TxId(30)));
+            let first = database.snapshot().unwrap();
+            let pruned = database.prune().unwrap();
+            database.maintain().unwrap();
+            let mut records = database.records(TxId(0)).unwrap();
+            assert_eq!(records.next_record().unwrap().unwrap().id, TxId(0));
+            assert_eq!(database.info().unwrap().tx, TxId(30));
+            database.digest().unwrap();
+            let reading = ReadOnlyDatabase::open(disk.root(), &ReadOptions::default());
+            assert_eq!(notes(&reading.unwrap().0.view()), expected(1..=30));
+            let again = Database::open(disk.root(), Options::default(), initialise).map(drop);
+            assert!(matches!(
+                again,
+                Err(OpenError::Database(Error::Disk(disk::Error::Locked { .. })))
+            ));
+            Ok::<_, schema::Error>((first.tx, pruned.floor))
+        });
+        assert_eq!(summaries.unwrap().0, (TxId(30), None));
+        assert_eq!(notes(&database.view()), expected(1..=31));
+        database.close().unwrap();
+        assert_eq!(notes(&open(&disk).0.view()), expected(1..=31));
+    }
 }

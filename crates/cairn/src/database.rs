@@ -82,6 +82,9 @@ impl Database {
     ///
     /// One transaction runs at a time; while one waits for its sync others run, and one sync serves all that wait.
     ///
+    /// Everything else of the database can be called from inside `body`, and sees nothing of what it changes. Another `write`
+    /// there is refused ([`bootstrap::Error::AlreadyWriting`]); on another thread it waits, so `body` must not wait for that thread.
+    ///
     /// # Errors
     /// [`WriteError`] says whether the transaction was refused or may yet appear.
     pub fn write<T, E>(
