@@ -7,13 +7,15 @@
 //! continued, without a successor                         damaged: a segment is lost
 //! continued, and its successor begins later              a gap: damaged, unless a snapshot stands in for all that is before it
 //! continued, and its successor begins elsewhere          damaged: the histories differ
+//! either of the two, and its successor's epoch is        a gap: what a truncation had given up has come back
+//!   higher, and its records do not lead there
 //! a name, a log id that is not its own                   damaged
 //! a mark that it can not have, or none in the first      damaged
 //! compressed, and not continued                          damaged
 //! ```
 //!
 //! Why a gap may be none: a prune whose sync failed has removed a segment in memory only, and nothing can sync that removal again, for its name
-//! is gone. The next prunes remove younger segments durably, and a power cut brings the old one back.
+//! is gone. The next prunes remove younger segments durably, and a power cut brings the old one back. So does a leftover of a truncation.
 
 use crate::damage::DamageKind;
 use crate::format::{BODY_BLOCKS, FRAMES_BYTE, MARK_BLOCK_BYTE, Mark, SegmentHeader};
@@ -88,6 +90,32 @@ pub(crate) struct Lineup {
     pub(crate) gap: Option<LineupDamage>,
 }
 
+impl Lineup {
+    /// Those of `unfinished` whose successor is of a later epoch, each with that one: truncations and interrupted rotations do not meet, so either the
+    /// mark is lost that said that it is continued, or it is something that was given up and came back. Only its records tell.
+    pub(crate) fn doubtful(&self, segments: &[SegmentFacts]) -> Vec<(usize, usize)> {
+        let pairs = self.kept.windows(2).map(|pair| (pair[0], pair[1]));
+        pairs
+            .filter(|(index, next)| {
+                self.unfinished.contains(index)
+                    && segments[*index].header.epoch < segments[*next].header.epoch
+            })
+            .collect()
+    }
+
+    /// What is before `next` is not part of the log any more.
+    pub(crate) fn detach_before(&mut self, next: usize) {
+        let place = self.kept.partition_point(|&index| index < next);
+        self.detached.extend(self.kept.drain(..place));
+        self.unfinished.retain(|&index| index >= next);
+        self.gap = self.gap.or(Some(LineupDamage {
+            index: next,
+            byte_offset: 0,
+            kind: DamageKind::SegmentChain,
+        }));
+    }
+}
+
 /// What is wrong, with the index of the segment and the byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LineupDamage {
@@ -136,23 +164,26 @@ pub(crate) fn line_up(segments: &[SegmentFacts]) -> Result<Lineup, LineupDamage>
     let mut connected = 0;
     for (place, pair) in lineup.kept.windows(2).enumerate() {
         let (index, next) = (pair[0], &segments[pair[1]].header);
-        let Some(mark) = segments[index].continued_mark() else {
-            if segments[index].proven() > next.base {
-                return Err(damage(pair[1], 0, DamageKind::SegmentChain));
+        let differ = damage(pair[1], 0, DamageKind::SegmentChain);
+        let gap = match segments[index].continued_mark() {
+            Some(mark) if mark.through < next.base => {
+                let expected = mark.through;
+                damage(
+                    index,
+                    mark.end_byte,
+                    DamageKind::SegmentMissing { expected },
+                )
             }
-            lineup.unfinished.push(index);
-            continue;
+            Some(mark) if mark.through == next.base && mark.chain == next.chain_before => continue,
+            None if segments[index].proven() <= next.base => {
+                lineup.unfinished.push(index);
+                continue;
+            }
+            _ if segments[index].header.epoch < next.epoch => differ,
+            _ => return Err(differ),
         };
-        if mark.through < next.base {
-            let expected = mark.through;
-            let kind = DamageKind::SegmentMissing { expected };
-            lineup.gap = lineup.gap.or(Some(damage(index, mark.end_byte, kind)));
-            connected = place + 1;
-            continue;
-        }
-        if mark.through != next.base || mark.chain != next.chain_before {
-            return Err(damage(pair[1], 0, DamageKind::SegmentChain));
-        }
+        lineup.gap = lineup.gap.or(Some(gap));
+        connected = place + 1;
     }
     if let Some(&last) = lineup.kept.last()
         && let Some(mark) = segments[last].continued_mark()
@@ -341,5 +372,40 @@ mod tests {
         let gap = line_up(&[sealed(0, 2), plain(3, 4)]).unwrap();
         assert_eq!(gap.gap.map(|damage| damage.kind), Some(missing(2)));
         assert_eq!((gap.kept, gap.detached), (vec![1], vec![0]));
+    }
+
+    #[test]
+    fn what_was_given_up_and_came_back_is_before_a_gap() {
+        let later = |base| {
+            let mut later = segment(base, &[mark(base, base + 1)]);
+            later.header.epoch = 1;
+            later
+        };
+        let segments = [segment(0, &[continued(0, 4)]), later(3)];
+        let found = line_up(&segments).unwrap();
+        assert_eq!((found.kept, found.detached), (vec![1], vec![0]));
+        assert_eq!(
+            found.gap.map(|gap| (gap.index, gap.kind)),
+            Some((1, DamageKind::SegmentChain))
+        );
+
+        let segments = [segment(0, &[mark(0, 4)]), later(3)];
+        assert_eq!(line_up(&segments).unwrap().detached, [0]);
+
+        // Its records have to tell.
+        let segments = [
+            segment(0, &[continued(0, 1)]),
+            segment(1, &[mark(1, 2)]),
+            later(3),
+        ];
+        let mut found = line_up(&segments).unwrap();
+        assert_eq!(
+            (&found.kept[..], &found.unfinished[..]),
+            (&[0, 1, 2][..], &[1][..])
+        );
+        assert_eq!(found.doubtful(&segments), [(1, 2)]);
+        found.detach_before(2);
+        assert_eq!((found.kept, found.detached), (vec![2], vec![0, 1]));
+        assert_eq!(found.unfinished, [0; 0]);
     }
 }

@@ -8,6 +8,7 @@ use disk::{Access, Dir, EntryKind, File};
 use crate::chain::Chain;
 use crate::damage::DamageKind;
 use crate::error::{Error, FormatPart, Result};
+use crate::examine::find;
 use crate::format::{
     BODY_BLOCKS, FRAMES_BYTE, HEADER_BYTES, MARK_BLOCK_BYTE, MARK_BYTES, Mark, SegmentHeader,
     VERSION,
@@ -195,12 +196,26 @@ fn look_once(dir: &dyn Dir, reader: u16) -> Result<Look> {
         return Err(Error::NoLog { path });
     }
     segments.sort_by_key(|segment| segment.named);
-    let lineup = line_up(&segments).map_err(|damage| damaged(dir, &segments, damage))?;
+    let mut lineup = line_up(&segments).map_err(|damage| damaged(dir, &segments, damage))?;
+    for (index, next) in lineup.doubtful(&segments) {
+        if !leads_to(dir, &segments[index], &segments[next].header)? {
+            lineup.detach_before(next);
+        }
+    }
     Ok(Look {
         segments,
         lineup,
         temporaries,
     })
+}
+
+/// Whether the records of a segment end where the next one begins.
+fn leads_to(dir: &dyn Dir, segment: &SegmentFacts, next: &SegmentHeader) -> Result<bool> {
+    match find(dir, segment, next.base) {
+        Ok(end) => Ok(end.chain == next.chain_before),
+        Err(Error::Damaged { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn damaged(dir: &dyn Dir, segments: &[SegmentFacts], damage: LineupDamage) -> Error {

@@ -25,9 +25,15 @@ pub(crate) enum Op {
     Close,
     /// Remove all segments but the newest.
     Prune,
+    /// Give up the last record.
+    TruncateLast,
+    /// Give up about half of the records that are kept.
+    TruncateHalf,
+    /// Compress the oldest segment that is not compressed yet, if there is one.
+    Compress,
 }
 
-pub(crate) const OPS: [Op; 10] = [
+pub(crate) const OPS: [Op; 13] = [
     Op::Append(1),
     Op::Append(2),
     Op::Append(3),
@@ -38,7 +44,15 @@ pub(crate) const OPS: [Op; 10] = [
     Op::Snapshot,
     Op::Close,
     Op::Prune,
+    Op::TruncateLast,
+    Op::TruncateHalf,
+    Op::Compress,
 ];
+
+/// Those that neither truncate nor compress: few enough for all histories of four of them.
+pub(crate) fn common_ops() -> &'static [Op] {
+    &OPS[..10]
+}
 
 /// What is known about a log without looking at it.
 #[derive(Debug, Clone)]
@@ -49,8 +63,14 @@ pub(crate) struct Model {
     pub(crate) acknowledged: u64,
     /// Where the last acknowledged batch begins whose mark may not be durable.
     pub(crate) batch_start: u64,
+    /// The same, if no snapshot is there to prove anything.
+    pub(crate) marked_batch_start: u64,
     /// The lowest and the highest base that the log may have.
     pub(crate) base: (u64, u64),
+    /// Where a truncation makes the log end that may have happened or not: then it ends there, whatever was acknowledged.
+    pub(crate) truncated_to: Option<u64>,
+    /// Whether the log was ever truncated.
+    pub(crate) was_truncated: bool,
     /// The snapshots that were published.
     pub(crate) proofs: Vec<Proof>,
     /// What was handed to the log under each id when it was first used, to retry byte for byte.
@@ -61,19 +81,36 @@ impl Model {
     pub(crate) fn acknowledge(&mut self, end: u64) {
         if end > self.acknowledged {
             self.batch_start = self.acknowledged;
+            self.marked_batch_start = self.acknowledged;
             self.acknowledged = end;
         }
+    }
+
+    /// Whether a log that ends here may have been truncated on purpose.
+    pub(crate) fn may_be_truncated_to(&self, end: u64) -> bool {
+        self.truncated_to == Some(end)
+    }
+
+    /// Whether nothing of the log is there any more but what a truncation gave up, which nothing tells apart from a log: its removal came undone,
+    /// and the segment that had taken its place was deleted.
+    pub(crate) fn is_replaced_by_what_was_given_up(&self, base: u64) -> bool {
+        self.was_truncated && base >= self.written.len() as u64
     }
 
     /// Everything acknowledged so far is proved by something that is durable itself.
     pub(crate) fn settle(&mut self, end: u64) {
         self.acknowledge(end);
         self.batch_start = self.acknowledged;
+        self.marked_batch_start = self.acknowledged;
     }
 
     /// An open reported everything before its end as durable; it syncs the marks that say so.
     pub(crate) fn reopened(&mut self, report: &OpenReport) {
         let end = report.end.0;
+        if self.may_be_truncated_to(end) {
+            self.acknowledged = self.acknowledged.min(end);
+        }
+        self.truncated_to = None;
         self.written.truncate(usize::try_from(end).unwrap());
         self.settle(end);
     }
@@ -131,7 +168,10 @@ impl Life {
             written: vec![first.clone()],
             acknowledged: 1,
             batch_start: 1,
+            marked_batch_start: 1,
             base: (0, 0),
+            truncated_to: None,
+            was_truncated: false,
             proofs: Vec::new(),
             first_attempts: vec![first],
         };
@@ -150,7 +190,11 @@ impl Life {
         match op {
             Op::Append(_) => self.pending.is_none() || !has_short_segments(&self.options),
             Op::SyncOk | Op::SyncFailed => self.pending.is_some(),
-            Op::Prune => true,
+            Op::Prune | Op::Compress => true,
+            Op::TruncateLast | Op::TruncateHalf => {
+                let end = self.truncated_end(op);
+                self.pending.is_none() && end >= self.log.base().0 && end > 0
+            }
             Op::SyncStart | Op::Rotate | Op::Snapshot | Op::Close => self.pending.is_none(),
         }
     }
@@ -161,6 +205,7 @@ impl Life {
 
     /// If it fails, the model says what may have been written, and nothing more is acknowledged.
     pub(crate) fn try_apply(&mut self, op: Op) -> Result<(), Error> {
+        self.model.truncated_to = None;
         match op {
             Op::Append(sectors) => {
                 let id = self.model.written.len();
@@ -195,7 +240,7 @@ impl Life {
                     through: TxId(end.0 - 1),
                     chain: self.log.chain_at_end(),
                 });
-                self.model.settle(end.0);
+                self.model.batch_start = self.model.acknowledged;
             }
             Op::Close => {
                 self.log.close()?;
@@ -208,8 +253,31 @@ impl Life {
                 let pruned = self.log.prune_before(self.log.durable_end())?;
                 self.model.base = (pruned.base.0, pruned.base.0);
             }
+            Op::TruncateLast | Op::TruncateHalf => {
+                let end = self.truncated_end(op);
+                // What snapshots hold behind it goes first, durably.
+                let model = &mut self.model;
+                model.proofs.retain(|proof| proof.through.0 < end);
+                model.truncated_to = Some(end);
+                model.was_truncated = true;
+                self.log.truncate_after(TxId(end - 1))?;
+                model.written.truncate(usize::try_from(end).unwrap());
+                model.acknowledged = end;
+                model.settle(end);
+            }
+            Op::Compress => {
+                self.log.compress_sealed()?;
+            }
         }
         Ok(())
+    }
+
+    fn truncated_end(&self, op: Op) -> u64 {
+        let (base, end) = (self.log.base().0, self.log.next_id().0);
+        match op {
+            Op::TruncateLast => end.saturating_sub(1),
+            _ => (base + end) / 2,
+        }
     }
 
     fn newest_base(&self) -> u64 {
@@ -245,7 +313,16 @@ impl Life {
     /// What must hold if a crash comes during `op`, which began with the model `before`.
     pub(crate) fn model_during(&self, before: &Model) -> Model {
         let mut model = before.clone();
-        model.written.clone_from(&self.model.written);
+        if self.model.written.len() > before.written.len() {
+            model.written.clone_from(&self.model.written);
+        }
+        model.truncated_to = self.model.truncated_to;
+        model.was_truncated = self.model.was_truncated;
+        let proofs = &self.model.proofs;
+        if !before.proofs.iter().all(|proof| proofs.contains(proof)) {
+            model.proofs.retain(|proof| proofs.contains(proof));
+            model.batch_start = before.marked_batch_start;
+        }
         model.first_attempts.clone_from(&self.model.first_attempts);
         model.base = (before.base.0, self.model.base.1);
         model

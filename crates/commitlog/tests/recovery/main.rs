@@ -20,17 +20,17 @@ use disk::SimDisk;
 use claims::{Checked, Ending, Violation};
 use explore::{Effort, Explorer};
 use fault::MediumFault;
-use life::{Life, OPS, Op, options};
+use life::{Life, OPS, Op, common_ops, options, with_short_segments};
 use long_life::{history_of_seven, long_life};
 use seeds::for_each_seed;
 
-/// All histories of up to `length` steps, each crashed in its last step.
-fn enumerate(length: usize, explorer: &mut Explorer) -> Checked<()> {
+/// All histories of up to `length` of the steps given, each crashed in its last step.
+fn enumerate(all: &[Op], length: usize, explorer: &mut Explorer) -> Checked<()> {
     let mut histories: Vec<Vec<Op>> = vec![Vec::new()];
     for _ in 0..length {
         let mut longer = Vec::new();
         for history in &histories {
-            for op in OPS {
+            for &op in all {
                 let mut ops = history.clone();
                 ops.push(op);
                 if explorer.explore_last(&ops)? {
@@ -64,7 +64,36 @@ fn short_histories_under_every_commit() {
         faulty_recoveries_one_in: 200,
     };
     let options = options(SyncPolicy::EveryCommit, None);
-    passes(enumerate(4, &mut Explorer::new(options, effort, 1)));
+    passes(enumerate(
+        common_ops(),
+        4,
+        &mut Explorer::new(options, effort, 1),
+    ));
+}
+
+/// All histories of three steps of which one truncates or compresses, crashed in their last step.
+#[test]
+fn short_histories_that_truncate_and_compress() {
+    let effort = Effort {
+        power_cuts: 4,
+        faults_one_in: 12,
+        failures_one_in: 8,
+        recoveries_one_in: 60,
+        faulty_recoveries_one_in: 100,
+    };
+    let options = with_short_segments(options(SyncPolicy::EveryCommit, None));
+    let mut explorer = Explorer::new(options, effort, 5);
+    for first in OPS {
+        for second in OPS {
+            for third in OPS {
+                let ops = [first, second, third];
+                if ops.iter().any(|op| !common_ops().contains(op)) {
+                    passes(explorer.explore_last(&ops).map(drop));
+                }
+            }
+        }
+    }
+    println!("{:?}", explorer.tally);
 }
 
 #[test]
@@ -77,19 +106,32 @@ fn short_histories_under_never() {
         faulty_recoveries_one_in: 60,
     };
     let options = options(SyncPolicy::Never, None);
-    passes(enumerate(3, &mut Explorer::new(options, effort, 2)));
+    passes(enumerate(
+        common_ops(),
+        3,
+        &mut Explorer::new(options, effort, 2),
+    ));
 }
 
 #[test]
 fn every_single_fault_after_chosen_histories() {
-    use Op::{Append, Close, Rotate, Snapshot, SyncOk, SyncStart};
-    let histories: [&[Op]; 6] = [
+    use Op::{Append, Close, Compress, Rotate, Snapshot, SyncOk, SyncStart, TruncateHalf};
+    let histories: [&[Op]; 8] = [
         &[Append(2), SyncStart, SyncOk, Append(1)],
         &[Append(1), SyncStart, Append(1), SyncOk, Append(2)],
         &[Append(1), Rotate, Append(2), SyncStart, SyncOk],
         &[Append(1), Rotate, Append(1), Close],
         &[Append(1), Snapshot, Append(1)],
         &[Append(1), SyncStart, SyncOk, Append(1), SyncStart, SyncOk],
+        &[Append(1), Rotate, Compress, Append(1), Close],
+        &[
+            Append(1),
+            Append(1),
+            Rotate,
+            Append(1),
+            TruncateHalf,
+            Append(1),
+        ],
     ];
     let effort = Effort {
         power_cuts: 3,
@@ -124,14 +166,14 @@ fn every_single_fault_after_chosen_histories() {
 
 #[test]
 fn histories_of_up_to_seven_steps_from_seeds() {
-    for_each_seed("recovery seven", 80, |seed| {
+    for_each_seed("recovery seven", 60, |seed| {
         passes(history_of_seven(seed));
     });
 }
 
 #[test]
 fn longer_lives_from_seeds() {
-    for_each_seed("recovery longer", 130, |seed| {
+    for_each_seed("recovery longer", 90, |seed| {
         let steps = 20 + usize::try_from(seed % 40).unwrap();
         passes(long_life(seed, steps, None));
     });
@@ -156,7 +198,7 @@ fn canaries_are_caught() {
     };
     for mistake in mistakes {
         let options = options(SyncPolicy::EveryCommit, Some(mistake));
-        let short = enumerate(3, &mut Explorer::new(options, effort, 4));
+        let short = enumerate(common_ops(), 3, &mut Explorer::new(options, effort, 4));
         let found =
             short.and_then(|()| (0..60).try_for_each(|seed| long_life(seed, 20, Some(mistake))));
         match found.err() {
