@@ -10,6 +10,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit::Exit;
+use crate::null_text::NullText;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 fine (a torn tail is fine, and reported), 1 wrong usage or refused, 2 damage found, 3 locked by another \
@@ -86,7 +87,7 @@ pub struct ImportOptions {
         default_value = "",
         hide_default_value = true
     )]
-    pub null: String,
+    pub null: NullText,
     /// Commit every N rows; one transaction for all unless told otherwise
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub batch: Option<u64>,
@@ -116,7 +117,7 @@ pub struct ExportOptions {
         hide_default_value = true,
         conflicts_with = "jsonl"
     )]
-    pub null: String,
+    pub null: NullText,
     /// The point in the history.
     #[command(flatten)]
     pub at: AtOption,
@@ -307,7 +308,7 @@ mod tests {
                     table: "t".into(),
                     file: "f.csv.gz".into(),
                     primary_key: vec!["a".into(), "b".into()],
-                    null: "NA".into(),
+                    null: NullText::new("NA"),
                     batch: Some(10),
                     append: false,
                 }),
@@ -319,7 +320,7 @@ mod tests {
                     table: "t".into(),
                     file: "f.csv".into(),
                     primary_key: vec![],
-                    null: String::new(),
+                    null: NullText::default(),
                     batch: None,
                     append: true,
                 }),
@@ -331,7 +332,7 @@ mod tests {
                     table: "t".into(),
                     csv: true,
                     jsonl: false,
-                    null: "NA".into(),
+                    null: NullText::new("NA"),
                     at: at(Some(7)),
                 }),
             ),
@@ -342,7 +343,7 @@ mod tests {
                     table: "t".into(),
                     csv: false,
                     jsonl: true,
-                    null: String::new(),
+                    null: NullText::default(),
                     at: at(None),
                 }),
             ),

@@ -5,6 +5,7 @@
 
 #![expect(
     clippy::disallowed_types,
+    clippy::disallowed_methods,
     reason = "a file of the user's that is read here is no part of a database"
 )]
 
@@ -82,16 +83,14 @@ impl CsvFile {
     }
 
     fn opened(&self) -> io::Result<File> {
-        let file = File::open(&self.path)?;
-        if file.metadata()?.is_file() {
-            Ok(file)
-        } else {
-            // A pipe cannot be read twice, and a folder not at all.
-            Err(io::Error::new(
+        // A pipe cannot be read twice, and a folder not at all. This comes first: to open a pipe waits for who writes to it.
+        if !self.path.metadata()?.is_file() {
+            return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "not a regular file",
-            ))
+            ));
         }
+        File::open(&self.path)
     }
 
     fn failed(&self, source: io::Error) -> CsvError {

@@ -14,6 +14,7 @@ use crate::demo_writer::FLIGHTS_PER_TRANSACTION;
 use crate::failure::Failure;
 use crate::opening::open_quietly;
 use crate::output::Output;
+use crate::shell_word::shell_word;
 use crate::text_table::TextTable;
 
 /// How many flights are acknowledged before the child is killed.
@@ -219,12 +220,10 @@ fn try_this(dir: &Path, output: &mut Output) -> Result<(), Failure> {
     let program = if env::var_os("CARGO").is_some() {
         "cargo run --release --".to_owned()
     } else {
-        env::current_exe()
-            .unwrap_or_else(|_| PathBuf::from("cairn"))
-            .display()
-            .to_string()
+        let program = env::current_exe().unwrap_or_else(|_| PathBuf::from("cairn"));
+        shell_word(&program.display().to_string())
     };
-    let dir = dir.display();
+    let dir = shell_word(&dir.display().to_string());
     output.line("\nNow try:")?;
     output.line(format_args!(
         "   {program} scan {dir} flights --where dest=HNL --limit 5"

@@ -46,9 +46,10 @@ fn append_half(original: &dyn Dir, copy: &dyn Dir) -> disk::Result<(usize, usize
     let (original, copy) = (original.open_dir("log")?, copy.open_dir("log")?);
     let newest = newest_segment(&original)?;
     let (before, after) = (read(&*original, &newest)?, read(&*copy, &newest)?);
-    let behind_marks = 3 * 4096;
-    let start = (behind_marks..after.len())
-        .find(|&at| before.get(at) != Some(&after[at]))
+    // Behind the last record there are only zeros, until the next one is written.
+    let written = before.iter().rposition(|&byte| byte != 0);
+    let start = (written.map_or(0, |last| last + 1)..after.len())
+        .find(|&at| after[at] != 0)
         .unwrap_or(after.len());
     let record = &after[start..];
     let half = &record[..record.len() / 2];

@@ -5,7 +5,6 @@ use table::ValueRef;
 
 use crate::cli::ExportOptions;
 use crate::failure::Failure;
-use crate::null_text::NullText;
 use crate::opening::open_to_read;
 use crate::output::Output;
 use crate::row_writer::{RowFormat, RowWriter};
@@ -22,7 +21,7 @@ pub(crate) fn export(options: &ExportOptions, output: &mut Output) -> Result<(),
         RowFormat::JsonLines
     } else {
         RowFormat::Csv {
-            null_text: NullText::new(options.null.as_str()),
+            null_text: options.null.clone(),
         }
     };
     let columns = table

@@ -5,6 +5,7 @@ use std::io::{BufRead, Write};
 use cairn::{Database, NewTable, Transaction, Value};
 
 use crate::cli::ImportOptions;
+use crate::column_position::column_position;
 use crate::csv_columns::{CsvColumn, InferredColumns, infer_columns, new_table, parse_record};
 use crate::csv_file::CsvFile;
 use crate::csv_records::CsvRecords;
@@ -22,13 +23,13 @@ use crate::progress::Progress;
 /// which transaction may or may not be there, and why.
 pub(crate) fn import(options: &ImportOptions, output: &mut Output) -> Result<(), Failure> {
     let file = CsvFile::new(&options.file);
-    let null_text = NullText::new(options.null.as_str());
+    let null_text = &options.null;
     let bytes = file.bytes_on_disk()?;
     let inferred = if options.append {
         None
     } else {
         let progress = Progress::new("looking at every line", bytes);
-        let inferred = infer_columns(&mut file.records(&progress)?, &null_text);
+        let inferred = infer_columns(&mut file.records(&progress)?, null_text);
         progress.finish();
         Some(inferred?)
     };
@@ -47,7 +48,6 @@ fn import_into<W: Write>(
     bytes: u64,
     output: &mut Output<W>,
 ) -> Result<(), Failure> {
-    let null_text = NullText::new(options.null.as_str());
     let progress = Progress::new("importing", bytes);
     let mut records = file.records(&progress)?;
     let columns = match inferred {
@@ -59,7 +59,7 @@ fn import_into<W: Write>(
     let mut import = Import {
         records: &mut records,
         columns: &columns,
-        null_text: &null_text,
+        null_text: &options.null,
         row: Vec::new(),
     };
     let result = import.run(&database, options, new_table.as_ref());
@@ -150,12 +150,7 @@ fn existing_columns(
     let view = database.view();
     let table = view.table(table)?;
     let column = |name: &String| {
-        let position = table.definition().position(name).ok_or_else(|| {
-            Failure::refused(format_args!(
-                "table {:?} has no column {name:?}",
-                table.definition().name()
-            ))
-        })?;
+        let position = column_position(table.definition(), name)?;
         let column = &table.definition().columns()[position];
         Ok(CsvColumn {
             name: name.clone(),
@@ -239,7 +234,7 @@ mod tests {
             table: "numbers".to_owned(),
             file: path.clone(),
             primary_key: vec!["id".to_owned()],
-            null: String::new(),
+            null: NullText::default(),
             batch: Some(2),
             append: false,
         };

@@ -34,6 +34,8 @@ mod exit;
 mod failure;
 mod carry_out;
 mod opening;
+mod column_position;
+mod shell_word;
 // The verbs.
 mod demo;
 mod demo_data;

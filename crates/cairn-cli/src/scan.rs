@@ -6,6 +6,7 @@ use serde::ser::{SerializeMap, Serializer};
 use table::ValueRef;
 
 use crate::cli::{Condition, ScanOptions};
+use crate::column_position::column_position;
 use crate::export::in_order;
 use crate::failure::Failure;
 use crate::json_value::JsonValue;
@@ -65,18 +66,7 @@ pub(crate) fn scan(options: &ScanOptions, output: &mut Output) -> Result<(), Fai
 /// A condition as a column's position and a value; an empty text is null where the column may be null and is no string.
 fn read(table: &TableView<'_>, condition: &Condition) -> Result<(usize, Value), Failure> {
     let definition = table.definition();
-    let position = definition.position(&condition.column).ok_or_else(|| {
-        let names = definition
-            .columns()
-            .iter()
-            .map(|column| column.name.as_str());
-        let nearest = schema::nearest(&condition.column, names);
-        Failure::from(cairn::Error::Schema(schema::Error::NoSuchColumn {
-            table: definition.name().to_owned(),
-            name: condition.column.clone(),
-            nearest,
-        }))
-    })?;
+    let position = column_position(definition, &condition.column)?;
     let column = &definition.columns()[position];
     match Value::parse(column.column_type, &condition.value) {
         Some(value) => Ok((position, value)),

@@ -1,6 +1,10 @@
 //! The verbs as a shell sees them: what they print, how they end, what they leave.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types
+)]
 
 use std::fs;
 use std::path::Path;
@@ -194,6 +198,19 @@ fn refusals_end_with_1_and_say_what_was_meant() {
         (&["snapshot", &case.path("nothing")], "nothing"),
         (&["import", &db, "t", &case.path("no.csv")], "no.csv"),
         (&["demo", &db], "holds a database already"),
+        (
+            &[
+                "import",
+                &db,
+                "planes",
+                &case.file("y.csv", "yaer\n1\n"),
+                "--append",
+            ],
+            r#"did you mean "year"?"#,
+        ),
+        (&["export", &db, "planes", "--null", "x,y"], "--null"),
+        (&["export", &db, "planes", "--null", "x\"y"], "--null"),
+        (&["export", &db, "planes", "--null", "x\ny"], "--null"),
     ] {
         let said = check(arguments, 1);
         assert!(said.contains(expected), "{arguments:?}: {said}");
@@ -429,15 +446,62 @@ fn a_locked_database_ends_with_3_and_can_still_be_read() {
     check(&["snapshot", &db], 0);
 }
 
+/// A pipe that nobody writes to is refused before it is opened: that would wait for ever.
+#[test]
+#[cfg(unix)]
+fn a_pipe_is_refused_and_not_waited_for() {
+    use std::os::unix::fs::OpenOptionsExt;
+    let case = Case::new();
+    let pipe = case.path("pipe.csv");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut child = Command::new(env!("CARGO_BIN_EXE_cairn"))
+        .args(["import", &case.path("db"), "t", &pipe])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let no_wait = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap();
+    while child.try_wait().unwrap().is_none() {
+        // This works only while somebody has it open for reading.
+        let writer = fs::OpenOptions::new()
+            .write(true)
+            .custom_flags(no_wait)
+            .open(&pipe);
+        assert!(writer.is_err(), "the pipe was opened");
+        std::thread::yield_now();
+    }
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("not a regular file"), "{said}");
+}
+
 #[test]
 fn the_demo_shows_the_main_job() {
     let case = Case::new();
-    let dir = case.path("demo");
-    let said = check(&["demo", &dir], 0);
+    let dir = case.path("a demo's directory");
+    let output = Command::new(env!("CARGO_BIN_EXE_cairn"))
+        .args(["demo", &dir])
+        // So that it names itself, and not how the repository runs it.
+        .env_remove("CARGO")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(
         said.contains("acknowledged flights is there, value for value"),
         "{said}"
     );
     assert!(said.contains("torn bytes off the end of the log"), "{said}");
-    check(&["verify", &dir], 0);
+    let (_, lines) = said.split_once("Now try:\n").unwrap();
+    assert_eq!(lines.lines().count(), 3, "{said}");
+    for line in lines.lines() {
+        let pasted = Command::new("sh").args(["-c", line]).output().unwrap();
+        assert_eq!(pasted.status.code(), Some(0), "{line}: {pasted:?}");
+    }
 }
