@@ -143,7 +143,8 @@ impl Database {
     /// Waits until a transaction is durable, under every policy. One sync serves all that wait.
     ///
     /// # Errors
-    /// [`Error::Log`] if there is no such transaction or a sync failed, [`Error::Poisoned`].
+    /// [`Error::Log`] if there is no such transaction or a sync failed; [`Error::Poisoned`], but not for a transaction that was known to be
+    /// durable before.
     pub fn wait_durable(&self, tx: TxId) -> Result<()> {
         self.writer.wait_durable(tx)
     }
