@@ -2,11 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::damage::DamageKind;
 use crate::error::{Error, Result};
-use crate::format::SegmentHeader;
+use crate::format::{EPOCH_MAX, SegmentHeader};
 use crate::log::Pruned;
 use crate::log_state::Condition;
-use crate::look::open_segment;
+use crate::look::{open_segment, segment_path};
 use crate::monitor::Change;
 use crate::options::Mistake;
 use crate::segment_name::{parse_segment_name, segment_name};
@@ -69,6 +70,14 @@ impl SharedLog {
         }
         state.untouched = false;
         let epoch = state.active.header().epoch + 1;
+        if epoch > EPOCH_MAX {
+            // No log of ours has been truncated so often.
+            return Err(Error::Damaged {
+                file: segment_path(self.dir(), state.active.header().base),
+                byte_offset: 0,
+                kind: DamageKind::Header,
+            });
+        }
         let cut = cut_segment(self.dir(), &state.headers[place], epoch, end)?;
         let cut = state.poison_unless(cut)?;
         self.seek_cache().forget(cut.header().base);

@@ -7,7 +7,7 @@
 mod seeds;
 
 use commitlog::{
-    Error, Log, LogId, Options, Proof, ReadOnlyLog, ReadOnlyOptions, Shipment, Start, TxId,
+    Error, Log, LogId, Options, Proof, ReadOnlyLog, ReadOnlyOptions, Shipment, Start, TxId, salvage,
 };
 use disk::SimDisk;
 use seeds::{Random, for_each_seed};
@@ -35,6 +35,7 @@ fn valid(random: &mut Random) -> SimDisk {
             log.rotate().unwrap();
         }
     }
+    while random.below(3) > 0 && log.compress_sealed().unwrap().is_some() {}
     if random.below(2) == 0 {
         log.close().unwrap();
     }
@@ -97,6 +98,7 @@ fn fuzz_sealed_fields(seed: u64) {
         u64::MAX,
     ];
     let value = *random.pick(&interesting);
+    let is_compressed = bytes[10] == 1;
     match random.below(3) {
         0 => {
             let at = 8 + 8 * random.below(6) as usize;
@@ -114,6 +116,22 @@ fn fuzz_sealed_fields(seed: u64) {
             let place = crc32c::crc32c_append(header, &[block as u8]);
             let sum = crc32c::crc32c_append(place, &bytes[mark..mark + 60]);
             bytes[mark + 60..mark + 64].copy_from_slice(&sum.to_le_bytes());
+        }
+        _ if is_compressed => {
+            let block = &mut bytes[12288..];
+            let at = 8 + 4 * random.below(9) as usize;
+            match random.below(3) {
+                0 => block[at..at + 8].copy_from_slice(&value.to_le_bytes()),
+                1 => block[at..at + 4].copy_from_slice(&(value as u32).to_le_bytes()),
+                // Other stored bytes, as an encoder that means harm writes them.
+                _ => block[48..]
+                    .iter_mut()
+                    .for_each(|byte| *byte ^= random.next() as u8 & 0x81),
+            }
+            let sum = crc32c::crc32c(&block[48..]);
+            block[40..44].copy_from_slice(&sum.to_le_bytes());
+            let sum = crc32c::crc32c(&block[..44]);
+            block[44..48].copy_from_slice(&sum.to_le_bytes());
         }
         _ if bytes.len() > 12288 + 32 => {
             let frame = 12288;
@@ -147,10 +165,24 @@ fn exercise(disk: &SimDisk) {
         Ok((log, _)) => {
             let _ = log.verify();
             let _ = log.commit(b"goes on", None);
+            let _ = log.compress_sealed();
+            let _ = log.truncate_after(TxId(1));
+            let _ = log.verify();
         }
         Err(Error::Io(error)) => panic!("the simulated disk did not fail: {error}"),
         Err(_) => {}
     }
+    let destination = SimDisk::new(1);
+    let root = disk.root();
+    let report = salvage(
+        root.as_ref(),
+        destination.root(),
+        LOG_ID,
+        Options::default(),
+    )
+    .unwrap();
+    let (log, _) = Log::open(destination.root(), Options::default(), &[]).unwrap();
+    assert_eq!(log.verify().unwrap(), report.records);
 }
 
 /// Bytes are instructions: how to change a valid shipment, or a whole one if the first one says so.
