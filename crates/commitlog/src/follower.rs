@@ -30,6 +30,9 @@ const PAUSE_MIN: Duration = Duration::from_millis(1);
 /// How often what a writer beside us does is followed while one record is looked for.
 const ATTEMPTS_MAX: usize = 8;
 
+/// How often the same may go wrong before it is believed: a writer would have to truncate its log between any two looks.
+const TROUBLES_MAX: usize = 4;
+
 /// How a log is followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FollowOptions {
@@ -96,8 +99,18 @@ impl Follower {
         from: TxId,
         options: FollowOptions,
     ) -> Result<Follower> {
-        let mut reader = Reader::of_tail_log(Arc::clone(&log), from)?;
-        let chain = check_chain(options.chain_before, &mut reader)?;
+        let mut trouble = Trouble::default();
+        let (reader, chain) = loop {
+            let begun = Reader::of_tail_log(Arc::clone(&log), from).and_then(|mut reader| {
+                let chain = check_chain(options.chain_before, &mut reader)?;
+                Ok((reader, chain))
+            });
+            match begun {
+                Ok(begun) => break begun,
+                Err(error) => trouble.passes(error)?,
+            }
+            log.look_at_all()?;
+        };
         let mut follower = Follower::new(Followed::Tail(log), reader, options);
         follower.chain = Some(chain);
         Ok(follower)
@@ -193,24 +206,27 @@ impl Follower {
         if let Some(end) = self.truncated {
             return Err(Error::Truncated { end });
         }
-        let mut trouble = None;
+        let mut trouble = Trouble::default();
+        let mut changed = false;
         for _ in 0..ATTEMPTS_MAX {
-            match self.reader.advance() {
+            let advanced = match changed {
+                true => self.continue_in(log),
+                false => Ok(()),
+            };
+            changed = false;
+            let seen = match advanced.and_then(|()| self.reader.advance()) {
                 Ok(Some(header)) => return Ok(Some(header)),
-                Ok(None) => match log.look_at_newest()? {
-                    Seen::Nothing => return Ok(None),
-                    Seen::More => {}
-                    Seen::Changes => self.continue_in(log)?,
-                },
+                Ok(None) => log.look_at_newest(),
+                Err(error) => Err(error),
+            };
+            match seen {
+                Ok(Seen::Nothing) => return Ok(None),
+                Ok(Seen::More) => {}
+                Ok(Seen::Changes) => changed = true,
                 Err(error) => {
-                    // A file that was removed or replaced since it was looked at; twice the same is no such thing.
-                    let description = Some(error.to_string());
-                    if trouble == description {
-                        return Err(error);
-                    }
-                    trouble = description;
+                    trouble.passes(error)?;
                     log.look_at_all()?;
-                    self.continue_in(log)?;
+                    changed = true;
                 }
             }
         }
@@ -236,6 +252,36 @@ impl Follower {
                 Err(Error::Truncated { end })
             }
             Err(error) => Err(error),
+        }
+    }
+}
+
+/// What went wrong, perhaps because a file was removed or replaced since it was looked at.
+#[derive(Debug, Default)]
+struct Trouble {
+    last: String,
+    times: usize,
+}
+
+impl Trouble {
+    /// Whether it is worth looking again: the same again and again is no such thing.
+    fn passes(&mut self, error: Error) -> Result<()> {
+        let passing = match &error {
+            Error::Damaged { .. } | Error::Pruned { .. } => true,
+            Error::Io(error) => error.is_not_found(),
+            _ => false,
+        };
+        let description = error.to_string();
+        self.times = if description == self.last {
+            self.times + 1
+        } else {
+            1
+        };
+        self.last = description;
+        if passing && self.times < TROUBLES_MAX {
+            Ok(())
+        } else {
+            Err(error)
         }
     }
 }

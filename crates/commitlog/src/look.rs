@@ -161,27 +161,30 @@ const LISTINGS_MAX: usize = 64;
 /// Looks at the directory. `reader` is the newest payload version that the caller understands.
 ///
 /// A writer beside us may prune and rotate between the listing and the reading of the marks: what vanished or seems to be missing is looked
-/// for again. Damage that is found twice is damage: the second listing is younger than the marks that the first look read.
+/// for again. Damage that is found twice in the same files, header by header and mark by mark, is damage: the second listing is younger than the marks that the first
+/// look read, and a truncation, which alone could make what was continued end again, would show in a header.
 pub(crate) fn look(dir: &dyn Dir, reader: u16) -> Result<Look> {
-    let mut before: Option<String> = None;
+    let mut before = None;
     for _ in 1..LISTINGS_MAX {
-        let looked = look_once(dir, reader);
+        let mut segments = Vec::new();
+        let looked = look_once(dir, reader, &mut segments);
         let doubt = match &looked {
             Ok(look) => look.lineup.gap.map(|gap| format!("{gap:?}")),
             Err(Error::Io(error)) if error.is_not_found() => continue,
             Err(error @ Error::Damaged { .. }) => Some(error.to_string()),
             Err(_) => None,
         };
+        let doubt = doubt.map(|doubt| (doubt, segments));
         if doubt.is_none() || doubt == before {
             return looked;
         }
         before = doubt;
     }
-    look_once(dir, reader)
+    look_once(dir, reader, &mut Vec::new())
 }
 
-fn look_once(dir: &dyn Dir, reader: u16) -> Result<Look> {
-    let mut segments = Vec::new();
+/// `segments` receives what was read of each, also if it does not fit together.
+fn look_once(dir: &dyn Dir, reader: u16, segments: &mut Vec<SegmentFacts>) -> Result<Look> {
     let mut temporaries = Vec::new();
     for entry in dir.list()? {
         if let Some(base) = parse_segment_name(&entry.name) {
@@ -196,14 +199,14 @@ fn look_once(dir: &dyn Dir, reader: u16) -> Result<Look> {
         return Err(Error::NoLog { path });
     }
     segments.sort_by_key(|segment| segment.named);
-    let mut lineup = line_up(&segments).map_err(|damage| damaged(dir, &segments, damage))?;
-    for (index, next) in lineup.doubtful(&segments) {
+    let mut lineup = line_up(segments).map_err(|damage| damaged(dir, segments, damage))?;
+    for (index, next) in lineup.doubtful(segments) {
         if !leads_to(dir, &segments[index], &segments[next].header)? {
             lineup.detach_before(next);
         }
     }
     Ok(Look {
-        segments,
+        segments: segments.clone(),
         lineup,
         temporaries,
     })

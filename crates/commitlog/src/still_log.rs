@@ -55,9 +55,11 @@ impl StillLog {
                 Error::Io(error) => error.is_not_found(),
                 _ => false,
             };
-            // The same damage twice is damage: what is proved does not change any more.
+            // The same damage twice is damage: what is proved does not change any more. What a writer beside us does may happen again.
             let description = error.to_string();
-            if !passing || attempt == ATTEMPTS_MAX || before.as_ref() == Some(&description) {
+            let same = before.as_ref() == Some(&description);
+            let settled = same && matches!(error, Error::Damaged { .. });
+            if !passing || settled || attempt == ATTEMPTS_MAX {
                 return Err(error);
             }
             before = Some(description);

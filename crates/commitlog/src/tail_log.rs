@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use disk::Dir;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::frame_cursor::{FrameCursor, Position};
 use crate::lineup::SegmentFacts;
 use crate::look::{Look, look, open_segment, segment_facts};
@@ -15,6 +15,9 @@ use crate::seek_cache::SeekCache;
 use crate::segment_bytes::SegmentBytes;
 use crate::shared_log::{Placement, Visible};
 use crate::tx_id::TxId;
+
+/// How often a directory that changes while it is looked at is looked at again.
+const LOOKS_MAX: usize = 8;
 
 /// What was last seen of the log.
 #[derive(Debug)]
@@ -117,8 +120,18 @@ impl TailLog {
         }
     }
 
-    /// Looks at the whole directory.
+    /// Looks at the whole directory; again, if the newest segment vanishes in between.
     pub(crate) fn look_at_all(&self) -> Result<()> {
+        for _ in 1..LOOKS_MAX {
+            match self.look_once() {
+                Err(Error::Io(error)) if error.is_not_found() => {}
+                looked => return looked,
+            }
+        }
+        self.look_once()
+    }
+
+    fn look_once(&self) -> Result<()> {
         let mut sight = self.sight();
         let look = look(self.dir(), self.reader)?;
         let known = sight.look.newest().header;
