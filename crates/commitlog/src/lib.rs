@@ -43,6 +43,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! The rest of this page is the contract: what each call and each failure means.
+#![doc = include_str!("../README.md")]
 
 mod tx_id;
 mod log_id;

@@ -1,0 +1,89 @@
+//! The examples do what they say.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../examples/dump.rs"]
+mod dump;
+#[path = "../examples/key_value.rs"]
+mod key_value;
+#[path = "../examples/tail.rs"]
+mod tail;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use commitlog::{Log, LogId, Options, TxId};
+use disk::SimDisk;
+use key_value::Store;
+
+#[test]
+fn a_store_is_the_fold_of_its_log() {
+    let disk = SimDisk::new(1);
+    let mut store = Store::open(disk.root()).unwrap();
+    store.set(b"one", Some(b"1")).unwrap();
+    store.set(b"two", Some(b"2")).unwrap();
+    store.set(b"one", None).unwrap();
+    store.set(b"", Some(b"")).unwrap();
+    assert!(Store::open(disk.root()).is_err(), "only one may be open");
+    drop(store);
+    let mut store = Store::open(disk.root()).unwrap();
+    assert_eq!(store.get(b"one"), None);
+    assert_eq!(store.get(b"two"), Some(&b"2"[..]));
+    assert_eq!(store.get(b""), Some(&b""[..]));
+    assert!(store.set(&[0; 256], None).is_err());
+    assert_eq!(store.get(b"three"), None);
+}
+
+fn two_segments(disk: &SimDisk) -> Log {
+    let log_id = LogId([0xAB; 16]);
+    let log = Log::create(disk.root(), log_id, Options::default(), &[(b"first", None)]).unwrap();
+    log.commit(b"second\n", None).unwrap();
+    log.rotate().unwrap();
+    log.append(b"third", None).unwrap();
+    log
+}
+
+#[test]
+fn a_dump_shows_segments_and_records() {
+    let disk = SimDisk::new(1);
+    let log = two_segments(&disk);
+    let mut out = Vec::new();
+    dump::dump(disk.root(), None, &mut out).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), DUMP);
+    log.close().unwrap();
+    let mut out = Vec::new();
+    dump::dump(disk.root(), Some(TxId(2)), &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(
+        text.contains("marks prove what is before 3; closed\n2: 5 bytes, "),
+        "{text}"
+    );
+}
+
+const DUMP: &str = "\
+log abababababababababababababababab from 0, epoch 0
+segment 00000000000000000000.log: 12368 bytes, chain before it 1d36d87cd8341bb3
+segment 00000000000000000002.log: 28672 bytes, chain before it 35603263412d444e
+marks prove what is before 2; not closed
+0: 5 bytes, chain 289a154a47b83d69: first
+1: 7 bytes, chain 35603263412d444e: second.
+2: 5 bytes, chain cb15b3459e1f1e64, not proven: third
+";
+
+#[test]
+fn a_tail_shows_what_is_appended_and_says_what_is_gone() {
+    let disk = SimDisk::new(1);
+    let log = two_segments(&disk);
+    let show = |first| {
+        let mut out = Vec::new();
+        let patience = Some(Duration::ZERO);
+        tail::tail(disk.root(), first, patience, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(show(Some(TxId(0))), "0: first\n1: second\\n\n");
+    assert_eq!(show(None), "");
+    log.sync().unwrap();
+    assert_eq!(show(Some(TxId(1))), "1: second\\n\n2: third\n");
+    let log = Arc::new(log);
+    log.commit(b"fourth", None).unwrap();
+    assert_eq!(show(Some(TxId(3))), "3: fourth\n");
+}
