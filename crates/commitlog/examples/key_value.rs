@@ -1,11 +1,7 @@
 //! A key-value store: a map in memory, and the log that it is folded from.
 //!
 //! `cargo run -p commitlog --example key_value DIRECTORY [set KEY VALUE | remove KEY | get KEY]`
-#![allow(
-    clippy::disallowed_methods,
-    dead_code,
-    reason = "its test uses the store alone"
-)]
+#![allow(dead_code, reason = "its test uses the store alone")]
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -73,16 +69,16 @@ fn apply(map: &mut BTreeMap<Vec<u8>, Vec<u8>>, record: &[u8]) {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (path, command) = arguments.split_first().ok_or("name a directory")?;
-    let mut store = Store::open(OsDir::open(path)?)?;
-    match *command {
-        ["set", key, value] => store.set(key.as_bytes(), Some(value.as_bytes()))?,
-        ["remove", key] => store.set(key.as_bytes(), None)?,
-        ["get", key] => match store.get(key.as_bytes()) {
+    match *arguments {
+        [path, "get", key] => match Store::open(OsDir::open(path)?)?.get(key.as_bytes()) {
             Some(value) => println!("{}", String::from_utf8_lossy(value)),
             None => println!("not set"),
         },
-        _ => return Err("say set KEY VALUE, remove KEY or get KEY".into()),
+        [path, "set", key, value] => {
+            Store::open(OsDir::open(path)?)?.set(key.as_bytes(), Some(value.as_bytes()))?;
+        }
+        [path, "remove", key] => Store::open(OsDir::open(path)?)?.set(key.as_bytes(), None)?,
+        _ => println!("DIRECTORY set KEY VALUE, DIRECTORY remove KEY or DIRECTORY get KEY"),
     }
     Ok(())
 }

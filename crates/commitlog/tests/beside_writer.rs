@@ -35,6 +35,8 @@ struct Writer {
     log: Option<Log>,
     /// How often the history was changed: records appended after that say so.
     truncations: u64,
+    /// Where each truncation made it end.
+    ends: Vec<u64>,
     /// Records from here on may differ from those there were in the beginning.
     truncated: Option<u64>,
     pruned: bool,
@@ -77,6 +79,7 @@ impl Writer {
             disk: from.fork(),
             log: None,
             truncations: 0,
+            ends: Vec::new(),
             truncated: None,
             pruned: false,
         };
@@ -128,6 +131,7 @@ impl Writer {
         }
         let end = end.saturating_sub(records).max(base + 1);
         self.truncations += 1;
+        self.ends.push(end);
         self.truncated = Some(self.truncated.map_or(end, |before| before.min(end)));
         self.log().truncate_after(TxId(end - 1)).unwrap();
     }
@@ -154,12 +158,14 @@ struct Seen {
 }
 
 impl Seen {
-    fn record(&mut self, record: &Record<'_>, truncated: Option<u64>) {
+    fn record(&mut self, record: &Record<'_>, writer: &Mutex<Writer>) {
+        let writer = writer.lock().unwrap();
         let id = record.id.0;
         assert!(
             self.next.is_none_or(|next| next == id),
             "record {id} after {self:?}"
         );
+        let first = self.next.is_none();
         self.next = Some(id + 1);
         let text = String::from_utf8_lossy(record.payload).into_owned();
         let after = text.strip_prefix(&format!("{id} after truncation "));
@@ -172,11 +178,16 @@ impl Seen {
             None => 0,
         };
         assert!(original || history > 0, "record {id} is {text:?}");
-        assert!(history == 0 || truncated.is_some_and(|end| id >= end));
+        assert!(history == 0 || writer.truncated.is_some_and(|end| id >= end));
         assert!(
             history >= self.history,
             "record {id} goes back from {self:?}"
         );
+        if history > self.history && id > 0 {
+            let newer = usize::try_from(self.history).unwrap()..usize::try_from(history).unwrap();
+            let continues = first || writer.ends[newer].iter().all(|&end| id <= end);
+            assert!(continues, "record {id} of another history after {self:?}");
+        }
         self.history = history;
     }
 }
@@ -201,8 +212,7 @@ fn read(log: &ReadOnlyLog, writer: &Mutex<Writer>, case: &str) {
     loop {
         match reader.next_record() {
             Ok(Some(record)) => {
-                let truncated = writer.lock().unwrap().truncated;
-                seen.record(&record, truncated);
+                seen.record(&record, writer);
             }
             Ok(None) => break,
             Err(error) => {
@@ -260,8 +270,7 @@ fn catch_up(mut follower: Follower, writer: &Mutex<Writer>, case: &str) {
     loop {
         match follower.poll_next() {
             Ok(Some(record)) => {
-                let truncated = writer.lock().unwrap().truncated;
-                seen.record(&record, truncated);
+                seen.record(&record, writer);
             }
             Ok(None) => {
                 let next = follower.next_id();
