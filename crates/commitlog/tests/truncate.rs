@@ -280,7 +280,7 @@ fn crash_recovery(crashed: &SimDisk) -> Vec<u64> {
     for number in first..end {
         let state = disk.state_before(number);
         ends.push(content(&state.fork()));
-        for cut in state.power_cuts(2, number) {
+        for cut in state.power_cuts(5, number) {
             ends.push(content(&cut));
         }
     }
