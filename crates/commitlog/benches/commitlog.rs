@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use commitlog::{Handoff, Log, LogId, Options, SyncPolicy, TxId};
+use commitlog::{Handoff, Log, LogId, Maintainer, Options, SyncPolicy, TxId};
 use disk::{Dir, File, OsDir};
 
 const ROUNDS: usize = 7;
@@ -46,7 +46,10 @@ fn main() {
         compare(&name, append_batches(bytes, count), vec![bound]);
         let name = format!("append {bytes} B, queued");
         let bound = ("buffered", buffered(bytes, count));
-        compare(&name, append_queued(bytes, count), vec![bound]);
+        compare(&name, append_queued(bytes, count, false), vec![bound]);
+        let name = format!("append {bytes} B, queued, a maintainer writes");
+        let bound = ("buffered", buffered(bytes, count));
+        compare(&name, append_queued(bytes, count, true), vec![bound]);
     }
     for threads in [1, 8, 64] {
         compare(
@@ -175,11 +178,12 @@ fn append_batches<'a>(bytes: usize, count: usize) -> Round<'a> {
     })
 }
 
-fn append_queued<'a>(bytes: usize, count: usize) -> Round<'a> {
+fn append_queued<'a>(bytes: usize, count: usize, maintained: bool) -> Round<'a> {
     let payload = vec![7; bytes];
     Box::new(move || {
         let (_temporary, dir) = temporary();
         let log = create(dir, SyncPolicy::Never);
+        let _maintainer = maintained.then(|| Maintainer::start(&log).unwrap());
         let start = Instant::now();
         for _ in 0..count {
             log.append_with(&payload, None, Handoff::Queued).unwrap();
