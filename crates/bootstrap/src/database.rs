@@ -81,7 +81,8 @@ impl Database {
             &options,
             report.was_closed,
         )?);
-        let worker = if options.background && options.snapshots.is_automatic() {
+        let has_interval = matches!(options.sync_policy, SyncPolicy::Interval(_));
+        let worker = if options.background && (options.snapshots.is_automatic() || has_interval) {
             let inside = Arc::clone(&upkeep);
             Some(Worker::start(signal, move || inside.run_until_idle())?)
         } else {

@@ -17,7 +17,8 @@ pub struct Options {
     /// If the log is lost, damaged or behind the newest sound snapshot, go on from that snapshot and give up what came after it.
     /// The segments are moved aside, not removed. Default: no.
     pub restore_from_snapshots: bool,
-    /// When a commit is acknowledged. Default: after a sync.
+    /// When a commit is acknowledged. Default: after a sync. An interval is kept by the thread in the background, or by a program that calls
+    /// [`crate::Database::maintain`] itself, often enough.
     pub sync_policy: SyncPolicy,
     /// The length in bytes at which a segment of the log is continued in a new one. Default: 64 MiB.
     pub segment_bytes_max: u64,
@@ -25,7 +26,7 @@ pub struct Options {
     pub transaction_bytes_max: u32,
     /// When snapshots are written, and what is kept.
     pub snapshots: SnapshotPolicy,
-    /// Do what the snapshot policy asks for on a thread of the database's own. Without it the program calls
+    /// Do what the snapshot policy and an interval of syncs ask for on a thread of the database's own. Without it the program calls
     /// [`crate::Database::maintain`]. Default: yes.
     pub background: bool,
     /// How snapshots are read.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use disk::Dir;
 
@@ -62,6 +63,7 @@ impl Upkeep {
 
     /// One step of what the policy asks for.
     pub(crate) fn step(&self) -> Result<Maintenance> {
+        self.writer.maintain_log()?;
         if self.is_prune_due.swap(false, Ordering::AcqRel) {
             return Ok(Maintenance::Prune(self.prune()?));
         }
@@ -75,23 +77,27 @@ impl Upkeep {
         Ok(Maintenance::Snapshot(summary))
     }
 
-    /// All steps that are due. A failure is kept for [`Upkeep::last_failure`] and ends this round.
-    pub(crate) fn run_until_idle(&self) {
+    /// All steps that are due. A failure is kept for [`Upkeep::last_failure`] and ends this round. Yields after how long the next one is due,
+    /// nudged or not.
+    pub(crate) fn run_until_idle(&self) -> Option<Duration> {
         while !self.signal.is_stopped() {
-            match self.step() {
-                Ok(Maintenance::Idle) => return,
-                Ok(done) => tracing::info!(?done, "did work in the background"),
-                Err(_) if self.signal.is_stopped() => return,
+            let step = self.step();
+            let idle = matches!(step, Ok(Maintenance::Idle));
+            match step.and_then(|done| Ok((done, self.writer.maintain_log()?))) {
+                Ok((_, next)) if idle => return next,
+                Ok((done, _)) => tracing::info!(?done, "did work in the background"),
+                Err(_) if self.signal.is_stopped() => return None,
                 Err(error) => {
                     tracing::warn!(%error, "work in the background failed");
                     *self
                         .last_failure
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
-                    return;
+                    return None;
                 }
             }
         }
+        None
     }
 
     pub(crate) fn last_failure(&self) -> Option<String> {
@@ -115,7 +121,8 @@ impl Upkeep {
     fn write(&self, keeper: &mut Inner, view: &View) -> Result<SnapshotSummary> {
         // A published snapshot proves that the log was synced through it: see `docs/RECOVERY.md`.
         self.writer.wait_durable(view.tx())?;
-        let is_cancelled = || self.signal.is_stopped();
+        // Asked often while the snapshot is written, which may take longer than an interval of the log.
+        let is_cancelled = || self.signal.is_stopped() || self.writer.maintain_log().is_err();
         self.keeper
             .write(keeper, view, self.writer.log(), &is_cancelled)
     }

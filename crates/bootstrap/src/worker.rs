@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -34,13 +35,24 @@ impl Signal {
         self.nudge();
     }
 
-    fn wait(&self) {
-        let nudged = self
+    /// Waits until something may be due, or for so long at most.
+    fn wait(&self, at_most: Option<Duration>) {
+        let mut nudged = self
             .is_nudged
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_while(nudged, |nudged| !*nudged);
-        *waited.unwrap_or_else(PoisonError::into_inner) = false;
+        let is_quiet = |nudged: &mut bool| !*nudged;
+        nudged = match at_most {
+            Some(at_most) => {
+                let waited = self.changed.wait_timeout_while(nudged, at_most, is_quiet);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => {
+                let waited = self.changed.wait_while(nudged, is_quiet);
+                waited.unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        *nudged = false;
     }
 }
 
@@ -52,13 +64,16 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts a thread that calls `work` whenever it is nudged.
-    pub(crate) fn start(signal: Arc<Signal>, work: impl Fn() + Send + 'static) -> Result<Self> {
+    /// Starts a thread that calls `work` whenever it is nudged, and when the time is over that `work` said.
+    pub(crate) fn start(
+        signal: Arc<Signal>,
+        work: impl Fn() -> Option<Duration> + Send + 'static,
+    ) -> Result<Self> {
         let inside = Arc::clone(&signal);
         let run = move || {
             while !inside.is_stopped() {
-                work();
-                inside.wait();
+                let next = work();
+                inside.wait(next);
             }
         };
         let thread = thread::Builder::new()

@@ -3,7 +3,8 @@
 //! ```text
 //!   one at a time       fork, body, finish         nothing has happened yet
 //!                       check                      all that can refuse refuses here
-//!                       append                     the operating system has it
+//!                       append                     it has its number; under EveryCommit the sync writes it,
+//!                                                  else the operating system has it
 //!                       apply                      can not fail
 //!   all together        wait for the sync          under EveryCommit
 //!                       move what is shown on
@@ -12,8 +13,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use commitlog::{Log, SyncPolicy, TxId};
+use commitlog::{Handoff, Log, SyncPolicy, TxId};
 use schema::WriteTransaction;
 
 use crate::clock::Clock;
@@ -146,6 +148,27 @@ impl Writer {
         }
     }
 
+    /// Does what is due in the log in the background. Yields how long nothing will be, if anything ever will.
+    pub(crate) fn maintain_log(&self) -> Result<Option<Duration>> {
+        let SyncPolicy::Interval(interval) = self.policy else {
+            return Ok(None);
+        };
+        let now = self.clock.elapsed();
+        let next = self
+            .log
+            .maintain(now)
+            .map_err(|error| self.failure(error))?;
+        Ok(Some(next.map_or(interval, |next| next.saturating_sub(now))))
+    }
+
+    /// Who waits for a sync need not wait for a write of his own: the sync of the group begins with one for all.
+    fn handoff(&self) -> Handoff {
+        match self.policy {
+            SyncPolicy::EveryCommit => Handoff::Queued,
+            _ => Handoff::Written,
+        }
+    }
+
     /// Runs the body, appends and applies. Yields the last transaction that the body saw or made.
     fn append<T, E>(
         &self,
@@ -167,7 +190,7 @@ impl Writer {
             .applying
             .lock()
             .map_err(|_| WriteError::Refused(Error::Poisoned))?;
-        let appended = self.log.append(&payload, time);
+        let appended = self.log.append_with(&payload, time, self.handoff());
         let tx = appended.map_err(|error| self.append_failed(error, base.tx().next()))?;
         assert_eq!(
             tx,

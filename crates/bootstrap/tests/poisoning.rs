@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 
-use bootstrap::{Database, Error, Mistake, Options, TxId, WriteError};
+use bootstrap::{Database, Error, Mistake, Options, SyncPolicy, TxId, WriteError};
 use disk::{Choice, Crash, Fault, Operation, SimDisk};
 use fixture::*;
 use watched::watched;
@@ -155,8 +155,14 @@ fn a_panic_while_applying_stops_the_database_and_releases_those_who_wait() {
 fn a_panic_within_an_append_stops_the_database() {
     let disk = SimDisk::new(1);
     let before = Before::default();
-    let database = before.open(&disk, options());
+    // Where the append itself writes.
+    let options = Options {
+        sync_policy: SyncPolicy::Never,
+        ..options()
+    };
+    let database = before.open(&disk, options);
     put_all(&database, 1..=2);
+    database.wait_durable(TxId(2)).unwrap();
     before.next(Operation::Write, || panic!("within the disk"));
     let put = catch_unwind(AssertUnwindSafe(|| try_put(&database, 3)));
     assert!(put.is_err());

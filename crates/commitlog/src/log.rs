@@ -285,8 +285,15 @@ impl Log {
     /// Reads from record `from` on, up to the end of the log at the time of each call. Independent of this handle's life.
     ///
     /// # Errors
-    /// [`Error::Pruned`] if the record is not kept any more, [`Error::BeyondEnd`] if it lies behind [`Log::next_id`].
+    /// [`Error::Pruned`] if the record is not kept any more, [`Error::BeyondEnd`] if it lies behind [`Log::next_id`]. What
+    /// comes before it is written if it was queued, with the errors of [`Log::wait_written`].
     pub fn reader(&self, from: TxId) -> Result<Reader> {
+        if let Some(last) = from.previous()
+            && from <= self.next_id()
+        {
+            // Where it begins may still be queued.
+            self.shared.wait_written(last)?;
+        }
         Reader::of_live_log(Arc::clone(&self.shared), from)
     }
 
