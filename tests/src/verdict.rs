@@ -159,8 +159,8 @@ fn opened(sample: &Sample, tx: u64, report: &OpenReport) -> String {
     if report.torn.is_some() {
         words.push_str(", tail cut");
     }
-    if report.segments_detached > 0 {
-        words.push_str(", old segments ignored");
+    if report.leftovers_removed > 0 {
+        words.push_str(", leftovers removed");
     }
     if report.identity_rewritten {
         words.push_str(", identity rewritten");

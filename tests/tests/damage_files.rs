@@ -116,7 +116,8 @@ const FILES_LOG_ONLY: &[Row<'_>] = &[
     same("oldest segment zeroed at the end", "all from the log | refused: damaged 00000000000000000000.log"),
 ];
 /// Where a row has two verdicts, some of the bytes changed were zero before, or the older snapshot, which is not read, got a file of
-/// the right length. A deleted snapshot is not missed; a deleted first segment neither, the log may have been pruned.
+/// the right length. A deleted snapshot is not missed; a deleted first segment neither, the log may have been pruned. One that is lost in
+/// between is damage, also where a snapshot holds all that it held.
 #[rustfmt::skip]
 const FILES_WITH_SNAPSHOTS: &[Row<'_>] = &[
     same("identity and lock swapped", "refused: damaged identity"),
@@ -147,7 +148,7 @@ const FILES_WITH_SNAPSHOTS: &[Row<'_>] = &[
     same("middle segment and newest segment swapped", "refused: damaged 00000000000000000005.log"),
     same("middle segment and older manifest swapped", "refused: damaged 00000000000000000005.log"),
     same("middle segment and older pack swapped", "refused: damaged 00000000000000000005.log"),
-    same("middle segment deleted", "all from the newer snapshot, old segments ignored, older rejected"),
+    same("middle segment deleted", "refused: damaged 00000000000000000000.log"),
     same("middle segment overwritten by another file", "refused: damaged 00000000000000000005.log"),
     same("middle segment with zeros behind", "all from the newer snapshot"),
     same("middle segment zeroed at the end", "all from the newer snapshot"),
@@ -357,8 +358,8 @@ const RESTORES: &[Row<'_>] = &[
     same("log and identity lost, restored", "only through 8 restored from the newer snapshot, identity rewritten, older rejected"),
     same("log lost", "refused: log lost, restorable"),
     same("log lost, restored", "only through 8 restored from the newer snapshot, older rejected"),
-    same("middle segment lost", "all from the newer snapshot, old segments ignored, older rejected"),
-    same("middle segment lost, restored", "all from the newer snapshot, old segments ignored, older rejected"),
+    same("middle segment lost", "refused: damaged 00000000000000000000.log"),
+    same("middle segment lost, restored", "only through 8 restored from the newer snapshot, older rejected"),
     same("newest segment lost", "refused: damaged 00000000000000000005.log"),
     same("newest segment lost, restored", "only through 8 restored from the newer snapshot, older rejected"),
     same("oldest segment lost", "all from the newer snapshot"),

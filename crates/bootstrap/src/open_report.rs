@@ -27,9 +27,9 @@ pub struct OpenReport {
     pub bytes_replayed: u64,
     /// What was cut off the end of the log, or left out by an open for reading: never acknowledged as durable.
     pub torn: Option<TornTail>,
-    /// How many old segments stand before a gap in the log and are ignored, since a snapshot holds all that they and the gap held:
-    /// a removal that never became durable, or what is left around a lost segment. The next prune removes them.
-    pub segments_detached: usize,
+    /// How many segments of the log were removed that a prune or a truncation had given up and that were there all the same: it was cut off,
+    /// or a removal came undone. An open for reading ignores them.
+    pub leftovers_removed: usize,
     /// Whether the log had been closed properly; always true for a new one.
     pub was_closed: bool,
     /// The identity file was missing and has been written again.
@@ -177,11 +177,11 @@ impl fmt::Display for OpenReport {
                 )?;
             }
         }
-        if self.segments_detached > 0 {
+        if self.leftovers_removed > 0 {
             write!(
                 formatter,
-                "\nignored {} old segments before a gap in the log: a snapshot holds what they and the gap held",
-                self.segments_detached
+                "\nremoved {} segments that the log had given up before",
+                self.leftovers_removed
             )?;
         }
         if !self.was_closed {

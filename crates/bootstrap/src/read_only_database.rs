@@ -161,7 +161,7 @@ fn open_once(
         .take()
         .expect("a log that can be recovered from can be read");
     let extent = log.extent();
-    let (was_closed, segments_detached) = (extent.closed, extent.detached.len());
+    let was_closed = extent.closed;
     let torn = log.unfinished_tail();
     let segments = Segments::new(&dir.path().join(layout::LOG), extent.segments);
     let (last_snapshot, from) = (start.snapshot(), start.next());
@@ -180,16 +180,15 @@ fn open_once(
         records_replayed: replayed.records,
         bytes_replayed: replayed.bytes,
         torn,
-        segments_detached,
+        leftovers_removed: 0,
         was_closed,
         identity_rewritten: false,
         snapshots_rejected: looked.into_rejected(),
         phases,
     };
     // A writer may have removed them, or be about to, and not be done.
-    if report.segments_detached > 0 || !report.snapshots_rejected.is_empty() {
-        let (detached, rejected) = (report.segments_detached, &report.snapshots_rejected);
-        *doubt = format!("{detached} {rejected:?}");
+    if !report.snapshots_rejected.is_empty() {
+        *doubt = format!("{:?}", report.snapshots_rejected);
     }
     let dir = Arc::clone(dir);
     Ok((ReadOnlyDatabase { dir, log, view }, report))

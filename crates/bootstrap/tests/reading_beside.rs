@@ -147,9 +147,6 @@ fn check(case: Case, (name, step): (&str, Step)) -> u64 {
 
 /// Damage that a report speaks of.
 fn damage_in(report: &OpenReport) -> Option<String> {
-    if report.segments_detached > 0 {
-        return Some(report.to_string());
-    }
     let mut rejected = report.snapshots_rejected.iter();
     let bad = rejected.find(|rejected| !matches!(rejected.reason, Rejection::Unreachable));
     bad.map(|rejected| rejected.reason.to_string())

@@ -7,7 +7,8 @@ mod fixture;
 use std::thread;
 
 use bootstrap::{
-    Error, Maintenance, Options, Origin, ReadOptions, SnapshotLoading, SnapshotPolicy, TxId,
+    Error, ErrorClass, Maintenance, OpenError, Options, Origin, ReadOptions, SnapshotLoading,
+    SnapshotPolicy, TxId,
 };
 use disk::{Fault, SimDisk};
 use fixture::*;
@@ -206,7 +207,7 @@ fn a_prune_cuts_the_log_before_it_lets_snapshots_go() {
 
 /// A removal that never became durable comes undone: an old segment, a gap, the rest of the log.
 #[test]
-fn old_segments_before_a_gap_are_reported_until_a_prune_removes_them() {
+fn a_segment_whose_removal_came_undone_is_no_part_of_the_log_and_is_removed() {
     let disk = SimDisk::new(1);
     let (database, _) = open(&disk);
     for first in [1, 6, 11] {
@@ -217,26 +218,52 @@ fn old_segments_before_a_gap_are_reported_until_a_prune_removes_them() {
     let first = segments(&disk)[0].clone();
     let bytes = disk.read(&first).unwrap();
     assert_eq!(database.prune().unwrap().segments_removed, 2);
+    let kept = database.info().unwrap().log.segments.len();
     database.close().unwrap();
     disk.write(&first, &bytes);
-    let told = "ignored 1 old segments before a gap in the log";
     let (database, report) = read_with(&disk, &ReadOptions::default()).unwrap();
-    assert_eq!(report.segments_detached, 1);
-    assert!(report.to_string().contains(told), "{report}");
-    let detached = database.info().unwrap().log.detached;
-    assert_eq!((detached.len(), detached[0].base), (1, TxId(0)));
+    assert_eq!(report.leftovers_removed, 0);
+    assert_eq!(notes(&database.view()), expected(1..=20));
+    assert_eq!(database.info().unwrap().log.segments.len(), kept);
+    assert!(segments(&disk).contains(&first));
 
     let (database, report) = open_with(&disk, small_segments()).unwrap();
-    assert_eq!(report.segments_detached, 1);
+    assert_eq!(report.leftovers_removed, 1);
+    let told = "removed 1 segments that the log had given up before";
     assert!(report.to_string().contains(told), "{report}");
-    assert_eq!(database.info().unwrap().log.detached, detached);
+    assert!(!segments(&disk).contains(&first));
     assert_eq!(notes(&database.view()), expected(1..=20));
-    assert_eq!(database.prune().unwrap().segments_removed, 1);
     database.close().unwrap();
-    let (database, report) = open_with(&disk, small_segments()).unwrap();
-    assert_eq!(report.segments_detached, 0);
-    assert!(!report.to_string().contains("ignored"), "{report}");
-    assert_eq!(database.info().unwrap().log.detached, []);
+    let (_, report) = open_with(&disk, small_segments()).unwrap();
+    assert_eq!(report.leftovers_removed, 0);
+    assert!(report.was_closed);
+}
+
+/// The newest snapshot holds all that any of them held.
+#[test]
+fn a_lost_segment_is_damage_though_a_snapshot_holds_what_it_held() {
+    let disk = SimDisk::new(1);
+    let (database, _) = open(&disk);
+    for first in [1, 6, 11] {
+        put_all(&database, first..first + 5);
+        database.snapshot().unwrap();
+    }
+    database.close().unwrap();
+    let names = segments(&disk);
+    assert!(names.len() > 3);
+    for lost in &names[1..] {
+        let disk = disk.fork();
+        disk.delete(lost);
+        let before = disk.digest();
+        let read = read_with(&disk, &ReadOptions::default()).map(drop);
+        assert_eq!(disk.digest(), before);
+        assert_eq!(read.unwrap_err().class(), ErrorClass::Damage, "{lost}");
+        let Err(OpenError::Database(error)) = open_with(&disk, small_segments()) else {
+            panic!("{lost} is lost");
+        };
+        assert_eq!(error.class(), ErrorClass::Damage, "{lost}");
+        assert!(!disk.files().contains(lost));
+    }
 }
 
 #[test]

@@ -26,8 +26,6 @@ struct JsonLog {
     base: u64,
     closed: bool,
     segments: Vec<JsonSegment>,
-    /// Not part of the log.
-    detached: Vec<JsonSegment>,
 }
 
 #[derive(Serialize)]
@@ -62,7 +60,6 @@ pub(crate) fn info(options: &InspectOptions, output: &mut Output) -> Result<(), 
             base: info.log.base.0,
             closed: info.log.closed,
             segments: segments(&info.log.segments),
-            detached: segments(&info.log.detached),
         },
         snapshots: Vec::new(),
         opened: database.report().to_string(),
@@ -117,12 +114,6 @@ fn print(info: &JsonInfo, output: &mut Output) -> Result<(), Failure> {
     for segment in &info.log.segments {
         output.line(format_args!(
             "             {}  {} bytes",
-            segment.file, segment.bytes
-        ))?;
-    }
-    for segment in &info.log.detached {
-        output.line(format_args!(
-            "             {}  {} bytes, before a gap, not part of the log",
             segment.file, segment.bytes
         ))?;
     }

@@ -62,10 +62,10 @@ pub(crate) fn notes(report: &OpenReport) -> Vec<String> {
             torn.bytes_cut, torn.reason
         ));
     }
-    if report.segments_detached > 0 {
+    if report.leftovers_removed > 0 {
         notes.push(format!(
-            "{} old segments before a gap in the log are ignored: a snapshot holds what they and the gap held",
-            report.segments_detached
+            "{} segments that the log had given up before were still there and have been removed",
+            report.leftovers_removed
         ));
     }
     notes

@@ -16,6 +16,7 @@ use crate::log_id::LogId;
 use crate::new_record::NewRecord;
 use crate::options::Start;
 use crate::segment_name::{segment_name, temporary_name};
+use crate::tx_id::TxId;
 use crate::write_queue::WriteQueue;
 
 /// The least space that is reserved at once, bytes.
@@ -44,6 +45,8 @@ pub(crate) struct ActiveSegment {
     header: SegmentHeader,
     header_bytes: [u8; HEADER_BYTES],
     marks: [Option<Mark>; 2],
+    /// The first record that the log keeps, for all marks to come.
+    floor: TxId,
     /// Where the next frame goes.
     end: Position,
     /// Invariant: from `end.byte` to here the file reads as zero and writing can not run out of space.
@@ -56,6 +59,7 @@ impl ActiveSegment {
         file: Arc<dyn File>,
         header: SegmentHeader,
         marks: [Option<Mark>; 2],
+        floor: TxId,
         end: Position,
         reserved: u64,
     ) -> Self {
@@ -64,13 +68,14 @@ impl ActiveSegment {
             header,
             header_bytes: header.encode(),
             marks,
+            floor,
             end,
             reserved,
         }
     }
 
-    /// Makes a segment that holds the records given, atomically: after a crash it is there, durable
-    /// and whole, or it is not. A segment of the same name is replaced.
+    /// Makes the first segment of a log, which holds the records given, atomically: after a crash it is there, durable
+    /// and whole, or it is not.
     pub(crate) fn create(
         dir: &dyn Dir,
         log_id: LogId,
@@ -88,13 +93,7 @@ impl ActiveSegment {
             epoch: start.epoch,
         };
         let draft = Draft::begin(dir, header)?;
-        let mut segment = ActiveSegment::resume(
-            Arc::clone(&draft.file),
-            header,
-            [None; 2],
-            Position::start_of(&header),
-            FRAMES_BYTE,
-        );
+        let mut segment = draft.segment(start.base, Position::start_of(&header));
         for (payload, time) in records {
             let record = NewRecord::new(payload, *time, PAYLOAD_BYTES_LIMIT)?;
             let mut frame = WriteQueue::default();
@@ -102,12 +101,32 @@ impl ActiveSegment {
             frame.push(&segment.stamp(&record), &record);
             draft.file.write_all_at(from, &frame.take())?;
         }
-        if header.is_genesis() || !records.is_empty() {
-            // The file has its name only after the sync that this mark speaks of.
+        // The file has its name only after the sync that this mark speaks of.
+        segment.mark(segment.end, MarkFlag::Plain)?;
+        draft.publish(dir)?;
+        segment.reserved = segment.end.byte;
+        Ok(segment)
+    }
+
+    /// Makes the segment that continues this one, atomically. If this one is empty, the new one has the same name and takes its place.
+    ///
+    /// A new name comes without a mark: the first one says that this segment was marked as continued. Until then that mark tells the
+    /// floor, and where a segment takes the place of another nothing but its own.
+    pub(crate) fn successor(&self, dir: &dyn Dir, minimum_reader: u16) -> Result<Self> {
+        let header = SegmentHeader {
+            version: VERSION,
+            body: BODY_FRAMES,
+            minimum_reader,
+            base: self.end.id,
+            chain_before: self.end.chain,
+            ..self.header
+        };
+        let draft = Draft::begin(dir, header)?;
+        let mut segment = draft.segment(self.floor, Position::start_of(&header));
+        if self.is_empty() {
             segment.mark(segment.end, MarkFlag::Plain)?;
         }
         draft.publish(dir)?;
-        segment.reserved = segment.end.byte;
         Ok(segment)
     }
 
@@ -118,12 +137,12 @@ impl ActiveSegment {
     pub(crate) fn replace(
         dir: &dyn Dir,
         header: SegmentHeader,
+        floor: TxId,
         copy: impl FnOnce(&dyn File) -> Result<Position>,
     ) -> Result<Result<Self>> {
         let draft = Draft::begin(dir, header)?;
         let copied = copy(draft.file.as_ref()).and_then(|end| {
-            let file = Arc::clone(&draft.file);
-            let mut segment = ActiveSegment::resume(file, header, [None; 2], end, end.byte);
+            let mut segment = draft.segment(floor, end);
             segment.mark(end, MarkFlag::Plain)?;
             draft.file.sync()?;
             Ok(segment)
@@ -167,6 +186,18 @@ impl ActiveSegment {
         self.file = file;
         self.reserved = self.end.byte;
         Ok(())
+    }
+
+    /// The first record that the log keeps.
+    pub(crate) fn floor(&self) -> TxId {
+        self.floor
+    }
+
+    /// Lets all marks to come name another first record that the log keeps.
+    pub(crate) fn raise_floor(&mut self, floor: TxId) {
+        assert!(self.floor <= floor);
+        assert!(floor <= self.header.base);
+        self.floor = floor;
     }
 
     /// Whether the name of its file is known to be durable.
@@ -255,6 +286,7 @@ impl ActiveSegment {
             chain: at.chain,
             closed: flag == MarkFlag::Closed,
             continued: flag == MarkFlag::Continued,
+            floor: self.floor,
         };
         write_mark(self.file.as_ref(), &self.header_bytes, &mark)?;
         self.marks[mark.block()] = Some(mark);
@@ -363,6 +395,12 @@ impl Draft {
             return Err(Error::refused(error));
         }
         Ok(Draft { file, header })
+    }
+
+    /// The file as a segment without marks that ends at `end`.
+    fn segment(&self, floor: TxId, end: Position) -> ActiveSegment {
+        let file = Arc::clone(&self.file);
+        ActiveSegment::resume(file, self.header, [None; 2], floor, end, end.byte)
     }
 
     /// Syncs the file, gives it its name (replacing a segment of that name) and syncs the directory.

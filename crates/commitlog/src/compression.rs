@@ -125,7 +125,8 @@ pub(crate) fn pack_segment(dir: &dyn Dir, old: &SegmentHeader, end: TxId) -> Res
     let packed =
         pack(&mut plain, file.as_ref(), draft.file.as_ref(), end).and_then(|bytes_after| {
             let sequence = facts.newest_mark().map_or(0, |mark| mark.sequence + 1);
-            write_marks(draft.file.as_ref(), &header, plain.position(), sequence)?;
+            let at = plain.position();
+            write_marks(draft.file.as_ref(), &header, at, sequence, facts.floor())?;
             draft.file.as_ref().sync()?;
             plain.stand_at(Position::start_of(old));
             compare(&mut plain, draft.file.as_ref(), &header, end)?;
@@ -197,7 +198,13 @@ fn write_block(to: &dyn File, place: u64, at: Position, frames: &[u8]) -> Result
 }
 
 /// Two marks, so that one flipped bit leaves one.
-fn write_marks(to: &dyn File, header: &SegmentHeader, end: Position, sequence: u64) -> Result<()> {
+fn write_marks(
+    to: &dyn File,
+    header: &SegmentHeader,
+    end: Position,
+    sequence: u64,
+    floor: TxId,
+) -> Result<()> {
     for sequence in [sequence, sequence + 1] {
         let mark = Mark {
             sequence,
@@ -206,6 +213,7 @@ fn write_marks(to: &dyn File, header: &SegmentHeader, end: Position, sequence: u
             chain: end.chain,
             closed: false,
             continued: true,
+            floor,
         };
         let bytes = mark.encode(&header.encode());
         to.write_all_at(MARK_BLOCK_BYTE[mark.block()], &bytes)?;

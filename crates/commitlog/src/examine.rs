@@ -91,12 +91,6 @@ pub(crate) fn examine(dir: &dyn Dir, look: &Look, proofs: &[Proof]) -> Result<Ex
             return Err(damaged(dir, newest, end.byte, kind));
         }
     };
-    // A snapshot that matches here holds everything before the first segment.
-    if let Some(gap) = look.gap(dir)
-        && !proofs.any_matches()
-    {
-        return Err(gap);
-    }
     Ok(Examined {
         proven,
         end,

@@ -35,7 +35,7 @@
 //! 24  end byte u64                where the frame of that id begins
 //! 32  chain u64                   the chain before that id
 //! 40  flags u32 | reserved u32    1 = closed, 2 = continued (in the next segment)
-//! 48  reserved u64
+//! 48  floor u64                   the first id that the log keeps, 0 if it was never pruned; segments that lie wholly below are leftovers
 //! 56  reserved u32 | checksum u32 over the header's 64 bytes, the block's number (one byte: 0, 1), bytes 0..60
 //! ```
 //!
@@ -116,7 +116,8 @@ const MARK_THROUGH: usize = MARK_SEQUENCE + 8;
 const MARK_END_BYTE: usize = MARK_THROUGH + 8;
 const MARK_CHAIN: usize = MARK_END_BYTE + 8;
 const MARK_FLAGS: usize = MARK_CHAIN + 8;
-const MARK_CHECKSUM: usize = MARK_FLAGS + 20;
+const MARK_FLOOR: usize = MARK_FLAGS + 8;
+const MARK_CHECKSUM: usize = MARK_FLOOR + 12;
 pub(crate) const MARK_BYTES: usize = MARK_CHECKSUM + 4;
 const _: () = assert!(MARK_BYTES == 64);
 // A mark is written in one sector, so that a power cut leaves the old one or the new one.
@@ -249,6 +250,8 @@ pub(crate) struct Mark {
     pub(crate) chain: Chain,
     pub(crate) closed: bool,
     pub(crate) continued: bool,
+    /// The first record that the log keeps.
+    pub(crate) floor: TxId,
 }
 
 impl Mark {
@@ -268,6 +271,7 @@ impl Mark {
         put(&mut bytes, MARK_END_BYTE, self.end_byte.to_le_bytes());
         put(&mut bytes, MARK_CHAIN, self.chain.0.to_le_bytes());
         put(&mut bytes, MARK_FLAGS, flags.to_le_bytes());
+        put(&mut bytes, MARK_FLOOR, self.floor.0.to_le_bytes());
         let sum = mark_checksum(header, self.block(), &bytes);
         put(&mut bytes, MARK_CHECKSUM, sum.to_le_bytes());
         bytes
@@ -291,6 +295,7 @@ impl Mark {
             chain: Chain(u64::from_le_bytes(get(bytes, MARK_CHAIN))),
             closed: flags & MARK_CLOSED != 0,
             continued: flags & MARK_CONTINUED != 0,
+            floor: TxId(u64::from_le_bytes(get(bytes, MARK_FLOOR))),
         };
         (mark.block() == block && mark.sequence <= SEQUENCE_MAX).then_some(mark)
     }

@@ -1,21 +1,22 @@
 //! Which segments make up the log, decided from their headers and marks alone.
 //!
 //! ```text
+//! its successor begins at or below the floor             leftover of a prune: ignored, then removed
 //! a later segment of a lower epoch                       leftover of a truncation: ignored, then removed
 //! continued, and its successor begins there              in order
 //! not continued, but it has a successor                  interrupted rotation: to be completed
 //! continued, without a successor                         damaged: a segment is lost
-//! continued, and its successor begins later              a gap: damaged, unless a snapshot stands in for all that is before it
+//! continued, and its successor begins later              damaged: a segment is lost
 //! continued, and its successor begins elsewhere          damaged: the histories differ
-//! either of the two, and its successor's epoch is        a gap: what a truncation had given up has come back
-//!   higher, and its records do not lead there
 //! a name, a log id that is not its own                   damaged
 //! a mark that it can not have, or none in the first      damaged
 //! compressed, and not continued                          damaged
 //! ```
 //!
-//! Why a gap may be none: a prune whose sync failed has removed a segment in memory only, and nothing can sync that removal again, for its name
-//! is gone. The next prunes remove younger segments durably, and a power cut brings the old one back. So does a leftover of a truncation.
+//! The floor is the greatest that a mark names: the first record that the log keeps. Why the log has to say so: a prune whose sync failed has
+//! removed a segment in memory only, and nothing can sync that removal again, for its name is gone. The next prunes remove younger segments
+//! durably, and a power cut brings the old one back, which may even be a leftover of a truncation. Without a floor that would look like a lost
+//! segment.
 
 use crate::damage::DamageKind;
 use crate::format::{BODY_BLOCKS, FRAMES_BYTE, MARK_BLOCK_BYTE, Mark, SegmentHeader};
@@ -54,6 +55,12 @@ impl SegmentFacts {
         marked.fold(self.header.base, TxId::max)
     }
 
+    /// The first record that the log keeps, as far as its marks tell.
+    pub(crate) fn floor(&self) -> TxId {
+        let floors = self.marks.iter().flatten().map(|mark| mark.floor);
+        floors.max().unwrap_or_default()
+    }
+
     /// Whether the name of its file is known to be durable: see [`name_is_proven`].
     pub(crate) fn name_is_proven(&self) -> bool {
         name_is_proven(&self.marks)
@@ -80,40 +87,12 @@ pub(crate) fn name_is_proven(marks: &[Option<Mark>; 2]) -> bool {
 pub(crate) struct Lineup {
     /// The segments that make up the log, oldest first.
     pub(crate) kept: Vec<usize>,
-    /// Those that a truncation left behind.
+    /// Those that a truncation or a prune left behind.
     pub(crate) leftovers: Vec<usize>,
     /// Those of `kept` that have a successor and do not say so.
     pub(crate) unfinished: Vec<usize>,
-    /// Those before the last gap, which are not part of the log any more if a snapshot stands in for them.
-    pub(crate) detached: Vec<usize>,
-    /// The first gap, as the damage that it is otherwise.
-    pub(crate) gap: Option<LineupDamage>,
-}
-
-impl Lineup {
-    /// Those of `unfinished` whose successor is of a later epoch, each with that one: truncations and interrupted rotations do not meet, so either the
-    /// mark is lost that said that it is continued, or it is something that was given up and came back. Only its records tell.
-    pub(crate) fn doubtful(&self, segments: &[SegmentFacts]) -> Vec<(usize, usize)> {
-        let pairs = self.kept.windows(2).map(|pair| (pair[0], pair[1]));
-        pairs
-            .filter(|(index, next)| {
-                self.unfinished.contains(index)
-                    && segments[*index].header.epoch < segments[*next].header.epoch
-            })
-            .collect()
-    }
-
-    /// What is before `next` is not part of the log any more.
-    pub(crate) fn detach_before(&mut self, next: usize) {
-        let place = self.kept.partition_point(|&index| index < next);
-        self.detached.extend(self.kept.drain(..place));
-        self.unfinished.retain(|&index| index >= next);
-        self.gap = self.gap.or(Some(LineupDamage {
-            index: next,
-            byte_offset: 0,
-            kind: DamageKind::SegmentChain,
-        }));
-    }
+    /// The first record that the log keeps, as far as the marks tell; 0 if it was never pruned.
+    pub(crate) floor: TxId,
 }
 
 /// What is wrong, with the index of the segment and the byte.
@@ -131,7 +110,14 @@ pub(crate) fn line_up(segments: &[SegmentFacts]) -> Result<Lineup, LineupDamage>
         byte_offset,
         kind,
     };
-    let mut lineup = Lineup::default();
+    let mut lineup = Lineup {
+        floor: segments
+            .iter()
+            .map(SegmentFacts::floor)
+            .max()
+            .unwrap_or_default(),
+        ..Lineup::default()
+    };
     let mut epoch = 0;
     for (index, segment) in segments.iter().enumerate() {
         let header = &segment.header;
@@ -154,36 +140,31 @@ pub(crate) fn line_up(segments: &[SegmentFacts]) -> Result<Lineup, LineupDamage>
             let through = mark.through;
             return Err(damage(index, FRAMES_BYTE, DamageKind::Mark { through }));
         }
-        if header.epoch < epoch {
+        let next = segments.get(index + 1).map(|next| next.header.base);
+        if header.epoch < epoch || next.is_some_and(|next| next <= lineup.floor) {
             lineup.leftovers.push(index);
         } else {
             epoch = header.epoch;
             lineup.kept.push(index);
         }
     }
-    let mut connected = 0;
-    for (place, pair) in lineup.kept.windows(2).enumerate() {
+    for pair in lineup.kept.windows(2) {
         let (index, next) = (pair[0], &segments[pair[1]].header);
-        let differ = damage(pair[1], 0, DamageKind::SegmentChain);
-        let gap = match segments[index].continued_mark() {
-            Some(mark) if mark.through < next.base => {
-                let expected = mark.through;
-                damage(
-                    index,
-                    mark.end_byte,
-                    DamageKind::SegmentMissing { expected },
-                )
+        let Some(mark) = segments[index].continued_mark() else {
+            if segments[index].proven() > next.base {
+                return Err(damage(pair[1], 0, DamageKind::SegmentChain));
             }
-            Some(mark) if mark.through == next.base && mark.chain == next.chain_before => continue,
-            None if segments[index].proven() <= next.base => {
-                lineup.unfinished.push(index);
-                continue;
-            }
-            _ if segments[index].header.epoch < next.epoch => differ,
-            _ => return Err(differ),
+            lineup.unfinished.push(index);
+            continue;
         };
-        lineup.gap = lineup.gap.or(Some(gap));
-        connected = place + 1;
+        if mark.through < next.base {
+            let expected = mark.through;
+            let kind = DamageKind::SegmentMissing { expected };
+            return Err(damage(index, mark.end_byte, kind));
+        }
+        if mark.through != next.base || mark.chain != next.chain_before {
+            return Err(damage(pair[1], 0, DamageKind::SegmentChain));
+        }
     }
     if let Some(&last) = lineup.kept.last()
         && let Some(mark) = segments[last].continued_mark()
@@ -195,9 +176,6 @@ pub(crate) fn line_up(segments: &[SegmentFacts]) -> Result<Lineup, LineupDamage>
             DamageKind::SegmentMissing { expected },
         ));
     }
-    lineup.detached = lineup.kept.drain(..connected).collect();
-    let first = lineup.kept[0];
-    lineup.unfinished.retain(|&index| index >= first);
     Ok(lineup)
 }
 
@@ -207,6 +185,7 @@ fn impossible_mark(segment: &SegmentFacts) -> Option<Mark> {
     segment.marks.into_iter().flatten().find(|mark| {
         let empty = mark.through == base;
         mark.through < base
+            || mark.floor > base
             || mark.end_byte < FRAMES_BYTE
             || empty != (mark.end_byte == FRAMES_BYTE)
             || (empty && mark.chain != segment.header.chain_before)
@@ -253,6 +232,7 @@ mod tests {
             chain: Chain(through),
             closed: false,
             continued: false,
+            floor: TxId(0),
         }
     }
 
@@ -364,48 +344,113 @@ mod tests {
                 Some((1, DamageKind::SegmentChain)),
             ),
             (
+                "one in between is lost",
+                vec![sealed(0, 2), plain(3, 4)],
+                Some((0, missing(2))),
+            ),
+            (
                 "the last one is lost",
                 vec![sealed(0, 3)],
                 Some((0, missing(3))),
             ),
         ]);
-        let gap = line_up(&[sealed(0, 2), plain(3, 4)]).unwrap();
-        assert_eq!(gap.gap.map(|damage| damage.kind), Some(missing(2)));
-        assert_eq!((gap.kept, gap.detached), (vec![1], vec![0]));
     }
 
     #[test]
-    fn what_was_given_up_and_came_back_is_before_a_gap() {
+    fn what_lies_wholly_below_the_floor_is_a_leftover_and_no_gap_is_above_it() {
+        let with_floor = |mut segment: SegmentFacts, floor| {
+            for mark in segment.marks.iter_mut().flatten() {
+                mark.floor = TxId(floor);
+            }
+            segment
+        };
+        let plain = |base, floor| with_floor(segment(base, &[mark(base, base + 1)]), floor);
+        let sealed =
+            |base, through, floor| with_floor(segment(base, &[continued(base, through)]), floor);
+        let missing = |index, expected| {
+            let expected = TxId(expected);
+            Err((index, DamageKind::SegmentMissing { expected }))
+        };
+        let fresh = |base| segment(base, &[]);
         let later = |base| {
-            let mut later = segment(base, &[mark(base, base + 1)]);
+            let mut later = plain(base, base);
             later.header.epoch = 1;
             later
         };
-        let segments = [segment(0, &[continued(0, 4)]), later(3)];
-        let found = line_up(&segments).unwrap();
-        assert_eq!((found.kept, found.detached), (vec![1], vec![0]));
-        assert_eq!(
-            found.gap.map(|gap| (gap.index, gap.kind)),
-            Some((1, DamageKind::SegmentChain))
-        );
-
-        let segments = [segment(0, &[mark(0, 4)]), later(3)];
-        assert_eq!(line_up(&segments).unwrap().detached, [0]);
-
-        // Its records have to tell.
-        let segments = [
-            segment(0, &[continued(0, 1)]),
-            segment(1, &[mark(1, 2)]),
-            later(3),
+        type Found = Result<(Vec<usize>, Vec<usize>), (usize, DamageKind)>;
+        // What is found: the segments that are kept, and the leftovers.
+        let rows: [(&str, Vec<SegmentFacts>, Found); 13] = [
+            (
+                "no floor",
+                vec![sealed(0, 3, 0), sealed(3, 6, 0), plain(6, 0)],
+                Ok((vec![0, 1, 2], vec![])),
+            ),
+            (
+                "not removed yet",
+                vec![sealed(0, 3, 0), sealed(3, 6, 0), plain(6, 6)],
+                Ok((vec![2], vec![0, 1])),
+            ),
+            (
+                "the oldest one came back",
+                vec![sealed(0, 3, 0), sealed(6, 8, 0), plain(8, 6)],
+                Ok((vec![1, 2], vec![0])),
+            ),
+            (
+                "two came back",
+                vec![sealed(0, 2, 0), sealed(3, 4, 0), plain(6, 6)],
+                Ok((vec![2], vec![0, 1])),
+            ),
+            (
+                "a fresh segment, and the one before it has the floor",
+                vec![sealed(0, 2, 0), sealed(5, 8, 5), fresh(8)],
+                Ok((vec![1, 2], vec![0])),
+            ),
+            (
+                "the floor of an older segment counts as well",
+                vec![sealed(0, 2, 0), sealed(5, 8, 5), plain(8, 0)],
+                Ok((vec![1, 2], vec![0])),
+            ),
+            (
+                "the first one kept is lost, and one below came back",
+                vec![sealed(0, 2, 0), sealed(6, 8, 0), plain(8, 3)],
+                missing(0, 2),
+            ),
+            (
+                "the first one kept is lost",
+                vec![sealed(6, 8, 0), plain(8, 3)],
+                Ok((vec![0, 1], vec![])),
+            ),
+            (
+                "one above the floor is lost",
+                vec![sealed(3, 6, 3), plain(8, 3)],
+                missing(0, 6),
+            ),
+            (
+                "no floor, and a gap",
+                vec![sealed(0, 2, 0), plain(3, 0)],
+                missing(0, 2),
+            ),
+            (
+                "what a truncation gave up came back before the floor",
+                vec![sealed(2, 9, 0), later(3)],
+                Ok((vec![1], vec![0])),
+            ),
+            (
+                "and behind it",
+                vec![later(3), sealed(7, 9, 0)],
+                Ok((vec![0], vec![1])),
+            ),
+            (
+                "a floor above the segment that names it",
+                vec![sealed(0, 2, 0), plain(2, 3)],
+                Err((1, DamageKind::Mark { through: TxId(3) })),
+            ),
         ];
-        let mut found = line_up(&segments).unwrap();
-        assert_eq!(
-            (&found.kept[..], &found.unfinished[..]),
-            (&[0, 1, 2][..], &[1][..])
-        );
-        assert_eq!(found.doubtful(&segments), [(1, 2)]);
-        found.detach_before(2);
-        assert_eq!((found.kept, found.detached), (vec![2], vec![0, 1]));
-        assert_eq!(found.unfinished, [0; 0]);
+        for (name, segments, expected) in rows {
+            let found = line_up(&segments)
+                .map(|lineup| (lineup.kept, lineup.leftovers))
+                .map_err(|damage| (damage.index, damage.kind));
+            assert_eq!(found, expected, "{name}");
+        }
     }
 }

@@ -130,8 +130,6 @@ impl Log {
 
     /// Looks at headers and marks, without lock, repair or reading of records; also beside a live writer.
     ///
-    /// If segments are missing, yields what is behind the last gap; only an open that is shown a snapshot that reaches there accepts that.
-    ///
     /// # Errors
     /// [`Error::NoLog`]; [`Error::Damaged`]; [`Error::NewerFormat`]; [`Error::Io`].
     pub fn inspect(dir: &dyn Dir) -> Result<Extent> {
@@ -357,12 +355,16 @@ impl Log {
         self.shared.rotate()
     }
 
-    /// Removes the segments whose records all lie before `id`, oldest first, detached ones included. The newest segment always stays.
+    /// Removes the segments whose records all lie before `id`, oldest first. The newest segment always stays.
+    ///
+    /// Everything is durable afterwards. First the log says durably which record is the oldest that it keeps: a crash, or a failure behind
+    /// that, leaves files that are ignored, and removed by the next open.
     ///
     /// The caller makes sure that snapshots hold what is removed.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Poisoned`], [`Error::Closed`].
+    /// [`Error::Io`], [`Error::Poisoned`], [`Error::Closed`]. [`Error::Full`]: nothing has changed; only a log that was opened on a full disk after
+    /// a failure, and has had no space since, needs some for this.
     pub fn prune_before(&self, id: TxId) -> Result<Pruned> {
         self.shared.prune_before(id)
     }

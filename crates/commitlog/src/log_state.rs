@@ -54,7 +54,7 @@ pub(crate) struct State {
     pub(crate) cut_waits: bool,
     /// Interrupted rotations, to be completed once the active segment's name is durable.
     pub(crate) rotations: Vec<ActiveSegment>,
-    /// Segments that a truncation left behind, to be removed then too.
+    /// Segments that a truncation or a prune left behind, to be removed then too.
     pub(crate) leftovers: Vec<TxId>,
     /// Where each truncation since the log was opened made it end.
     pub(crate) truncated_to: Vec<TxId>,
@@ -353,6 +353,18 @@ impl State {
             return Ok(());
         }
         self.active.trim()
+    }
+
+    /// Says in the active segment, durably, that the log keeps nothing before `floor`. Everything is durable then.
+    pub(crate) fn raise_floor(&mut self, floor: TxId) -> Result<()> {
+        assert_eq!(self.written, self.active.end());
+        let end = self.active.end();
+        self.active.file().sync()?;
+        self.active.raise_floor(floor);
+        self.active.mark(end, MarkFlag::Plain)?;
+        self.active.file().sync()?;
+        self.set_durable(end);
+        Ok(())
     }
 
     /// Says in the active segment that the next one is there.

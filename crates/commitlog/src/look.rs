@@ -8,7 +8,6 @@ use disk::{Access, Dir, EntryKind, File};
 use crate::chain::Chain;
 use crate::damage::DamageKind;
 use crate::error::{Error, FormatPart, Result};
-use crate::examine::find;
 use crate::format::{
     BODY_BLOCKS, FRAMES_BYTE, HEADER_BYTES, MARK_BLOCK_BYTE, MARK_BYTES, Mark, SegmentHeader,
     VERSION,
@@ -43,7 +42,7 @@ impl Look {
         self.kept().next_back().expect("a log has a segment")
     }
 
-    /// The segments that a truncation left behind.
+    /// The segments that a truncation or a prune left behind.
     pub(crate) fn leftovers(&self) -> Vec<TxId> {
         let all = self.lineup.leftovers.iter();
         all.map(|&index| self.segments[index].named).collect()
@@ -60,7 +59,6 @@ impl Look {
             bytes: segment.bytes,
             compressed: segment.header.body == BODY_BLOCKS,
         };
-        let detached = self.lineup.detached.iter();
         Extent {
             log_id: oldest.log_id,
             base: oldest.base,
@@ -70,9 +68,6 @@ impl Look {
             proven: newest.proven(),
             closed: newest.is_closed(),
             segments: self.kept().map(extent_of).collect(),
-            detached: detached
-                .map(|&index| extent_of(&self.segments[index]))
-                .collect(),
         }
     }
 
@@ -99,12 +94,6 @@ impl Look {
             complete: successor.is_some() && segment.continued_mark().is_some(),
             truncations: 0,
         })
-    }
-
-    /// The gap before the segments that make up the log, as damage.
-    pub(crate) fn gap(&self, dir: &dyn Dir) -> Option<Error> {
-        let gap = self.lineup.gap?;
-        Some(damaged(dir, &self.segments, gap))
     }
 
     /// The highest minimum reader of the segments.
@@ -134,9 +123,6 @@ pub struct Extent {
     pub closed: bool,
     /// Its segments, oldest first; never empty.
     pub segments: Vec<SegmentExtent>,
-    /// Segments before a gap, oldest first. They are not part of the log: a snapshot stands in for what the gap held, or the log does not open.
-    /// See [`crate::OpenReport::detached`].
-    pub detached: Vec<SegmentExtent>,
 }
 
 /// One segment of a log.
@@ -169,10 +155,9 @@ pub(crate) fn look(dir: &dyn Dir, reader: u16) -> Result<Look> {
         let mut segments = Vec::new();
         let looked = look_once(dir, reader, &mut segments);
         let doubt = match &looked {
-            Ok(look) => look.lineup.gap.map(|gap| format!("{gap:?}")),
             Err(Error::Io(error)) if error.is_not_found() => continue,
             Err(error @ Error::Damaged { .. }) => Some(error.to_string()),
-            Err(_) => None,
+            Ok(_) | Err(_) => None,
         };
         let doubt = doubt.map(|doubt| (doubt, segments));
         if doubt.is_none() || doubt == before {
@@ -199,26 +184,12 @@ fn look_once(dir: &dyn Dir, reader: u16, segments: &mut Vec<SegmentFacts>) -> Re
         return Err(Error::NoLog { path });
     }
     segments.sort_by_key(|segment| segment.named);
-    let mut lineup = line_up(segments).map_err(|damage| damaged(dir, segments, damage))?;
-    for (index, next) in lineup.doubtful(segments) {
-        if !leads_to(dir, &segments[index], &segments[next].header)? {
-            lineup.detach_before(next);
-        }
-    }
+    let lineup = line_up(segments).map_err(|damage| damaged(dir, segments, damage))?;
     Ok(Look {
         segments: segments.clone(),
         lineup,
         temporaries,
     })
-}
-
-/// Whether the records of a segment end where the next one begins.
-fn leads_to(dir: &dyn Dir, segment: &SegmentFacts, next: &SegmentHeader) -> Result<bool> {
-    match find(dir, segment, next.base) {
-        Ok(end) => Ok(end.chain == next.chain_before),
-        Err(Error::Damaged { .. }) => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 fn damaged(dir: &dyn Dir, segments: &[SegmentFacts], damage: LineupDamage) -> Error {

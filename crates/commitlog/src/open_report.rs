@@ -72,11 +72,8 @@ pub struct OpenReport {
     pub segment_count: usize,
     /// How many interrupted rotations were completed.
     pub rotations_completed: usize,
-    /// How many segments that a truncation had given up were removed.
+    /// How many segments that a truncation or a prune had given up were removed.
     pub leftovers_removed: usize,
-    /// How many segments lie before a gap that a snapshot stands in for, and are ignored until the next prune removes them: those whose
-    /// removal never became durable, or what is left around a lost one.
-    pub detached: usize,
     /// How many unfinished segments were removed.
     pub temporaries_removed: usize,
     /// What became of each proof, in the order given.

@@ -47,12 +47,6 @@ impl Proofs {
         all.filter(|after| *after > end).max().unwrap_or_default()
     }
 
-    /// Whether a snapshot is known that stands in for everything before the log.
-    pub(crate) fn any_matches(&self) -> bool {
-        let mut all = self.0.iter().map(|(_, verdict)| *verdict);
-        all.any(|verdict| verdict == Some(ProofVerdict::Matches))
-    }
-
     /// What became of each, in the order given. All lie within the log.
     pub(crate) fn verdicts(self) -> Vec<ProofVerdict> {
         let all = self.0.into_iter();

@@ -6,8 +6,8 @@
 //!                                    again as they are and synced
 //!                                  the directory is synced; if nothing proves that the newest segment's name is durable, it is made anew,
 //!                                    which also cuts a torn tail off
-//!                                  leftovers of a truncation are removed: not before, for were the truncated segment's name lost, they
-//!                                    would be what the old one says comes next
+//!                                  leftovers of a truncation or a prune are removed: not before, for were the truncated segment's name lost,
+//!                                    they would be what the old one says comes next, and were the floor lost, a gap
 //!                                  an interrupted rotation is completed, one that was completed just before is confirmed
 //!                                  clean: the end is marked, and the mark synced
 //!                                  torn:  the log goes on in a new segment that begins at the end; the tail
@@ -29,10 +29,9 @@ use crate::active_segment::{ActiveSegment, MarkFlag, copy, open_for_writing, rew
 use crate::error::{Error, Result};
 use crate::examine::{Examined, examine, verify_sealed};
 use crate::format::SegmentHeader;
-use crate::lineup::SegmentFacts;
 use crate::look::{Look, look};
 use crate::open_report::{OpenReport, Proof};
-use crate::options::{Mistake, Options, Start};
+use crate::options::{Mistake, Options};
 use crate::shared_log::Opened;
 use crate::truncation::remove_leftovers;
 
@@ -66,11 +65,12 @@ pub(crate) fn recover(
             file,
             newest.header,
             newest.marks,
+            look.lineup.floor,
             examined.end,
             examined.end.byte,
         )
     } else {
-        let mut active = make_durable(dir, newest, &examined, options.mistake)?;
+        let mut active = make_durable(dir, &look, &examined, options.mistake)?;
         let cuts_badly = options.mistake == Some(Mistake::CutWithoutSync);
         let recreated = !newest.name_is_proven() && (!cuts_badly || examined.torn.is_none());
         if recreated {
@@ -117,7 +117,6 @@ pub(crate) fn recover(
         segment_count: headers.len(),
         rotations_completed: look.lineup.unfinished.len(),
         leftovers_removed: look.lineup.leftovers.len(),
-        detached: look.lineup.detached.len(),
         temporaries_removed: look.temporaries.len(),
         proofs: examined.proofs,
     };
@@ -146,6 +145,7 @@ fn unfinished_rotations(dir: &dyn Dir, look: &Look) -> Result<Vec<ActiveSegment>
             file,
             segment.header,
             segment.marks,
+            look.lineup.floor,
             end,
             end.byte,
         ));
@@ -196,13 +196,20 @@ fn remove_temporaries(dir: &dyn Dir, look: &Look) -> Result<()> {
 /// Puts on the medium what the newest segment shows up to its end. What is behind that is reserved anew before it is written to.
 fn make_durable(
     dir: &dyn Dir,
-    newest: &SegmentFacts,
+    look: &Look,
     examined: &Examined,
     mistake: Option<Mistake>,
 ) -> Result<ActiveSegment> {
-    let (header, end) = (newest.header, examined.end);
-    let file = open_for_writing(dir, &header)?;
-    let active = ActiveSegment::resume(Arc::clone(&file), header, newest.marks, end, end.byte);
+    let (newest, end) = (look.newest(), examined.end);
+    let file = open_for_writing(dir, &newest.header)?;
+    let active = ActiveSegment::resume(
+        Arc::clone(&file),
+        newest.header,
+        newest.marks,
+        look.lineup.floor,
+        end,
+        end.byte,
+    );
     if mistake != Some(Mistake::SyncAgainWithoutRewriting) {
         active.rewrite_marks()?;
         copy(file.as_ref(), file.as_ref(), examined.proven.byte..end.byte)?;
@@ -233,13 +240,8 @@ fn cut(
         torn.mark(end, MarkFlag::Plain)?;
         return Ok(Cut::Done(torn));
     }
-    let start = Start {
-        base: end.id,
-        chain: end.chain,
-        epoch: torn.header().epoch,
-    };
     // Crash before this: the tail is found torn again. Crash after it: the tail is cut off.
-    match ActiveSegment::create(dir, torn.header().log_id, start, minimum_reader, &[]) {
+    match torn.successor(dir, minimum_reader) {
         Ok(next) => {
             if !torn.is_empty() {
                 torn.mark(end, MarkFlag::Continued)?;

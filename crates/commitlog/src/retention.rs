@@ -10,7 +10,7 @@ use crate::log_state::Condition;
 use crate::look::{open_segment, segment_path};
 use crate::monitor::Change;
 use crate::options::Mistake;
-use crate::segment_name::{parse_segment_name, segment_name};
+use crate::segment_name::segment_name;
 use crate::shared_log::SharedLog;
 use crate::truncation::{Truncated, cut_segment, remove_leftovers};
 use crate::tx_id::TxId;
@@ -78,7 +78,13 @@ impl SharedLog {
                 kind: DamageKind::Header,
             });
         }
-        let cut = cut_segment(self.dir(), &state.headers[place], epoch, end)?;
+        let cut = cut_segment(
+            self.dir(),
+            &state.headers[place],
+            epoch,
+            state.active.floor(),
+            end,
+        )?;
         let cut = state.poison_unless(cut)?;
         self.seek_cache().forget(cut.header().base);
         let given_up = state.go_back_to(place, cut);
@@ -116,47 +122,39 @@ impl SharedLog {
     }
 
     pub(crate) fn prune_before(&self, id: TxId) -> Result<Pruned> {
-        let mut state = self.lock();
-        state.check_open()?;
-        let removable = state
-            .headers
-            .windows(2)
-            .take_while(|pair| pair[1].base <= id);
-        let removable = removable.count();
-        let mut doomed = match state.headers[0].base {
-            base if base <= id => self.detached(base)?,
-            _ => Vec::new(),
-        };
-        doomed.extend(state.headers[..removable].iter().map(|header| header.base));
-        if self.options().mistake == Some(Mistake::PruneNewestFirst) {
-            doomed.reverse();
+        let mut held = self.claim(self.lock())?;
+        let state = &mut *held;
+        let pairs = state.headers.windows(2);
+        let removable = pairs.take_while(|pair| pair[1].base <= id).count();
+        let base = state.headers[removable].base;
+        if removable == 0 && state.leftovers.is_empty() {
+            return Ok(Pruned {
+                segments_removed: 0,
+                base,
+            });
         }
-        // A prune that was killed before its sync may have left a removal that is not durable: were a younger segment's
-        // removal to survive a power cut and that one not, a hole would look like a lost segment.
-        let synced = self.dir().sync().map_err(Error::from);
-        state.poison_unless(synced)?;
-        let segments_removed = doomed.len();
-        for base in doomed {
-            self.dir().remove(&segment_name(base))?;
-            // Crash after any of these: the oldest segments are gone, and the log begins later.
+        self.prove_name(state)?;
+        if removable > 0 && self.options().mistake != Some(Mistake::PruneNewestFirst) {
+            state.untouched = false;
+            // The commit point. Before it nothing has happened; behind it the files are leftovers, whichever of them come back.
+            let raised = state.raise_floor(base);
+            state.poison_unless(raised)?;
+        }
+        let pruned = state.headers.drain(..removable);
+        state.leftovers.extend(pruned.map(|header| header.base));
+        if self.options().mistake == Some(Mistake::PruneNewestFirst) {
+            state.leftovers.reverse();
+        }
+        let segments_removed = state.leftovers.len();
+        while let Some(&oldest) = state.leftovers.first() {
+            self.dir().remove(&segment_name(oldest))?;
+            state.leftovers.remove(0);
             let synced = self.dir().sync().map_err(Error::from);
-            state.headers.retain(|header| header.base != base);
             state.poison_unless(synced)?;
         }
         Ok(Pruned {
             segments_removed,
-            base: state.headers[0].base,
+            base,
         })
-    }
-
-    /// The segments before `base`, which do not belong to the log any more, oldest first.
-    fn detached(&self, base: TxId) -> Result<Vec<TxId>> {
-        let names = self.dir().list()?;
-        let all = names
-            .iter()
-            .filter_map(|entry| parse_segment_name(&entry.name));
-        let mut detached: Vec<TxId> = all.filter(|other| *other < base).collect();
-        detached.sort_unstable();
-        Ok(detached)
     }
 }

@@ -16,7 +16,7 @@ use crate::frame_cursor::Position;
 use crate::log_id::LogId;
 use crate::log_state::{Condition, State};
 use crate::monitor::{Change, Held, Monitor};
-use crate::options::{Options, Start, SyncPolicy};
+use crate::options::{Options, SyncPolicy};
 use crate::recovery::complete_rotations;
 use crate::seek_cache::SeekCache;
 use crate::truncation::remove_leftovers;
@@ -36,7 +36,7 @@ pub(crate) struct Opened {
     pub(crate) cut_waits: bool,
     /// Interrupted rotations that wait for the same, each segment standing at its end.
     pub(crate) rotations: Vec<ActiveSegment>,
-    /// Segments that a truncation left behind, which wait for the same.
+    /// Segments that a truncation or a prune left behind, which wait for the same.
     pub(crate) leftovers: Vec<TxId>,
 }
 
@@ -190,31 +190,14 @@ impl SharedLog {
 
     /// Starts a new segment, if the active one is not empty. Everything before is written, and nobody writes or syncs.
     pub(crate) fn rotate_claimed(&self, state: &mut State) -> Result<()> {
-        if state.cut_waits && !state.active.name_is_proven() {
-            match state.active.recreate(self.dir()) {
-                Err(Error::Full(error)) => return Err(Error::Full(error)),
-                recreated => state.poison_unless(recreated)?,
-            }
-            let removed = remove_leftovers(self.dir(), &mut state.leftovers);
-            state.poison_unless(removed)?;
-            let completed = complete_rotations(&mut state.rotations);
-            state.poison_unless(completed)?;
-            state.cut_waits = false;
-        }
+        self.prove_name(state)?;
         if state.active.is_empty() && !state.cut_waits {
             return Ok(());
         }
         state.untouched = false;
         let sealed = state.seal();
         state.poison_unless(sealed)?;
-        let end = state.active.end();
-        let start = Start {
-            base: end.id,
-            chain: end.chain,
-            epoch: state.active.header().epoch,
-        };
-        let created =
-            ActiveSegment::create(self.dir(), self.log_id, start, state.minimum_reader, &[]);
+        let created = state.active.successor(self.dir(), state.minimum_reader);
         let next = match created {
             // Refused: the old segment simply goes on.
             Err(Error::Full(error)) => return Err(Error::Full(error)),
@@ -233,6 +216,23 @@ impl SharedLog {
         if self.options.compress_sealed {
             state.nudge();
         }
+        Ok(())
+    }
+
+    /// Makes up for what the open could not do on a full disk, if the active segment's name may not be durable.
+    pub(crate) fn prove_name(&self, state: &mut State) -> Result<()> {
+        if !state.cut_waits || state.active.name_is_proven() {
+            return Ok(());
+        }
+        match state.active.recreate(self.dir()) {
+            Err(Error::Full(error)) => return Err(Error::Full(error)),
+            recreated => state.poison_unless(recreated)?,
+        }
+        let removed = remove_leftovers(self.dir(), &mut state.leftovers);
+        state.poison_unless(removed)?;
+        let completed = complete_rotations(&mut state.rotations);
+        state.poison_unless(completed)?;
+        state.cut_waits = false;
         Ok(())
     }
 

@@ -44,6 +44,7 @@ pub(crate) fn cut_segment(
     dir: &dyn Dir,
     old: &SegmentHeader,
     epoch: u32,
+    floor: TxId,
     end: TxId,
 ) -> Result<Result<ActiveSegment>> {
     let file = open_segment(dir, old.base)?;
@@ -55,7 +56,7 @@ pub(crate) fn cut_segment(
         body: BODY_FRAMES,
         ..*old
     };
-    ActiveSegment::replace(dir, header, |to| {
+    ActiveSegment::replace(dir, header, floor, |to| {
         copy_frames(&mut cursor, file.as_ref(), to, end)
     })
 }
@@ -89,9 +90,10 @@ fn copy_frames(
     Ok(cursor.position())
 }
 
-/// Removes the segments that a truncation left behind, once the name of the segment that it made is durable.
+/// Removes the segments that a truncation or a prune left behind, once the name of the segment that the one made is durable, or the floor that
+/// the other set.
 ///
-/// They are ignored as long as that one is there, so the order does not matter.
+/// They are ignored as long as that is there, so the order does not matter.
 pub(crate) fn remove_leftovers(dir: &dyn Dir, leftovers: &mut Vec<TxId>) -> Result<()> {
     let any = !leftovers.is_empty();
     for base in leftovers.drain(..) {

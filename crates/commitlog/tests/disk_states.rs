@@ -440,52 +440,92 @@ fn a_hole_behind_the_end_is_no_reserved_space() {
     }
 }
 
-/// A prune that failed has removed the first segment in memory only: it comes back when those behind it are gone.
+/// A prune that failed has removed a segment in memory only: it comes back when those behind it are gone.
 #[test]
-fn a_removal_that_came_undone_needs_a_snapshot_and_goes_with_the_next_prune() {
+fn a_removal_that_came_undone_is_ignored_and_removed_by_the_next_open() {
     let disk = SimDisk::new(1);
     let log = Log::create(disk.root(), LOG_ID, small(), &[(b"genesis", None)]).unwrap();
     fill(&log, 8);
     let names = disk.files();
     assert!(names.len() > 3);
-    let first = disk.read(&names[0]).unwrap();
-    let proof = Proof {
-        through: TxId(7),
-        chain: log.chain_at_end(),
-    };
+    let old: Vec<Vec<u8>> = names.iter().map(|name| disk.read(name).unwrap()).collect();
     let base = log.prune_before(TxId(8)).unwrap().base;
-    drop(log);
-    disk.write(&names[0], &first);
-    let missing = |result: Result<_, Error>| {
-        let error = result.map(|_: u64| ()).unwrap_err();
-        let kind = match error {
-            Error::Damaged { kind, .. } => kind,
-            other => panic!("{other}"),
-        };
-        assert!(matches!(kind, DamageKind::SegmentMissing { .. }), "{kind}");
-    };
-    let foreign = Proof {
-        chain: Chain(1),
-        ..proof
-    };
-    for proofs in [&[][..], &[foreign][..]] {
-        let opened = Log::open(disk.fork().root(), small(), proofs);
-        missing(opened.map(|(log, _)| log.next_id().0));
-        let opened = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), proofs);
-        missing(opened.map(|log| log.next_id().0));
+    let pruned = names.len() - 1;
+    assert_eq!(disk.files(), names[pruned..]);
+    for close in [false, true] {
+        let disk = disk.fork();
+        if close {
+            let (log, _) = Log::open(disk.root(), small(), &[]).unwrap();
+            log.close().unwrap();
+        }
+        // Every set of them.
+        for set in 1..1_usize << pruned {
+            let disk = disk.fork();
+            let back = (0..pruned).filter(|at| set & (1 << at) != 0);
+            for at in back.clone() {
+                disk.write(&names[at], &old[at]);
+            }
+            let before = disk.digest();
+            let extent = Log::inspect(disk.root().as_ref()).unwrap();
+            assert_eq!((extent.base, extent.segments.len()), (base, 1));
+            let reader = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]).unwrap();
+            assert_eq!((reader.base(), reader.next_id()), (base, TxId(8)));
+            assert!(
+                matches!(reader.reader(TxId(0)), Err(Error::Pruned { oldest }) if oldest == base)
+            );
+            assert_eq!(disk.digest(), before);
+            let (log, report) = Log::open(disk.root(), small(), &[]).unwrap();
+            let removed = back.count();
+            assert_eq!((report.base, report.leftovers_removed), (base, removed));
+            assert!(!report.was_closed);
+            assert_eq!(disk.files(), names[pruned..]);
+            assert_eq!(read_all(&log), expected(base.0, 8));
+        }
     }
-    assert_eq!(Log::inspect(disk.root().as_ref()).unwrap().base, base);
-    let read_only = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[proof]).unwrap();
-    assert_eq!((read_only.base(), read_only.next_id()), (base, TxId(8)));
-    let (log, report) = Log::open(disk.root(), small(), &[proof]).unwrap();
-    assert_eq!((report.base, report.detached), (base, 1));
-    assert_eq!(read_all(&log), expected(base.0, 8));
-    assert!(disk.files().contains(&names[0]));
-    assert_eq!(log.prune_before(base).unwrap().segments_removed, 1);
-    assert!(!disk.files().contains(&names[0]));
-    drop(log);
-    let (_, report) = Log::open(disk.root(), small(), &[]).unwrap();
-    assert_eq!((report.base, report.detached), (base, 0));
+}
+
+/// Each lost segment but the first, with the marks that a log has while it is written and when it was closed, pruned before and not.
+#[test]
+fn a_lost_segment_in_between_is_damage_whatever_a_snapshot_says() {
+    for (close, floor) in [(false, 0), (true, 0), (false, 3), (true, 3)] {
+        let disk = SimDisk::new(1);
+        let log = Log::create(disk.root(), LOG_ID, small(), &[(b"genesis", None)]).unwrap();
+        fill(&log, 16);
+        log.prune_before(TxId(floor)).unwrap();
+        let proof = Proof {
+            through: TxId(15),
+            chain: log.chain_at_end(),
+        };
+        if close {
+            log.close().unwrap();
+        }
+        drop(log);
+        let names = disk.files();
+        assert!(names.len() > 5);
+        for (at, name) in names.iter().enumerate() {
+            let disk = disk.fork();
+            disk.delete(name);
+            for proofs in [&[][..], &[proof][..]] {
+                let disk = disk.fork();
+                let before = disk.digest();
+                let opened = Log::open(disk.root(), small(), proofs).map(|(log, _)| log.base());
+                if at == 0 {
+                    // Nothing tells that from a prune.
+                    assert!(opened.unwrap() > TxId(floor));
+                    continue;
+                }
+                let read = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), proofs);
+                for refused in [opened, read.map(|log| log.base())] {
+                    let Err(Error::Damaged { file, kind, .. }) = refused else {
+                        panic!("{name} is lost, and: {refused:?}");
+                    };
+                    assert!(file.ends_with(&names[at - 1]), "{file:?}");
+                    assert!(matches!(kind, DamageKind::SegmentMissing { .. }), "{kind}");
+                }
+                assert_eq!(disk.digest(), before);
+            }
+        }
+    }
 }
 
 #[test]

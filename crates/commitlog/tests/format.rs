@@ -89,6 +89,26 @@ fn golden_bytes_are_read() {
     );
 }
 
+/// The marks of a log that was pruned name the first record that it keeps.
+#[test]
+fn a_pruned_log_has_the_golden_bytes() {
+    let disk = SimDisk::new(0);
+    let root: Arc<dyn Dir> = disk.root();
+    let log = Log::create(root, LOG_ID, Options::default(), &[(b"genesis", None)]).unwrap();
+    log.commit(b"", None).unwrap();
+    log.rotate().unwrap();
+    log.prune_before(TxId(2)).unwrap();
+    log.close().unwrap();
+    assert_eq!(disk.files(), [SECOND]);
+    let golden = bytes_of(GOLDEN_PRUNED, 12288);
+    print_if_different(SECOND, &disk.read(SECOND).unwrap(), &golden);
+    assert!(disk.read(SECOND).unwrap() == golden, "the segment differs");
+    // Of any other segment below it they say that it is no part of the log.
+    disk.write(FIRST, &bytes_of(GOLDEN_FIRST, 12288 + 40 + 32));
+    let read = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]).unwrap();
+    assert_eq!((read.base(), read.next_id()), (TxId(2), TxId(2)));
+}
+
 /// A segment that can be compressed, and one that can not and is stored as it is, in a block all the same.
 fn compressed() -> SimDisk {
     let disk = SimDisk::new(0);
@@ -198,6 +218,29 @@ const SEED: Chain = Chain(0x8e1f_7535_19dc_762a);
 const AFTER_GENESIS: Chain = Chain(0x1b9b_36e5_8956_1674);
 const CHAIN_AT_END: Chain = Chain(0xbe93_42b6_5ff0_60ba);
 
+const GOLDEN_PRUNED: &[(usize, &str)] = &[
+    (0, "63 61 69 72 6e 6c 6f 67"),
+    (8, "01 00 00 00 00 00 00 00"),
+    (16, "30 31 32 33 34 35 36 37"),
+    (24, "38 39 61 62 63 64 65 66"),
+    (32, "02 00 00 00 00 00 00 00"),
+    (40, "b1 90 c0 5c 82 64 0c 19"),
+    (56, "00 00 00 00 6f ed 06 e5"),
+    (4096, "63 61 69 72 6e 6d 72 6b"),
+    (4112, "02 00 00 00 00 00 00 00"),
+    (4120, "00 30 00 00 00 00 00 00"),
+    (4128, "b1 90 c0 5c 82 64 0c 19"),
+    (4144, "02 00 00 00 00 00 00 00"),
+    (4152, "00 00 00 00 d0 7b 56 ba"),
+    (8192, "63 61 69 72 6e 6d 72 6b"),
+    (8200, "01 00 00 00 00 00 00 00"),
+    (8208, "02 00 00 00 00 00 00 00"),
+    (8216, "00 30 00 00 00 00 00 00"),
+    (8224, "b1 90 c0 5c 82 64 0c 19"),
+    (8232, "01 00 00 00 00 00 00 00"),
+    (8240, "02 00 00 00 00 00 00 00"),
+    (8248, "00 00 00 00 8b b2 a2 e1"),
+];
 const GOLDEN_FIRST: &[(usize, &str)] = &[
     (0, "63 61 69 72 6e 6c 6f 67"),
     (8, "01 00 00 00 02 01 00 00"),

@@ -133,7 +133,6 @@ impl Explorer {
                 // On a full disk the log can go on where it is.
                 Ok((log, report)) if fault == Fault::Enospc => {
                     let mut model = model.clone();
-                    model.base.1 = log.base().0;
                     model.reopened(&report);
                     self.cut_power(&failing, &model)?;
                     self.try_again(&failing, &log, &mut model)?;

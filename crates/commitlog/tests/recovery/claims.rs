@@ -50,11 +50,17 @@ pub(crate) fn check(
         return violated("an open log is not durable to its end");
     }
     let base = report.base.0;
-    let pruned_by_fault = fault.is_some_and(MediumFault::removes_a_segment) && base > model.base.0;
-    if !pruned_by_fault && (base < model.base.0 || base > model.base.1) {
+    // A log without its oldest segment begins later, as if it had been pruned.
+    let oldest_is_gone = fault.is_some_and(|fault| fault.removed_the_oldest(disk));
+    // A fault may hide where the log was to begin, so that a removal that came undone shows.
+    let (lowest, highest) = match fault {
+        Some(_) => (0, model.base.1),
+        None => model.base,
+    };
+    if base < lowest || (base > highest && !oldest_is_gone) {
         return violated(format!("the base is {base}, not within {:?}", model.base));
     }
-    if pruned_by_fault && model.is_replaced_by_what_was_given_up(base) {
+    if oldest_is_gone && model.is_replaced_by_what_was_given_up(base) {
         return Ok(Some((log, report)));
     }
     let written = model.written.len() as u64;

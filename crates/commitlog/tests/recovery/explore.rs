@@ -166,7 +166,6 @@ impl Explorer {
             return violated("no fault, and no log");
         };
         let mut model = model.clone();
-        model.base.1 = log.base().0;
         model.reopened(&report);
         self.cut_power(disk, &model)?;
         self.try_again(disk, &log, &mut model)?;
@@ -182,8 +181,8 @@ impl Explorer {
             through: TxId(end - 1),
             chain: log.chain_at_end(),
         });
-        model.base.1 = end;
-        log.prune_before(TxId(end)).map_err(refused)?;
+        let pruned = log.prune_before(TxId(end)).map_err(refused)?;
+        model.base = (pruned.base.0, pruned.base.0);
         self.cut_power(disk, &model)
             .map_err(|Violation(what)| Violation(format!("pruned: {what}")))?;
         Ok(())
@@ -218,8 +217,7 @@ impl Explorer {
             return violated("no fault, and no log");
         };
         let mut model = model.clone();
-        // A removal that was not synced may still come undone.
-        model.base.1 = log.base().0;
+
         model.reopened(&report);
         self.cut_power(disk, &model)
             .map_err(|Violation(what)| Violation(format!("after the recovery: {what}")))?;

@@ -71,9 +71,12 @@ impl MediumFault {
         }
     }
 
-    /// Whether the fault takes a whole segment away, which at the front of the log looks like pruning.
-    pub(crate) fn removes_a_segment(&self) -> bool {
-        matches!(self, MediumFault::Delete { .. })
+    /// Whether the fault took the first segment away, which looks like pruning.
+    pub(crate) fn removed_the_oldest(&self, disk: &SimDisk) -> bool {
+        match self {
+            MediumFault::Delete { file } => segments(disk).iter().all(|other| file < other),
+            _ => false,
+        }
     }
 
     /// One of each kind, at random places that hold something.

@@ -112,6 +112,7 @@ impl Model {
         }
         self.truncated_to = None;
         self.written.truncate(usize::try_from(end).unwrap());
+        self.base = (report.base.0, report.base.0);
         self.settle(end);
     }
 }
@@ -184,18 +185,19 @@ impl Life {
         }
     }
 
-    /// Whether the step makes sense now. While a sync is in progress only appends go on that start no segment, and prunes; all else
-    /// would wait for it.
+    /// Whether the step makes sense now. While a sync is in progress only appends go on that start no segment; all else would wait for it.
     pub(crate) fn allows(&self, op: Op) -> bool {
         match op {
             Op::Append(_) => self.pending.is_none() || !has_short_segments(&self.options),
             Op::SyncOk | Op::SyncFailed => self.pending.is_some(),
-            Op::Prune | Op::Compress => true,
+            Op::Compress => true,
             Op::TruncateLast | Op::TruncateHalf => {
                 let end = self.truncated_end(op);
                 self.pending.is_none() && end >= self.log.base().0 && end > 0
             }
-            Op::SyncStart | Op::Rotate | Op::Snapshot | Op::Close => self.pending.is_none(),
+            Op::SyncStart | Op::Rotate | Op::Snapshot | Op::Close | Op::Prune => {
+                self.pending.is_none()
+            }
         }
     }
 
@@ -252,6 +254,10 @@ impl Life {
                 self.model.base.1 = self.newest_base();
                 let pruned = self.log.prune_before(self.log.durable_end())?;
                 self.model.base = (pruned.base.0, pruned.base.0);
+                if pruned.segments_removed > 0 {
+                    let end = self.log.durable_end().0;
+                    self.model.settle(end);
+                }
             }
             Op::TruncateLast | Op::TruncateHalf => {
                 let end = self.truncated_end(op);

@@ -155,7 +155,6 @@ fn survive(
     };
     let opened = claims::check(&disk, &model, options, Ending::Power, None)?;
     let (log, report) = opened.expect("no fault, so it opens");
-    model.base.1 = log.base().0;
     model.reopened(&report);
     Ok(Life {
         disk,
