@@ -79,7 +79,6 @@ impl Database {
             Arc::clone(&writer),
             Arc::clone(&signal),
             &options,
-            report.was_closed,
         )?);
         let has_interval = matches!(options.sync_policy, SyncPolicy::Interval(_));
         let worker = if options.background && (options.snapshots.is_automatic() || has_interval) {

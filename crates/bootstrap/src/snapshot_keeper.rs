@@ -36,23 +36,16 @@ pub(crate) struct Inner {
 }
 
 impl SnapshotKeeper {
-    /// `was_closed` says that nothing can have been cut off. Otherwise what an interrupted snapshot left is removed now, and not only when
-    /// the next one is written.
-    pub(crate) fn new(
-        dir: Arc<dyn Dir>,
-        options: snapshot::Options,
-        keep: usize,
-        was_closed: bool,
-    ) -> Result<Self> {
+    /// Removes what interrupted snapshots left, and not only when the next one is written. A log that was closed does not say that there is
+    /// nothing: a snapshot may have failed before, and its parts with it.
+    pub(crate) fn new(dir: Arc<dyn Dir>, options: snapshot::Options, keep: usize) -> Result<Self> {
         let keeper = SnapshotKeeper {
             dir,
             options,
             keep,
             inner: Mutex::default(),
         };
-        if !was_closed {
-            keeper.existing(&mut keeper.lock())?;
-        }
+        keeper.existing(&mut keeper.lock())?;
         Ok(keeper)
     }
 

@@ -33,19 +33,13 @@ impl Upkeep {
         writer: Arc<Writer>,
         signal: Arc<Signal>,
         options: &Options,
-        was_closed: bool,
     ) -> Result<Self> {
         let policy = options.snapshots;
         Ok(Upkeep {
             writer,
             signal,
             policy,
-            keeper: SnapshotKeeper::new(
-                dir,
-                options.snapshot_options(),
-                policy.kept(),
-                was_closed,
-            )?,
+            keeper: SnapshotKeeper::new(dir, options.snapshot_options(), policy.kept())?,
             is_prune_due: AtomicBool::new(false),
             last_failure: Mutex::new(None),
         })
@@ -169,7 +163,7 @@ mod tests {
         let growth = Growth::new(TxId(0), TxId(1), 0);
         let writer = Arc::new(Writer::new(log, view, growth, &options));
         let signal = Arc::default();
-        let upkeep = Upkeep::new(disk.root(), Arc::clone(&writer), signal, &options, true);
+        let upkeep = Upkeep::new(disk.root(), Arc::clone(&writer), signal, &options);
         let upkeep = upkeep.expect("nothing is wrong with the disk");
 
         writer.write(create_table).expect("there is no such table");

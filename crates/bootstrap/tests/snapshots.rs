@@ -4,6 +4,7 @@
 #[path = "fixture/fixture.rs"]
 mod fixture;
 
+use std::collections::BTreeMap;
 use std::thread;
 
 use bootstrap::{
@@ -396,4 +397,39 @@ fn a_read_that_fails_costs_no_snapshot() {
         assert_eq!(paths_in(&disk, "snapshots/", ".manifest"), before, "{call}");
     }
     assert!(failed > 10, "{failed}");
+}
+
+/// A snapshot can fail without the database failing, which may then be closed.
+#[test]
+fn parts_of_snapshots_are_removed_by_the_next_open_also_after_a_close() {
+    let parts = [
+        "00000000000000000009.manifest.tmp",
+        "00000000000000000009-0123456789abcdef.pack.tmp",
+    ];
+    let others = ["notes.txt", "9.pack.tmp"];
+    for is_closed in [true, false] {
+        let disk = SimDisk::new(1);
+        let (database, _) = open(&disk);
+        put_all(&database, 1..=3);
+        database.snapshot().unwrap();
+        let before = files(&disk);
+        let dir = disk.root().open_dir("snapshots").unwrap();
+        for name in parts.iter().chain(&others) {
+            dir.create(name).unwrap();
+        }
+        if is_closed {
+            database.close().unwrap();
+        } else {
+            drop(database);
+        }
+        let (database, report) = open(&disk);
+        assert_eq!(report.was_closed, is_closed);
+        let mut after = files(&disk);
+        for name in others {
+            assert!(after.remove(&format!("snapshots/{name}")).is_some());
+        }
+        let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&after), names(&before));
+        database.close().unwrap();
+    }
 }
