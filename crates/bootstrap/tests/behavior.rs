@@ -14,7 +14,7 @@ use bootstrap::{
     Clock, Database, Error, ErrorClass, Maintenance, OpenError, Options, Origin, ReadOnlyDatabase,
     ReadOptions, SyncPolicy, TxId, WriteError,
 };
-use disk::{Choice, Crash, Fault, Operation, SimDisk};
+use disk::{Choice, Crash, Dir, Fault, Operation, OsDir, SimDisk};
 use fixture::*;
 use schema::WriteTransaction;
 use table::Value;
@@ -546,5 +546,28 @@ fn everything_but_a_transaction_can_be_done_inside_a_transaction() {
         assert_eq!(notes(&database.view()), expected(1..=31));
         database.close().unwrap();
         assert_eq!(notes(&open(&disk).0.view()), expected(1..=31));
+    }
+}
+
+#[test]
+fn removing_the_lock_file_lets_no_second_writer_in() {
+    let disk = SimDisk::new(1);
+    let temporary = tempfile::tempdir().unwrap();
+    for dir in [disk.root(), OsDir::open(temporary.path()).unwrap()] {
+        let open = || Database::open(Arc::clone(&dir), options(), initialise);
+        let (database, _) = open().unwrap();
+        put_all(&database, 1..=3);
+        dir.remove("lock").unwrap();
+        let second = open().map(drop);
+        assert!(
+            matches!(
+                second,
+                Err(OpenError::Database(Error::Disk(disk::Error::Locked { .. })))
+            ),
+            "{second:?}"
+        );
+        put(&database, 4);
+        database.close().unwrap();
+        assert_eq!(notes(&open().unwrap().0.view()), expected(1..=4));
     }
 }

@@ -85,8 +85,9 @@ pub trait Dir: Send + Sync + Debug {
         ))
     }
 
-    /// Takes the exclusive lock on the file `name`, creating it if needed, and writes `holder` into it for
-    /// others to read. A lock file left behind by a dead process does not block. Dropping the lock frees it.
+    /// Takes the exclusive lock on this directory and on the file `name` in it, which is created if needed, and writes `holder`
+    /// into the file for others to read. A file left behind by a dead process does not block, and removing the file of a
+    /// living one frees nobody. Dropping the lock frees it.
     fn lock(&self, name: &str, holder: &str) -> Result<Lock>;
 
     /// [`Dir::rename`] and then [`Dir::sync`].

@@ -1,7 +1,10 @@
-//! The operating system's exclusive lock on a file.
+//! The operating system's exclusive lock on a directory, and on a file in it.
 //!
 //! The lock belongs to the open file, not to its presence: the system frees it when the process ends, however it
 //! ends, so a file left behind never blocks. What is written in the file only tells others who holds it.
+//!
+//! The directory is locked besides, because a file can be removed while it is locked, and the next one of that name is
+//! another one. Where directories can not be locked (some file systems of a network), the file alone does it.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -36,6 +39,15 @@ impl Drop for Held {
 
 pub(crate) fn take(path: &Path, holder: &str) -> Result<Lock> {
     let failed = |error| Error::io(Operation::Lock, path, error);
+    let directory = Held(Handle::open(path.parent().unwrap_or(path)).map_err(failed)?);
+    if let Err(TryLockError::WouldBlock) = directory.0.try_lock() {
+        let mut options = OpenOptions::new();
+        let file = open_regular(options.read(true), Operation::Lock, path);
+        return Err(Error::Locked {
+            path: path.to_path_buf(),
+            holder: file.map_or_else(|_| holder_text(b""), |file| read_holder(&file)),
+        });
+    }
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     for _ in 0..ATTEMPTS_MAX {
@@ -54,7 +66,8 @@ pub(crate) fn take(path: &Path, holder: &str) -> Result<Lock> {
         // the next process would lock a new one beside us.
         if is_named(&handle, path).map_err(failed)? {
             write_holder(&handle, holder);
-            return Ok(Lock::new(Held(handle)));
+            // The file first: whoever gets the directory must find the file free.
+            return Ok(Lock::new((Held(handle), directory)));
         }
     }
     Err(failed(io::ErrorKind::ResourceBusy.into()))

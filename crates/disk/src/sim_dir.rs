@@ -27,7 +27,8 @@ pub(crate) struct SimDir {
 struct SimLock {
     shared: Arc<Shared>,
     life: u64,
-    node: NodeId,
+    dir: NodeId,
+    file: NodeId,
 }
 
 impl SimDir {
@@ -251,28 +252,29 @@ impl Dir for SimDir {
     fn lock(&self, name: &str, holder: &str) -> Result<Lock> {
         let path = self.child(Operation::Lock, name)?;
         self.call(Operation::Lock, &path, |state, _| {
-            let node = match self.find(state, name) {
-                Some(_) => self.find_file(state, Operation::Lock, name, &path)?,
-                None => state.medium_mut().add(Node::File(Arc::default())),
-            };
-            if let Some(holder) = state.locks.get(&node) {
+            if let Some(holder) = state.locks.get(&self.node) {
                 return Err(Error::Locked {
                     path: path.to_path_buf(),
                     holder: holder.clone(),
                 });
             }
+            let node = match self.find(state, name) {
+                Some(_) => self.find_file(state, Operation::Lock, name, &path)?,
+                None => state.medium_mut().add(Node::File(Arc::default())),
+            };
             let mut file = FileNode::default();
             file.write(0, format!("{holder}\n").as_bytes());
             file.settle();
             let medium = state.medium_mut();
             *medium.file_mut(node) = file;
             medium.dir_mut(self.node).link_durable(name.into(), node);
-            state.locks.insert(node, holder.to_owned());
+            state.locks.insert(self.node, holder.to_owned());
             *state.open.entry(node).or_default() += 1;
             Ok(Lock::new(SimLock {
                 shared: Arc::clone(&self.shared),
                 life: self.life,
-                node,
+                dir: self.node,
+                file: node,
             }))
         })
     }
@@ -282,9 +284,9 @@ impl Drop for SimLock {
     fn drop(&mut self) {
         let mut state = self.shared.state();
         if state.life == self.life {
-            state.locks.remove(&self.node);
+            state.locks.remove(&self.dir);
         }
-        state.close(self.node, self.life);
+        state.close(self.file, self.life);
     }
 }
 

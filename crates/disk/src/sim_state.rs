@@ -41,7 +41,7 @@ pub(crate) struct State {
     pub(crate) random: Random,
     pub(crate) seed: u64,
     pub(crate) capacity: Option<u64>,
-    /// Who holds the lock on which file.
+    /// Who holds the lock on which directory.
     pub(crate) locks: BTreeMap<NodeId, String>,
     /// How many handles are open on which file.
     pub(crate) open: BTreeMap<NodeId, usize>,

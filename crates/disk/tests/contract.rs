@@ -57,7 +57,7 @@ contract! {
     a_directory_is_removed_only_if_it_is_empty,
     a_lock_excludes_and_names_its_holder,
     a_leftover_lock_file_does_not_block,
-    locks_on_different_names_do_not_meet,
+    a_directory_has_one_lock_whatever_becomes_of_its_file,
     an_error_names_call_and_path,
     threads_write_side_by_side,
 }
@@ -464,11 +464,18 @@ fn a_leftover_lock_file_does_not_block(dir: Arc<dyn Dir>) {
     }
 }
 
-fn locks_on_different_names_do_not_meet(dir: Arc<dyn Dir>) {
-    let first = dir.lock("a", "me").unwrap();
-    let second = dir.lock("b", "me").unwrap();
-    let third = dir.create_dir("dir").unwrap().lock("a", "me").unwrap();
-    drop((first, second, third));
+fn a_directory_has_one_lock_whatever_becomes_of_its_file(dir: Arc<dyn Dir>) {
+    let is_locked = |name: &str| matches!(dir.lock(name, "you"), Err(Error::Locked { .. }));
+    let lock = dir.lock("lock", "me").unwrap();
+    assert!(is_locked("another"));
+    dir.remove("lock").unwrap();
+    assert!(is_locked("lock"));
+    create(&*dir, "lock", b"somebody else\n");
+    assert!(is_locked("lock"));
+    let inner = dir.create_dir("dir").unwrap();
+    drop(inner.lock("lock", "me").unwrap());
+    drop(lock);
+    drop(dir.lock("lock", "you").unwrap());
 }
 
 fn an_error_names_call_and_path(dir: Arc<dyn Dir>) {
