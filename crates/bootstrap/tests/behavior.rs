@@ -14,7 +14,7 @@ use bootstrap::{
     Clock, Database, Error, ErrorClass, Maintenance, OpenError, Options, Origin, ReadOnlyDatabase,
     ReadOptions, SyncPolicy, TxId, WriteError,
 };
-use disk::{Choice, Crash, Dir, Fault, Operation, OsDir, SimDisk};
+use disk::{Choice, Crash, Fault, Operation, OsDir, SimDisk};
 use fixture::*;
 use schema::WriteTransaction;
 use table::Value;
