@@ -10,7 +10,9 @@
 //! 32  reserved u32 | checksum u32 over bytes 0..36     (CRC-32C)
 //! ```
 //!
-//! The file is exactly 40 bytes long; reserved fields are zero. Every version keeps magic, version and the place of the checksum.
+//! `DIR/lock` has no format: it holds a line of text that says who holds the lock, for messages. Nothing else is read from it.
+//!
+//! The file `identity` is exactly 40 bytes long; reserved fields are zero. Every version keeps magic, version and the place of the checksum.
 //!
 //! A snapshot of a state has two sections:
 //!

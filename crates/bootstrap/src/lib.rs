@@ -2,7 +2,7 @@
 //!
 //! A program opens a directory and gets back exactly the database that was acknowledged, wherever the last run was cut off.
 //! This crate is where the durable side, which does not know rows, and the memory side, which does not know files, meet. It
-//! does not know any byte layout but that of the identity file, and no SQL.
+//! does not know any byte layout but that of the identity file and the numbers of a snapshot's sections, and no SQL.
 //!
 //! ```text
 //!            look ─────────> plan ─────────> create | recover | restore      open
