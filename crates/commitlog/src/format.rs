@@ -36,10 +36,12 @@
 //! 32  chain u64                   the chain before that id
 //! 40  flags u32 | reserved u32    1 = closed, 2 = continued (in the next segment)
 //! 48  floor u64                   the first id that the log keeps, 0 if it was never pruned; segments that lie wholly below are leftovers
-//! 56  reserved u32 | checksum u32 over the header's 64 bytes, the block's number (one byte: 0, 1), bytes 0..60
+//! 56  reserved u32 | checksum u32 over bytes 0..60 of the header, the block's number (one byte: 0, 1), bytes 0..60
 //! ```
 //!
-//! The checksum covers the header so that a mark that belongs to another segment proves nothing here.
+//! The checksum covers the header so that a mark that belongs to another segment proves nothing here. In version 1 it covered the
+//! header's own checksum too, and a CRC over bytes and their CRC is the same for all bytes: there it covers nothing but the
+//! mark's block, and floors are 0.
 //!
 //! Frame (begins at a multiple of 8):
 //!
@@ -87,7 +89,9 @@ use crate::log_id::LogId;
 use crate::tx_id::TxId;
 
 /// The newest segment version that this build reads, and the one that it writes.
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
+/// The version whose marks are not bound to their segment.
+const VERSION_UNBOUND_MARKS: u16 = 1;
 /// The body of plain frames.
 pub(crate) const BODY_FRAMES: u16 = 0;
 /// The body of compressed blocks of frames.
@@ -302,7 +306,12 @@ impl Mark {
 }
 
 fn mark_checksum(header: &[u8; HEADER_BYTES], block: usize, bytes: &[u8; MARK_BYTES]) -> u32 {
-    let segment = checksum(header);
+    let version = u16::from_le_bytes(get(header, HEADER_VERSION));
+    let segment = if version == VERSION_UNBOUND_MARKS {
+        checksum(header)
+    } else {
+        checksum(&header[..HEADER_CHECKSUM])
+    };
     let place = checksum_append(segment, &[u8::from(block == 1)]);
     checksum_append(place, &bytes[..MARK_CHECKSUM])
 }
@@ -478,4 +487,61 @@ fn get<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     let mut value = [0; N];
     value.copy_from_slice(&bytes[at..at + N]);
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A CRC over bytes that end with their CRC is a constant: the mark must not be checked against that.
+    #[test]
+    fn a_mark_of_another_segment_proves_nothing() {
+        let header = SegmentHeader {
+            version: VERSION,
+            body: BODY_FRAMES,
+            minimum_reader: 0,
+            log_id: LogId([7; 16]),
+            base: TxId(3),
+            chain_before: Chain(5),
+            epoch: 0,
+        };
+        let mark = Mark {
+            sequence: 1,
+            through: TxId(4),
+            end_byte: FRAMES_BYTE + 32,
+            chain: Chain(6),
+            closed: false,
+            continued: false,
+            floor: TxId(0),
+        };
+        let bytes = mark.encode(&header.encode());
+        assert_eq!(Mark::decode(&bytes, &header.encode(), 1), Some(mark));
+        assert_eq!(Mark::decode(&bytes, &header.encode(), 0), None);
+        let others = [
+            SegmentHeader {
+                body: BODY_BLOCKS,
+                ..header
+            },
+            SegmentHeader {
+                minimum_reader: 1,
+                ..header
+            },
+            SegmentHeader {
+                log_id: LogId([8; 16]),
+                ..header
+            },
+            SegmentHeader {
+                base: TxId(2),
+                ..header
+            },
+            SegmentHeader {
+                chain_before: Chain(4),
+                ..header
+            },
+            SegmentHeader { epoch: 1, ..header },
+        ];
+        for other in others {
+            assert_eq!(Mark::decode(&bytes, &other.encode(), 1), None, "{other:?}");
+        }
+    }
 }

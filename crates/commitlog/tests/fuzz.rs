@@ -112,7 +112,7 @@ fn fuzz_sealed_fields(seed: u64) {
             let at = mark + 8 + 8 * random.below(6) as usize;
             bytes[mark..mark + 8].copy_from_slice(b"cairnmrk");
             bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
-            let header = crc32c::crc32c(&bytes[..64]);
+            let header = crc32c::crc32c(&bytes[..60]);
             let place = crc32c::crc32c_append(header, &[block as u8]);
             let sum = crc32c::crc32c_append(place, &bytes[mark..mark + 60]);
             bytes[mark + 60..mark + 64].copy_from_slice(&sum.to_le_bytes());
