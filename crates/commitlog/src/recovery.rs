@@ -85,7 +85,9 @@ pub(crate) fn recover(
             complete_rotations(&mut rotations)?;
         }
         if cut_waits {
-            // It stays as it is, without a mark that would prove its name.
+            // Without a mark that would prove its name; but nothing may be used that no mark proves.
+            active.mark_unnamed()?;
+            active.file().sync()?;
         } else if examined.torn.is_some() && !recreated {
             active = match cut(dir, active, minimum_reader, options.mistake)? {
                 Cut::Done(next) => next,

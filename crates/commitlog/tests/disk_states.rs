@@ -344,6 +344,43 @@ fn a_torn_tail_on_a_full_disk_waits_until_there_is_space() {
     }
 }
 
+/// The newest segment has no mark, so its name may not be durable; to make it anew there is no space.
+#[test]
+fn what_an_open_on_a_full_disk_shows_is_proved_by_a_mark() {
+    for records in [1, 2] {
+        let disk = SimDisk::new(1);
+        let log = Log::create(disk.root(), LOG_ID, small(), &[(b"genesis", None)]).unwrap();
+        log.rotate().unwrap();
+        for number in 1..=records {
+            log.append(&payload(number), None).unwrap();
+        }
+        let newest = disk.files().pop().unwrap();
+        drop(log);
+        let used = disk.used_bytes();
+        disk.set_capacity(Some(used));
+        for _ in 0..2 {
+            let (log, report) = Log::open(disk.root(), small(), &[]).unwrap();
+            assert_eq!((report.end, report.torn), (TxId(records + 1), None));
+            assert_eq!(log.durable_end(), TxId(records + 1));
+            assert!(matches!(log.append(b"x", None), Err(Error::Full(_))));
+            drop(log);
+            let read = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]).unwrap();
+            assert_eq!(read.next_id(), TxId(records + 1));
+        }
+        let harmed = disk.fork();
+        harmed.flip_bit(&newest, 12288, 3);
+        let opened = Log::open(harmed.root(), small(), &[]);
+        assert!(matches!(opened, Err(Error::Damaged { .. })));
+        disk.set_capacity(None);
+        let (log, _) = Log::open(disk.root(), small(), &[]).unwrap();
+        log.commit(&payload(records + 1), None).unwrap();
+        drop(log);
+        let (log, report) = Log::open(disk.root(), small(), &[]).unwrap();
+        assert_eq!((report.end, report.torn), (TxId(records + 2), None));
+        assert_eq!(read_all(&log), expected(0, records + 2));
+    }
+}
+
 /// It had one before it had its name; a reader, who shows what is proved, must not take it for an empty log.
 #[test]
 fn a_first_segment_without_a_mark_is_damaged_for_writers_and_readers() {
