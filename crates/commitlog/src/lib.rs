@@ -91,6 +91,7 @@ mod segment_bytes;
 mod packed_frames;
 mod segment_name;
 mod format;
+mod shipment_format;
 mod checksum;
 mod damage;
 mod error;

@@ -14,14 +14,12 @@ use std::ops::Range;
 use crate::chain::Chain;
 use crate::damage::{BadFrame, BadShipment};
 use crate::error::{Error, FormatPart, Result};
-use crate::format::{
-    FRAME_HEADER_BYTES, FrameHeader, SHIPMENT_FORMAT, SHIPMENT_HEADER_BYTES, ShipmentHeader,
-    frame_bytes,
-};
+use crate::format::{FRAME_HEADER_BYTES, FrameHeader, frame_bytes};
 use crate::frame_cursor::{Position, verify_body, verify_header};
 use crate::log_id::LogId;
 use crate::reader::Reader;
 use crate::record::Record;
+use crate::shipment_format::{SHIPMENT_FORMAT, SHIPMENT_HEADER_BYTES, ShipmentHeader};
 use crate::tx_id::TxId;
 
 /// Records in a row, verified, with what is needed to append them elsewhere. Made by [`crate::Log::ship`], [`crate::ReadOnlyLog::ship`] and, out of
