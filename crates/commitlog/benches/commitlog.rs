@@ -9,6 +9,7 @@
 //! | replay, warm in the page cache | a bare reader of length, CRC-32C and payload, through a buffer of 64 KiB |
 //! | | the same over a map |
 //! | | one bare CRC-32C pass over the payloads (nothing is parsed) |
+//! | the same of the newest segment, all of it durable | a bare reader over a map |
 //! | seek: a new reader at any id of a log of 48 MiB, and its first record | open the file, read the record at a byte that is known, CRC-32C |
 //! | open of a log that was not closed, 48 MiB in its newest segment | one bare CRC-32C pass over the file |
 #![allow(clippy::unwrap_used)]
@@ -64,6 +65,11 @@ fn main() {
     for bytes in [64, 256, 4096] {
         let corpus = Corpus::new(bytes);
         let bare = BareCorpus::new(&corpus);
+        compare(
+            &format!("replay {bytes} B, newest segment"),
+            corpus.replay_newest(),
+            vec![("bare reader, mapped", bare.replay_mapped())],
+        );
         compare(
             &format!("replay {bytes} B"),
             corpus.replay(),
@@ -310,9 +316,20 @@ impl Corpus {
         }
     }
 
+    /// Of the only segment, which is the one that is written.
+    fn replay_newest(&self) -> Round<'_> {
+        let (log, _) = Log::open(Arc::clone(&self.dir), options(SyncPolicy::Never), &[]).unwrap();
+        self.replay_of(log)
+    }
+
+    /// Of a segment that is complete.
     fn replay(&self) -> Round<'_> {
         let (log, _) = Log::open(Arc::clone(&self.dir), options(SyncPolicy::Never), &[]).unwrap();
         log.rotate().unwrap();
+        self.replay_of(log)
+    }
+
+    fn replay_of(&self, log: Log) -> Round<'_> {
         Box::new(move || {
             let start = Instant::now();
             let mut reader = log.reader(TxId(0)).unwrap();
@@ -330,7 +347,7 @@ impl Corpus {
             .unwrap();
         Box::new(move || {
             let start = Instant::now();
-            let map = file.map(file.len().unwrap()).unwrap();
+            let map = file.map(0..file.len().unwrap()).unwrap();
             for frame in map[12288..].chunks_exact(self.bytes + 32).take(self.count) {
                 black_box(crc32c::crc32c(&frame[32..]));
             }
@@ -426,7 +443,7 @@ impl BareCorpus {
         let file = self.file();
         Box::new(move || {
             let start = Instant::now();
-            let map = file.map(file.len().unwrap()).unwrap();
+            let map = file.map(0..file.len().unwrap()).unwrap();
             let mut rest = &map[..];
             while let Some((payload, behind)) = bare_record(rest) {
                 black_box(payload);

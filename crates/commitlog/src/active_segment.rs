@@ -213,6 +213,12 @@ impl ActiveSegment {
         &self.file
     }
 
+    /// Where the frames end that its marks prove.
+    pub(crate) fn marked_byte(&self) -> u64 {
+        let marked = self.marks.iter().flatten().map(|mark| mark.end_byte);
+        marked.max().unwrap_or(FRAMES_BYTE)
+    }
+
     /// Where the next record goes.
     pub(crate) fn end(&self) -> Position {
         self.end

@@ -116,7 +116,10 @@ pub(crate) fn pack_segment(dir: &dyn Dir, old: &SegmentHeader, end: TxId) -> Res
     let file = open_segment(dir, old.base)?;
     let bytes_before = file.len()?;
     let facts = segment_facts(file.as_ref(), old.base, u16::MAX)?;
-    let mut plain = FrameCursor::new(segment_bytes(&file, old, None)?, Position::start_of(old));
+    let mut plain = FrameCursor::new(
+        segment_bytes(&file, old, file.len()?, u64::MAX)?,
+        Position::start_of(old),
+    );
     let header = SegmentHeader {
         body: BODY_BLOCKS,
         ..*old

@@ -167,7 +167,7 @@ pub(crate) fn seek(
 }
 
 fn whole_segment(file: &Arc<dyn File>, bytes: u64, segment: &SegmentFacts) -> Result<FrameCursor> {
-    let source = segment_bytes(file, &segment.header, Some(bytes))?;
+    let source = segment_bytes(file, &segment.header, bytes, segment.marked().byte)?;
     Ok(FrameCursor::new(
         source,
         Position::start_of(&segment.header),

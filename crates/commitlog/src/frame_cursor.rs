@@ -32,6 +32,11 @@ impl Position {
         }
     }
 
+    /// The one of two places in a segment with more records before it.
+    pub(crate) fn later(self, other: Position) -> Position {
+        if other.id > self.id { other } else { self }
+    }
+
     /// The place behind the frame that begins here.
     #[inline]
     pub(crate) fn after(&self, header: &FrameHeader) -> Position {

@@ -20,6 +20,7 @@
 
 use crate::damage::DamageKind;
 use crate::format::{BODY_BLOCKS, FRAMES_BYTE, MARK_BLOCK_BYTE, Mark, SegmentHeader};
+use crate::frame_cursor::Position;
 use crate::tx_id::TxId;
 
 /// What is known of a segment without reading its frames.
@@ -59,6 +60,17 @@ impl SegmentFacts {
     pub(crate) fn floor(&self) -> TxId {
         let floors = self.marks.iter().flatten().map(|mark| mark.floor);
         floors.max().unwrap_or_default()
+    }
+
+    /// The place up to which neither base nor marks leave it open that it had been synced.
+    pub(crate) fn marked(&self) -> Position {
+        let marks = self.marks.iter().flatten();
+        let marked = marks.map(|mark| Position {
+            id: mark.through,
+            byte: mark.end_byte,
+            chain: mark.chain,
+        });
+        marked.fold(Position::start_of(&self.header), Position::later)
     }
 
     /// Whether the name of its file is known to be durable: see [`name_is_proven`].

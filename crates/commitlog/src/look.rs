@@ -90,8 +90,7 @@ impl Look {
         Ok(Placement {
             header: segment.header,
             successor,
-            // A writer may still be marking it as continued.
-            complete: successor.is_some() && segment.continued_mark().is_some(),
+            settled: segment.marked().byte,
             truncations: 0,
         })
     }
@@ -268,26 +267,24 @@ fn read_array<const N: usize>(file: &dyn File, offset: u64) -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// The bytes of a segment, however its frames are stored by now: mapped, or read up to `limit` if somebody may still write behind that.
+/// The bytes of a segment up to `limit`, however its frames are stored by now. Those before the byte `settled` are never written again.
 ///
 /// [`Error::Truncated`] if the file has become another segment since `header` was read.
 pub(crate) fn segment_bytes(
     file: &Arc<dyn File>,
     header: &SegmentHeader,
-    limit: Option<u64>,
+    limit: u64,
+    settled: u64,
 ) -> Result<SegmentBytes> {
     let found = segment_header(file.as_ref(), u16::MAX)?;
     if !found.same_history(header) {
         let end = header.base;
         return Err(Error::Truncated { end });
     }
-    match limit {
-        _ if found.body == BODY_BLOCKS => {
-            SegmentBytes::packed(file.as_ref(), Position::start_of(header))
-        }
-        Some(limit) => Ok(SegmentBytes::read(Arc::clone(file), limit)),
-        None => SegmentBytes::mapped(file.as_ref()),
+    if found.body == BODY_BLOCKS {
+        return SegmentBytes::packed(file.as_ref(), Position::start_of(header));
     }
+    SegmentBytes::plain(Arc::clone(file), limit, settled)
 }
 
 /// Opens a segment for reading.

@@ -20,10 +20,11 @@ use crate::tx_id::TxId;
 /// The blocks of a segment that nobody writes to any more.
 #[derive(Debug)]
 pub(crate) struct PackedFrames {
+    /// The blocks; the marks in front of them are written again when a log is opened.
     map: Map,
     /// Those up to the first one that is not sound. Each continues the one before it in ids and bytes.
     blocks: Vec<Block>,
-    /// Where the sound blocks end in the file.
+    /// Where the sound blocks end, bytes behind [`FRAMES_BYTE`].
     sound: usize,
     /// The block that is decompressed, and its frames.
     open: Option<usize>,
@@ -33,7 +34,7 @@ pub(crate) struct PackedFrames {
 #[derive(Debug)]
 struct Block {
     header: BlockHeader,
-    /// Where its header begins in the file.
+    /// Where its header begins, bytes behind [`FRAMES_BYTE`].
     place: usize,
 }
 
@@ -46,8 +47,8 @@ impl Block {
 impl PackedFrames {
     /// Walks over the blocks of a segment whose first record begins at `start`.
     pub(crate) fn open(file: &dyn File, start: Position) -> Result<Self> {
-        let map = file.map(file.len()?)?;
-        let mut place = usize::try_from(FRAMES_BYTE).unwrap_or(usize::MAX);
+        let map = file.map(FRAMES_BYTE..file.len()?)?;
+        let mut place = 0;
         let mut blocks: Vec<Block> = Vec::new();
         while let Some(header) = block_at(&map, place) {
             let continues = match blocks.last() {
@@ -112,7 +113,7 @@ impl PackedFrames {
         let place = self
             .block_of(offset)
             .map_or(self.sound, |index| self.blocks[index].place);
-        place as u64
+        FRAMES_BYTE + place as u64
     }
 
     #[inline]

@@ -23,7 +23,7 @@ use crate::tx_id::TxId;
 
 /// Reads records in order. Made by [`crate::Log::reader`] and [`crate::ReadOnlyLog::reader`].
 ///
-/// Complete segments are read through a map, without copying. After an error it may be asked again.
+/// Records that are known to be durable are read through a map, without copying. After an error it may be asked again.
 #[derive(Debug)]
 pub struct Reader {
     source: Source,
@@ -241,7 +241,7 @@ impl Reader {
         let Placement {
             header,
             successor,
-            complete,
+            settled,
             truncations,
         } = self.source.placement(self.next)?;
         if truncations != self.truncations {
@@ -252,7 +252,8 @@ impl Reader {
         if let Some(mut old) = self.place.take() {
             if old.header.same_history(&header) && successor.is_none() {
                 // The newest segment has grown.
-                old.cursor.bytes().raise_limit(self.visible.end.byte);
+                let end = self.visible.end.byte;
+                old.cursor.bytes().raise_limit(end, settled);
                 return Ok(old);
             }
             let at = old.cursor.position();
@@ -269,7 +270,7 @@ impl Reader {
         }
         let bytes = self
             .source
-            .bytes(&header, complete, successor.is_some(), self.visible.end)?;
+            .bytes(&header, settled, successor.is_some(), self.visible.end)?;
         let mut cursor = FrameCursor::new(bytes, start);
         let found = self.go_near(&header, &mut cursor)?;
         let place = Place {
@@ -380,11 +381,11 @@ impl Source {
         }
     }
 
-    /// The bytes of a segment: mapped if it is complete, else read; the newest one only up to the end of the log.
+    /// The bytes of a segment; of the newest one only those up to the end of the log.
     fn bytes(
         &self,
         header: &SegmentHeader,
-        complete: bool,
+        settled: u64,
         followed: bool,
         end: Position,
     ) -> Result<SegmentBytes> {
@@ -395,7 +396,7 @@ impl Source {
         };
         let len = file.len()?;
         let limit = if followed { len } else { end.byte.min(len) };
-        match segment_bytes(&file, header, (!complete).then_some(limit)) {
+        match segment_bytes(&file, header, limit, settled) {
             Err(Error::Truncated { .. }) => Err(self.replaced(header, file.path())),
             opened => opened,
         }

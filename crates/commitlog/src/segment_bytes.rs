@@ -1,18 +1,35 @@
 //! The bytes of one segment, through a map or through a window that is read.
 //!
-//! A segment that is complete is mapped: nobody writes to it any more. The newest one is read, because its marks and its
-//! tail change while it is looked at. A compressed one is shown as if its frames were plain.
+//! ```text
+//! 0        12288                                    settled              limit
+//! | header, | frames that are proven                 | frames that are    | reserved, torn,
+//! | marks   |                                        | not                | not asked for
+//! '-- read -'---------- mapped, if it is long -------'------- read -------'
+//! ```
+//!
+//! Marks and what comes behind the proven end change while they are looked at, so these are read. What lies between is never written
+//! again, nor cut off, by anybody:
+//!
+//! - a writer appends behind what it has written, which is behind what is durable; space is reserved and given back behind that;
+//! - a recovery writes the marks, and the frames from the proven end on, and cuts no lower than there. It finds at least as much proven:
+//!   a mark is replaced by newer ones only, and what takes the newest away, a power cut, leaves no reader either;
+//! - truncating, compressing and making a segment anew write another file, which takes over the name;
+//! - a segment that is complete gets no more than its marks written again, or is removed.
+//!
+//! All of it has to come from marks: what a snapshot proves beyond them may be unknown to the next recovery.
+//! A compressed segment is shown as if its frames were plain.
 
 use std::sync::Arc;
 
 use disk::{File, Map};
 
 use crate::error::Result;
+use crate::format::FRAMES_BYTE;
 use crate::frame_cursor::Position;
 use crate::packed_frames::PackedFrames;
 use crate::tx_id::TxId;
 
-/// How much is read at once, bytes.
+/// How much is read at once, bytes. Less than that is not worth a map.
 const WINDOW_BYTES: u64 = 256 << 10;
 
 /// More than is ever reserved ahead. A longer tail is not looked through: the file may be as long as the file system allows, and empty.
@@ -28,21 +45,43 @@ pub(crate) struct SegmentBytes {
 
 #[derive(Debug)]
 enum Source {
-    Mapped(Map),
+    Plain(Plain),
     Packed(PackedFrames),
-    Read {
-        file: Arc<dyn File>,
-        window: Vec<u8>,
-        /// Where the window begins in the file.
-        window_start: u64,
-    },
+}
+
+#[derive(Debug)]
+struct Plain {
+    file: Arc<dyn File>,
+    /// Frames before this byte may be mapped.
+    settled: u64,
+    window: Window,
+    /// Where the window begins in the file.
+    window_start: u64,
+}
+
+/// Bytes at hand.
+#[derive(Debug)]
+enum Window {
+    Read(Vec<u8>),
+    Mapped(Map),
 }
 
 impl SegmentBytes {
-    /// Maps the whole file, which nobody may write to any more.
-    pub(crate) fn mapped(file: &dyn File) -> Result<Self> {
-        let limit = file.len()?;
-        let source = Source::Mapped(file.map(limit)?);
+    /// Shows a plain segment up to `limit`, which must not lie behind the end of the file. Frames before the byte `settled` are there and
+    /// never written again.
+    pub(crate) fn plain(file: Arc<dyn File>, limit: u64, settled: u64) -> Result<Self> {
+        let settled = settled.min(limit);
+        let mut plain = Plain {
+            file,
+            settled,
+            window: Window::Read(Vec::new()),
+            window_start: 0,
+        };
+        if settled == limit && limit > FRAMES_BYTE {
+            plain.window = Window::Mapped(plain.file.map(FRAMES_BYTE..limit)?);
+            plain.window_start = FRAMES_BYTE;
+        }
+        let source = Source::Plain(plain);
         Ok(SegmentBytes { source, limit })
     }
 
@@ -55,25 +94,16 @@ impl SegmentBytes {
         })
     }
 
-    /// Reads the file as needed, up to `limit`, which must not lie behind the end of the file.
-    pub(crate) fn read(file: Arc<dyn File>, limit: u64) -> Self {
-        let source = Source::Read {
-            file,
-            window: Vec::new(),
-            window_start: 0,
-        };
-        SegmentBytes { source, limit }
-    }
-
     /// Where the bytes end.
     pub(crate) fn limit(&self) -> u64 {
         self.limit
     }
 
-    /// Lets more be read, after the file has grown. What was read before is not read again.
-    pub(crate) fn raise_limit(&mut self, limit: u64) {
-        if let Source::Read { .. } = self.source {
+    /// Lets more be looked at, after the file has grown. What was read before is not read again.
+    pub(crate) fn raise_limit(&mut self, limit: u64, settled: u64) {
+        if let Source::Plain(plain) = &mut self.source {
             self.limit = self.limit.max(limit);
+            plain.settled = plain.settled.max(settled.min(self.limit));
         }
     }
 
@@ -89,21 +119,8 @@ impl SegmentBytes {
     #[inline]
     pub(crate) fn ahead(&mut self, offset: u64, len: u64) -> Result<&[u8]> {
         match &mut self.source {
-            Source::Mapped(map) => Ok(behind(map, offset)),
+            Source::Plain(plain) => plain.ahead(offset, len, self.limit),
             Source::Packed(packed) => Ok(packed.ahead(offset)),
-            Source::Read {
-                file,
-                window,
-                window_start,
-            } => {
-                let end = offset.saturating_add(len).min(self.limit);
-                let window_end = *window_start + window.len() as u64;
-                if offset < *window_start || end > window_end {
-                    fill(file.as_ref(), window, offset, len, self.limit)?;
-                    *window_start = offset;
-                }
-                Ok(behind(window, offset - *window_start))
-            }
         }
     }
 
@@ -111,7 +128,7 @@ impl SegmentBytes {
     pub(crate) fn block_before(&self, id: TxId) -> Option<Position> {
         match &self.source {
             Source::Packed(packed) => packed.block_before(id),
-            Source::Mapped(_) | Source::Read { .. } => None,
+            Source::Plain(_) => None,
         }
     }
 
@@ -123,7 +140,7 @@ impl SegmentBytes {
     pub(crate) fn file_byte(&self, offset: u64) -> u64 {
         match &self.source {
             Source::Packed(packed) => packed.file_byte(offset),
-            Source::Mapped(_) | Source::Read { .. } => offset,
+            Source::Plain(_) => offset,
         }
     }
 
@@ -163,17 +180,54 @@ pub(crate) enum Tail {
     },
 }
 
-/// Makes the window hold `len` bytes from `offset` on, and more where the limit allows.
-#[cold]
-fn fill(file: &dyn File, window: &mut Vec<u8>, offset: u64, len: u64, limit: u64) -> Result<()> {
-    let wanted = len.max(WINDOW_BYTES).min(limit.saturating_sub(offset));
-    let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-    window.resize(wanted, 0);
-    let filled = file
-        .read_up_to(offset, window)
-        .inspect_err(|_| window.clear())?;
-    window.truncate(filled);
-    Ok(())
+impl Plain {
+    #[inline]
+    fn ahead(&mut self, offset: u64, len: u64, limit: u64) -> Result<&[u8]> {
+        let end = offset.saturating_add(len).min(limit);
+        let window_end = self.window_start + self.window.bytes().len() as u64;
+        if offset < self.window_start || end > window_end {
+            self.move_window(offset, len, limit)?;
+        }
+        Ok(behind(self.window.bytes(), offset - self.window_start))
+    }
+
+    /// Makes the window begin at `offset` and hold `len` bytes, and more where the limit allows.
+    #[cold]
+    fn move_window(&mut self, offset: u64, len: u64, limit: u64) -> Result<()> {
+        // Whoever follows a log comes here for each record, but with a few new bytes only.
+        let mappable = self.settled.saturating_sub(offset);
+        if mappable >= len.max(WINDOW_BYTES)
+            && offset >= FRAMES_BYTE
+            // A file that is shorter than it was is read: what is missing there is found by those who verify it.
+            && let Ok(map) = self.file.map(offset..self.settled)
+        {
+            self.window = Window::Mapped(map);
+            self.window_start = offset;
+            return Ok(());
+        }
+        let wanted = len.max(WINDOW_BYTES).min(limit.saturating_sub(offset));
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let mut bytes = match std::mem::replace(&mut self.window, Window::Read(Vec::new())) {
+            Window::Read(bytes) => bytes,
+            Window::Mapped(_) => Vec::new(),
+        };
+        bytes.resize(wanted, 0);
+        let filled = self.file.read_up_to(offset, &mut bytes)?;
+        bytes.truncate(filled);
+        self.window = Window::Read(bytes);
+        self.window_start = offset;
+        Ok(())
+    }
+}
+
+impl Window {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Window::Read(bytes) => bytes,
+            Window::Mapped(map) => map,
+        }
+    }
 }
 
 /// What there is of `bytes` from `offset` on.

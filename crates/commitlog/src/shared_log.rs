@@ -65,8 +65,8 @@ pub(crate) struct Placement {
     pub(crate) header: SegmentHeader,
     /// The segment behind it.
     pub(crate) successor: Option<SegmentHeader>,
-    /// Whether nobody writes to the segment any more.
-    pub(crate) complete: bool,
+    /// No frame of it before this byte is written again or cut off: marks prove it, or the segment is complete.
+    pub(crate) settled: u64,
     /// How often the log had been truncated when this was said.
     pub(crate) truncations: usize,
 }
@@ -175,10 +175,14 @@ impl SharedLog {
             return Err(Error::Pruned { oldest });
         }
         let successor = state.headers.get(after).copied();
+        let settled = match successor {
+            Some(_) => u64::MAX,
+            None => state.active.marked_byte(),
+        };
         Ok(Placement {
             header: state.headers[after - 1],
             successor,
-            complete: successor.is_some(),
+            settled,
             truncations: state.truncated_to.len(),
         })
     }

@@ -94,7 +94,12 @@ impl TailLog {
     }
 
     pub(crate) fn segment_of(&self, id: TxId) -> Result<Placement> {
-        self.sight().look.segment_of(id)
+        let sight = self.sight();
+        let mut placement = sight.look.segment_of(id)?;
+        if placement.successor.is_none() {
+            placement.settled = sight.proven.byte;
+        }
+        Ok(placement)
     }
 
     /// Looks at the newest segment again, and at everything if that is not the newest any more.
@@ -106,8 +111,8 @@ impl TailLog {
         match found {
             Ok(newest) if newest.header == known.header && newest.continued_mark().is_none() => {
                 let before = sight.end;
-                sight.proven = later(sight.proven, proven(&newest));
-                let start = later(before, sight.proven);
+                sight.proven = sight.proven.later(newest.marked());
+                let start = before.later(sight.proven);
                 sight.end = self.shown_end(&newest, start)?;
                 let more = sight.end.id > before.id;
                 Ok(if more { Seen::More } else { Seen::Nothing })
@@ -138,8 +143,8 @@ impl TailLog {
         let newest = *look.newest();
         // A mark that is being written may not be there for a moment; what it and the one before it prove stays proven.
         let before = (newest.header == known).then_some(sight.proven);
-        let found = proven(&newest);
-        sight.proven = before.map_or(found, |before| later(before, found));
+        let found = newest.marked();
+        sight.proven = before.map_or(found, |before| before.later(found));
         sight.end = self.shown_end(&newest, sight.proven)?;
         let anew = look
             .kept()
@@ -163,7 +168,7 @@ impl TailLog {
         }
         let file = open_segment(self.dir(), newest.header.base)?;
         let bytes = file.len()?;
-        let mut cursor = FrameCursor::new(SegmentBytes::read(file, bytes), start);
+        let mut cursor = FrameCursor::new(SegmentBytes::plain(file, bytes, 0)?, start);
         while cursor.step()?.is_ok() {}
         Ok(cursor.position())
     }
@@ -171,19 +176,4 @@ impl TailLog {
     fn sight(&self) -> MutexGuard<'_, Sight> {
         self.sight.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What the marks of a segment prove.
-fn proven(segment: &SegmentFacts) -> Position {
-    let marks = segment.marks.iter().flatten();
-    let marked = marks.map(|mark| Position {
-        id: mark.through,
-        byte: mark.end_byte,
-        chain: mark.chain,
-    });
-    marked.fold(Position::start_of(&segment.header), later)
-}
-
-fn later(one: Position, other: Position) -> Position {
-    if other.id > one.id { other } else { one }
 }

@@ -49,7 +49,7 @@ pub(crate) fn cut_segment(
 ) -> Result<Result<ActiveSegment>> {
     let file = open_segment(dir, old.base)?;
     let bytes = file.len()?;
-    let source = segment_bytes(&file, old, Some(bytes))?;
+    let source = segment_bytes(&file, old, bytes, 0)?;
     let mut cursor = FrameCursor::new(source, Position::start_of(old));
     let header = SegmentHeader {
         epoch,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
@@ -365,7 +366,7 @@ impl File for GatedFile {
         self.file.sync()
     }
 
-    fn map(&self, len: u64) -> disk::Result<Map> {
-        self.file.map(len)
+    fn map(&self, range: Range<u64>) -> disk::Result<Map> {
+        self.file.map(range)
     }
 }

@@ -81,7 +81,7 @@ fn map(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("read 64 MiB");
     group.throughput(Throughput::Bytes(FILE_BYTES));
     group.sample_size(20);
-    let map = file.map(FILE_BYTES).unwrap();
+    let map = file.map(0..FILE_BYTES).unwrap();
     group.bench_function("sum over a map", |bencher| bencher.iter(|| sum(&map)));
     group.bench_function("bound: sum over memory", |bencher| {
         bencher.iter(|| sum(&bytes));

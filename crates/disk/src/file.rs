@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use crate::error::{Error, Operation, Result};
@@ -49,9 +50,12 @@ pub trait File: Send + Sync + Debug {
     /// call may return Ok without having written anything: never retry it, reopen and rewrite instead.
     fn sync(&self) -> Result<()>;
 
-    /// Maps the first `len` bytes read-only. `len` must not exceed the file's length, and nobody may write
-    /// below `len` or cut the file below it while the map lives.
-    fn map(&self, len: u64) -> Result<Map>;
+    /// Maps the bytes of `range` read-only; it need not begin or end where a page does. It must not reach beyond the end of the file
+    /// ([`io::ErrorKind::UnexpectedEof`]), and while the map lives nobody may write to any of its bytes, not even
+    /// what they hold already, or cut the file before its end. What lies around it may change, in the same page too.
+    ///
+    /// [`crate::SimDisk`] panics where that is broken.
+    fn map(&self, range: Range<u64>) -> Result<Map>;
 
     /// Fills `buffer` from `offset`, or fails with [`io::ErrorKind::UnexpectedEof`].
     fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {

@@ -76,6 +76,7 @@ mod sim_fault;
 mod sim_media;
 mod sim_dir;
 mod sim_file;
+mod sim_map;
 mod sim_state;
 mod sim_medium;
 mod sim_dir_node;

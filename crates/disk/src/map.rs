@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A read-only map of the front of a file. Cheap to clone; lives as long as any clone.
+/// A read-only map of a part of a file. Cheap to clone; lives as long as any clone.
 #[derive(Clone)]
 pub struct Map(Arc<dyn AsRef<[u8]> + Send + Sync>);
 

@@ -7,6 +7,7 @@
 
 use std::fs::File as Handle;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -122,22 +123,25 @@ impl File for OsFile {
             .map_err(|error| self.failed(Operation::SyncFile, error))
     }
 
-    fn map(&self, len: u64) -> Result<Map> {
-        if len > self.len()? {
+    fn map(&self, range: Range<u64>) -> Result<Map> {
+        if range.end > self.len()? {
             return Err(self.failed(Operation::Map, io::ErrorKind::UnexpectedEof));
         }
-        let Ok(len) = usize::try_from(len) else {
+        let Ok(len) = usize::try_from(range.end.saturating_sub(range.start)) else {
             return Err(self.failed(Operation::Map, io::ErrorKind::OutOfMemory));
         };
         if len == 0 {
             return Ok(Map::new(Vec::new()));
         }
-        // SAFETY: the mapped bytes must not change and the file must not shrink below `len` while the map
+        // The operating system maps whole pages; what of them lies around the range is never looked at.
+        let mut options = MmapOptions::new();
+        options.offset(range.start).len(len);
+        // SAFETY: the bytes of the range must not change and the file must not shrink below its end while the map
         // lives. The contract of `File::map` asks that of everybody who works through this crate, and the
         // exclusive lock keeps other programs of ours out. A foreign program that writes into a database
         // regardless can break it, as with every map of a file; what is read from a map is checked against
         // checksums and never decides a length or an index before that.
-        let map = unsafe { MmapOptions::new().len(len).map(&self.handle) };
+        let map = unsafe { options.map(&self.handle) };
         map.map(Map::new)
             .map_err(|error| self.failed(Operation::Map, error))
     }
@@ -162,7 +166,7 @@ mod tests {
             file.write_all_at(0, &old).unwrap();
             file.write_zeros(offset, end).unwrap();
             assert_eq!(file.len().unwrap(), end.max(len));
-            let map = file.map(end.max(len)).unwrap();
+            let map = file.map(0..end.max(len)).unwrap();
             let (front, back) = map.split_at(old.len());
             assert_eq!(front, old);
             assert!(back.iter().all(|byte| *byte == 0));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::map::Map;
 use crate::sim_content::{FILE_BYTES_MAX, locate, sector_count};
 use crate::sim_crash::Crash;
 use crate::sim_dir_node::NodeId;
+use crate::sim_map::{LiveMap, SimMap};
 use crate::sim_sector::SECTOR_BYTES;
 use crate::sim_state::{Shared, State, Trouble};
 
@@ -100,6 +102,7 @@ impl File for SimFile {
             if bytes.is_empty() {
                 return Ok(0);
             }
+            state.check_not_mapped(self.node, offset..offset + bytes.len() as u64, &self.path);
             state.record_write(self.node, offset, bytes);
             let asked = match trouble {
                 Trouble::None | Trouble::Interrupted => bytes.len(),
@@ -127,6 +130,7 @@ impl File for SimFile {
 
     fn set_len(&self, len: u64) -> Result<()> {
         self.change(Operation::SetLen, Some(len), |state, _| {
+            state.check_not_mapped(self.node, len..u64::MAX, &self.path);
             state.medium_mut().file_mut(self.node).set_len(len);
             Ok(())
         })
@@ -178,13 +182,19 @@ impl File for SimFile {
         })
     }
 
-    fn map(&self, len: u64) -> Result<Map> {
+    fn map(&self, range: Range<u64>) -> Result<Map> {
         self.call(Operation::Map, |state, _| {
             let content = state.medium.file(self.node).content();
-            if len > content.len() {
+            if range.end > content.len() {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            Ok(Map::new(content.to_vec(len)))
+            let len = range.end.saturating_sub(range.start);
+            let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            let mut bytes = vec![0; len];
+            content.read(range.start, &mut bytes);
+            let map = SimMap::new(bytes);
+            state.maps.push(LiveMap::new(self.node, range, &map));
+            Ok(Map::new(map))
         })
     }
 }

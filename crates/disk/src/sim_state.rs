@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +12,7 @@ use crate::error::{Error, Operation, Result};
 use crate::sim_crash::{Chooser, Crash};
 use crate::sim_dir_node::NodeId;
 use crate::sim_fault::{Call, Fault, Moment};
+use crate::sim_map::LiveMap;
 use crate::sim_medium::Medium;
 use crate::sim_random::Random;
 
@@ -45,6 +47,8 @@ pub(crate) struct State {
     pub(crate) locks: BTreeMap<NodeId, String>,
     /// How many handles are open on which file.
     pub(crate) open: BTreeMap<NodeId, usize>,
+    /// The maps of this life that may still be looked at, and some that are gone.
+    pub(crate) maps: Vec<LiveMap>,
     pub(crate) recording: Option<(u64, Vec<Recorded>)>,
 }
 
@@ -63,6 +67,7 @@ impl State {
             capacity: None,
             locks: BTreeMap::new(),
             open: BTreeMap::new(),
+            maps: Vec::new(),
             recording: None,
         }
     }
@@ -92,6 +97,7 @@ impl State {
         self.life += 1;
         self.locks.clear();
         self.open.clear();
+        self.maps.clear();
         if let Crash::Power(choice) = crash {
             let mut chooser = Chooser::new(choice, &mut self.random);
             if self.medium.is_uncertain() {
@@ -117,6 +123,17 @@ impl State {
         {
             last.write = Some((node, offset, bytes.to_vec()));
         }
+    }
+
+    /// Catches those who break the promise that [`crate::File::map`] rests on. On a real disk it would be undefined what a reader sees.
+    pub(crate) fn check_not_mapped(&mut self, node: NodeId, changed: Range<u64>, path: &Path) {
+        self.maps.retain(LiveMap::is_alive);
+        let shown = self.maps.iter().any(|map| map.shows(node, &changed));
+        assert!(
+            !shown,
+            "{}: bytes {changed:?} are changed while they are mapped",
+            path.display()
+        );
     }
 
     pub(crate) fn close(&mut self, node: NodeId, life: u64) {

@@ -6,6 +6,7 @@ mod outcomes;
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use disk::{Access, Choice, Crash, Dir, Error, Fault, File, SimDisk};
 use outcomes::{SECTOR, disk_with, eio, letters, name_outcomes, outcomes, sectors};
@@ -218,7 +219,7 @@ fn a_name_used_again_is_another_file() {
 fn a_kill_keeps_what_was_written_and_ends_all_handles() {
     let (disk, dir, file) = disk_with(&sectors("a"));
     file.write_all_at(0, &sectors("b")).unwrap();
-    let map = file.map(SECTOR as u64).unwrap();
+    let map = file.map(0..SECTOR as u64).unwrap();
     let _lock = dir.lock("lock", "me").unwrap();
     disk.crash(Crash::Kill);
     assert_eq!(disk.lives(), 2);
@@ -230,7 +231,7 @@ fn a_kill_keeps_what_was_written_and_ends_all_handles() {
         file.set_len(0),
         file.allocate(0, 1),
         file.sync(),
-        file.map(0).map(drop),
+        file.map(0..0).map(drop),
         dir.list().map(drop),
         dir.open("x", Access::Read).map(drop),
         dir.create("y").map(drop),
@@ -251,6 +252,43 @@ fn a_kill_keeps_what_was_written_and_ends_all_handles() {
     let _lock = dir.lock("lock", "the next").unwrap();
     dir.open("x", Access::Read).unwrap().sync().unwrap();
     assert_eq!(outcomes(&disk), ["b"]);
+}
+
+#[test]
+fn changing_bytes_that_are_mapped_is_caught() {
+    // What is done to a file of 4 sectors whose second and third are mapped.
+    type Change = fn(&dyn File) -> disk::Result<()>;
+    let sector = SECTOR as u64;
+    let rows: [(&str, bool, Change); 9] = [
+        ("write before", true, |file| {
+            file.write_all_at(0, &[1; SECTOR])
+        }),
+        ("write into the front", false, |file| {
+            file.write_all_at(0, &[1; SECTOR + 1])
+        }),
+        ("write inside", false, |file| file.write_all_at(700, &[1])),
+        ("write the same", false, |file| {
+            file.write_all_at(1535, b"c")
+        }),
+        ("write behind", true, |file| {
+            file.write_all_at(1536, &[1; 5000])
+        }),
+        ("cut inside", false, |file| file.set_len(1535)),
+        ("cut behind", true, |file| file.set_len(1536)),
+        ("extend", true, |file| file.set_len(9000)),
+        ("allocate", true, |file| file.allocate(0, 9000)),
+    ];
+    for (what, allowed, change) in rows {
+        let (_disk, _dir, file) = disk_with(&sectors("abcd"));
+        let map = file.map(sector..3 * sector).unwrap();
+        let copy = map.clone();
+        drop(map);
+        let changed = catch_unwind(AssertUnwindSafe(|| change(&*file)));
+        assert_eq!(changed.is_ok(), allowed, "{what}");
+        assert_eq!(letters(&copy), "bc", "{what}");
+        drop(copy);
+        change(&*file).unwrap();
+    }
 }
 
 #[test]

@@ -40,6 +40,7 @@ contract! {
     allocated_space_reads_as_zero_and_keeps_what_is_there,
     offsets_without_an_end_are_refused,
     a_map_shows_the_front_of_the_file,
+    a_map_shows_a_part_of_the_file_and_what_is_around_it_may_change,
     a_map_longer_than_the_file_is_refused,
     a_map_outlives_handle_and_name,
     two_handles_see_one_file,
@@ -184,7 +185,7 @@ fn offsets_without_an_end_are_refused(dir: Arc<dyn Dir>) {
     assert!(file.set_len(u64::MAX).is_err());
     assert!(file.allocate(u64::MAX, 2).is_err());
     assert!(file.allocate(1, u64::MAX - 1).is_err());
-    assert!(file.map(u64::MAX).is_err());
+    assert!(file.map(0..u64::MAX).is_err());
     assert_eq!(content(&*file), b"abc");
 }
 
@@ -192,30 +193,59 @@ fn a_map_shows_the_front_of_the_file(dir: Arc<dyn Dir>) {
     let bytes: Vec<u8> = (0..10_000_u32).map(|index| (index % 241) as u8).collect();
     let file = create(&*dir, "a", &bytes);
     for len in [0, 1, 512, 4096, 9999, 10_000] {
-        let map = file.map(len as u64).unwrap();
+        let map = file.map(0..len as u64).unwrap();
         assert!(*map == bytes[..len], "{len} bytes");
         assert!(*map.clone() == bytes[..len], "{len} bytes, cloned");
     }
     let reader = dir.open("a", Access::Read).unwrap();
-    assert_eq!(*reader.map(10_000).unwrap(), bytes);
+    assert_eq!(*reader.map(0..10_000).unwrap(), bytes);
     // Growing the file does not disturb the map of its front.
-    let map = file.map(10_000).unwrap();
+    let map = file.map(0..10_000).unwrap();
     file.write_all_at(10_000, b"more").unwrap();
     assert_eq!(*map, bytes);
 }
 
+fn a_map_shows_a_part_of_the_file_and_what_is_around_it_may_change(dir: Arc<dyn Dir>) {
+    let bytes: Vec<u8> = (0..40_000_u32).map(|index| (index % 239) as u8).collect();
+    for (start, end) in [
+        (0, 1),
+        (1, 2),
+        (511, 513),
+        (4096, 8192),
+        (12_288, 39_999),
+        (12_289, 39_990),
+        (16_384, 16_384),
+        (39_999, 40_000),
+        (40_000, 40_000),
+    ] {
+        let file = create(&*dir, &format!("{start}-{end}"), &bytes);
+        let shown = &bytes[usize::try_from(start).unwrap()..usize::try_from(end).unwrap()];
+        let map = file.map(start..end).unwrap();
+        assert!(*map == *shown, "{start} to {end}");
+        let front = vec![0xff; usize::try_from(start).unwrap()];
+        file.write_all_at(0, &front).unwrap();
+        file.write_all_at(end, &[0xff; 5000]).unwrap();
+        assert!(*map == *shown, "{start} to {end}, written around");
+        file.set_len(end).unwrap();
+        assert!(*map == *shown, "{start} to {end}, cut behind");
+        file.allocate(end, 100).unwrap();
+        assert!(*map == *shown, "{start} to {end}, grown again");
+        assert_kind(file.map(start..end + 101), ErrorKind::UnexpectedEof);
+    }
+}
+
 fn a_map_longer_than_the_file_is_refused(dir: Arc<dyn Dir>) {
     let file = dir.create("a").unwrap();
-    assert_eq!(file.map(0).unwrap().len(), 0);
-    assert_kind(file.map(1), ErrorKind::UnexpectedEof);
+    assert_eq!(file.map(0..0).unwrap().len(), 0);
+    assert_kind(file.map(0..1), ErrorKind::UnexpectedEof);
     file.write_all_at(0, b"abc").unwrap();
-    assert_kind(file.map(4), ErrorKind::UnexpectedEof);
-    assert_eq!(&*file.map(3).unwrap(), b"abc");
+    assert_kind(file.map(0..4), ErrorKind::UnexpectedEof);
+    assert_eq!(&*file.map(0..3).unwrap(), b"abc");
 }
 
 fn a_map_outlives_handle_and_name(dir: Arc<dyn Dir>) {
     let file = create(&*dir, "a", b"still here");
-    let map = file.map(10).unwrap();
+    let map = file.map(0..10).unwrap();
     drop(file);
     dir.remove_durable("a").unwrap();
     assert_eq!(&*map, b"still here");

@@ -128,7 +128,7 @@ fn calls_are_counted_and_named() {
     file.allocate(0, 10).unwrap();
     file.set_len(3).unwrap();
     file.sync().unwrap();
-    file.map(3).unwrap();
+    file.map(0..3).unwrap();
     sub.rename("a", "b").unwrap();
     sub.remove("b").unwrap();
     sub.list().unwrap();
@@ -307,7 +307,7 @@ fn a_crash_can_come_at_every_call_of_a_run() {
         let sub = dir.create_dir_durable("sub")?;
         let _lock = sub.lock("lock", "me")?;
         sub.list()?;
-        dir.open("x", Access::Read)?.map(10)?;
+        dir.open("x", Access::Read)?.map(0..10)?;
         dir.remove_durable("x")
     }
     let whole = SimDisk::new(1);

@@ -62,7 +62,7 @@ impl Process {
                     _ => {
                         let mut buffer = bytes;
                         drop(file.read_up_to(offset, &mut buffer));
-                        drop(file.map(offset));
+                        drop(file.map(offset / 2..offset));
                     }
                 }
             }

@@ -102,7 +102,7 @@ impl Model {
         }
         for handle in open {
             assert!(content(&*handle.file) == self.files[handle.number]);
-            let map = handle.file.map(handle.file.len().unwrap()).unwrap();
+            let map = handle.file.map(0..handle.file.len().unwrap()).unwrap();
             assert!(*map == self.files[handle.number]);
         }
     }

@@ -211,7 +211,7 @@ fn assert_readable(path: &Path) {
     let mut bytes = [0; 3];
     file.read_exact_at(0, &mut bytes).unwrap();
     assert_eq!(&bytes, b"abc");
-    assert_eq!(&*file.map(3).unwrap(), b"abc");
+    assert_eq!(&*file.map(0..3).unwrap(), b"abc");
 }
 
 /// A mounted file system, taken away when dropped.
@@ -257,7 +257,7 @@ fn a_full_file_system_refuses_and_goes_on_when_there_is_space() {
     // Part of it is there, and all that is there is right.
     let len = file.len().unwrap();
     assert!(len > 0);
-    let map = file.map(len).unwrap();
+    let map = file.map(0..len).unwrap();
     assert!(map.iter().all(|byte| *byte == 7));
     drop(map);
     // Even then the lock can be taken.

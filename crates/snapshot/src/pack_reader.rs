@@ -79,7 +79,11 @@ impl PackReader {
             return Err(Error::damaged(&path, found.min(entry.length), kind));
         }
         check_header(&*file, &path, manifest, entry)?;
-        let map = if mapped { Some(file.map(found)?) } else { None };
+        let map = if mapped {
+            Some(file.map(0..found)?)
+        } else {
+            None
+        };
         if let Some(map) = &map
             && map.len() as u64 != found
         {

@@ -83,7 +83,7 @@ impl Rival for Bare {
         let dir = OsDir::open(dir).unwrap();
         let start = Instant::now();
         let file = dir.open(FILE, Access::Read).unwrap();
-        let map = file.map(file.len().unwrap()).unwrap();
+        let map = file.map(0..file.len().unwrap()).unwrap();
         match self.reads {
             Reads::Frames => {
                 let mut rest = &map[..];

@@ -1,5 +1,6 @@
 //! A directory whose files let other threads go on in the middle of each write and sync, and can panic in a sync.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -111,7 +112,7 @@ impl File for SlowFile {
         synced
     }
 
-    fn map(&self, len: u64) -> disk::Result<Map> {
-        self.file.map(len)
+    fn map(&self, range: Range<u64>) -> disk::Result<Map> {
+        self.file.map(range)
     }
 }

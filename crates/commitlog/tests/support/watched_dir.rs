@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "no test needs all of it")]
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -123,9 +124,9 @@ impl File for WatchedFile {
         self.file.read_at(offset, buffer)
     }
 
-    fn map(&self, len: u64) -> Result<Map> {
+    fn map(&self, range: Range<u64>) -> Result<Map> {
         self.watch.call();
-        self.file.map(len)
+        self.file.map(range)
     }
 
     fn write_at(&self, _: u64, _: &[u8]) -> Result<usize> {
