@@ -255,8 +255,14 @@ fn a_sealed_segment_that_is_another_file() {
             |disk, names, at| {
                 change(disk, &names[at], |bytes| {
                     bytes[10] ^= 1;
-                    let sum = crc32c::crc32c(&bytes[..60]);
-                    bytes[60..64].copy_from_slice(&sum.to_le_bytes());
+                    let header = crc32c::crc32c(&bytes[..60]);
+                    bytes[60..64].copy_from_slice(&header.to_le_bytes());
+                    for block in [0, 1] {
+                        let mark = 4096 * (usize::from(block) + 1);
+                        let place = crc32c::crc32c_append(header, &[block]);
+                        let sum = crc32c::crc32c_append(place, &bytes[mark..mark + 60]);
+                        bytes[mark + 60..mark + 64].copy_from_slice(&sum.to_le_bytes());
+                    }
                 });
             },
             "Block",

@@ -105,6 +105,8 @@ fn fuzz_sealed_fields(seed: u64) {
             bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
             let sum = crc32c::crc32c(&bytes[..60]);
             bytes[60..64].copy_from_slice(&sum.to_le_bytes());
+            fit_mark(&mut bytes, 0);
+            fit_mark(&mut bytes, 1);
         }
         1 => {
             let block = random.below(2) as usize;
@@ -112,10 +114,7 @@ fn fuzz_sealed_fields(seed: u64) {
             let at = mark + 8 + 8 * random.below(6) as usize;
             bytes[mark..mark + 8].copy_from_slice(b"cairnmrk");
             bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
-            let header = crc32c::crc32c(&bytes[..60]);
-            let place = crc32c::crc32c_append(header, &[block as u8]);
-            let sum = crc32c::crc32c_append(place, &bytes[mark..mark + 60]);
-            bytes[mark + 60..mark + 64].copy_from_slice(&sum.to_le_bytes());
+            fit_mark(&mut bytes, block);
         }
         _ if is_compressed => {
             let block = &mut bytes[12288..];
@@ -144,6 +143,15 @@ fn fuzz_sealed_fields(seed: u64) {
     }
     disk.write(file, &bytes);
     exercise(&disk);
+}
+
+/// Gives the mark in this block the checksum that fits it and the header.
+fn fit_mark(bytes: &mut [u8], block: usize) {
+    let mark = 4096 * (block + 1);
+    let header = crc32c::crc32c(&bytes[..60]);
+    let place = crc32c::crc32c_append(header, &[block as u8]);
+    let sum = crc32c::crc32c_append(place, &bytes[mark..mark + 60]);
+    bytes[mark + 60..mark + 64].copy_from_slice(&sum.to_le_bytes());
 }
 
 /// Everything that reads what is there.
