@@ -87,7 +87,8 @@ impl Upkeep {
                         .last_failure
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
-                    return None;
+                    // The log goes on without a snapshot, and so do the syncs at an interval.
+                    return self.writer.maintain_log().ok().flatten();
                 }
             }
         }
@@ -175,5 +176,27 @@ mod tests {
         drop(lock);
         disk.crash(Crash::Power(Choice::Old));
         assert_eq!(open(&disk, &options).report.tx, TxId(1));
+    }
+
+    #[test]
+    fn a_snapshot_that_fails_stops_no_syncs_at_an_interval() {
+        let disk = SimDisk::new(1);
+        let mut options = Options {
+            sync_policy: SyncPolicy::Interval(Duration::from_secs(1)),
+            background: false,
+            ..Options::default()
+        };
+        options.snapshots.every_records = Some(1);
+        let Opened { log, view, .. } = open(&disk, &options);
+        let growth = Growth::new(TxId(0), TxId(1), 0);
+        let writer = Arc::new(Writer::new(log, view, growth, &options));
+        let upkeep = Upkeep::new(disk.root(), Arc::clone(&writer), Arc::default(), &options);
+        let upkeep = upkeep.expect("nothing is wrong with the disk");
+
+        writer.write(create_table).expect("there is no such table");
+        disk.set_capacity(Some(disk.used_bytes()));
+        let next = upkeep.run_until_idle();
+        assert!(upkeep.last_failure().is_some());
+        assert!(next.is_some(), "the interval is forgotten");
     }
 }

@@ -285,24 +285,14 @@ impl ActiveSegment {
 
     /// Notes that everything before `at` is on the medium. Not synced itself.
     pub(crate) fn mark(&mut self, at: Position, flag: MarkFlag) -> Result<()> {
-        self.write_mark_number(next_sequence(&self.marks), at, flag)
-    }
-
-    /// Notes that everything before the end is on the medium, and not that the name of the file is: in the first mark, which is changed
-    /// in its place if there is one. Not synced itself.
-    pub(crate) fn mark_unnamed(&mut self) -> Result<()> {
-        assert!(!self.name_is_proven());
-        self.write_mark_number(0, self.end, MarkFlag::Plain)
-    }
-
-    fn write_mark_number(&mut self, sequence: u64, at: Position, flag: MarkFlag) -> Result<()> {
         let mark = Mark {
-            sequence,
+            sequence: next_sequence(&self.marks),
             through: at.id,
             end_byte: at.byte,
             chain: at.chain,
             closed: flag == MarkFlag::Closed,
             continued: flag == MarkFlag::Continued,
+            unnamed: flag == MarkFlag::Unnamed,
             floor: self.floor,
         };
         write_mark(self.file.as_ref(), &self.header_bytes, &mark)?;
@@ -336,6 +326,8 @@ pub(crate) enum MarkFlag {
     Closed,
     /// The next segment continues here.
     Continued,
+    /// The bytes are on the medium; whether the name of the file is, is not known.
+    Unnamed,
 }
 
 fn next_sequence(marks: &[Option<Mark>; 2]) -> u64 {

@@ -216,6 +216,7 @@ fn write_marks(
             chain: end.chain,
             closed: false,
             continued: true,
+            unnamed: false,
             floor,
         };
         let bytes = mark.encode(&header.encode());

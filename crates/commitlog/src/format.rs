@@ -34,14 +34,14 @@
 //! 16  through u64                 the first id that is not proved
 //! 24  end byte u64                where the frame of that id begins
 //! 32  chain u64                   the chain before that id
-//! 40  flags u32 | reserved u32    1 = closed, 2 = continued (in the next segment)
+//! 40  flags u32 | reserved u32    1 = closed, 2 = continued (in the next segment), 4 = unnamed (the name of the file may not be durable)
 //! 48  floor u64                   the first id that the log keeps, 0 if it was never pruned; segments that lie wholly below are leftovers
 //! 56  reserved u32 | checksum u32 over bytes 0..60 of the header, the block's number (one byte: 0, 1), bytes 0..60
 //! ```
 //!
 //! The checksum covers the header so that a mark that belongs to another segment proves nothing here. In version 1 it covered the
 //! header's own checksum too, and a CRC over bytes and their CRC is the same for all bytes: there it covers nothing but the
-//! mark's block, and floors are 0.
+//! mark's block.
 //!
 //! Frame (begins at a multiple of 8):
 //!
@@ -115,6 +115,7 @@ const _: () = assert!(MARK_BYTES <= 512);
 
 const MARK_CLOSED: u32 = 1;
 const MARK_CONTINUED: u32 = 2;
+const MARK_UNNAMED: u32 = 4;
 
 const FRAME_LENGTH: usize = 4;
 const FRAME_ID: usize = FRAME_LENGTH + 4;
@@ -225,6 +226,8 @@ pub(crate) struct Mark {
     pub(crate) chain: Chain,
     pub(crate) closed: bool,
     pub(crate) continued: bool,
+    /// The mark does not prove that the name of the file is durable.
+    pub(crate) unnamed: bool,
     /// The first record that the log keeps.
     pub(crate) floor: TxId,
 }
@@ -239,6 +242,7 @@ impl Mark {
         let mut flags = 0;
         flags |= if self.closed { MARK_CLOSED } else { 0 };
         flags |= if self.continued { MARK_CONTINUED } else { 0 };
+        flags |= if self.unnamed { MARK_UNNAMED } else { 0 };
         let mut bytes = [0; MARK_BYTES];
         put(&mut bytes, 0, MARK_MAGIC);
         put(&mut bytes, MARK_SEQUENCE, self.sequence.to_le_bytes());
@@ -270,6 +274,7 @@ impl Mark {
             chain: Chain(u64::from_le_bytes(get(bytes, MARK_CHAIN))),
             closed: flags & MARK_CLOSED != 0,
             continued: flags & MARK_CONTINUED != 0,
+            unnamed: flags & MARK_UNNAMED != 0,
             floor: TxId(u64::from_le_bytes(get(bytes, MARK_FLOOR))),
         };
         (mark.block() == block && mark.sequence <= SEQUENCE_MAX).then_some(mark)
@@ -429,6 +434,7 @@ mod tests {
             chain: Chain(6),
             closed: false,
             continued: false,
+            unnamed: false,
             floor: TxId(0),
         };
         let bytes = mark.encode(&header.encode());

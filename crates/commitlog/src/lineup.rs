@@ -89,9 +89,10 @@ impl SegmentFacts {
 ///
 /// Every mark but the first is written by a log that went on after that sync: one whose sync fails is poisoned, or
 /// not opened at all, and whoever finds the file afterwards without such a mark makes it anew. Only the first mark may be older than the
-/// name, in a log that is created with records.
+/// name, in a log that is created with records, and marks that say so themselves.
 pub(crate) fn name_is_proven(marks: &[Option<Mark>; 2]) -> bool {
-    marks.iter().flatten().any(|mark| mark.sequence > 0)
+    let mut marks = marks.iter().flatten();
+    marks.any(|mark| mark.sequence > 0 && !mark.unnamed)
 }
 
 /// The order of the segments, as indexes into what was looked at.
@@ -244,6 +245,7 @@ mod tests {
             chain: Chain(through),
             closed: false,
             continued: false,
+            unnamed: false,
             floor: TxId(0),
         }
     }
@@ -252,6 +254,7 @@ mod tests {
         Mark {
             sequence: 5,
             continued: true,
+            unnamed: false,
             ..mark(base, through)
         }
     }

@@ -86,7 +86,7 @@ pub(crate) fn recover(
         }
         if cut_waits {
             // Without a mark that would prove its name; but nothing may be used that no mark proves.
-            active.mark_unnamed()?;
+            active.mark(examined.end, MarkFlag::Unnamed)?;
             active.file().sync()?;
         } else if examined.torn.is_some() && !recreated {
             active = match cut(dir, active, minimum_reader, options.mistake)? {

@@ -12,7 +12,7 @@ use commitlog::{
     BadFrame, Chain, DamageKind, Error, FormatPart, Log, Options, Proof, ReadOnlyLog,
     ReadOnlyOptions, Start, SyncPolicy, TxId,
 };
-use disk::{Access, SimDisk};
+use disk::{Access, Choice, Crash, Fault, Moment, SimDisk};
 use logs::{LOG_ID, create, expected, files, fill, payload, read_all, small, temporary};
 
 #[test]
@@ -378,6 +378,46 @@ fn what_an_open_on_a_full_disk_shows_is_proved_by_a_mark() {
         let (log, report) = Log::open(disk.root(), small(), &[]).unwrap();
         assert_eq!((report.end, report.torn), (TxId(records + 2), None));
         assert_eq!(read_all(&log), expected(0, records + 2));
+    }
+}
+
+/// The log has one mark only, and the open that finds no space writes another one: never over the one that there is.
+#[test]
+fn an_open_on_a_full_disk_may_be_cut_off_anywhere() {
+    let disk = SimDisk::new(1);
+    let log = Log::create(disk.root(), LOG_ID, small(), &[(b"genesis", None)]).unwrap();
+    log.append(&payload(1), None).unwrap();
+    drop(log);
+    disk.set_capacity(Some(disk.used_bytes()));
+    let kill = Fault::Crash {
+        crash: Crash::Kill,
+        moment: Moment::Midway,
+    };
+    let power = Fault::Crash {
+        crash: Crash::Power(Choice::New),
+        moment: Moment::Midway,
+    };
+    for fault in [kill, power, Fault::Eio, Fault::Short] {
+        let mut call = 0;
+        loop {
+            let harmed = disk.fork();
+            harmed.fail_at(call, fault);
+            drop(Log::open(harmed.root(), small(), &[]));
+            let whole = harmed.call_count() <= call;
+            harmed.clear_faults();
+            for capacity in [Some(harmed.used_bytes()), None] {
+                harmed.set_capacity(capacity);
+                let (log, report) = Log::open(harmed.root(), small(), &[])
+                    .unwrap_or_else(|error| panic!("{fault:?} in call {call}: {error}"));
+                assert_eq!((report.end, report.torn), (TxId(2), None));
+                assert_eq!(read_all(&log), expected(0, 2));
+            }
+            if whole {
+                break;
+            }
+            call += 1;
+        }
+        assert!(call > 10, "{fault:?}: only {call} calls");
     }
 }
 
