@@ -100,15 +100,15 @@ fn short_histories_that_truncate_and_compress() {
 fn short_histories_under_never() {
     let effort = Effort {
         power_cuts: 4,
-        faults_one_in: 6,
-        failures_one_in: 2,
-        recoveries_one_in: 12,
-        faulty_recoveries_one_in: 60,
+        faults_one_in: 24,
+        failures_one_in: 16,
+        recoveries_one_in: 120,
+        faulty_recoveries_one_in: 200,
     };
     let options = options(SyncPolicy::Never, None);
     passes(enumerate(
         common_ops(),
-        3,
+        4,
         &mut Explorer::new(options, effort, 2),
     ));
 }
