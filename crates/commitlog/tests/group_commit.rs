@@ -1,15 +1,17 @@
 //! Many threads commit at once: each is released only when its record is durable, and one sync serves many.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/hooked_dir.rs"]
+mod hooked_dir;
+
 use std::collections::BTreeSet;
-use std::ops::Range;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 use commitlog::{Error, Log, LogId, Options, TxId};
-use disk::{Access, Crash, Dir, Entry, Fault, File, Lock, Map, Operation, SimDisk};
+use disk::{Crash, Dir, Fault, Operation, SimDisk};
+use hooked_dir::{HookedDir, Hooks};
 
 const LOG_ID: LogId = LogId(*b"group commit....");
 const THREADS: u64 = 8;
@@ -56,10 +58,7 @@ fn one_sync_serves_all_that_wait() {
     // The gate holds the first sync until everyone has appended, so the second one must serve all the others.
     let disk = SimDisk::new(4);
     let gate = Arc::new(Gate::default());
-    let dir: Arc<dyn Dir> = Arc::new(GatedDir {
-        dir: disk.root(),
-        gate: Arc::clone(&gate),
-    });
+    let dir = HookedDir::around(disk.root(), Arc::clone(&gate) as Arc<dyn Hooks>);
     let log = create(dir);
     let before = syncs(&disk);
     let appended = AtomicU64::new(0);
@@ -86,10 +85,7 @@ fn one_sync_serves_all_that_wait() {
 fn after_a_failed_sync_nobody_is_released() {
     let disk = SimDisk::new(5);
     let gate = Arc::new(Gate::default());
-    let dir: Arc<dyn Dir> = Arc::new(GatedDir {
-        dir: disk.root(),
-        gate: Arc::clone(&gate),
-    });
+    let dir = HookedDir::around(disk.root(), Arc::clone(&gate) as Arc<dyn Hooks>);
     let log = create(dir);
     let barrier = Barrier::new(usize::try_from(THREADS).unwrap());
     gate.fail(&disk);
@@ -126,10 +122,7 @@ fn a_panic_of_the_one_who_syncs_releases_the_others_with_an_error() {
     for panicking in [Operation::SyncFile, Operation::Write] {
         let disk = SimDisk::new(7);
         let gate = Arc::new(Gate::default());
-        let dir: Arc<dyn Dir> = Arc::new(GatedDir {
-            dir: disk.root(),
-            gate: Arc::clone(&gate),
-        });
+        let dir = HookedDir::around(disk.root(), Arc::clone(&gate) as Arc<dyn Hooks>);
         let log = create(dir);
         let first = log.append(b"the leader's", None).unwrap();
         gate.hold();
@@ -271,102 +264,15 @@ impl Gate {
     }
 }
 
-#[derive(Debug)]
-struct GatedDir {
-    dir: Arc<dyn Dir>,
-    gate: Arc<Gate>,
-}
-
-#[derive(Debug)]
-struct GatedFile {
-    file: Arc<dyn File>,
-    gate: Arc<Gate>,
-}
-
-impl GatedDir {
-    fn gated(&self, file: Arc<dyn File>) -> Arc<dyn File> {
-        let gate = Arc::clone(&self.gate);
-        Arc::new(GatedFile { file, gate })
-    }
-}
-
-impl Dir for GatedDir {
-    fn path(&self) -> &Path {
-        self.dir.path()
-    }
-
-    fn list(&self) -> disk::Result<Vec<Entry>> {
-        self.dir.list()
-    }
-
-    fn open(&self, name: &str, access: Access) -> disk::Result<Arc<dyn File>> {
-        Ok(self.gated(self.dir.open(name, access)?))
-    }
-
-    fn create(&self, name: &str) -> disk::Result<Arc<dyn File>> {
-        Ok(self.gated(self.dir.create(name)?))
-    }
-
-    fn rename(&self, from: &str, to: &str) -> disk::Result<()> {
-        self.dir.rename(from, to)
-    }
-
-    fn remove(&self, name: &str) -> disk::Result<()> {
-        self.dir.remove(name)
-    }
-
-    fn sync(&self) -> disk::Result<()> {
-        self.dir.sync()
-    }
-
-    fn open_dir(&self, name: &str) -> disk::Result<Arc<dyn Dir>> {
-        self.dir.open_dir(name)
-    }
-
-    fn create_dir(&self, name: &str) -> disk::Result<Arc<dyn Dir>> {
-        self.dir.create_dir(name)
-    }
-
-    fn lock(&self, name: &str, holder: &str) -> disk::Result<Lock> {
-        self.dir.lock(name, holder)
-    }
-}
-
-impl File for GatedFile {
-    fn path(&self) -> &Path {
-        self.file.path()
-    }
-
-    fn len(&self) -> disk::Result<u64> {
-        self.file.len()
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> disk::Result<usize> {
-        self.file.read_at(offset, buffer)
-    }
-
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> disk::Result<usize> {
+impl Hooks for Gate {
+    fn before_write(&self, offset: u64) {
         if offset < FRAMES_BYTE {
-            self.gate.panic_if_told(Operation::Write);
+            self.panic_if_told(Operation::Write);
         }
-        self.file.write_at(offset, bytes)
     }
 
-    fn set_len(&self, len: u64) -> disk::Result<()> {
-        self.file.set_len(len)
-    }
-
-    fn allocate(&self, offset: u64, len: u64) -> disk::Result<()> {
-        self.file.allocate(offset, len)
-    }
-
-    fn sync(&self) -> disk::Result<()> {
-        self.gate.pass();
-        self.gate.panic_if_told(Operation::SyncFile);
-        self.file.sync()
-    }
-
-    fn map(&self, range: Range<u64>) -> disk::Result<Map> {
-        self.file.map(range)
+    fn before_sync(&self) {
+        self.pass();
+        self.panic_if_told(Operation::SyncFile);
     }
 }

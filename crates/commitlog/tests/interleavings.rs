@@ -5,18 +5,18 @@
 #![cfg(shuttle)]
 #![allow(clippy::unwrap_used)]
 
-#[path = "interleavings/slow_dir.rs"]
-mod slow_dir;
+#[path = "support/hooked_dir.rs"]
+mod hooked_dir;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use commitlog::{Error, Handoff, Log, LogId, Maintainer, Options, SyncPolicy, TxId};
-use disk::{Choice, Crash, Dir, Fault, SimDisk};
+use disk::{Choice, Crash, Fault, SimDisk};
+use hooked_dir::{HookedDir, Hooks};
 use shuttle::thread;
-
-use slow_dir::SlowDir;
 
 const LOG_ID: LogId = LogId(*b"interleavings...");
 
@@ -28,19 +28,47 @@ fn explore(scenario: impl Fn() + Send + Sync + Copy + 'static) {
     shuttle::check_pct(scenario, orders, 3);
 }
 
+/// Lets other threads go on in the middle of each write and sync, and can panic in a sync.
+#[derive(Debug, Default)]
+struct Slowness {
+    panics: AtomicBool,
+}
+
+impl Slowness {
+    fn panic_in_next_sync(&self) {
+        self.panics.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Hooks for Slowness {
+    fn before_write(&self, _: u64) {
+        thread::yield_now();
+    }
+
+    fn after_sync(&self) {
+        // What is written from here on is not covered by this sync.
+        thread::yield_now();
+        assert!(!self.panics.swap(false, Ordering::SeqCst), "told to");
+    }
+}
+
 struct Scene {
     disk: SimDisk,
-    dir: Arc<SlowDir>,
+    slowness: Arc<Slowness>,
     log: Arc<Log>,
 }
 
 fn scene(options: Options) -> Scene {
     let disk = SimDisk::new(1);
-    let dir = SlowDir::new(disk.root());
-    let root: Arc<dyn Dir> = Arc::clone(&dir) as Arc<dyn Dir>;
+    let slowness = Arc::<Slowness>::default();
+    let root = HookedDir::around(disk.root(), Arc::clone(&slowness) as Arc<dyn Hooks>);
     let log = Log::create(root, LOG_ID, options, &[(b"genesis", None)]).unwrap();
     let log = Arc::new(log);
-    Scene { disk, dir, log }
+    Scene {
+        disk,
+        slowness,
+        log,
+    }
 }
 
 fn payload(thread: u8, number: u8) -> Vec<u8> {
@@ -267,8 +295,12 @@ fn a_failure_reaches_all_and_nothing_is_acknowledged_after_it() {
 #[test]
 fn a_panic_of_one_who_leads_reaches_all() {
     explore(|| {
-        let Scene { disk, dir, log } = scene(Options::default());
-        dir.panic_in_next_sync();
+        let Scene {
+            disk,
+            slowness,
+            log,
+        } = scene(Options::default());
+        slowness.panic_in_next_sync();
         let (closing, at) = (Arc::clone(&log), disk.clone());
         join(spawn_each(3, move |thread| {
             let _ = catch_unwind(AssertUnwindSafe(|| {

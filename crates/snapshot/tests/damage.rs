@@ -6,23 +6,10 @@ mod fixture;
 
 use disk::SimDisk;
 use fixture::{
-    Section, all_modes, check_content, content, header, page, repeatable, tiny_sections, write,
+    Section, all_modes, check_content, content, disk_with, header, open, page, repeatable,
+    tiny_sections, write,
 };
 use snapshot::{DamageKind, Error, LoadOptions, Options, Snapshots};
-
-fn open(disk: &SimDisk) -> Snapshots {
-    Snapshots::open(disk.root(), repeatable()).unwrap()
-}
-
-/// A disk with a durable snapshot of each of these transactions.
-fn disk_with(txs: &[u64]) -> SimDisk {
-    let disk = SimDisk::new(1);
-    let snapshots = open(&disk);
-    for tx in txs {
-        write(&snapshots, *tx, &tiny_sections(*tx)).unwrap();
-    }
-    disk
-}
 
 /// After some damage: what is loaded with full verification is what was written, or there is an error that is not
 /// the disk's. Reading back, if `must_be_found`, never passes. Says whether loading failed.

@@ -5,25 +5,14 @@
 mod fixture;
 
 use disk::{Call, Crash, Fault, Operation, SimDisk};
-use fixture::{Section, all_modes, check_content, content, page, repeatable, tiny_sections, write};
+use fixture::{
+    Section, all_modes, check_content, content, disk_with, open, page, repeatable, tiny_sections,
+    write,
+};
 use snapshot::{Error, Options, SnapshotId, Snapshots};
 
 /// How many outcomes of one power cut are looked at.
 const POWER_CUTS_MAX: u64 = 24;
-
-fn open(disk: &SimDisk) -> Snapshots {
-    Snapshots::open(disk.root(), repeatable()).unwrap()
-}
-
-/// A disk with a durable snapshot of each of these transactions.
-fn disk_with(txs: &[u64]) -> SimDisk {
-    let disk = SimDisk::new(1);
-    let snapshots = open(&disk);
-    for tx in txs {
-        write(&snapshots, *tx, &tiny_sections(*tx)).unwrap();
-    }
-    disk
-}
 
 /// The snapshots on the disk, all of them readable whole; nothing else may be there.
 fn sound_ids(snapshots: &Snapshots) -> Vec<u64> {
