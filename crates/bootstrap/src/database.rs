@@ -149,7 +149,8 @@ impl Database {
         self.writer.wait_durable(tx)
     }
 
-    /// Writes a snapshot of the newest state, durably, while commits go on, and reads it back.
+    /// Writes a snapshot of the newest state, durably, while commits go on, and reads it back. Under [`SyncPolicy::Interval`] the syncs that
+    /// become due meanwhile are done in between, however long it takes.
     ///
     /// # Errors
     /// [`Error::Snapshot`]: no snapshot was made, the database goes on. [`Error::Log`], [`Error::Poisoned`].
@@ -157,7 +158,8 @@ impl Database {
         self.upkeep.snapshot()
     }
 
-    /// Removes segments of the log that two good snapshots make unneeded, and snapshots older than those that are kept.
+    /// Removes segments of the log that two good snapshots make unneeded, and snapshots older than those that are kept. Snapshots that
+    /// were not read back since the database was opened are read back first, with syncs in between as in [`Database::snapshot`].
     ///
     /// # Errors
     /// [`Error::Log`], [`Error::Snapshot`], [`Error::Poisoned`].

@@ -1,5 +1,7 @@
 //! The snapshots in a directory, one by one, also beside a writer that makes and removes them.
 
+use std::ops::ControlFlow;
+
 use commitlog::TxId;
 use disk::Dir;
 use snapshot::{Manifest, SnapshotId, Snapshots};
@@ -34,7 +36,9 @@ impl SnapshotInfo {
     /// # Errors
     /// [`Error::Disk`], [`Error::Snapshot`] if the directory can not be listed. A snapshot that is no good is a value.
     pub fn read_back_all(dir: &dyn Dir) -> Result<Vec<SnapshotInfo>> {
-        inspect(dir, Snapshots::read_back)
+        inspect(dir, |snapshots, manifest| {
+            snapshots.read_back(manifest, &mut |_| ControlFlow::Continue(()))
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use commitlog::{Log, TxId};
 use disk::Dir;
-use snapshot::{Header, Manifest, Progress, SnapshotId, Snapshots};
+use snapshot::{Header, Manifest, SnapshotId, Snapshots};
 
 use crate::error::{Error, Result};
 use crate::layout;
@@ -55,7 +55,8 @@ impl SnapshotKeeper {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes the state of `view`, which must be durable in the log, and reads it back.
+    /// Writes the state of `view`, which must be durable in the log, and reads it back. `is_cancelled` is asked after every
+    /// few pages.
     pub(crate) fn write(
         &self,
         inner: &mut Inner,
@@ -70,9 +71,14 @@ impl SnapshotKeeper {
         let snapshots = self.existing_or_new(inner)?;
         let mut written = write(&snapshots, view, is_cancelled)?;
         let mut replaced = false;
-        if let Err(error) = snapshots.read_back(&written.manifest) {
-            // The disk failing is no verdict about a snapshot that others may rest on.
-            if written.already_there && matches!(error, snapshot::Error::Io(_)) {
+        if let Err(error) = read_back(&snapshots, &written.manifest, is_cancelled) {
+            let is_verdict = match error {
+                snapshot::Error::Cancelled => false,
+                // The disk failing is none about a snapshot that others may rest on.
+                snapshot::Error::Io(_) => !written.already_there,
+                _ => true,
+            };
+            if !is_verdict {
                 return Err(error.into());
             }
             snapshots.remove(written.manifest.id())?;
@@ -82,13 +88,17 @@ impl SnapshotKeeper {
             // An old one of the same transaction has gone bad: write it anew.
             written = write(&snapshots, view, is_cancelled)?;
             replaced = true;
-            if let Err(error) = snapshots.read_back(&written.manifest) {
-                snapshots.remove(written.manifest.id())?;
-                return Err(error.into());
+            match read_back(&snapshots, &written.manifest, is_cancelled) {
+                Ok(()) => {}
+                Err(error @ snapshot::Error::Cancelled) => return Err(error.into()),
+                Err(error) => {
+                    snapshots.remove(written.manifest.id())?;
+                    return Err(error.into());
+                }
             }
         }
         inner.good.insert(view.tx());
-        let removed = self.let_go(inner, &snapshots, log)?;
+        let removed = self.let_go(inner, &snapshots, log, is_cancelled)?;
         Ok(SnapshotSummary {
             tx: view.tx(),
             already_there: written.already_there && !replaced,
@@ -99,8 +109,14 @@ impl SnapshotKeeper {
         })
     }
 
-    /// Cuts the log before what two good snapshots hold, then removes the snapshots that are not needed any more.
-    pub(crate) fn prune(&self, inner: &mut Inner, log: &Log) -> Result<PruneSummary> {
+    /// Cuts the log before what two good snapshots hold, then removes the snapshots that are not needed any more. `is_cancelled` is
+    /// asked after every few pages that are read back, and before each snapshot is removed.
+    pub(crate) fn prune(
+        &self,
+        inner: &mut Inner,
+        log: &Log,
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<PruneSummary> {
         let mut summary = PruneSummary {
             floor: None,
             segments_removed: 0,
@@ -111,7 +127,13 @@ impl SnapshotKeeper {
         let Some(snapshots) = self.existing(inner)? else {
             return Ok(summary);
         };
-        let good = self.good(inner, &snapshots, log, &mut summary.snapshots_bad)?;
+        let good = self.good(
+            inner,
+            &snapshots,
+            log,
+            &mut summary.snapshots_bad,
+            is_cancelled,
+        )?;
         let Some(floor) = floor(&good, self.keep) else {
             return Ok(summary);
         };
@@ -124,7 +146,7 @@ impl SnapshotKeeper {
         summary.floor = Some(floor);
         summary.segments_removed = pruned.segments_removed;
         summary.base = pruned.base;
-        summary.snapshots_removed = self.let_go(inner, &snapshots, log)?;
+        summary.snapshots_removed = self.let_go(inner, &snapshots, log, is_cancelled)?;
         Ok(summary)
     }
 
@@ -157,6 +179,7 @@ impl SnapshotKeeper {
         snapshots: &Snapshots,
         log: &Log,
         bad: &mut Vec<TxId>,
+        is_cancelled: &dyn Fn() -> bool,
     ) -> Result<Vec<TxId>> {
         let mut good = Vec::new();
         for manifest in ours(snapshots, log)?.continued {
@@ -165,9 +188,11 @@ impl SnapshotKeeper {
             }
             let tx = TxId(manifest.header().tx);
             if !inner.good.contains(&tx) {
-                match snapshots.read_back(&manifest) {
+                match read_back(snapshots, &manifest, is_cancelled) {
                     Ok(()) => inner.good.insert(tx),
-                    Err(snapshot::Error::Io(error)) => return Err(error.into()),
+                    Err(error @ (snapshot::Error::Io(_) | snapshot::Error::Cancelled)) => {
+                        return Err(error.into());
+                    }
                     Err(_) => {
                         bad.push(tx);
                         continue;
@@ -180,7 +205,13 @@ impl SnapshotKeeper {
     }
 
     /// Removes the snapshots of this history beyond those that are kept, if those are known to be good.
-    fn let_go(&self, inner: &mut Inner, snapshots: &Snapshots, log: &Log) -> Result<Vec<TxId>> {
+    fn let_go(
+        &self,
+        inner: &mut Inner,
+        snapshots: &Snapshots,
+        log: &Log,
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<Vec<TxId>> {
         let Ours {
             continued,
             stranded,
@@ -191,9 +222,12 @@ impl SnapshotKeeper {
             return Ok(Vec::new());
         }
         let mut bad = Vec::new();
-        let good = self.good(inner, snapshots, log, &mut bad)?;
+        let good = self.good(inner, snapshots, log, &mut bad, is_cancelled)?;
         let removed = superfluous(&all, &good, self.keep);
         for tx in &removed {
+            if is_cancelled() {
+                return Err(snapshot::Error::Cancelled.into());
+            }
             snapshots.remove(SnapshotId(tx.0))?;
             inner.good.remove(tx);
         }
@@ -213,17 +247,26 @@ fn write(
         minimum_reader: view.state().marks().minimum_reader,
         metadata: Vec::new(),
     };
-    let mut on_progress = |_: Progress| {
-        if is_cancelled() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    };
     let written = with_sections(view.state(), |sections| {
-        snapshots.write(&header, sections, &mut on_progress)
+        snapshots.write(&header, sections, &mut |_| go_on(is_cancelled))
     });
     written.map_err(Error::Snapshot)
+}
+
+fn read_back(
+    snapshots: &Snapshots,
+    manifest: &Manifest,
+    is_cancelled: &dyn Fn() -> bool,
+) -> snapshot::Result<()> {
+    snapshots.read_back(manifest, &mut |_| go_on(is_cancelled))
+}
+
+fn go_on(is_cancelled: &dyn Fn() -> bool) -> ControlFlow<()> {
+    if is_cancelled() {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
+    }
 }
 
 /// The sound snapshots of a log, newest first.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use disk::Dir;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::snapshot_keeper::{Inner, SnapshotKeeper};
 use crate::snapshot_policy::SnapshotPolicy;
@@ -116,16 +116,33 @@ impl Upkeep {
     fn write(&self, keeper: &mut Inner, view: &View) -> Result<SnapshotSummary> {
         // A published snapshot proves that the log was synced through it: see `docs/RECOVERY.md`.
         self.writer.wait_durable(view.tx())?;
-        // Asked often while the snapshot is written, which may take longer than an interval of the log.
-        let is_cancelled = || self.signal.is_stopped() || self.writer.maintain_log().is_err();
-        self.keeper
-            .write(keeper, view, self.writer.log(), &is_cancelled)
+        let log = self.writer.log();
+        let written = self
+            .keeper
+            .write(keeper, view, log, &|| self.is_cancelled());
+        self.unless_poisoned(written)
     }
 
     pub(crate) fn prune(&self) -> Result<PruneSummary> {
         let mut keeper = self.keeper.lock();
         self.writer.require_sound()?;
-        self.keeper.prune(&mut keeper, self.writer.log())
+        let log = self.writer.log();
+        let pruned = self.keeper.prune(&mut keeper, log, &|| self.is_cancelled());
+        self.unless_poisoned(pruned)
+    }
+
+    /// What is done between two steps of something long: what is due in the log, since it may take longer than an interval of syncs.
+    /// Whether to stop there.
+    fn is_cancelled(&self) -> bool {
+        self.signal.is_stopped() || self.writer.maintain_log().is_err()
+    }
+
+    /// Names the reason for what was cancelled, unless it was the end of the database.
+    fn unless_poisoned<T>(&self, done: Result<T>) -> Result<T> {
+        if matches!(done, Err(Error::Snapshot(snapshot::Error::Cancelled))) {
+            self.writer.require_sound()?;
+        }
+        done
     }
 }
 

@@ -8,11 +8,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use bootstrap::{
-    Clock, Database, Error, ErrorClass, Maintenance, OpenError, Options, Origin, ReadOnlyDatabase,
-    ReadOptions, SyncPolicy, TxId, WriteError,
+    Database, Error, ErrorClass, OpenError, Options, Origin, ReadOnlyDatabase, ReadOptions,
+    SyncPolicy, TxId, WriteError,
 };
 use disk::{Choice, Crash, Fault, Operation, OsDir, SimDisk};
 use fixture::*;
@@ -409,51 +408,6 @@ fn a_policy_may_change_from_one_opening_to_the_next() {
         assert_eq!(notes(&database.view()), expected(0..=opening));
         database.close().unwrap();
     }
-}
-
-/// A clock that stands still until it is told the time.
-#[derive(Debug, Default)]
-struct ToldClock(AtomicU64);
-
-impl Clock for ToldClock {
-    fn wall_ns(&self) -> Option<i64> {
-        None
-    }
-
-    fn elapsed(&self) -> Duration {
-        Duration::from_secs(self.0.load(Ordering::SeqCst))
-    }
-}
-
-#[test]
-fn an_interval_makes_commits_durable_when_it_is_over() {
-    let disk = SimDisk::new(1);
-    let clock = Arc::new(ToldClock::default());
-    let (database, _) = open_with(
-        &disk,
-        Options {
-            sync_policy: SyncPolicy::Interval(Duration::from_secs(10)),
-            background: false,
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            ..options()
-        },
-    )
-    .unwrap();
-    let durable_at = |seconds, durable| {
-        clock.0.store(seconds, Ordering::SeqCst);
-        assert_eq!(database.maintain().unwrap(), Maintenance::Idle);
-        assert_eq!(
-            database.durable_through(),
-            Some(TxId(durable)),
-            "{seconds} s"
-        );
-    };
-    put(&database, 1);
-    assert_eq!(notes(&database.view()), expected(1..=1));
-    durable_at(20, 1);
-    put(&database, 2);
-    durable_at(29, 1);
-    durable_at(30, 2);
 }
 
 #[test]

@@ -203,7 +203,8 @@ impl Bench {
     }
 
     fn read_back(&mut self) {
-        self.snapshots.read_back(&self.manifest).unwrap();
+        let go_on = &mut |_| ControlFlow::Continue(());
+        self.snapshots.read_back(&self.manifest, go_on).unwrap();
     }
 }
 

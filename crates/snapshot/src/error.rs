@@ -74,8 +74,8 @@ pub enum Error {
     /// A section's source failed; nothing of the snapshot is kept.
     #[error("reading the state to be written failed: {0}")]
     Source(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The progress callback asked to stop; nothing of the snapshot is kept.
-    #[error("writing the snapshot was cancelled")]
+    /// The progress callback asked to stop. Of a snapshot that was being written nothing is kept; one that was being read back is as it was.
+    #[error("working on the snapshot was cancelled")]
     Cancelled,
 }
 

@@ -29,7 +29,7 @@
 //!
 //! let listing = snapshots.list()?;
 //! let newest = &listing.sound[0];
-//! snapshots.read_back(newest)?;
+//! snapshots.read_back(newest, &mut |_| ControlFlow::Continue(()))?;
 //! let loaded = snapshots.load(newest, LoadOptions::default())?;
 //! assert_eq!(loaded.section(0)[1].0, 1000);
 //! assert_eq!(loaded.section(1)[0].1.bytes(), b"a head");

@@ -56,7 +56,7 @@ pub(crate) fn load(
 ) -> Result<Loaded> {
     let manifest_path = dir.path().join(file_name::manifest(manifest.id()));
     let packs = PackSet::open(dir, manifest, options.mode == LoadMode::Map)?;
-    let walked = tree_walk::walk(&packs, manifest.sections(), &manifest_path)?;
+    let walked = tree_walk::walk(&packs, manifest.sections(), &manifest_path, &mut || Ok(()))?;
     if options.mode == LoadMode::Map && options.verify == Verify::Lazy {
         return Ok(assemble(walked, |leaf| {
             mapped(&packs.packs[leaf.pack], &leaf.reference)

@@ -1,5 +1,7 @@
 //! Reading everything back: each byte of manifest and packs is verified or must be zero.
 
+use std::ops::ControlFlow;
+
 use disk::{Access, Dir};
 
 use crate::damage::DamageKind;
@@ -11,6 +13,11 @@ use crate::manifest::Manifest;
 use crate::pack_reader::{PackReader, PackSet};
 use crate::parallel;
 use crate::tree_walk;
+use crate::write::OnProgress;
+use crate::written::Progress;
+
+/// So many pieces are verified on all threads, and then progress is told: a page is a piece, so that is 8 MiB or less.
+const PIECES_PER_STEP: usize = 256;
 
 /// Bytes of padding that are looked at in one go.
 const PADDING_BYTES_MAX: u64 = 1 << 20;
@@ -21,16 +28,42 @@ enum Piece {
     Padding { pack: usize, at: u64, end: u64 },
 }
 
-pub(crate) fn read_back(dir: &dyn Dir, threads: usize, manifest: &Manifest) -> Result<()> {
+pub(crate) fn read_back(
+    dir: &dyn Dir,
+    threads: usize,
+    manifest: &Manifest,
+    on_progress: &mut OnProgress<'_>,
+) -> Result<()> {
+    let mut progress = Progress::default();
+    let mut tell = |progress| match on_progress(progress) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::Cancelled),
+    };
     let name = file_name::manifest(manifest.id());
     let manifest_path = dir.path().join(&name);
     check_manifest(dir, &name, manifest)?;
     let packs = PackSet::open(dir, manifest, false)?;
-    let walked = tree_walk::walk(&packs, manifest.sections(), &manifest_path)?;
+    let walked = tree_walk::walk(&packs, manifest.sections(), &manifest_path, &mut || {
+        tell(progress)
+    })?;
     let extents = Extents::of(&packs, &walked)?;
     drop(walked);
     let pieces = pieces(&packs, &extents);
-    parallel::map(threads, &pieces, |piece| match piece {
+    for step in pieces.chunks(PIECES_PER_STEP) {
+        parallel::map(threads, step, |piece| check(&packs, piece))?;
+        for piece in step {
+            if let Piece::Blob(extent) = piece {
+                progress.blobs += 1;
+                progress.bytes += u64::from(extent.reference.length);
+            }
+        }
+        tell(progress)?;
+    }
+    Ok(())
+}
+
+fn check(packs: &PackSet, piece: &Piece) -> Result<()> {
+    match piece {
         Piece::Blob(extent) => {
             let pack = &packs.packs[extent.pack];
             let content = pack.stored(&extent.reference)?;
@@ -40,8 +73,7 @@ pub(crate) fn read_back(dir: &dyn Dir, threads: usize, manifest: &Manifest) -> R
                 .map_err(|kind| pack.damaged(extent.reference.offset, kind))
         }
         Piece::Padding { pack, at, end } => check_zero(&packs.packs[*pack], *at, *end),
-    })?;
-    Ok(())
+    }
 }
 
 /// The file must be, byte for byte, the manifest in memory.

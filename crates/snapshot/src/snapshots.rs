@@ -120,10 +120,17 @@ impl Snapshots {
     /// Reads every byte of manifest and packs again, from the files and not from maps, and verifies it: checksums,
     /// blake3 hashes, and that nothing but zeros stands between the blobs.
     ///
+    /// `on_progress` is called, on this thread, after each node and after every few hundred blobs. It may break to cancel, which
+    /// changes nothing and is no verdict, and may do something else meanwhile.
+    ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::NewerFormat`], [`Error::Io`].
-    pub fn read_back(&self, manifest: &Manifest) -> Result<()> {
-        read_back::read_back(&*self.dir, self.options.threads, manifest)
+    /// [`Error::Damaged`], [`Error::NewerFormat`], [`Error::Cancelled`], [`Error::Io`].
+    pub fn read_back(
+        &self,
+        manifest: &Manifest,
+        on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<()> {
+        read_back::read_back(&*self.dir, self.options.threads, manifest, on_progress)
     }
 
     /// Removes a snapshot, durably: first its manifest, then its packs. A crash in between leaves at most files

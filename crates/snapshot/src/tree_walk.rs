@@ -28,17 +28,20 @@ pub(crate) struct Walked {
     pub(crate) nodes: Vec<(usize, Reference)>,
 }
 
-/// Walks all sections. A count that differs from the manifest's is reported against `manifest_path`.
+/// Walks all sections. A count that differs from the manifest's is reported against `manifest_path`. `on_node` is called after each node
+/// was read, and may end the walk.
 pub(crate) fn walk(
     packs: &PackSet,
     sections: &[SectionEntry],
     manifest_path: &std::path::Path,
+    on_node: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Walked> {
     let mut walk = Walk {
         packs,
         budget: packs.bytes(),
         nodes: Vec::new(),
         leaves: Vec::new(),
+        on_node,
     };
     let mut walked = Vec::with_capacity(sections.len());
     for section in sections {
@@ -67,6 +70,7 @@ struct Walk<'a> {
     budget: u64,
     nodes: Vec<(usize, Reference)>,
     leaves: Vec<Leaf>,
+    on_node: &'a mut dyn FnMut() -> Result<()>,
 }
 
 impl Walk<'_> {
@@ -96,6 +100,7 @@ impl Walk<'_> {
             .ok_or_else(|| damaged(DamageKind::TreeTooLarge))?;
         self.nodes.push((index, *reference));
         let bytes = pack.stored(reference)?;
+        (self.on_node)()?;
         reference.check_crc(&bytes).map_err(damaged)?;
         let children = decode_node(&bytes, height)
             .map_err(|(at, kind)| pack.damaged(reference.offset + at as u64, kind))?;

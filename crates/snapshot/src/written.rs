@@ -2,10 +2,10 @@
 
 use crate::manifest::Manifest;
 
-/// How far a write has come.
+/// How far a write, or a reading back, has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// Blobs handed in so far, over all sections.
+    /// Blobs handed in, or verified, so far, over all sections.
     pub blobs: u64,
     /// Their bytes.
     pub bytes: u64,

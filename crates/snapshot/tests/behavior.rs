@@ -252,6 +252,40 @@ fn what_is_refused_leaves_nothing() {
 }
 
 #[test]
+fn reading_back_tells_how_far_it_is_and_can_be_cancelled_at_each_step() {
+    let numbers = 0..600_u64;
+    let blobs = numbers.map(|number| (number, number.to_le_bytes().to_vec()));
+    let sections = vec![blobs.collect()];
+    for (dir, _keep) in directories() {
+        let snapshots = Snapshots::open(dir, Options::default()).unwrap();
+        let manifest = write(&snapshots, 1, &sections).unwrap().manifest;
+        let mut told = Vec::new();
+        let read = snapshots.read_back(&manifest, &mut |progress| {
+            told.push((progress.blobs, progress.bytes));
+            ControlFlow::Continue(())
+        });
+        read.unwrap();
+        // Eleven nodes: one for 64 blobs each, and one above them. The first of 256 pieces is no blob: padding.
+        let mut expected = vec![(0, 0); 11];
+        expected.extend([(255, 2040), (511, 4088), (600, 4800)]);
+        assert_eq!(told, expected);
+        for step in 0..told.len() {
+            let mut steps = 0;
+            let read = snapshots.read_back(&manifest, &mut |_| {
+                steps += 1;
+                if steps > step {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            });
+            assert!(matches!(read, Err(Error::Cancelled)), "{step}");
+        }
+        check_content(&snapshots, 1, &sections);
+    }
+}
+
+#[test]
 fn an_empty_snapshot_needs_no_pack() {
     for (dir, _keep) in directories() {
         let snapshots = Snapshots::open(dir, Options::default()).unwrap();

@@ -6,8 +6,8 @@ mod fixture;
 
 use disk::SimDisk;
 use fixture::{
-    Section, all_modes, check_content, content, disk_with, header, open, page, repeatable,
-    tiny_sections, write,
+    Section, all_modes, check_content, content, disk_with, header, open, page, read_back,
+    repeatable, tiny_sections, write,
 };
 use snapshot::{DamageKind, Error, LoadOptions, Options, Snapshots};
 
@@ -28,7 +28,7 @@ fn check_damaged(disk: &SimDisk, sections: &[Section], must_be_found: bool, what
         assert_eq!(listing.rejected.len(), 1, "{what}");
         return true;
     };
-    let read_back = snapshots.read_back(manifest);
+    let read_back = read_back(&snapshots, manifest);
     assert!(
         read_back.as_ref().err().is_none_or(is_verdict),
         "{what}: {read_back:?}"
@@ -223,7 +223,7 @@ fn missing_swapped_and_foreign_files_are_found() {
             .iter()
             .filter(|manifest| {
                 let loaded = snapshots.load(manifest, LoadOptions::default());
-                let read_back = snapshots.read_back(manifest);
+                let read_back = read_back(&snapshots, manifest);
                 assert_eq!(loaded.is_ok(), read_back.is_ok());
                 assert!(loaded.as_ref().err().is_none_or(is_verdict), "{loaded:?}");
                 loaded.is_ok_and(|l| content(&l) == tiny_sections(manifest.id().tx()))

@@ -6,8 +6,8 @@ mod fixture;
 
 use disk::{Call, Crash, Fault, Operation, SimDisk};
 use fixture::{
-    Section, all_modes, check_content, content, disk_with, open, page, repeatable, tiny_sections,
-    write,
+    Section, all_modes, check_content, content, disk_with, open, page, read_back, repeatable,
+    tiny_sections, write,
 };
 use snapshot::{Error, Options, SnapshotId, Snapshots};
 
@@ -353,7 +353,7 @@ fn a_failed_read_is_no_verdict() {
                     }
                     let loaded = snapshots.load(&listing.sound[0], options)?;
                     assert!(content(&loaded) == tiny_sections(1));
-                    snapshots.read_back(&listing.sound[0])
+                    read_back(&snapshots, &listing.sound[0])
                 };
                 if let Err(error) = read() {
                     assert!(matches!(error, Error::Io(_)), "{error:?}");

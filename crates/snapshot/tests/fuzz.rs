@@ -9,7 +9,7 @@ mod by_hand;
 
 use by_hand::{Body, MANIFEST, Pack, Reference, body, disk_of, manifest_file, sealed};
 use disk::SimDisk;
-use fixture::{Random, all_modes, each_seed, repeatable};
+use fixture::{Random, all_modes, each_seed, read_back, repeatable};
 use snapshot::{DamageKind, Error, Hash, LoadOptions, Options, Snapshots};
 
 /// Opens the directory in every way. What is loaded must have been paid for; the verdict of the full load is
@@ -40,7 +40,7 @@ fn try_all(disk: &SimDisk) -> Option<Error> {
             }
         }
     }
-    let read_back = snapshots.read_back(manifest);
+    let read_back = read_back(&snapshots, manifest);
     let loaded = snapshots.load(manifest, LoadOptions::default());
     assert!(loaded.is_ok() || read_back.is_err());
     read_back.err().iter().for_each(assert_verdict);
