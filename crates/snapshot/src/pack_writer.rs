@@ -20,6 +20,8 @@ use crate::format::{
 use crate::manifest::PackEntry;
 use crate::snapshot_id::SnapshotId;
 
+/// A pack is synced after so many bytes, so that no single sync takes long: others share the disk, and what they sync is kept waiting.
+const SYNC_BYTES: u64 = 64 << 20;
 /// Key derivation context of pack ids.
 const PACK_ID_CONTEXT: &str = "cairn snapshot pack id v1";
 
@@ -30,6 +32,7 @@ pub(crate) struct PackWriter<'a> {
     pack_bytes_max: u64,
     nonce: u64,
     ids_drawn: u64,
+    syncs: u32,
     /// Ids of packs that are in the directory.
     taken: HashSet<u64>,
     current: Option<OpenPack>,
@@ -43,6 +46,8 @@ struct OpenPack {
     region: Option<Region>,
     /// Where the next page or region goes.
     next_at: u64,
+    /// What `next_at` was at the last sync.
+    synced_to: u64,
     /// Behind the last blob: the length of the file when finished.
     length: u64,
 }
@@ -66,6 +71,7 @@ impl<'a> PackWriter<'a> {
             pack_bytes_max,
             nonce,
             ids_drawn: 0,
+            syncs: 0,
             taken,
             current: None,
             finished: Vec::new(),
@@ -94,9 +100,21 @@ impl<'a> PackWriter<'a> {
             None => self.begin_pack()?,
         };
         let appended = pack.append(blob);
+        let is_sync_due = pack.next_at - pack.synced_to >= SYNC_BYTES;
         let id = pack.name.id;
-        self.current = Some(pack);
-        Ok((id, appended?))
+        let pack = self.current.insert(pack);
+        let offset = appended?;
+        if is_sync_due {
+            pack.file.sync()?;
+            pack.synced_to = pack.next_at;
+            self.syncs += 1;
+        }
+        Ok((id, offset))
+    }
+
+    /// How often packs have been synced.
+    pub(crate) fn syncs(&self) -> u32 {
+        self.syncs
     }
 
     /// Finishes and syncs the last pack and returns all.
@@ -121,6 +139,7 @@ impl<'a> PackWriter<'a> {
             file,
             region: None,
             next_at: PACK_BLOBS_AT as u64,
+            synced_to: 0,
             length: PACK_BLOBS_AT as u64,
         })
     }
@@ -131,6 +150,7 @@ impl<'a> PackWriter<'a> {
         };
         pack.write_region()?;
         pack.file.sync()?;
+        self.syncs += 1;
         self.finished.push(PackEntry {
             name: pack.name,
             length: pack.length,

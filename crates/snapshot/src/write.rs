@@ -158,7 +158,6 @@ impl Writer<'_> {
         sections: Vec<SectionEntry>,
     ) -> Result<Written> {
         let packs = self.packs.finish()?;
-        let mut syncs = u32::try_from(packs.len()).unwrap_or(u32::MAX);
         let manifest = Manifest::new(header.clone(), packs, sections);
         let bytes = manifest.encode()?;
         let temporary = file_name::temporary_manifest(manifest.id());
@@ -172,14 +171,14 @@ impl Writer<'_> {
         dir.sync()?;
         dir.rename(&temporary, &file_name::manifest(manifest.id()))?;
         dir.sync()?;
-        syncs = syncs.saturating_add(4);
         Ok(Written {
             file_bytes: manifest.pack_bytes() + bytes.len() as u64,
             manifest,
             already_there: false,
             progress: self.progress,
             blobs_shared: self.blobs_shared,
-            syncs,
+            // The manifest's, and three of the directory.
+            syncs: self.packs.syncs() + 4,
         })
     }
 }

@@ -285,6 +285,47 @@ fn reading_back_tells_how_far_it_is_and_can_be_cancelled_at_each_step() {
     }
 }
 
+/// So many pages, each another one.
+struct Pages {
+    next: u64,
+    end: u64,
+    page: Vec<u8>,
+}
+
+impl Source for Pages {
+    fn next(&mut self) -> Result<Option<(u64, &[u8])>, SourceError> {
+        let number = self.next;
+        if number == self.end {
+            return Ok(None);
+        }
+        self.next += 1;
+        self.page[..8].copy_from_slice(&number.to_le_bytes());
+        Ok(Some((number, &self.page)))
+    }
+}
+
+/// How often a snapshot of so many pages is synced.
+fn syncs_of(pages: u64) -> u32 {
+    let snapshots = Snapshots::open(SimDisk::new(1).root(), Options::default()).unwrap();
+    let mut pages = Pages {
+        next: 0,
+        end: pages,
+        page: vec![1; 32768],
+    };
+    let written = snapshots.write(&header(1), &mut [&mut pages], &mut |_| {
+        ControlFlow::Continue(())
+    });
+    written.unwrap().syncs
+}
+
+#[test]
+fn a_pack_is_synced_every_64_mib() {
+    // The pack, the manifest, and three times the directory; nodes and the front of the pack come on top of 32 KiB for each page.
+    assert_eq!(syncs_of(1000), 5);
+    assert_eq!(syncs_of(2000), 5);
+    assert_eq!(syncs_of(2100), 6);
+}
+
 #[test]
 fn an_empty_snapshot_needs_no_pack() {
     for (dir, _keep) in directories() {
