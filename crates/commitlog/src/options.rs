@@ -90,6 +90,12 @@ pub enum Mistake {
     SyncAgainWithoutRewriting,
     /// Pruning removes the newest segments first.
     PruneNewestFirst,
+    /// Who waits for a record that is still queued is told that it is durable.
+    AcknowledgeQueued,
+    /// The first record of a batch that finds no space gets an id, the others are refused.
+    BeginRefusedBatch,
+    /// Dropping the log leaves what is queued behind.
+    DropForgetsQueue,
 }
 
 /// Where a new log begins.

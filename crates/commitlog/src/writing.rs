@@ -14,7 +14,7 @@ use crate::frame_cursor::Position;
 use crate::log_state::Condition;
 use crate::monitor::{Change, Held};
 use crate::new_record::NewRecord;
-use crate::options::{Handoff, SyncPolicy};
+use crate::options::{Handoff, Mistake, SyncPolicy};
 use crate::shared_log::SharedLog;
 use crate::tx_id::TxId;
 use crate::write_queue::WRITE_BYTES;
@@ -41,7 +41,13 @@ impl SharedLog {
             [record] if record.payload.len() > WRITE_BYTES => Some(record),
             _ => None,
         };
-        let mut held = self.make_room(bytes, apart.is_some())?;
+        let mut held = match self.make_room(bytes, apart.is_some()) {
+            Err(Error::Full(error)) if self.begins_refused_batch(records) => {
+                self.append(&records[..1], handoff)?;
+                return Err(Error::Full(error));
+            }
+            room => room?,
+        };
         let state = &mut *held;
         fits(state.active.end())?;
         let first = state.active.end().id;
@@ -83,6 +89,11 @@ impl SharedLog {
         Ok(ids)
     }
 
+    #[cold]
+    fn begins_refused_batch(&self, records: &[NewRecord<'_>]) -> bool {
+        self.options().mistake == Some(Mistake::BeginRefusedBatch) && records.len() > 1
+    }
+
     /// Waits until the operating system has the record.
     pub(crate) fn wait_written(&self, id: TxId) -> Result<()> {
         let mut held = self.lock();
@@ -102,7 +113,8 @@ impl SharedLog {
     pub(crate) fn abandon(&self) -> Result<()> {
         let mut held = self.lock();
         while held.condition == Condition::Open {
-            if held.written == held.active.end() {
+            let forgets = self.options().mistake == Some(Mistake::DropForgetsQueue);
+            if forgets || held.written == held.active.end() {
                 held.end_in(Condition::Closed);
                 return Ok(());
             }

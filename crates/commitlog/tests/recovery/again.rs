@@ -6,7 +6,7 @@ use disk::{Fault, Operation, SimDisk};
 use crate::claims::{Checked, Ending, Violation, check, check_reader_agrees, violated};
 use crate::explore::Explorer;
 use crate::fault::MediumFault;
-use crate::life::Model;
+use crate::model::Model;
 
 impl Explorer {
     pub(crate) fn sample_faults(
@@ -89,10 +89,15 @@ impl Explorer {
     }
 
     /// Crashes the recovery at each of its calls, in both ways, and lets each of them fail.
-    pub(crate) fn crash_recovery(&mut self, disk: &SimDisk, model: &Model) -> Checked<()> {
+    pub(crate) fn crash_recovery(
+        &mut self,
+        disk: &SimDisk,
+        model: &Model,
+        ending: Ending,
+    ) -> Checked<()> {
         let recovering = disk.fork();
         recovering.record();
-        check(&recovering, model, &self.options, Ending::Kill, None)?;
+        check(&recovering, model, &self.options, ending, None)?;
         let calls = recovering.calls();
         for (number, call) in calls.iter().enumerate() {
             if reads(call.operation) {
@@ -100,21 +105,24 @@ impl Explorer {
             }
             let number = number as u64;
             let state = recovering.state_before(number);
-            let mut ends = vec![state.fork()];
+            let mut ends = vec![(state.fork(), ending)];
             if let Some(bytes) = recovering.recorded_write_bytes(number)
                 && bytes > 1
             {
                 let count = 1 + self.random.below(bytes as u64 - 1);
-                ends.push(recovering.state_within(number, usize::try_from(count).unwrap()));
+                let count = usize::try_from(count).unwrap();
+                ends.push((recovering.state_within(number, count), ending));
             }
-            ends.extend(self.power_cuts(&state));
-            for end in ends {
+            let cuts = self.power_cuts(&state).into_iter();
+            ends.extend(cuts.map(|cut| (cut, Ending::Power)));
+            for (end, ending) in ends {
                 self.tally.recovery_crashes += 1;
-                self.recover(&end, model).map_err(|Violation(what)| {
-                    Violation(format!("recovery crashed before its call {call:?}: {what}"))
-                })?;
+                self.recover(&end, model, ending)
+                    .map_err(|Violation(what)| {
+                        Violation(format!("recovery crashed before its call {call:?}: {what}"))
+                    })?;
             }
-            self.fail_recovery(disk, model, number)
+            self.fail_recovery(disk, model, ending, number)
                 .map_err(|Violation(what)| {
                     Violation(format!("recovery failed at its call {call:?}: {what}"))
                 })?;
@@ -123,7 +131,13 @@ impl Explorer {
     }
 
     /// A call of the recovery fails, the process ends, and another one tries again.
-    fn fail_recovery(&mut self, disk: &SimDisk, model: &Model, number: u64) -> Checked<()> {
+    fn fail_recovery(
+        &mut self,
+        disk: &SimDisk,
+        model: &Model,
+        ending: Ending,
+        number: u64,
+    ) -> Checked<()> {
         for fault in [Fault::Eio, Fault::Enospc] {
             self.tally.recovery_crashes += 1;
             let failing = disk.fork();
@@ -140,9 +154,9 @@ impl Explorer {
                 }
                 Ok((_, report)) => return violated(format!("open went on: {report:?}")),
             }
-            self.recover(&failing.fork(), model)?;
+            self.recover(&failing.fork(), model, ending)?;
             if fault == Fault::Eio && self.one_in(4) {
-                self.live_on(&failing, model)?;
+                self.live_on(&failing, model, ending)?;
             }
         }
         Ok(())

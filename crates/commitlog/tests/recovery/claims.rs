@@ -6,7 +6,7 @@ use commitlog::{Error, Log, OpenReport, Options, ReadOnlyLog, ReadOnlyOptions};
 use disk::{Dir, SimDisk};
 
 use crate::fault::MediumFault;
-use crate::life::Model;
+use crate::model::Model;
 
 /// How the life before ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,15 @@ pub(crate) fn check(
             return violated(format!(
                 "{} were acknowledged, the log ends at {end} (torn: {:?}); the last batch began at {}",
                 model.acknowledged, report.torn, model.batch_start
+            ));
+        }
+    }
+    if end < model.handed_over && ending == Ending::Kill && fault.is_none() {
+        let truncated = model.may_be_truncated_to(end);
+        if !truncated {
+            return violated(format!(
+                "the operating system had {} records, the log ends at {end} (torn: {:?})",
+                model.handed_over, report.torn
             ));
         }
     }

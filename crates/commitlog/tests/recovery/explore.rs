@@ -1,10 +1,11 @@
 //! Crashes a history at every call and recovers.
 
-use commitlog::{Log, Options, Proof, TxId};
+use commitlog::{Handoff, Log, Options, Proof, TxId};
 use disk::{Fault, SimDisk};
 
 use crate::claims::{Checked, Ending, Violation, check, check_read_only, violated};
-use crate::life::{Life, Model, Op, payload};
+use crate::life::{Life, Op, append};
+use crate::model::Model;
 use crate::seeds::Random;
 
 /// How much is sampled where not everything can be enumerated.
@@ -50,6 +51,18 @@ impl Explorer {
         }
     }
 
+    /// Whether a history makes sense.
+    pub(crate) fn makes_sense(&mut self, ops: &[Op]) -> Checked<bool> {
+        let mut life = Life::create(SimDisk::new(0), self.options.clone());
+        for &op in ops {
+            if !life.allows(op) {
+                return Ok(false);
+            }
+            life.apply(op)?;
+        }
+        Ok(true)
+    }
+
     /// Runs `ops`, of which all but the last were explored before, and crashes in the last one. Yields whether the
     /// history makes sense.
     pub(crate) fn explore_last(&mut self, ops: &[Op]) -> Checked<bool> {
@@ -62,7 +75,7 @@ impl Explorer {
             if !life.allows(op) {
                 return Ok(false);
             }
-            life.apply(op);
+            life.apply(op)?;
         }
         if !life.allows(last) {
             return Ok(false);
@@ -81,6 +94,7 @@ impl Explorer {
                         .map_err(context)?;
                 }
             }
+            self.fill_disk(before_last, last).map_err(context)?;
         }
         Ok(true)
     }
@@ -90,7 +104,7 @@ impl Explorer {
         let before = life.model.clone();
         let first = life.disk.call_count();
         life.disk.record();
-        life.apply(op);
+        life.apply(op)?;
         let during = life.model_during(&before);
         let calls = life.disk.calls();
         let last = life.disk.call_count();
@@ -120,49 +134,10 @@ impl Explorer {
         Ok(())
     }
 
-    /// Runs a history of which one call of the last step fails, and then ends the process or the machine.
-    fn fail_call(
-        &mut self,
-        before_last: &[Op],
-        last: Op,
-        number: u64,
-        fault: Fault,
-    ) -> Checked<()> {
-        let mut life = Life::create(SimDisk::new(number), self.options.clone());
-        for &op in before_last {
-            life.apply(op);
-        }
-        let before = life.model.clone();
-        life.disk.fail_at(number, fault);
-        let applied = life.try_apply(last);
-        life.disk.clear_faults();
-        let mut model = life.model_during(&before);
-        match (applied, fault) {
-            (Ok(()), _) => model = life.model.clone(),
-            (Err(error), Fault::Short | Fault::Interrupted) => {
-                return violated(format!("not handled: {error}"));
-            }
-            (Err(commitlog::Error::Full(_)), _) => {
-                if let Err(error) = life.log.append(b"space is back", None) {
-                    return violated(format!("refused for lack of space, and then: {error}"));
-                }
-                model.written.push(b"space is back".to_vec());
-            }
-            (Err(_), _) => {}
-        }
-        self.tally.failed_calls += 1;
-        self.explore_state(&life.disk.fork(), &model)?;
-        if fault != Fault::Eio {
-            return Ok(());
-        }
-        self.live_on(&life.disk, &model)
-            .map_err(|Violation(what)| Violation(format!("opened again: {what}")))
-    }
-
     /// Another process goes on where the operating system has not ended: what it saw fail to be synced shows as clean, and
     /// is not written by a later sync. What is reported durable survives a power cut all the same, also after a prune.
-    pub(crate) fn live_on(&mut self, disk: &SimDisk, model: &Model) -> Checked<()> {
-        let Some((log, report)) = check(disk, model, &self.options, Ending::Kill, None)? else {
+    pub(crate) fn live_on(&mut self, disk: &SimDisk, model: &Model, ending: Ending) -> Checked<()> {
+        let Some((log, report)) = check(disk, model, &self.options, ending, None)? else {
             return violated("no fault, and no log");
         };
         let mut model = model.clone();
@@ -170,11 +145,9 @@ impl Explorer {
         self.cut_power(disk, &model)?;
         self.try_again(disk, &log, &mut model)?;
         let refused = |error: commitlog::Error| Violation(error.to_string());
-        let next = payload(model.written.len() as u64, 1);
-        log.append(&next, None).map_err(refused)?;
-        model.written.push(next);
+        append_next(&log, &mut model, 1)?;
         log.rotate().map_err(refused)?;
-        let end = model.written.len() as u64;
+        let end = model.end();
         model.settle(end);
         self.cut_power(disk, &model)?;
         model.proofs.push(Proof {
@@ -202,18 +175,18 @@ impl Explorer {
         let context = |Violation(what)| Violation(format!("{ending:?}: {what}"));
         if self.one_in(self.effort.recoveries_one_in) {
             check_read_only(disk, model).map_err(context)?;
-            self.crash_recovery(disk, model).map_err(context)?;
+            self.crash_recovery(disk, model, ending).map_err(context)?;
         }
         if self.one_in(self.effort.faults_one_in) {
             self.sample_faults(disk, model, ending).map_err(context)?;
         }
-        self.recover(&disk.fork(), model).map_err(context)
+        self.recover(&disk.fork(), model, ending).map_err(context)
     }
 
     /// Without a fault: the log opens, and what it reports as durable survives the next power cut. What was cut stays away, also
     /// if it is tried again byte for byte.
-    pub(crate) fn recover(&mut self, disk: &SimDisk, model: &Model) -> Checked<()> {
-        let Some((log, report)) = check(disk, model, &self.options, Ending::Kill, None)? else {
+    pub(crate) fn recover(&mut self, disk: &SimDisk, model: &Model, ending: Ending) -> Checked<()> {
+        let Some((log, report)) = check(disk, model, &self.options, ending, None)? else {
             return violated("no fault, and no log");
         };
         let mut model = model.clone();
@@ -223,7 +196,7 @@ impl Explorer {
             .map_err(|Violation(what)| Violation(format!("after the recovery: {what}")))?;
         self.try_again(disk, &log, &mut model)
             .map_err(|Violation(what)| {
-                Violation(format!("the first lost record tried again: {what}"))
+                Violation(format!("the first lost records tried again: {what}"))
             })
     }
 
@@ -233,23 +206,20 @@ impl Explorer {
         log: &Log,
         model: &mut Model,
     ) -> Checked<()> {
-        let id = model.written.len();
-        let retry = model.first_attempts.get(id).cloned();
-        let retry = retry.unwrap_or_else(|| payload(id as u64, 2));
         let refused = |error: commitlog::Error| Violation(error.to_string());
-        let again = log.append(&retry, None).map_err(refused)?;
-        model.written.push(retry);
+        // As one batch they may be byte for byte what was written together before.
+        let lost = model.first_attempts.len() as u64 - model.end();
+        let count = 1 + self.random.below(lost.clamp(1, 3));
+        let again = append_next(log, model, usize::try_from(count).unwrap())?;
         self.cut_power(disk, model)?;
         log.wait_durable(again).map_err(refused)?;
-        model.acknowledge(id as u64 + 1);
+        model.acknowledge(model.end());
         self.cut_power(disk, model)?;
         if self.one_in(2) {
             // A batch of which not even a power cut and a fault may take anything, and one behind it.
-            let next = payload(model.written.len() as u64, 1);
-            let next_id = log.append(&next, None).map_err(refused)?;
-            model.written.push(next);
-            log.wait_durable(next_id).map_err(refused)?;
-            model.acknowledge(next_id.0 + 1);
+            let next = append_next(log, model, 1)?;
+            log.wait_durable(next).map_err(refused)?;
+            model.acknowledge(model.end());
         }
         check(&disk.fork(), model, &self.options, Ending::Kill, None)?;
         if self.one_in(self.effort.faults_one_in) {
@@ -276,4 +246,20 @@ impl Explorer {
     pub(crate) fn one_in(&mut self, count: u64) -> bool {
         self.random.below(count) == 0
     }
+}
+
+/// Appends what comes next, so many records, and hands it to the operating system. Yields the last id.
+fn append_next(log: &Log, model: &mut Model, count: usize) -> Checked<TxId> {
+    let refused = |error: commitlog::Error| Violation(error.to_string());
+    let payloads = model.next_payloads(count, 2);
+    let expected = TxId(model.end())..TxId(model.end() + count as u64);
+    let ids = append(log, &payloads, Handoff::Written).map_err(refused)?;
+    if ids != expected {
+        return violated(format!("{ids:?} instead of {expected:?}"));
+    }
+    model.wrote(&payloads);
+    let last = TxId(model.end() - 1);
+    log.wait_written(last).map_err(refused)?;
+    model.hand_over();
+    Ok(last)
 }

@@ -1,18 +1,19 @@
-//! One life of a log on a simulated disk, and the plain model of what it must keep.
+//! One life of a log on a simulated disk: steps that its owner takes, and what the model learns from each.
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
-use commitlog::{
-    Chain, Error, Log, LogId, Mistake, OpenReport, Options, Proof, SyncInProgress, SyncPolicy, TxId,
-};
+use commitlog::{Error, Handoff, Log, Mistake, Options, Proof, SyncInProgress, SyncPolicy, TxId};
 use disk::{Dir, Fault, SimDisk};
 
-pub(crate) const LOG_ID: LogId = LogId(*b"recovery's model");
+use crate::claims::{Checked, Violation, violated};
+use crate::model::{LOG_ID, Model, genesis};
 
 /// One step of a history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Op {
-    /// Append a record that touches this many sectors, unaligned.
+    /// Append a record that touches this many sectors, unaligned, and hand it to the operating system.
     Append(usize),
     SyncStart,
     SyncOk,
@@ -25,6 +26,16 @@ pub(crate) enum Op {
     Close,
     /// Remove all segments but the newest.
     Prune,
+    /// Append a record that touches this many sectors, and leave it in the queue.
+    Queue(usize),
+    /// Append so many records of different lengths at once.
+    Batch(usize),
+    /// Hand to the operating system what is queued.
+    WaitWritten,
+    /// Have done in the background what is due after a while.
+    Maintain,
+    /// Drop the log without closing it, and open it again.
+    Drop,
     /// Give up the last record.
     TruncateLast,
     /// Give up about half of the records that are kept.
@@ -33,7 +44,7 @@ pub(crate) enum Op {
     Compress,
 }
 
-pub(crate) const OPS: [Op; 13] = [
+pub(crate) const OPS: [Op; 20] = [
     Op::Append(1),
     Op::Append(2),
     Op::Append(3),
@@ -44,89 +55,63 @@ pub(crate) const OPS: [Op; 13] = [
     Op::Snapshot,
     Op::Close,
     Op::Prune,
+    Op::Queue(1),
+    Op::Queue(2),
+    Op::Batch(2),
+    Op::Batch(3),
+    Op::WaitWritten,
+    Op::Maintain,
+    Op::Drop,
     Op::TruncateLast,
     Op::TruncateHalf,
     Op::Compress,
 ];
 
-/// Those that neither truncate nor compress: few enough for all histories of four of them.
-pub(crate) fn common_ops() -> &'static [Op] {
-    &OPS[..10]
-}
+/// Those that append one record after the other, and neither truncate nor compress: few enough for all histories of four of them.
+pub(crate) const COMMON_OPS: &[Op] = OPS.split_at(10).0;
 
-/// What is known about a log without looking at it.
-#[derive(Debug, Clone)]
-pub(crate) struct Model {
-    /// What was handed to the log, by id, and not cut since.
-    pub(crate) written: Vec<Vec<u8>>,
-    /// Everything before this was reported durable.
-    pub(crate) acknowledged: u64,
-    /// Where the last acknowledged batch begins whose mark may not be durable.
-    pub(crate) batch_start: u64,
-    /// The same, if no snapshot is there to prove anything.
-    pub(crate) marked_batch_start: u64,
-    /// The lowest and the highest base that the log may have.
-    pub(crate) base: (u64, u64),
-    /// Where a truncation makes the log end that may have happened or not: then it ends there, whatever was acknowledged.
-    pub(crate) truncated_to: Option<u64>,
-    /// Whether the log was ever truncated.
-    pub(crate) was_truncated: bool,
-    /// The snapshots that were published.
-    pub(crate) proofs: Vec<Proof>,
-    /// What was handed to the log under each id when it was first used, to retry byte for byte.
-    pub(crate) first_attempts: Vec<Vec<u8>>,
-}
+/// Those that gather records before they are written, and what may happen to them then: also few enough.
+pub(crate) const GATHERING_OPS: [Op; 10] = [
+    Op::Append(1),
+    Op::Queue(1),
+    Op::Batch(2),
+    Op::WaitWritten,
+    Op::Maintain,
+    Op::Drop,
+    Op::SyncStart,
+    Op::SyncOk,
+    Op::SyncFailed,
+    Op::Rotate,
+];
 
-impl Model {
-    pub(crate) fn acknowledge(&mut self, end: u64) {
-        if end > self.acknowledged {
-            self.batch_start = self.acknowledged;
-            self.marked_batch_start = self.acknowledged;
-            self.acknowledged = end;
-        }
+impl Op {
+    /// Whether it gathers records, or concerns those that were gathered.
+    pub(crate) fn gathers(self) -> bool {
+        use Op::{Batch, Drop, Maintain, Queue, WaitWritten};
+        matches!(self, Queue(_) | Batch(_) | WaitWritten | Maintain | Drop)
     }
 
-    /// Whether a log that ends here may have been truncated on purpose.
-    pub(crate) fn may_be_truncated_to(&self, end: u64) -> bool {
-        self.truncated_to == Some(end)
-    }
-
-    /// Whether nothing of the log is there any more but what a truncation gave up, which nothing tells apart from a log: its removal came undone,
-    /// and the segment that had taken its place was deleted.
-    pub(crate) fn is_replaced_by_what_was_given_up(&self, base: u64) -> bool {
-        self.was_truncated && base >= self.written.len() as u64
-    }
-
-    /// Everything acknowledged so far is proved by something that is durable itself.
-    pub(crate) fn settle(&mut self, end: u64) {
-        self.acknowledge(end);
-        self.batch_start = self.acknowledged;
-        self.marked_batch_start = self.acknowledged;
-    }
-
-    /// An open reported everything before its end as durable; it syncs the marks that say so.
-    pub(crate) fn reopened(&mut self, report: &OpenReport) {
-        let end = report.end.0;
-        if self.may_be_truncated_to(end) {
-            self.acknowledged = self.acknowledged.min(end);
-        }
-        self.truncated_to = None;
-        self.written.truncate(usize::try_from(end).unwrap());
-        self.base = (report.base.0, report.base.0);
-        self.settle(end);
+    fn appends(self) -> bool {
+        matches!(self, Op::Append(_) | Op::Queue(_) | Op::Batch(_))
     }
 }
 
 /// Room for two or three records behind header and marks.
 const SHORT_SEGMENT_BYTES: u64 = 12288 + 2200;
 
+/// How often a log with that policy syncs.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
+
 /// A running process.
 pub(crate) struct Life {
     pub(crate) disk: SimDisk,
-    pub(crate) log: Log,
+    /// There is one, but for a moment while a step ends one process and begins another.
+    log: Option<Log>,
     pub(crate) pending: Option<SyncInProgress>,
     pub(crate) model: Model,
     pub(crate) options: Options,
+    /// What time it is for whoever maintains the log.
+    now: Duration,
 }
 
 pub(crate) fn options(policy: SyncPolicy, mistake: Option<Mistake>) -> Options {
@@ -149,73 +134,84 @@ fn has_short_segments(options: &Options) -> bool {
     options.segment_bytes_max == SHORT_SEGMENT_BYTES
 }
 
-pub(crate) fn genesis() -> Vec<u8> {
-    vec![0xAB; 333]
-}
-
-/// The payload of record `id` with which it touches `sectors` sectors.
-pub(crate) fn payload(id: u64, sectors: usize) -> Vec<u8> {
-    let length = sectors * 512 - 140;
-    (0..length)
-        .map(|at| (at as u64 * 7 + id * 13 + 1) as u8 | 1)
-        .collect()
-}
-
 impl Life {
     pub(crate) fn create(disk: SimDisk, options: Options) -> Life {
         let first = genesis();
         let log = Log::create(disk.root(), LOG_ID, options.clone(), &[(&first, None)]).unwrap();
-        let model = Model {
-            written: vec![first.clone()],
-            acknowledged: 1,
-            batch_start: 1,
-            marked_batch_start: 1,
-            base: (0, 0),
-            truncated_to: None,
-            was_truncated: false,
-            proofs: Vec::new(),
-            first_attempts: vec![first],
-        };
+        Life::go_on(disk, log, Model::of(vec![first]), options)
+    }
+
+    /// The life of a process that has opened the log.
+    pub(crate) fn go_on(disk: SimDisk, log: Log, model: Model, options: Options) -> Life {
         Life {
             disk,
-            log,
+            log: Some(log),
             pending: None,
             model,
             options,
+            now: Duration::ZERO,
         }
     }
 
-    /// Whether the step makes sense now. While a sync is in progress only appends go on that start no segment; all else would wait for it.
+    pub(crate) fn log(&self) -> &Log {
+        self.log.as_ref().expect("a process runs")
+    }
+
+    /// Whether the step makes sense now. While a sync is in progress only appends go on that start no segment, and what
+    /// writes; all else would wait for it.
     pub(crate) fn allows(&self, op: Op) -> bool {
         match op {
-            Op::Append(_) => self.pending.is_none() || !has_short_segments(&self.options),
+            _ if op.appends() => self.pending.is_none() || !has_short_segments(&self.options),
+            Op::WaitWritten => self.model.handed_over < self.model.end(),
             Op::SyncOk | Op::SyncFailed => self.pending.is_some(),
             Op::Compress => true,
             Op::TruncateLast | Op::TruncateHalf => {
                 let end = self.truncated_end(op);
-                self.pending.is_none() && end >= self.log.base().0 && end > 0
+                self.pending.is_none() && end >= self.log().base().0 && end > 0
             }
-            Op::SyncStart | Op::Rotate | Op::Snapshot | Op::Close | Op::Prune => {
-                self.pending.is_none()
-            }
+            _ => self.pending.is_none(),
         }
     }
 
-    pub(crate) fn apply(&mut self, op: Op) {
-        self.try_apply(op).unwrap();
+    /// Nothing fails, and nothing that the log took is lost while the operating system goes on.
+    pub(crate) fn apply(&mut self, op: Op) -> Checked<()> {
+        let before = self.model.clone();
+        let failed = |error| Violation(format!("{op:?}: {error}"));
+        self.try_apply(op).map_err(failed)?;
+        self.check_keeps(op, &before)
+    }
+
+    /// A step that began with the model `before` has lost nothing that it may not lose.
+    pub(crate) fn check_keeps(&self, op: Op, before: &Model) -> Checked<()> {
+        let kept = self.log().next_id().0;
+        let least = match op {
+            Op::TruncateLast | Op::TruncateHalf => 0,
+            // What was queued when the sync failed stays behind.
+            Op::SyncFailed => before.handed_over,
+            _ => before.end(),
+        };
+        match kept < least {
+            true => violated(format!("{kept} of {least} records are left")),
+            false => Ok(()),
+        }
     }
 
     /// If it fails, the model says what may have been written, and nothing more is acknowledged.
     pub(crate) fn try_apply(&mut self, op: Op) -> Result<(), Error> {
         self.model.truncated_to = None;
         match op {
-            Op::Append(sectors) => {
-                let id = self.model.written.len();
-                let retry = self.model.first_attempts.get(id).cloned();
-                let payload = retry.unwrap_or_else(|| payload(id as u64, sectors));
-                self.append(payload)?;
+            Op::Append(sectors) => self.append(1, sectors, Handoff::Written)?,
+            Op::Queue(sectors) => self.append(1, sectors, Handoff::Queued)?,
+            Op::Batch(count) => self.append(count, 1, self.options.handoff)?,
+            Op::WaitWritten => {
+                self.log().wait_written(TxId(self.model.end() - 1))?;
+                self.model.hand_over();
             }
-            Op::SyncStart => self.pending = Some(self.log.begin_sync()?),
+            Op::Maintain => self.maintain()?,
+            Op::SyncStart => {
+                self.pending = Some(self.log().begin_sync()?);
+                self.model.hand_over();
+            }
             Op::SyncOk => {
                 let end = self.pending.take().unwrap().finish()?;
                 self.model.acknowledge(end.0);
@@ -224,38 +220,39 @@ impl Life {
                 self.disk.fail_at(self.disk.call_count(), Fault::Eio);
                 assert!(self.pending.take().unwrap().finish().is_err());
                 assert!(matches!(
-                    self.log.append(b"refused", None),
+                    self.log().append(b"refused", None),
                     Err(Error::Poisoned)
                 ));
                 self.reopen()?;
             }
             Op::Rotate => {
-                self.log.rotate()?;
-                let end = self.log.next_id().0;
+                self.log().rotate()?;
+                let end = self.log().next_id().0;
                 self.model.settle(end);
             }
             Op::Snapshot => {
-                self.log.sync()?;
-                let end = self.log.next_id();
+                self.log().sync()?;
+                let end = self.log().next_id();
                 self.model.acknowledge(end.0);
                 self.model.proofs.push(Proof {
                     through: TxId(end.0 - 1),
-                    chain: self.log.chain_at_end(),
+                    chain: self.log().chain_at_end(),
                 });
                 self.model.batch_start = self.model.acknowledged;
             }
             Op::Close => {
-                self.log.close()?;
-                let end = self.log.next_id().0;
+                self.log().close()?;
+                let end = self.log().next_id().0;
                 self.model.settle(end);
                 self.reopen()?;
             }
+            Op::Drop => self.reopen()?,
             Op::Prune => {
                 self.model.base.1 = self.newest_base();
-                let pruned = self.log.prune_before(self.log.durable_end())?;
+                let pruned = self.log().prune_before(self.log().durable_end())?;
                 self.model.base = (pruned.base.0, pruned.base.0);
                 if pruned.segments_removed > 0 {
-                    let end = self.log.durable_end().0;
+                    let end = self.log().durable_end().0;
                     self.model.settle(end);
                 }
             }
@@ -266,20 +263,21 @@ impl Life {
                 model.proofs.retain(|proof| proof.through.0 < end);
                 model.truncated_to = Some(end);
                 model.was_truncated = true;
-                self.log.truncate_after(TxId(end - 1))?;
-                model.written.truncate(usize::try_from(end).unwrap());
-                model.acknowledged = end;
-                model.settle(end);
+                self.log().truncate_after(TxId(end - 1))?;
+                self.model.truncated(end);
             }
             Op::Compress => {
-                self.log.compress_sealed()?;
+                self.log().compress_sealed()?;
             }
         }
+        // Whatever the step was for, what is reported durable has to be.
+        let durable = self.log().durable_end().0;
+        self.model.acknowledge(durable);
         Ok(())
     }
 
     fn truncated_end(&self, op: Op) -> u64 {
-        let (base, end) = (self.log.base().0, self.log.next_id().0);
+        let (base, end) = (self.log().base().0, self.log().next_id().0);
         match op {
             Op::TruncateLast => end.saturating_sub(1),
             _ => (base + end) / 2,
@@ -292,26 +290,41 @@ impl Life {
         bases.max().unwrap()
     }
 
-    fn append(&mut self, payload: Vec<u8>) -> Result<(), Error> {
-        let appended = self.log.append(&payload, None);
+    /// Appends so many records, of which the first touches so many sectors.
+    fn append(&mut self, count: usize, sectors: usize, handoff: Handoff) -> Result<(), Error> {
+        let payloads = self.model.next_payloads(count, sectors);
+        let appended = append(self.log(), &payloads, handoff);
         if matches!(appended, Err(Error::Full(_))) {
             return appended.map(drop);
         }
-        let id = self.model.written.len();
-        self.model.written.push(payload.clone());
-        if self.model.first_attempts.len() == id {
-            self.model.first_attempts.push(payload);
+        let first = self.model.end();
+        self.model.wrote(&payloads);
+        assert_eq!(appended?, TxId(first)..TxId(self.model.end()));
+        if handoff == Handoff::Written {
+            self.model.hand_over();
         }
-        assert_eq!(appended?.0, id as u64);
+        Ok(())
+    }
+
+    /// A queue is written a while after somebody has seen that there is something in it.
+    fn maintain(&mut self) -> Result<(), Error> {
+        for _ in 0..2 {
+            self.now += 2 * INTERVAL;
+            self.log().maintain(self.now)?;
+        }
+        self.model.hand_over();
+        if let SyncPolicy::Interval(_) = self.options.sync_policy {
+            self.model.acknowledge(self.model.end());
+        }
         Ok(())
     }
 
     /// The process ended; another one opens the log.
     fn reopen(&mut self) -> Result<(), Error> {
+        self.log = None;
         let root: Arc<dyn Dir> = self.disk.root();
         let (log, report) = Log::open(root, self.options.clone(), &self.model.proofs)?;
-        assert_eq!(report.torn, None);
-        self.log = log;
+        self.log = Some(log);
         self.model.reopened(&report);
         Ok(())
     }
@@ -335,14 +348,16 @@ impl Life {
     }
 }
 
-/// The chain after each record.
-pub(crate) fn chain_of(written: &[Vec<u8>]) -> Vec<Chain> {
-    let mut chain = Chain::seed(LOG_ID);
-    let mut chains = Vec::new();
-    for (id, payload) in written.iter().enumerate() {
-        let length = u32::try_from(payload.len()).unwrap();
-        chain = chain.mix(TxId(id as u64), length, crc32c::crc32c(payload));
-        chains.push(chain);
+/// Appends one record, or some as a batch, which is handed over as the options of the log say.
+pub(crate) fn append(
+    log: &Log,
+    payloads: &[Vec<u8>],
+    handoff: Handoff,
+) -> Result<Range<TxId>, Error> {
+    if let [payload] = payloads {
+        let id = log.append_with(payload, None, handoff)?;
+        return Ok(id..id.next());
     }
-    chains
+    let records = payloads.iter().map(|payload| (&payload[..], None));
+    log.append_batch(&records.collect::<Vec<_>>())
 }

@@ -1,11 +1,12 @@
 //! Histories drawn from a seed: of a few steps, looked at from all sides, and long lives that survive what happens to them.
 
-use commitlog::{Error, Mistake, Options, SyncPolicy};
+use commitlog::{Error, Handoff, Mistake, Options, SyncPolicy};
 use disk::{Fault, SimDisk};
 
 use crate::claims::{self, Checked, Ending, Violation};
 use crate::explore::{Effort, Explorer};
-use crate::life::{Life, Model, OPS, Op, chain_of, options, with_short_segments};
+use crate::life::{INTERVAL, Life, OPS, Op, options, with_short_segments};
+use crate::model::{Model, chain_of};
 use crate::seeds::Random;
 
 /// Five to seven steps. Those that are longer than what is enumerated are crashed in their last step, and each of its calls fails once.
@@ -28,7 +29,7 @@ pub(crate) fn history_of_seven(seed: u64) -> Checked<()> {
         if !life.allows(op) {
             continue;
         }
-        life.apply(op);
+        life.apply(op)?;
         ops.push(op);
         if ops.len() > 4 {
             let context = |Violation(what)| Violation(format!("seed {seed}: {what}"));
@@ -71,7 +72,7 @@ pub(crate) fn long_life(seed: u64, steps: usize, mistake: Option<Mistake>) -> Ch
         }
         explorer.explore_op(&mut life, op).map_err(context)?;
         assert_eq!(
-            life.log.chain_at_end(),
+            life.log().chain_at_end(),
             *chain_of(&life.model.written).last().unwrap()
         );
         if random.below(5) == 0 {
@@ -83,7 +84,7 @@ pub(crate) fn long_life(seed: u64, steps: usize, mistake: Option<Mistake>) -> Ch
                 false => life.model_during(&before),
             };
             life = survive(&killed, model, &life.options, &mut random).map_err(context)?;
-            let end = life.log.next_id();
+            let end = life.log().next_id();
             done.push(format!(
                 "ended before call {}, reopened with {end}",
                 number - first
@@ -97,13 +98,22 @@ fn draw_options(random: &mut Random, mistake: Option<Mistake>) -> Options {
     let policies = [
         SyncPolicy::EveryCommit,
         SyncPolicy::EveryCommit,
+        SyncPolicy::Interval(INTERVAL),
         SyncPolicy::Never,
     ];
-    let options = options(*random.pick(&policies), mistake);
-    match random.below(3) {
-        0 => with_short_segments(options),
-        _ => options,
+    let mut options = options(*random.pick(&policies), mistake);
+    if random.below(3) == 0 {
+        options = with_short_segments(options);
     }
+    if random.below(3) == 0 {
+        options.handoff = Handoff::Queued;
+    }
+    if random.below(4) == 0 {
+        // Room for one record: the next one that is queued has it written.
+        options.queue_bytes_max = 1000;
+    }
+    options.compress_sealed = random.below(4) == 0;
+    options
 }
 
 /// One of the next calls fails. A log that refuses for lack of space goes on; from any other failure the next process has to recover.
@@ -149,18 +159,12 @@ fn survive(
     random: &mut Random,
 ) -> Checked<Life> {
     let cuts = disk.power_cuts(3, random.next());
-    let disk = match random.below(2) {
-        0 => disk.fork(),
-        _ => random.pick(&cuts).fork(),
+    let (disk, ending) = match random.below(2) {
+        0 => (disk.fork(), Ending::Kill),
+        _ => (random.pick(&cuts).fork(), Ending::Power),
     };
-    let opened = claims::check(&disk, &model, options, Ending::Power, None)?;
+    let opened = claims::check(&disk, &model, options, ending, None)?;
     let (log, report) = opened.expect("no fault, so it opens");
     model.reopened(&report);
-    Ok(Life {
-        disk,
-        log,
-        pending: None,
-        model,
-        options: options.clone(),
-    })
+    Ok(Life::go_on(disk, log, model, options.clone()))
 }

@@ -8,9 +8,11 @@
 mod again;
 mod claims;
 mod explore;
+mod failing;
 mod fault;
 mod life;
 mod long_life;
+mod model;
 #[path = "../support/seeds.rs"]
 mod seeds;
 
@@ -20,20 +22,30 @@ use disk::SimDisk;
 use claims::{Checked, Ending, Violation};
 use explore::{Effort, Explorer};
 use fault::MediumFault;
-use life::{Life, OPS, Op, common_ops, options, with_short_segments};
+use life::{COMMON_OPS, GATHERING_OPS, INTERVAL, Life, OPS, Op, options, with_short_segments};
 use long_life::{history_of_seven, long_life};
 use seeds::for_each_seed;
 
-/// All histories of up to `length` of the steps given, each crashed in its last step.
-fn enumerate(all: &[Op], length: usize, explorer: &mut Explorer) -> Checked<()> {
+/// All histories of `length` steps of those given, each crashed in its last step; those that `concerned` does not want only if
+/// others begin with them.
+fn enumerate(
+    all: &[Op],
+    length: usize,
+    concerned: impl Fn(&[Op]) -> bool,
+    explorer: &mut Explorer,
+) -> Checked<()> {
     let mut histories: Vec<Vec<Op>> = vec![Vec::new()];
-    for _ in 0..length {
+    for step in 1..=length {
         let mut longer = Vec::new();
         for history in &histories {
             for &op in all {
                 let mut ops = history.clone();
                 ops.push(op);
-                if explorer.explore_last(&ops)? {
+                let makes_sense = match concerned(&ops) {
+                    true => explorer.explore_last(&ops)?,
+                    false => step < length && explorer.makes_sense(&ops)?,
+                };
+                if makes_sense {
                     longer.push(ops);
                 }
             }
@@ -65,8 +77,9 @@ fn short_histories_under_every_commit() {
     };
     let options = options(SyncPolicy::EveryCommit, None);
     passes(enumerate(
-        common_ops(),
+        COMMON_OPS,
         4,
+        |_| true,
         &mut Explorer::new(options, effort, 1),
     ));
 }
@@ -76,24 +89,49 @@ fn short_histories_under_every_commit() {
 fn short_histories_that_truncate_and_compress() {
     let effort = Effort {
         power_cuts: 4,
-        faults_one_in: 12,
-        failures_one_in: 8,
-        recoveries_one_in: 60,
-        faulty_recoveries_one_in: 100,
+        faults_one_in: 36,
+        failures_one_in: 16,
+        recoveries_one_in: 180,
+        faulty_recoveries_one_in: 200,
     };
     let options = with_short_segments(options(SyncPolicy::EveryCommit, None));
-    let mut explorer = Explorer::new(options, effort, 5);
-    for first in OPS {
-        for second in OPS {
-            for third in OPS {
-                let ops = [first, second, third];
-                if ops.iter().any(|op| !common_ops().contains(op)) {
-                    passes(explorer.explore_last(&ops).map(drop));
-                }
-            }
-        }
+    let concerned = |ops: &[Op]| {
+        let rare = |op| !COMMON_OPS.contains(op) && !op.gathers();
+        ops.iter().any(rare)
+    };
+    passes(enumerate(
+        &OPS,
+        3,
+        concerned,
+        &mut Explorer::new(options, effort, 5),
+    ));
+}
+
+/// All histories of four steps of which one gathers records, crashed in their last step; under each policy, those of three steps, in
+/// segments of two or three records.
+#[test]
+fn short_histories_that_gather_records() {
+    let effort = Effort {
+        power_cuts: 3,
+        faults_one_in: 24,
+        failures_one_in: 16,
+        recoveries_one_in: 120,
+        faulty_recoveries_one_in: 200,
+    };
+    let concerned = |ops: &[Op]| ops.iter().any(|op| op.gathers());
+    let policies = [
+        SyncPolicy::EveryCommit,
+        SyncPolicy::Interval(INTERVAL),
+        SyncPolicy::Never,
+    ];
+    for (policy, seed) in policies.into_iter().zip(6..) {
+        let options = with_short_segments(options(policy, None));
+        let mut explorer = Explorer::new(options, effort, seed);
+        passes(enumerate(&GATHERING_OPS, 3, concerned, &mut explorer));
     }
-    println!("{:?}", explorer.tally);
+    let options = options(SyncPolicy::Interval(INTERVAL), None);
+    let mut explorer = Explorer::new(options, effort, 9);
+    passes(enumerate(&GATHERING_OPS, 4, concerned, &mut explorer));
 }
 
 #[test]
@@ -107,8 +145,9 @@ fn short_histories_under_never() {
     };
     let options = options(SyncPolicy::Never, None);
     passes(enumerate(
-        common_ops(),
+        COMMON_OPS,
         4,
+        |_| true,
         &mut Explorer::new(options, effort, 2),
     ));
 }
@@ -145,7 +184,7 @@ fn every_single_fault_after_chosen_histories() {
     for (number, ops) in histories.into_iter().enumerate() {
         let mut life = Life::create(SimDisk::new(number as u64), options.clone());
         for &op in ops {
-            life.apply(op);
+            passes(life.apply(op));
         }
         let mut ends = vec![(life.disk.fork(), Ending::Kill)];
         let cuts = life.disk.power_cuts(3, 5).into_iter();
@@ -166,14 +205,14 @@ fn every_single_fault_after_chosen_histories() {
 
 #[test]
 fn histories_of_up_to_seven_steps_from_seeds() {
-    for_each_seed("recovery seven", 60, |seed| {
+    for_each_seed("recovery seven", 40, |seed| {
         passes(history_of_seven(seed));
     });
 }
 
 #[test]
 fn longer_lives_from_seeds() {
-    for_each_seed("recovery longer", 90, |seed| {
+    for_each_seed("recovery longer", 60, |seed| {
         let steps = 20 + usize::try_from(seed % 40).unwrap();
         passes(long_life(seed, steps, None));
     });
@@ -188,17 +227,20 @@ fn canaries_are_caught() {
         Mistake::CutWithoutSync,
         Mistake::SyncAgainWithoutRewriting,
         Mistake::PruneNewestFirst,
+        Mistake::AcknowledgeQueued,
+        Mistake::BeginRefusedBatch,
+        Mistake::DropForgetsQueue,
     ];
     let effort = Effort {
-        power_cuts: 4,
-        faults_one_in: 4,
-        failures_one_in: 4,
-        recoveries_one_in: 10,
+        power_cuts: 3,
+        faults_one_in: 8,
+        failures_one_in: 2,
+        recoveries_one_in: 40,
         faulty_recoveries_one_in: 60,
     };
     for mistake in mistakes {
         let options = options(SyncPolicy::EveryCommit, Some(mistake));
-        let short = enumerate(common_ops(), 3, &mut Explorer::new(options, effort, 4));
+        let short = enumerate(&OPS, 2, |_| true, &mut Explorer::new(options, effort, 4));
         let found =
             short.and_then(|()| (0..60).try_for_each(|seed| long_life(seed, 20, Some(mistake))));
         match found.err() {
