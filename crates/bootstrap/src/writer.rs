@@ -202,8 +202,9 @@ impl Writer {
             panic!("transaction {tx} was to panic while it is applied");
         }
         state.apply(checked);
-        self.heads
-            .apply(View::new(state, tx, self.log.chain_at_end()));
+        // Not asked of the log, which would write what is queued for that.
+        let chain = base.chain().after(tx, &payload);
+        self.heads.apply(View::new(state, tx, chain));
         drop(applying);
         self.growth.add(tx, payload.len() as u64);
         Ok((value, Committed { tx: Some(tx) }, tx))

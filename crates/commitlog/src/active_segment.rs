@@ -7,17 +7,17 @@ use disk::{Access, Dir, File};
 
 use crate::error::{Error, Result};
 use crate::format::{
-    BODY_FRAMES, FRAME_HEADER_BYTES, FRAMES_BYTE, FrameHeader, HEADER_BYTES, MARK_BLOCK_BYTE, Mark,
-    PAYLOAD_BYTES_LIMIT, SegmentHeader, VERSION,
+    BODY_FRAMES, FRAMES_BYTE, HEADER_BYTES, MARK_BLOCK_BYTE, Mark, PAYLOAD_BYTES_LIMIT,
+    SegmentHeader, VERSION,
 };
 use crate::frame_cursor::Position;
+use crate::frames::Frames;
 use crate::lineup::name_is_proven;
 use crate::log_id::LogId;
-use crate::new_record::NewRecord;
+use crate::new_record::{NewRecord, check_length};
 use crate::options::Start;
 use crate::segment_name::{segment_name, temporary_name};
 use crate::tx_id::TxId;
-use crate::write_queue::WriteQueue;
 
 /// The least space that is reserved at once, bytes.
 const RESERVE_BYTES_MIN: u64 = 16 << 10;
@@ -47,7 +47,7 @@ pub(crate) struct ActiveSegment {
     marks: [Option<Mark>; 2],
     /// The first record that the log keeps, for all marks to come.
     floor: TxId,
-    /// Where the next frame goes.
+    /// Where the frames end that were written.
     end: Position,
     /// Invariant: from `end.byte` to here the file reads as zero and writing can not run out of space.
     reserved: u64,
@@ -81,7 +81,7 @@ impl ActiveSegment {
         log_id: LogId,
         start: Start,
         minimum_reader: u16,
-        records: &[(&[u8], Option<i64>)],
+        records: &[NewRecord<'_>],
     ) -> Result<Self> {
         let header = SegmentHeader {
             version: VERSION,
@@ -94,13 +94,16 @@ impl ActiveSegment {
         };
         let draft = Draft::begin(dir, header)?;
         let mut segment = draft.segment(start.base, Position::start_of(&header));
-        for (payload, time) in records {
-            let record = NewRecord::new(payload, *time, PAYLOAD_BYTES_LIMIT)?;
-            let mut frame = WriteQueue::default();
-            let from = segment.end.byte;
-            frame.push(&segment.stamp(&record), &record);
-            draft.file.write_all_at(from, &frame.take())?;
+        let mut frames = Frames::default();
+        for record in records {
+            check_length(record.0, PAYLOAD_BYTES_LIMIT)?;
+            frames.push(*record);
         }
+        let end = frames.seal(segment.end, |_, _| {});
+        if !frames.is_empty() {
+            draft.file.write_all_at(segment.end.byte, frames.bytes())?;
+        }
+        segment.end = end;
         // The file has its name only after the sync that this mark speaks of.
         segment.mark(segment.end, MarkFlag::Plain)?;
         draft.publish(dir)?;
@@ -219,29 +222,36 @@ impl ActiveSegment {
         marked.max().unwrap_or(FRAMES_BYTE)
     }
 
-    /// Where the next record goes.
+    /// Where the frames end that were written.
+    #[inline]
     pub(crate) fn end(&self) -> Position {
         self.end
+    }
+
+    /// More frames were written.
+    pub(crate) fn advance(&mut self, end: Position) {
+        assert!(self.end.id <= end.id);
+        assert!(end.byte <= self.reserved);
+        self.end = end;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.end.id == self.header.base
     }
 
-    /// Whether so many bytes can be written without running out of space.
+    /// Whether everything up to this byte can be written without running out of space.
     #[inline]
-    pub(crate) fn has_room(&self, bytes: u64) -> bool {
-        self.end.byte + bytes <= self.reserved
+    pub(crate) fn has_room(&self, to: u64) -> bool {
+        to <= self.reserved
     }
 
-    /// Makes room for so many bytes. Nothing that counts is written, so a failure changes nothing.
+    /// Makes room up to the byte `needed`. Nothing that counts is written, so a failure changes nothing.
     pub(crate) fn reserve(
         &mut self,
-        bytes: u64,
+        needed: u64,
         how: Reserve,
         segment_bytes_max: u64,
     ) -> Result<()> {
-        let needed = self.end.byte + bytes;
         let chunk_max = match how {
             Reserve::Zeros => ZEROS_BYTES_MAX,
             Reserve::Allocate => ALLOCATE_BYTES_MAX,
@@ -264,23 +274,6 @@ impl ActiveSegment {
         }
         self.reserved = to;
         Ok(())
-    }
-
-    /// Gives the next id and the chain to a record. Its frame belongs to where the end was.
-    #[inline]
-    pub(crate) fn stamp(&mut self, record: &NewRecord<'_>) -> [u8; FRAME_HEADER_BYTES] {
-        let header = FrameHeader {
-            payload_length: record.payload_length,
-            id: self.end.id,
-            time: record.time,
-            chain_after: self.end.chain.mix(
-                self.end.id,
-                record.payload_length,
-                record.payload_checksum,
-            ),
-        };
-        self.end = self.end.after(&header);
-        header.encode()
     }
 
     /// Notes that everything before `at` is on the medium. Not synced itself.

@@ -15,6 +15,7 @@
 
 use std::fmt;
 
+use crate::checksum::checksum;
 use crate::log_id::LogId;
 use crate::tx_id::TxId;
 
@@ -28,6 +29,16 @@ impl Chain {
         let (first, second) = log_id.0.split_at(8);
         let half = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("8 bytes"));
         Chain(scramble(scramble(half(first)) ^ half(second)))
+    }
+
+    /// The value after record `id`, for someone who holds its payload. No log is asked.
+    ///
+    /// # Panics
+    /// If the payload is longer than 4 GiB, which no log takes.
+    #[must_use]
+    pub fn after(self, id: TxId, payload: &[u8]) -> Chain {
+        let payload_length = u32::try_from(payload.len()).expect("a payload of a log is shorter");
+        self.mix(id, payload_length, checksum(payload))
     }
 
     /// The value after record `id` whose payload has `payload_length` bytes and the checksum `payload_checksum`.

@@ -63,6 +63,7 @@ mod maintainer;
 mod maintaining;
 mod agenda;
 mod new_record;
+mod frames;
 mod write_queue;
 mod active_segment;
 mod reader;

@@ -15,7 +15,7 @@ use crate::follower::{FollowOptions, Follower};
 use crate::format::{BASE_MAX, EPOCH_MAX};
 use crate::log_id::LogId;
 use crate::look::{Extent, look};
-use crate::new_record::NewRecord;
+use crate::new_record::check_length;
 use crate::open_report::{OpenReport, Proof};
 use crate::options::{Handoff, Options, Start, SyncPolicy};
 use crate::reader::Reader;
@@ -89,8 +89,8 @@ impl Log {
             let path = dir.path().to_path_buf();
             return Err(Error::AlreadyExists { path });
         }
-        for (payload, time) in first {
-            NewRecord::new(payload, *time, options.payload_bytes_max)?;
+        for (payload, _) in first {
+            check_length(payload, options.payload_bytes_max)?;
         }
         let minimum_reader = options.minimum_reader;
         let active = ActiveSegment::create(dir.as_ref(), log_id, start, minimum_reader, first)?;
@@ -153,8 +153,7 @@ impl Log {
     /// # Errors
     /// As [`Log::append`].
     pub fn append_with(&self, payload: &[u8], time: Option<i64>, handoff: Handoff) -> Result<TxId> {
-        let record = NewRecord::new(payload, time, self.shared.options().payload_bytes_max)?;
-        let ids = self.shared.append(&[record], handoff)?;
+        let ids = self.shared.append(&[(payload, time)], handoff)?;
         Ok(ids.start)
     }
 
@@ -165,12 +164,7 @@ impl Log {
     /// # Errors
     /// As [`Log::append`].
     pub fn append_batch(&self, records: &[(&[u8], Option<i64>)]) -> Result<Range<TxId>> {
-        let bytes_max = self.shared.options().payload_bytes_max;
-        let mut batch = Vec::with_capacity(records.len());
-        for (payload, time) in records {
-            batch.push(NewRecord::new(payload, *time, bytes_max)?);
-        }
-        self.shared.append(&batch, self.shared.options().handoff)
+        self.shared.append(records, self.shared.options().handoff)
     }
 
     /// Waits until the operating system has the record: then a killed process does not lose it.
@@ -252,7 +246,7 @@ impl Log {
 
     /// The id that the next record gets: the end of the log.
     pub fn next_id(&self) -> TxId {
-        self.shared.end().id
+        self.shared.next_id()
     }
 
     /// The first record that is not known to be durable.
@@ -265,9 +259,11 @@ impl Log {
         self.durable_end().previous()
     }
 
-    /// The chain after the last record.
+    /// The chain after the last record. What is queued is written for that; if it can not be, the chain after the last record that is written.
+    ///
+    /// Who appends alone and wants the chain after each record gets it for less from [`Chain::after`].
     pub fn chain_at_end(&self) -> Chain {
-        self.shared.end().chain
+        self.shared.settled_end().chain
     }
 
     /// The chain after record `id`, also for the one before the oldest that is kept.
@@ -334,17 +330,18 @@ impl Log {
         let log_id = self.log_id();
         let shipment = VerifiedShipment::new(bytes)?;
         shipment.check_reader(options.reader)?;
-        let mut batch = Vec::new();
-        for record in shipment.records() {
-            let bytes_max = options.payload_bytes_max;
-            batch.push(NewRecord::new(record.payload, record.time, bytes_max)?);
+        let batch: Vec<_> = shipment
+            .records()
+            .map(|record| (record.payload, record.time))
+            .collect();
+        for (payload, _) in &batch {
+            check_length(payload, options.payload_bytes_max)?;
         }
         // Looked at again when the ids are given; by then space for them is reserved.
-        shipment.check_fits(log_id, self.shared.end())?;
+        shipment.check_next(self.shared.next_id())?;
+        shipment.check_history(log_id, self.shared.settled_end())?;
         self.raise_minimum_reader(shipment.header().minimum_reader);
-        self.shared.append_if(&batch, options.handoff, |end| {
-            shipment.check_fits(log_id, end)
-        })
+        self.shared.append_shipped(&batch, &shipment)
     }
 
     /// Starts a new segment, if the newest one holds a record. Everything before is durable afterwards.

@@ -5,7 +5,7 @@
 //!                    │   durable    │   written    │    queued    │  reserved
 //!                    └──────────────┴──────────────┴──────────────┴╌╌╌╌╌╌╌╌╌
 //!                              durable        written            end
-//!                             and marked    to the OS     ids are given up to here
+//!                             and marked    to the OS     ids are given up to here; the chain is computed on the way there
 //! ```
 //!
 //! Two things are done without the mutex, each by one thread at a time for all: writing, which moves `written` to what `end` was, and
@@ -25,20 +25,20 @@ use crate::options::Mistake;
 use crate::shared_log::Opened;
 use crate::syncing::SyncTicket;
 use crate::tx_id::TxId;
-use crate::write_queue::{WRITE_BYTES, Write, WriteQueue};
+use crate::write_queue::{End, WRITE_BYTES, Write, WriteQueue};
 
 /// The state of a log.
 ///
-/// Invariant: durable <= written <= end, all in the active segment; the frames from written to end are in the queue, or those in
-/// front of it are being written.
+/// Invariant: durable <= written <= end, all in the active segment, whose own end is what is written; the records from there to `end` are in the queue, or
+/// those in front of it are being written.
 #[derive(Debug)]
 pub(crate) struct State {
     /// All segments, oldest first; the last one is the active one. Never empty.
     pub(crate) headers: Vec<SegmentHeader>,
     pub(crate) active: ActiveSegment,
     pub(crate) queue: WriteQueue,
-    /// The operating system has everything before this.
-    pub(crate) written: Position,
+    /// Where the next record goes; no byte behind that is taken. Exact when the queue is empty.
+    pub(crate) end: End,
     /// Everything before this is durable, and marked as such.
     pub(crate) durable: Position,
     /// Whether somebody writes right now.
@@ -120,7 +120,7 @@ impl State {
         } = opened;
         assert_eq!(headers.last(), Some(active.header()));
         State {
-            written: active.end(),
+            end: active.end().into(),
             durable: active.end(),
             headers,
             active,
@@ -229,18 +229,30 @@ impl State {
         Ends {
             is_queue_empty: self.queue.is_empty(),
             is_queue_long: self.queue.len() >= WRITE_BYTES,
-            end: self.active.end().id,
+            end: self.end.id,
             durable: self.durable.id,
         }
+    }
+
+    /// The operating system has everything before this.
+    #[inline]
+    pub(crate) fn written(&self) -> Position {
+        self.active.end()
+    }
+
+    /// Whether all records that have an id are written.
+    pub(crate) fn is_written(&self) -> bool {
+        self.written().id == self.end.id
     }
 
     /// Where the log goes on, in a segment that has just been made.
     pub(crate) fn continue_in(&mut self, next: ActiveSegment) {
         assert!(self.queue.is_empty());
         self.headers.push(*next.header());
-        self.set_written(next.end());
-        self.set_durable(next.end());
+        self.end = next.end().into();
         self.active = next;
+        self.news.written = true;
+        self.set_durable(self.active.end());
     }
 
     /// Where the log goes on, in the segment that a truncation has made of the one at `place`. Yields those that were given up.
@@ -250,7 +262,7 @@ impl State {
         self.unpackable.retain(|base| *base < cut.header().base);
         self.headers.push(*cut.header());
         self.truncated_to.push(cut.end().id);
-        self.written = cut.end();
+        self.end = cut.end().into();
         self.durable = cut.end();
         self.active = cut;
         self.tell_all();
@@ -267,7 +279,7 @@ impl State {
 
     /// Fails if there is no record `asked`.
     pub(crate) fn check_exists(&self, asked: TxId) -> Result<()> {
-        let end = self.active.end().id;
+        let end = self.end.id;
         if asked < end {
             Ok(())
         } else {
@@ -285,15 +297,19 @@ impl State {
         !self.syncing && self.claims == 0
     }
 
-    /// Takes the queue out, to be written up to the end as it is now.
-    pub(crate) fn begin_write(&mut self) -> Write {
+    /// Takes the queue out, to be written up to the end as it is now. Behind it come `apart_bytes` that are not in the queue.
+    pub(crate) fn begin_write(&mut self, apart_bytes: u64) -> Write {
         assert!(!self.writing);
         self.writing = true;
+        let from = self.written();
+        let frames = self.queue.take();
+        self.end.byte = from.byte + frames.len() as u64 + apart_bytes;
         Write {
             file: Arc::clone(self.active.file()),
-            from: self.written,
-            to: self.active.end(),
-            bytes: self.queue.take(),
+            base: self.active.header().base,
+            from,
+            to: self.end,
+            frames,
         }
     }
 
@@ -301,24 +317,24 @@ impl State {
     pub(crate) fn end_write(
         &mut self,
         write: Write,
-        wrote: Result<()>,
+        wrote: Result<Position>,
         queue_bytes_max: usize,
     ) -> Result<()> {
         self.writing = false;
         self.news.written = true;
-        self.poison_unless(wrote)?;
-        assert_eq!(self.written, write.from);
-        if self.agenda.has_interval() && self.durable == self.written {
+        let written = self.poison_unless(wrote)?;
+        assert_eq!(self.written(), write.from);
+        if self.agenda.has_interval() && self.durable == self.written() {
             self.nudge();
         }
-        self.written = write.to;
-        self.queue.recycle(write.bytes, 2 * queue_bytes_max);
+        self.active.advance(written);
+        self.queue.recycle(write.frames, 2 * queue_bytes_max);
         Ok(())
     }
 
     /// Fixes what a sync covers: all that is written now.
     pub(crate) fn sync_ticket(&mut self, mistake: Option<Mistake>) -> Result<SyncTicket> {
-        let end = self.written;
+        let end = self.written();
         if mistake == Some(Mistake::MarkBeforeSync) {
             self.active.mark(end, MarkFlag::Plain)?;
         }
@@ -328,15 +344,9 @@ impl State {
         })
     }
 
-    pub(crate) fn set_written(&mut self, written: Position) {
-        assert!(self.written.id <= written.id);
-        self.written = written;
-        self.news.written = true;
-    }
-
     pub(crate) fn set_durable(&mut self, durable: Position) {
         assert!(self.durable.id <= durable.id);
-        assert!(durable.id <= self.written.id);
+        assert!(durable.id <= self.written().id);
         self.durable = durable;
         self.news.durable = true;
         self.wake_sleepers();
@@ -347,7 +357,7 @@ impl State {
     /// Without this sync the next mark would replace the one before the newest while the newest is not on the medium: torn in
     /// the middle by a power cut, it would leave none.
     pub(crate) fn seal(&mut self) -> Result<()> {
-        assert_eq!(self.written, self.active.end());
+        assert!(self.is_written());
         self.active.file().sync()?;
         if self.cut_waits {
             return Ok(());
@@ -357,7 +367,7 @@ impl State {
 
     /// Says in the active segment, durably, that the log keeps nothing before `floor`. Everything is durable then.
     pub(crate) fn raise_floor(&mut self, floor: TxId) -> Result<()> {
-        assert_eq!(self.written, self.active.end());
+        assert!(self.is_written());
         let end = self.active.end();
         self.active.file().sync()?;
         self.active.raise_floor(floor);

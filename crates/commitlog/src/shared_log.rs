@@ -108,8 +108,21 @@ impl SharedLog {
         self.lock().headers[0].base
     }
 
-    pub(crate) fn end(&self) -> Position {
-        self.lock().active.end()
+    /// The id that the next record gets.
+    pub(crate) fn next_id(&self) -> TxId {
+        self.lock().end.id
+    }
+
+    /// Where the log ends, once what is queued is written; if that fails, where what is written ends.
+    pub(crate) fn settled_end(&self) -> Position {
+        let mut held = self.lock();
+        while held.condition == Condition::Open && !held.is_written() {
+            match self.write_or_wait(held) {
+                Ok(again) => held = again,
+                Err(_) => return self.lock().written(),
+            }
+        }
+        held.written()
     }
 
     pub(crate) fn durable_end(&self) -> TxId {
@@ -121,7 +134,7 @@ impl SharedLog {
         let state = self.lock();
         let end = match state.condition {
             Condition::Poisoned => state.durable,
-            Condition::Open | Condition::Closed => state.written,
+            Condition::Open | Condition::Closed => state.written(),
         };
         Visible {
             end,
@@ -154,7 +167,7 @@ impl SharedLog {
     ) {
         let held = self.lock();
         let (end, change) = match unproven {
-            true => (held.written, Change::Written),
+            true => (held.written(), Change::Written),
             false => (held.durable, Change::Durable),
         };
         let none_yet = id >= end.id && held.truncated_to.len() == truncations;
@@ -285,9 +298,9 @@ impl SharedLog {
             held.tell_all();
         }
         held.check_open()?;
-        if held.written != held.active.end() {
-            let write = held.begin_write();
-            let wrote = write.carry_out(None);
+        if !held.is_written() {
+            let mut write = held.begin_write(0);
+            let wrote = self.carry_out(&mut write, None);
             held.end_write(write, wrote, self.options.queue_bytes_max)?;
         }
         Ok(held)

@@ -183,15 +183,21 @@ impl<'a> VerifiedShipment<'a> {
         check_version(FormatPart::Payload, self.header.minimum_reader, reader)
     }
 
-    /// Refuses another place than its own, and in the log that it comes from another history.
-    pub(crate) fn check_fits(&self, log_id: LogId, end: Position) -> Result<()> {
+    /// Refuses another place than its own: the log goes on at record `next`.
+    pub(crate) fn check_next(&self, next: TxId) -> Result<()> {
         let first = self.header.first;
-        if first != end.id {
-            let next = end.id;
-            return Err(Error::NotNext { first, next });
+        match first == next {
+            true => Ok(()),
+            false => Err(Error::NotNext { first, next }),
         }
+    }
+
+    /// Refuses another place than its own, and in the log that it comes from another history.
+    pub(crate) fn check_history(&self, log_id: LogId, end: Position) -> Result<()> {
+        self.check_next(end.id)?;
         if self.header.log_id == log_id && self.header.chain_before != end.chain {
-            return Err(Error::OtherHistory { at: first });
+            let at = self.header.first;
+            return Err(Error::OtherHistory { at });
         }
         Ok(())
     }

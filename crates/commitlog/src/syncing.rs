@@ -31,7 +31,7 @@ impl SharedLog {
     pub(crate) fn wait_durable(&self, id: TxId) -> Result<()> {
         let mut held = self.lock();
         let truncations = held.truncated_to.len();
-        if self.options().mistake == Some(Mistake::AcknowledgeQueued) && id >= held.written.id {
+        if self.options().mistake == Some(Mistake::AcknowledgeQueued) && id >= held.written().id {
             return held.check_exists(id);
         }
         loop {
@@ -85,8 +85,8 @@ impl SharedLog {
     /// Begins a sync, of everything that is appended before this: what is still queued is written first.
     pub(crate) fn lead_sync<'a>(&'a self, mut held: Held<'a>) -> Result<SyncTicket> {
         held.syncing = true;
-        let appended = held.active.end();
-        while held.written.byte < appended.byte {
+        let appended = held.end.id;
+        while held.written().id < appended {
             // Whoever claims the log waits for the end of this sync.
             held = if held.writing {
                 held.wait_for(Change::Written)

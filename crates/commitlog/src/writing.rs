@@ -1,9 +1,10 @@
-//! Appending: ids are given and frames queued under the mutex; one thread writes for all, without it.
+//! Appending: ids are given and payloads queued under the mutex; one thread makes frames of them and writes them for all, without it.
 //!
 //! ```text
 //!   append   make room         what can refuse refuses here: nothing has happened yet
-//!            id, chain, frame  into the queue
-//!            write             the first who needs it: the whole queue at once; the others queue behind it meanwhile
+//!            id, payload       into the queue
+//!            write             the first who needs it: checksums and chain of the whole queue, then all of it at once; the others queue behind it
+//!                              meanwhile
 //! ```
 
 use std::ops::Range;
@@ -13,11 +14,12 @@ use crate::error::{Error, Result};
 use crate::frame_cursor::Position;
 use crate::log_state::Condition;
 use crate::monitor::{Change, Held};
-use crate::new_record::NewRecord;
+use crate::new_record::{NewRecord, check_length};
 use crate::options::{Handoff, Mistake, SyncPolicy};
 use crate::shared_log::SharedLog;
+use crate::shipment::VerifiedShipment;
 use crate::tx_id::TxId;
-use crate::write_queue::WRITE_BYTES;
+use crate::write_queue::{WRITE_BYTES, Write};
 
 impl SharedLog {
     /// Appends all of the records, or none.
@@ -26,52 +28,68 @@ impl SharedLog {
         records: &[NewRecord<'_>],
         handoff: Handoff,
     ) -> Result<Range<TxId>> {
-        self.append_if(records, handoff, |_| Ok(()))
+        self.append_if(records, handoff, None)
     }
 
-    /// Appends all of the records, or none, if `fits` does not refuse the place where the log ends.
-    pub(crate) fn append_if(
+    /// Appends the records of a shipment, unless its place is another one.
+    pub(crate) fn append_shipped(
+        &self,
+        records: &[NewRecord<'_>],
+        shipment: &VerifiedShipment<'_>,
+    ) -> Result<Range<TxId>> {
+        self.append_if(records, self.options().handoff, Some(shipment))
+    }
+
+    fn append_if(
         &self,
         records: &[NewRecord<'_>],
         handoff: Handoff,
-        fits: impl FnOnce(Position) -> Result<()>,
+        shipment: Option<&VerifiedShipment<'_>>,
     ) -> Result<Range<TxId>> {
-        let bytes = records.iter().map(NewRecord::frame_bytes).sum();
+        let mut bytes = 0;
+        for (payload, _) in records {
+            bytes += check_length(payload, self.options().payload_bytes_max)?;
+        }
         let apart = match records {
-            [record] if record.payload.len() > WRITE_BYTES => Some(record),
+            [record] if record.0.len() > WRITE_BYTES => Some(*record),
             _ => None,
         };
-        let mut held = match self.make_room(bytes, apart.is_some()) {
-            Err(Error::Full(error)) if self.begins_refused_batch(records) => {
-                self.append(&records[..1], handoff)?;
-                return Err(Error::Full(error));
+        let mut held = loop {
+            let held = match self.make_room(bytes, apart.is_some()) {
+                Err(Error::Full(error)) if self.begins_refused_batch(records) => {
+                    self.append(&records[..1], handoff)?;
+                    return Err(Error::Full(error));
+                }
+                room => room?,
+            };
+            let Some(shipment) = shipment else {
+                break held;
+            };
+            shipment.check_next(held.end.id)?;
+            if held.is_written() {
+                shipment.check_history(self.log_id(), held.written())?;
+                break held;
             }
-            room => room?,
+            // The chain is known only once everything is written.
+            drop(self.write_or_wait(held)?);
         };
         let state = &mut *held;
-        fits(state.active.end())?;
-        let first = state.active.end().id;
+        let first = state.end.id;
         if records.is_empty() {
             return Ok(first..first);
         }
         state.untouched = false;
-        let base = state.active.header().base;
-        if let Some(record) = apart {
-            let before = state.active.end();
-            let header = state.active.stamp(record);
-            state.queue.push_header(&header);
-            self.seek_cache().note(base, before, state.active.end());
-            let held = self.lead_write(held, Some(record))?;
-            return Ok(first..held.written.id);
+        let ids = first..TxId(first.0 + records.len() as u64);
+        state.end.id = ids.end;
+        state.end.byte += bytes;
+        if apart.is_some() {
+            self.lead_write(held, apart)?;
+            return Ok(ids);
         }
         let queued = state.queue.len();
         for record in records {
-            let before = state.active.end();
-            let header = state.active.stamp(record);
-            state.queue.push(&header, record);
-            self.seek_cache().note(base, before, state.active.end());
+            state.queue.push(*record);
         }
-        let ids = first..state.active.end().id;
         match handoff {
             Handoff::Written => self.write_through(held, ids.end)?,
             Handoff::Queued => {
@@ -100,7 +118,7 @@ impl SharedLog {
         let truncations = held.truncated_to.len();
         loop {
             held.check_truncations(truncations, id.next())?;
-            if id < held.written.id {
+            if id < held.written().id {
                 return Ok(());
             }
             held.check_exists(id)?;
@@ -114,7 +132,7 @@ impl SharedLog {
         let mut held = self.lock();
         while held.condition == Condition::Open {
             let forgets = self.options().mistake == Some(Mistake::DropForgetsQueue);
-            if forgets || held.written == held.active.end() {
+            if forgets || held.is_written() {
                 held.end_in(Condition::Closed);
                 return Ok(());
             }
@@ -138,11 +156,11 @@ impl SharedLog {
         let mut held = self.lock();
         loop {
             held.check_open()?;
-            let is_full = held.active.end().byte + bytes > segment_bytes_max;
-            if held.cut_waits || (is_full && !held.active.is_empty()) {
+            let is_full = held.end.byte + bytes > segment_bytes_max;
+            if held.cut_waits || (is_full && held.end.id > held.active.header().base) {
                 held = self.claim(held)?;
                 // Another thread may have done it meanwhile.
-                if held.cut_waits || held.active.end().byte + bytes > segment_bytes_max {
+                if held.cut_waits || held.end.byte + bytes > segment_bytes_max {
                     self.rotate_claimed(&mut held)?;
                 }
                 continue;
@@ -153,11 +171,12 @@ impl SharedLog {
                 held = self.write_or_wait(held)?;
                 continue;
             }
-            if held.active.has_room(bytes) {
+            let needed = held.end.byte + bytes;
+            if held.active.has_room(needed) {
                 return Ok(held);
             }
             if held.may_write() {
-                held.active.reserve(bytes, how, segment_bytes_max)?;
+                held.active.reserve(needed, how, segment_bytes_max)?;
                 return Ok(held);
             }
             held = held.wait_for(Change::Written);
@@ -169,7 +188,7 @@ impl SharedLog {
         let truncations = held.truncated_to.len();
         loop {
             held.check_truncations(truncations, end)?;
-            if held.written.id >= end {
+            if held.written().id >= end {
                 return Ok(());
             }
             if held.condition == Condition::Poisoned {
@@ -189,15 +208,28 @@ impl SharedLog {
         }
     }
 
-    /// Writes what is queued, while others go on. `payload` belongs to the last header in the queue.
+    /// Writes what is queued, while others go on, and behind it the record that does not pass through the queue and has the last id, if there is one.
     pub(crate) fn lead_write<'a>(
         &'a self,
         mut held: Held<'a>,
-        payload: Option<&NewRecord<'_>>,
+        apart: Option<NewRecord<'_>>,
     ) -> Result<Held<'a>> {
-        let write = held.begin_write();
-        let (mut held, wrote) = held.meanwhile(|| write.carry_out(payload));
+        let apart_bytes = apart.map_or(Ok(0), |(payload, _)| check_length(payload, u32::MAX))?;
+        let mut write = held.begin_write(apart_bytes);
+        let (mut held, wrote) = held.meanwhile(|| self.carry_out(&mut write, apart));
         held.end_write(write, wrote, self.options().queue_bytes_max)?;
         Ok(held)
+    }
+
+    /// Makes frames and hands them to the operating system. Yields their end.
+    pub(crate) fn carry_out(
+        &self,
+        write: &mut Write,
+        apart: Option<NewRecord<'_>>,
+    ) -> Result<Position> {
+        let base = write.base;
+        write.carry_out(apart, |before, after| {
+            self.seek_cache().note(base, before, after);
+        })
     }
 }

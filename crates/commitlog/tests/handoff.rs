@@ -74,7 +74,12 @@ fn a_kill_and_a_power_cut_lose_what_the_contract_says() {
 #[test]
 fn a_queued_record_reaches_the_disk_when_somebody_needs_it_there() {
     type Need = fn(Log, &SimDisk);
-    let needs: [(&str, Need); 7] = [
+    let needs: [(&str, Need); 8] = [
+        ("chain_at_end", |log, disk| {
+            let before = log.chain_after(TxId(0)).unwrap();
+            assert_eq!(log.chain_at_end(), before.after(TxId(1), b"queued"));
+            assert_eq!(after_kill(disk), 2);
+        }),
         ("wait_written", |log, disk| {
             log.wait_written(TxId(1)).unwrap();
             assert_eq!(after_kill(disk), 2);
