@@ -75,10 +75,8 @@ impl Counters {
     }
 
     /// The counters that have moved, as the cells of their rows.
-    pub(crate) fn take(&mut self) -> impl Iterator<Item = (SequenceId, Value)> {
-        std::mem::take(&mut self.next)
-            .into_iter()
-            .map(|(id, next)| (id, Value::from(next)))
+    pub(crate) fn moved(&self) -> impl Iterator<Item = (SequenceId, Value)> {
+        self.next.iter().map(|(&id, &next)| (id, Value::from(next)))
     }
 
     /// A row named a number: no later row gets it, or one before it.

@@ -258,7 +258,7 @@ impl WriteTransaction {
     }
 
     fn require_vacant(&self, name: &str) -> Result<(), Error> {
-        if find_definition(self.store(), self.catalog(), name)?.is_some() {
+        if find_definition(self.base(), self.catalog(), name)?.is_some() {
             return Err(Error::TableExists {
                 name: name.to_owned(),
             });

@@ -20,16 +20,16 @@ use crate::system_tables::SystemTableName;
 use crate::table_definition::TableDefinition;
 use crate::table_key::TableKey;
 
-/// Changes that have not happened yet, on a private fork of a state: reads inside it see them, nobody else does. Dropping
-/// it leaves no trace; [`WriteTransaction::finish`] gives the bytes that make them happen.
+/// Changes that have not happened yet, beside a state that stays as it is: reads inside it see them, nobody else does.
+/// Dropping it leaves no trace; [`WriteTransaction::finish`] gives the bytes that make them happen.
 #[derive(Debug)]
 pub struct WriteTransaction {
     rows: table::WriteTransaction,
     catalog: Catalog,
     counters: Counters,
     marks: Marks,
-    /// What has been flushed so far. Shared with savepoints.
-    groups: Arc<TransactionBuilder>,
+    /// What has been applied to the base of `rows` so far, if anything has. Shared with savepoints.
+    groups: Option<Arc<TransactionBuilder>>,
 }
 
 /// A state of one [`WriteTransaction`] to come back to.
@@ -39,7 +39,7 @@ pub struct Savepoint {
     rows: table::Savepoint,
     catalog: Catalog,
     counters: Counters,
-    groups: Arc<TransactionBuilder>,
+    groups: Option<Arc<TransactionBuilder>>,
 }
 
 impl WriteTransaction {
@@ -63,13 +63,14 @@ impl WriteTransaction {
             catalog,
             counters: Counters::default(),
             marks,
-            groups: Arc::new(TransactionBuilder::with_marks(marks)),
+            groups: None,
         }
     }
 
-    /// The store as this transaction sees it. Next numbers of sequences stand in it only once they are flushed.
-    pub fn store(&self) -> &Store {
-        self.rows.store()
+    /// The store with the system tables as this transaction sees them, but for the next numbers of sequences. Rows that it
+    /// has written are not in it.
+    pub(crate) fn base(&self) -> &Store {
+        self.rows.base()
     }
 
     /// The definitions as this transaction sees them.
@@ -86,7 +87,7 @@ impl WriteTransaction {
         table: impl Into<TableKey<'k>>,
     ) -> Result<&Arc<TableDefinition>, Error> {
         match table.into() {
-            TableKey::Name(name) => require_definition(self.rows.store(), &self.catalog, name),
+            TableKey::Name(name) => require_definition(self.base(), &self.catalog, name),
             TableKey::Id(table) => self
                 .catalog
                 .table(table)
@@ -94,13 +95,14 @@ impl WriteTransaction {
         }
     }
 
-    /// The rows of a table as this transaction sees them.
+    /// The rows of a table as this transaction sees them. Where a row stands that the transaction has written is good until
+    /// it changes a definition.
     ///
     /// # Errors
     /// [`Error::NoSuchTable`], which knows the nearest name.
     pub fn table<'k>(&self, table: impl Into<TableKey<'k>>) -> Result<TableRef<'_>, Error> {
         let id = self.definition(table)?.id();
-        self.rows.store().table(id).map_err(Error::Table)
+        self.rows.table(id).map_err(Error::Table)
     }
 
     /// Adds a row given by the names of its columns. A column that is not named gets its default, null, or its next number.
@@ -204,7 +206,7 @@ impl WriteTransaction {
             rows: self.rows.savepoint(),
             catalog: self.catalog.clone(),
             counters: self.counters.clone(),
-            groups: Arc::clone(&self.groups),
+            groups: self.groups.clone(),
         }
     }
 
@@ -220,34 +222,48 @@ impl WriteTransaction {
     }
 
     /// The bytes of the transaction: its net effect, to be checked against and applied to the state it began on; `None` if
-    /// nothing has changed.
+    /// nothing has changed. Nothing of that state is held any more.
     ///
     /// # Errors
     /// Damage only.
     pub fn finish(mut self) -> Result<Option<Vec<u8>>, Error> {
-        self.flush()?;
-        if self.groups.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(Arc::unwrap_or_clone(self.groups).finish()))
+        let mut groups = match self.groups.take() {
+            Some(groups) => Arc::unwrap_or_clone(groups),
+            None => TransactionBuilder::with_marks(self.marks),
+        };
+        self.flush(&mut groups)?;
+        Ok((!groups.is_empty()).then(|| groups.finish()))
     }
 
-    /// Changes definitions: the pending rows are flushed, the change's groups are applied to the fork by the function that
-    /// replays them, and the transaction goes on from there. If anything refuses, the transaction is as it was.
+    /// Changes definitions: what is pending is applied to a fork, then the change's groups are, by the function that replays
+    /// them, and the transaction goes on from there. If anything refuses, the transaction is as it was.
     pub(crate) fn change_catalog<T>(
         &mut self,
         write: impl FnOnce(&mut CatalogChange<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.flush()?;
+        let (mut store, mut catalog) = (self.base().clone(), self.catalog.clone());
         let groups = TransactionBuilder::with_marks(self.marks);
-        let mut change = CatalogChange::new(self.rows.store(), &self.catalog, groups);
+        let mut pending = groups.clone();
+        self.flush(&mut pending)?;
+        let pending = pending.finish();
+        let pending = Transaction::parse(&pending)?;
+        // Nothing at all would be taken for an empty genesis where that is just beginning.
+        if pending.groups().next().is_some() {
+            apply_groups(&mut store, &mut catalog, &pending)?;
+        }
+
+        let mut change = CatalogChange::new(&store, &catalog, groups.clone());
         let result = write(&mut change)?;
-        let bytes = change.finish()?;
-        let transaction = Transaction::parse(&bytes)?;
-        let (mut store, mut catalog) = (self.rows.store().clone(), self.catalog.clone());
-        apply_groups(&mut store, &mut catalog, &transaction)?;
-        Arc::make_mut(&mut self.groups).append(&transaction);
+        let changed = change.finish()?;
+        let changed = Transaction::parse(&changed)?;
+        apply_groups(&mut store, &mut catalog, &changed)?;
+
+        let so_far = self.groups.get_or_insert_with(|| Arc::new(groups));
+        let so_far = Arc::make_mut(so_far);
+        so_far.append(&pending);
+        so_far.append(&changed);
         self.rows.rebase(store);
+        self.counters = Counters::default();
         self.catalog = catalog;
         Ok(result)
     }
@@ -291,7 +307,7 @@ impl WriteTransaction {
         }
         let before = self.counters.clone();
         self.counters
-            .fill(self.rows.store(), &self.catalog, table, &mut row)?;
+            .fill(self.rows.base(), &self.catalog, table, &mut row)?;
         let inserted = self.insert_values(table.id(), &row);
         if inserted.is_err() {
             self.counters = before;
@@ -328,7 +344,7 @@ impl WriteTransaction {
             .update(table.id(), row, &changes)
             .map_err(|error| Error::of_table(error, &self.catalog))?;
         self.counters
-            .pass_changes(self.rows.store(), &self.catalog, table, &changes)?;
+            .pass_changes(self.rows.base(), &self.catalog, table, &changes)?;
         Ok(updated)
     }
 
@@ -345,7 +361,7 @@ impl WriteTransaction {
                 found,
             });
         }
-        let rows = self.rows.store().table(table.id()).map_err(Error::Table)?;
+        let rows = self.rows.table(table.id()).map_err(Error::Table)?;
         let row = rows.find(index.id, key).map_err(Error::Table)?;
         row.map(|row| row.row_id()).ok_or_else(|| {
             let error = table::Error::NoSuchRow {
@@ -356,22 +372,18 @@ impl WriteTransaction {
         })
     }
 
-    /// Turns what is pending into groups.
-    fn flush(&mut self) -> Result<(), Error> {
-        for (id, next) in self.counters.take() {
+    /// Appends the groups of what is pending: the rows, and where the counters stand.
+    fn flush(&self, groups: &mut TransactionBuilder) -> Result<(), Error> {
+        let mut rows = self.rows.clone();
+        for (id, next) in self.counters.moved() {
             let known = self.catalog.require(SystemTableName::Sequence)?;
-            let row =
-                sequence_row::find(self.rows.store(), &self.catalog, id)?.map(|row| row.row_id());
-            if let Some(row) = row {
+            if let Some(row) = sequence_row::find(self.base(), &self.catalog, id)? {
                 let change = [(known.position("next_value"), next)];
-                self.rows
-                    .update(known.id(), row, &change)
-                    .map_err(Error::Table)?;
+                let updated = rows.update(known.id(), row.row_id(), &change);
+                updated.map_err(Error::Table)?;
             }
         }
-        self.rows
-            .flush(Arc::make_mut(&mut self.groups))
-            .map_err(Error::Table)
+        rows.flush(groups).map_err(Error::Table)
     }
 }
 

@@ -80,6 +80,25 @@ fn main() {
     );
 
     let singles = rows.min(20_000);
+    let new_rows: Vec<[Value; 4]> = (rows..rows + singles).map(row).collect();
+    let (_, pending) = median(|| {
+        let bytes = new_rows.iter().map(|row| of_one(&store, row).len());
+        bytes.sum::<usize>()
+    });
+    let (_, encode) = median(|| {
+        let bytes = (rows..rows + singles).zip(&keys).map(|(key, other)| {
+            let row = encoded(key);
+            row.len() + map[other].len()
+        });
+        bytes.sum::<usize>()
+    });
+    line(
+        "single row up to its bytes",
+        singles,
+        pending,
+        "encoding, HashMap get",
+        encode,
+    );
     let (_, commits) = median(|| {
         let mut store = store.clone();
         for key in rows..rows + singles {
@@ -164,6 +183,14 @@ fn transaction(store: &Store, keys: std::ops::Range<u64>) -> Vec<u8> {
             .insert(TABLE, &row(key))
             .expect("the key is new");
     }
+    let mut builder = TransactionBuilder::new(0);
+    transaction.flush(&mut builder).expect("nothing is damaged");
+    builder.finish()
+}
+
+fn of_one(store: &Store, row: &[Value; 4]) -> Vec<u8> {
+    let mut transaction = WriteTransaction::new(store);
+    transaction.insert(TABLE, row).expect("the key is new");
     let mut builder = TransactionBuilder::new(0);
     transaction.flush(&mut builder).expect("nothing is damaged");
     builder.finish()

@@ -167,9 +167,6 @@ pub enum Error {
         /// Its length in bytes.
         bytes: usize,
     },
-    /// An earlier statement of this write transaction met a damaged page; it can only be dropped.
-    #[error("an earlier statement of this transaction failed on a damaged page; start again")]
-    Broken,
 }
 
 fn list(values: &[Value]) -> String {

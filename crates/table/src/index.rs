@@ -69,17 +69,26 @@ impl Index {
             return Ok(());
         }
         match self.first(pages, key)? {
-            Some(found) if Some(found) != except => Err(Error::UniqueViolation {
-                table,
-                index: self.spec.id,
-                key: self
-                    .spec
-                    .columns
-                    .iter()
-                    .map(|&column| Value::from(row[usize::from(column)]))
-                    .collect(),
-            }),
+            Some(found) if Some(found) != except => Err(self.violation(table, row)),
             _ => Ok(()),
+        }
+    }
+
+    /// Whether other rows may have the key of this one: the index is not unique, or a column is null.
+    pub(crate) fn exempts(&self, row: &[ValueRef<'_>]) -> bool {
+        let mut columns = self.spec.columns.iter();
+        !self.spec.unique || columns.any(|&column| row[usize::from(column)].is_null())
+    }
+
+    /// The refusal of a row whose key another one has.
+    pub(crate) fn violation(&self, table: TableId, row: &[ValueRef<'_>]) -> Error {
+        let key = self.spec.columns.iter();
+        Error::UniqueViolation {
+            table,
+            index: self.spec.id,
+            key: key
+                .map(|&column| Value::from(row[usize::from(column)]))
+                .collect(),
         }
     }
 

@@ -9,8 +9,8 @@
 //!
 //! ```text
 //!   WriteTransaction ──flush──> groups of rows (bytes) ──apply_group──> Store
-//!     works on a fork             TransactionBuilder,                    │  clone = a view
-//!     of a Store                  Transaction, Group                     │
+//!     a view, and what is         TransactionBuilder,                    │  clone = a view
+//!     changed beside it           Transaction, Group                     │
 //!                                                          ┌─────────────┴────────────┐
 //!                                                       Pages                  heads of tables
 //!                                                  number -> page           layout, list of row pages,
@@ -48,8 +48,11 @@ mod store;
 mod table_ref;
 mod row;
 mod scan;
+mod index_range;
 mod write_transaction;
-mod write_set;
+mod overlay;
+mod cow_sorted;
+mod net_effect;
 mod error;
 
 // One table: its head, its rows, its indexes.
@@ -128,6 +131,7 @@ pub use error::Error;
 pub use fixed_value::FixedValue;
 pub use group::{Group, Operation, RowReader};
 pub use index_id::IndexId;
+pub use index_range::IndexRange;
 pub use index_spec::IndexSpec;
 pub use key::{decode_key, encode_key, prefix_end};
 pub use layout::{COLUMN_COUNT_MAX, Layout, LayoutColumn, LayoutError, LayoutNumber};
@@ -152,7 +156,7 @@ pub use row_page_ref::RowPageRef;
 pub use scan::Scan;
 pub use store::Store;
 pub use table_id::TableId;
-pub use table_ref::{IndexRange, TableRef};
+pub use table_ref::TableRef;
 pub use transaction::{Groups, Marks, Transaction};
 pub use transaction_builder::{GroupWriter, TransactionBuilder};
 pub use value::{VALUE_BYTES_MAX, Value};

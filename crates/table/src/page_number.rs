@@ -21,8 +21,10 @@ pub struct NotAPageNumber(
 impl PageNumber {
     /// The first page.
     pub const MIN: PageNumber = PageNumber(0);
-    /// The last page that can be named.
+    /// The last number that can be named.
     pub const MAX: PageNumber = PageNumber((1 << 28) - 1);
+    /// The last number that a page gets. In row ids the numbers above are those of rows that no page holds yet.
+    pub const STORED_MAX: PageNumber = PageNumber((1 << 27) - 1);
 
     /// The page number `number`, or nothing where it has more than 28 bits.
     pub const fn new(number: u32) -> Option<PageNumber> {

@@ -21,9 +21,9 @@ pub struct Pages {
     directory: CowRadix<Page>,
 }
 
-/// All 2^28 page numbers are taken.
+/// All 2^27 page numbers that pages get are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("all {} page numbers are taken", u64::from(PageNumber::MAX) + 1)]
+#[error("all {} page numbers are taken", u64::from(PageNumber::STORED_MAX) + 1)]
 pub struct Full;
 
 impl Pages {
@@ -43,6 +43,9 @@ impl Pages {
     /// When no number is vacant.
     pub fn allocate(&mut self, kind: PageKind, owner: TableId) -> Result<PageNumber, Full> {
         let number = PageNumber::try_from(self.directory.lowest_vacant()).map_err(|_| Full)?;
+        if number > PageNumber::STORED_MAX {
+            return Err(Full);
+        }
         self.directory.insert(number.into(), empty(kind, owner));
         Ok(number)
     }
@@ -176,15 +179,15 @@ mod tests {
 
     #[test]
     fn no_page_is_added_when_all_numbers_are_taken() {
-        // 16 * 64^4 = 2^28 pages that are one in memory.
-        let directory = CowRadix::filled(empty(PageKind::Row, OWNER), 5, 16);
+        // 8 * 64^4 = 2^27 pages that are one in memory.
+        let directory = CowRadix::filled(empty(PageKind::Row, OWNER), 5, 8);
         let mut pages = Pages { directory };
-        assert_eq!(pages.page_count(), 1 << 28);
+        assert_eq!(pages.page_count(), 1 << 27);
         assert_eq!(pages.allocate(PageKind::Row, OWNER), Err(Full));
-        assert_eq!(Full.to_string(), "all 268435456 page numbers are taken");
-        assert!(pages.get(PageNumber::MAX).is_ok());
+        assert_eq!(Full.to_string(), "all 134217728 page numbers are taken");
+        assert!(pages.get(PageNumber::STORED_MAX).is_ok());
 
-        let given_up = PageNumber::new(0x0ABC_DEF0).unwrap();
+        let given_up = PageNumber::new(0x07BC_DEF0).unwrap();
         pages.free(given_up).unwrap();
         assert_eq!(pages.allocate(PageKind::Row, OWNER), Ok(given_up));
         assert_eq!(pages.allocate(PageKind::Row, OWNER), Err(Full));

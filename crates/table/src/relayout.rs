@@ -7,8 +7,8 @@ use crate::heap::Heap;
 use crate::index::Index;
 use crate::layout::Layout;
 use crate::pages::Pages;
-use crate::scan::Scan;
 use crate::table::{Scratch, Table};
+use crate::table_ref::TableRef;
 use crate::value::Value;
 use crate::value_ref::ValueRef;
 
@@ -50,7 +50,8 @@ pub(crate) fn relayout(
         table.layout = Arc::new(layout);
         return Ok(());
     }
-    let rows: Vec<Vec<Value>> = Scan::new(table, pages)
+    let rows: Vec<Vec<Value>> = TableRef::new(table, pages)
+        .scan()
         .map(|row| row?.values())
         .collect::<Result<_, _>>()?;
     table.clear(pages)?;

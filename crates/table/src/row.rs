@@ -1,5 +1,6 @@
 //! One row, read in place.
 
+use crate::column_type::ColumnType;
 use crate::damaged::DamageKind;
 use crate::error::Error;
 use crate::layout::Layout;
@@ -7,19 +8,28 @@ use crate::long_value;
 use crate::page_format::PageKind;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
+use crate::row_codec::decode_cell;
 use crate::row_id::RowId;
 use crate::row_page::{Cell, RowPageRef};
 use crate::table::Table;
 use crate::value::Value;
 use crate::value_ref::ValueRef;
 
-/// A row of a view. Reading a value copies it only if it is a string or bytes.
+/// A row of a view, or of a write transaction. Reading a value copies it only if it is a string or bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
-    pages: &'a Pages,
     layout: &'a Layout,
-    page: RowPageRef<'a>,
     row: RowId,
+    place: Place<'a>,
+}
+
+/// Where the values are.
+#[derive(Debug, Clone, Copy)]
+enum Place<'a> {
+    /// In a live slot of a page.
+    Page(RowPageRef<'a>, &'a Pages),
+    /// In a row that no page holds yet, encoded.
+    Pending(&'a [u8]),
 }
 
 impl<'a> Row<'a> {
@@ -42,12 +52,7 @@ impl<'a> Row<'a> {
         if !page.is_live(row.slot()) {
             return Err(missing);
         }
-        Ok(Row {
-            pages,
-            layout,
-            page,
-            row,
-        })
+        Ok(Row::at(pages, layout, page, row))
     }
 
     /// The row at a live slot of a page that was looked at already.
@@ -58,14 +63,22 @@ impl<'a> Row<'a> {
         row: RowId,
     ) -> Self {
         Row {
-            pages,
             layout,
-            page,
             row,
+            place: Place::Page(page, pages),
         }
     }
 
-    /// Where the row stands. It may stand elsewhere in a later view.
+    /// A row that a transaction holds, as [`crate::encode_row`] wrote it.
+    pub(crate) fn pending(layout: &'a Layout, row: RowId, bytes: &'a [u8]) -> Self {
+        Row {
+            layout,
+            row,
+            place: Place::Pending(bytes),
+        }
+    }
+
+    /// Where the row stands. It may stand elsewhere in a later view, or once its transaction is applied.
     pub fn row_id(&self) -> RowId {
         self.row
     }
@@ -80,33 +93,39 @@ impl<'a> Row<'a> {
     /// # Panics
     /// If there is no such column.
     pub fn value(&self, column: usize) -> Result<Value, Error> {
-        match self.cell(column)? {
-            Cell::Value(value) => Ok(Value::from(value)),
-            Cell::Long { len, first_page } => {
-                let bytes = long_value::read(self.pages, first_page, u64::from(len))?;
-                if self.layout.columns()[column].column_type
-                    == crate::column_type::ColumnType::Bytes
-                {
-                    return Ok(Value::Bytes(bytes));
-                }
-                String::from_utf8(bytes).map(Value::String).map_err(|_| {
-                    DamageKind::Structure("a string is not utf-8")
-                        .at(first_page)
-                        .into()
-                })
+        let (len, first_page, pages) = match self.place {
+            Place::Pending(bytes) => {
+                return Ok(Value::from(decode_cell(self.layout, bytes, column)));
             }
+            Place::Page(page, pages) => match self.cell(page, column)? {
+                Cell::Value(value) => return Ok(Value::from(value)),
+                Cell::Long { len, first_page } => (len, first_page, pages),
+            },
+        };
+        let bytes = long_value::read(pages, first_page, u64::from(len))?;
+        if self.layout.columns()[column].column_type == ColumnType::Bytes {
+            return Ok(Value::Bytes(bytes));
         }
+        String::from_utf8(bytes).map(Value::String).map_err(|_| {
+            DamageKind::Structure("a string is not utf-8")
+                .at(first_page)
+                .into()
+        })
     }
 
     /// The value of a column without copying it, unless it stands in pages of its own: then [`None`].
     ///
     /// # Panics
     /// If there is no such column.
+    #[inline]
     pub fn value_ref(&self, column: usize) -> Result<Option<ValueRef<'a>>, Error> {
-        Ok(match self.cell(column)? {
-            Cell::Value(value) => Some(value),
-            Cell::Long { .. } => None,
-        })
+        match self.place {
+            Place::Page(page, _) => Ok(match self.cell(page, column)? {
+                Cell::Value(value) => Some(value),
+                Cell::Long { .. } => None,
+            }),
+            Place::Pending(bytes) => Ok(Some(decode_cell(self.layout, bytes, column))),
+        }
     }
 
     /// All values, in column order.
@@ -116,19 +135,30 @@ impl<'a> Row<'a> {
             .collect()
     }
 
+    /// The encoded row, if no page holds it yet.
+    pub(crate) fn pending_bytes(&self) -> Option<&'a [u8]> {
+        match self.place {
+            Place::Page(..) => None,
+            Place::Pending(bytes) => Some(bytes),
+        }
+    }
+
     /// Length in bytes and first page of each value that stands in pages of its own.
     pub(crate) fn long_values(&self) -> Result<Vec<(u32, PageNumber)>, Error> {
         let mut long_values = Vec::new();
-        for column in 0..self.column_count() {
-            if let Cell::Long { len, first_page } = self.cell(column)? {
-                long_values.push((len, first_page));
+        if let Place::Page(page, _) = self.place {
+            for column in 0..self.column_count() {
+                if let Cell::Long { len, first_page } = self.cell(page, column)? {
+                    long_values.push((len, first_page));
+                }
             }
         }
         Ok(long_values)
     }
 
-    fn cell(&self, column: usize) -> Result<Cell<'a>, Error> {
-        let cell = self.page.cell(self.row.slot(), column);
+    #[inline]
+    fn cell(&self, page: RowPageRef<'a>, column: usize) -> Result<Cell<'a>, Error> {
+        let cell = page.cell(self.row.slot(), column);
         cell.map_err(|kind| kind.at(self.row.page()).into())
     }
 }

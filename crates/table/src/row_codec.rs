@@ -41,6 +41,42 @@ pub fn decode_row<'a>(
     )
 }
 
+/// The value of one column of a row that [`encode_row`] wrote: what stands in front of it is passed over.
+///
+/// # Panics
+/// If the bytes are not such a row, or there is no such column.
+pub(crate) fn decode_cell<'a>(layout: &Layout, bytes: &'a [u8], column: usize) -> ValueRef<'a> {
+    let decode = || {
+        let mut position = layout.nullable_count().div_ceil(8);
+        let mut bit = 0;
+        for (place, definition) in layout.columns().iter().enumerate() {
+            let is_null = definition.nullable && bytes[bit / 8] >> (bit % 8) & 1 == 1;
+            bit += usize::from(definition.nullable);
+            let width = match definition.column_type.fixed_width() {
+                _ if is_null => 0,
+                Some(width) => width,
+                None => {
+                    let (length, end) = length_at(bytes, position)?;
+                    position = end;
+                    length
+                }
+            };
+            if place < column {
+                position += width;
+            } else if is_null {
+                return Ok(ValueRef::Null);
+            } else {
+                let body = &bytes[position..position + width];
+                return value_of_bytes(definition.column_type, body)
+                    .map_err(|kind| kind.at(position));
+            }
+        }
+        panic!("there is no column {column}");
+    };
+    let value: Result<_, Malformed> = decode();
+    value.expect("the row was encoded in this process")
+}
+
 /// Appends the values of a key's columns, in the key's order.
 ///
 /// # Panics

@@ -6,11 +6,16 @@
 //! ```
 //!
 //! A row id is a place and nothing more: it is never logged, and a place may be used again.
+//!
+//! No page has a number above [`PageNumber::STORED_MAX`], so the ids whose first bit is set are left for rows that no page
+//! holds: those that a write transaction has written and that are not applied yet. The other 39 bits count them. In a
+//! view, where only stored rows are, such an id finds nothing.
 
 use crate::page_number::PageNumber;
 
 const SLOT_BITS: u32 = 12;
 const BYTES: usize = 5;
+const FIRST_PENDING: RowId = RowId((PageNumber::STORED_MAX.get() as u64 + 1) << SLOT_BITS);
 
 /// The place of a row: 28 bits of page number, 12 bits of slot; ordered by page, then slot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,14 +57,27 @@ impl RowId {
         }
     }
 
+    /// The id of the row that was written so many rows after the first of a transaction.
+    ///
+    /// # Panics
+    /// When it has more than 39 bits.
+    pub(crate) const fn pending(count: u64) -> RowId {
+        assert!(
+            count < FIRST_PENDING.0,
+            "more rows than a transaction counts"
+        );
+        RowId(FIRST_PENDING.0 | count)
+    }
+
+    /// Whether it is a row that a transaction has written and no page holds yet. Such an id is good in that transaction
+    /// only, and until its rows are applied.
+    pub const fn is_pending(self) -> bool {
+        self.0 >= FIRST_PENDING.0
+    }
+
     /// The 40 bits as a number.
     pub const fn to_u64(self) -> u64 {
         self.0
-    }
-
-    /// The row id of the low 40 bits of a number: of what [`RowId::to_u64`] gave.
-    pub(crate) const fn from_u64(bits: u64) -> RowId {
-        RowId(bits & Self::MAX.0)
     }
 
     /// Five bytes, big-endian, so that their order is the order of row ids.
@@ -100,6 +118,16 @@ mod tests {
         assert_eq!((row.page(), row.slot()), (page, 0x234));
         assert_eq!(RowId::new(PageNumber::MAX, RowId::SLOT_MAX), RowId::MAX);
         assert_eq!(RowId::MAX.to_bytes(), [0xFF; 5]);
+    }
+
+    #[test]
+    fn pending_rows_stand_behind_every_stored_one() {
+        let last_stored = RowId::new(PageNumber::STORED_MAX, RowId::SLOT_MAX);
+        assert!(!last_stored.is_pending());
+        assert_eq!(last_stored.to_bytes(), [0x7F, 0xFF, 0xFF, 0xFF, 0xFF]);
+        assert!(RowId::pending(0).is_pending());
+        assert_eq!(RowId::pending(0).to_bytes(), [0x80, 0, 0, 0, 0]);
+        assert_eq!(RowId::pending((1 << 39) - 1), RowId::MAX);
     }
 
     #[test]

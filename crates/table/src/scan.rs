@@ -1,35 +1,37 @@
-//! All rows of a table, page after page.
+//! All rows of a table, page after page, and then those that a transaction has written.
 
+use crate::cow_sorted::CowSortedRange;
 use crate::damaged::DamageKind;
 use crate::error::Error;
+use crate::overlay::PendingRow;
 use crate::page_number::PageNumber;
-use crate::pages::Pages;
 use crate::row::Row;
 use crate::row_id::RowId;
 use crate::row_page::RowPageRef;
-use crate::table::Table;
+use crate::table_ref::TableRef;
 
 /// Iterates over the rows of one table in the order of its pages. After an error it ends.
 #[derive(Debug)]
 pub struct Scan<'a> {
-    table: &'a Table,
-    pages: &'a Pages,
+    table: TableRef<'a>,
     next_page: Option<PageNumber>,
     /// How many pages the list may still have; it stops a list that runs in a circle.
     pages_left: u64,
     current: Option<(PageNumber, RowPageRef<'a>)>,
     next_slot: u16,
+    /// The rows of the overlay that are still to come. Nothing in a view, and after an error.
+    pending: Option<CowSortedRange<'a, PendingRow>>,
 }
 
 impl<'a> Scan<'a> {
-    pub(crate) fn new(table: &'a Table, pages: &'a Pages) -> Self {
+    pub(crate) fn new(table: TableRef<'a>) -> Self {
         Scan {
             table,
-            pages,
-            next_page: table.heap.first_page(),
-            pages_left: table.heap.page_count(),
+            next_page: table.table.heap.first_page(),
+            pages_left: table.table.heap.page_count(),
             current: None,
             next_slot: 0,
+            pending: table.overlay.map(|overlay| overlay.rows()),
         }
     }
 
@@ -41,9 +43,9 @@ impl<'a> Scan<'a> {
             )));
         };
         self.pages_left = pages_left;
-        let bytes = self.pages.get(number)?;
-        let page = RowPageRef::new(bytes, &self.table.layout).map_err(damaged)?;
-        if page.owner() != self.table.id {
+        let bytes = self.table.pages.get(number)?;
+        let page = RowPageRef::new(bytes, self.table.layout()).map_err(damaged)?;
+        if page.owner() != self.table.id() {
             return Err(damaged(DamageKind::Structure(
                 "a row page belongs to another table",
             )));
@@ -52,6 +54,11 @@ impl<'a> Scan<'a> {
         self.current = Some((number, page));
         self.next_slot = 0;
         Ok(())
+    }
+
+    fn next_pending(&mut self) -> Option<Row<'a>> {
+        let PendingRow { row, bytes } = self.pending.as_mut()?.next()?;
+        Some(Row::pending(self.table.layout(), *row, bytes))
     }
 }
 
@@ -64,12 +71,23 @@ impl<'a> Iterator for Scan<'a> {
                 if let Some(slot) = page.next_live_slot(self.next_slot) {
                     self.next_slot = slot + 1;
                     let row = RowId::new(number, slot);
-                    return Some(Ok(Row::at(self.pages, &self.table.layout, page, row)));
+                    if self
+                        .table
+                        .overlay
+                        .is_some_and(|overlay| overlay.is_gone(row))
+                    {
+                        continue;
+                    }
+                    let layout = self.table.layout();
+                    return Some(Ok(Row::at(self.table.pages, layout, page, row)));
                 }
                 self.current = None;
             }
-            let number = self.next_page.take()?;
+            let Some(number) = self.next_page.take() else {
+                return self.next_pending().map(Ok);
+            };
             if let Err(error) = self.open_page(number) {
+                self.pending = None;
                 return Some(Err(error));
             }
         }

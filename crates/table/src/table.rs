@@ -17,6 +17,7 @@ use crate::row::Row;
 use crate::row_codec::encode_row;
 use crate::row_id::RowId;
 use crate::table_id::TableId;
+use crate::table_ref::TableRef;
 use crate::value::{VALUE_BYTES_MAX, Value};
 use crate::value_ref::ValueRef;
 
@@ -67,9 +68,14 @@ impl Table {
     }
 
     pub(crate) fn index(&self, index: IndexId) -> Result<&Index, Error> {
-        self.indexes
-            .iter()
-            .find(|candidate| candidate.spec.id == index)
+        self.index_at(index).map(|(_, index)| index)
+    }
+
+    /// An index, and where it stands among the others.
+    pub(crate) fn index_at(&self, index: IndexId) -> Result<(usize, &Index), Error> {
+        let mut indexes = self.indexes.iter().enumerate();
+        indexes
+            .find(|(_, candidate)| candidate.spec.id == index)
             .ok_or(Error::NoSuchIndex {
                 table: self.id,
                 index,
@@ -262,7 +268,7 @@ impl Table {
         }
         let mut index = Index::new(spec);
         let mut entries: Vec<(Vec<u8>, RowId)> = Vec::new();
-        for row in crate::scan::Scan::new(self, pages) {
+        for row in TableRef::new(self, pages).scan() {
             let row = row?;
             let values = row.values()?;
             let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
@@ -350,7 +356,7 @@ impl Table {
     fn build_content(&self, pages: &mut Pages, hash_key: &[u8; 32]) -> Result<BTree, Error> {
         let mut entries: Vec<([u8; 8], RowId)> = Vec::new();
         let mut buffer = Vec::new();
-        for row in crate::scan::Scan::new(self, pages) {
+        for row in TableRef::new(self, pages).scan() {
             let row = row?;
             let values = row.values()?;
             let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();

@@ -10,8 +10,8 @@ use crate::page_number::PageNumber;
 use crate::pages::Pages;
 use crate::row_id::RowId;
 use crate::row_page;
-use crate::scan::Scan;
 use crate::table::Table;
+use crate::table_ref::TableRef;
 use crate::value::Value;
 use crate::value_ref::ValueRef;
 
@@ -34,7 +34,7 @@ pub(crate) fn check(table: &Table, pages: &Pages) -> Result<u64, Error> {
     };
     check_count(table, table.content.entry_count(), unnamed)?;
     let mut found: u64 = 0;
-    for row in Scan::new(table, pages) {
+    for row in TableRef::new(table, pages).scan() {
         let row = row?;
         let values = row.values()?;
         let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();

@@ -1,15 +1,16 @@
-//! A table of a view, for reading.
+//! A table, for reading: as a view shows it, or as a write transaction does.
 
 use std::ops::Bound;
 
-use crate::btree::BTreeRange;
 use crate::damaged::DamageKind;
 use crate::error::Error;
 use crate::index::encode_bounds;
 use crate::index_id::IndexId;
+use crate::index_range::IndexRange;
 use crate::index_spec::IndexSpec;
 use crate::key::encode_key;
 use crate::layout::Layout;
+use crate::overlay::Overlay;
 use crate::pages::Pages;
 use crate::row::Row;
 use crate::row_id::RowId;
@@ -18,16 +19,27 @@ use crate::table::Table;
 use crate::table_id::TableId;
 use crate::value::Value;
 
-/// One table as a view shows it. Borrows the view; nothing it returns ever changes.
+/// One table as a view or a write transaction shows it. Borrows that; nothing it returns ever changes.
 #[derive(Debug, Clone, Copy)]
 pub struct TableRef<'a> {
-    table: &'a Table,
-    pages: &'a Pages,
+    pub(crate) table: &'a Table,
+    pub(crate) pages: &'a Pages,
+    /// What a transaction has done to the table.
+    pub(crate) overlay: Option<&'a Overlay>,
 }
 
 impl<'a> TableRef<'a> {
     pub(crate) fn new(table: &'a Table, pages: &'a Pages) -> Self {
-        TableRef { table, pages }
+        TableRef {
+            table,
+            pages,
+            overlay: None,
+        }
+    }
+
+    /// The same table, as the transaction shows it that has done this to it.
+    pub(crate) fn under(self, overlay: Option<&'a Overlay>) -> Self {
+        TableRef { overlay, ..self }
     }
 
     /// The table's id.
@@ -42,10 +54,13 @@ impl<'a> TableRef<'a> {
 
     /// How many rows it has.
     pub fn row_count(&self) -> u64 {
-        self.table.heap.row_count()
+        let of_base = self.table.heap.row_count();
+        self.overlay
+            .map_or(of_base, |overlay| overlay.row_count(of_base))
     }
 
-    /// Pages in use: row pages, and index nodes of all its indexes. Long values are not counted.
+    /// Pages in use: row pages, and index nodes of all its indexes. Long values are not counted, nor is what a
+    /// transaction has written.
     pub fn page_count(&self) -> Result<u64, Error> {
         let mut count = self.table.heap.page_count() + self.table.content.page_count(self.pages)?;
         for index in &self.table.indexes {
@@ -64,19 +79,31 @@ impl<'a> TableRef<'a> {
         self.table.indexes.iter().map(|index| &index.spec)
     }
 
-    /// All rows, in the order of the pages they stand in.
+    /// All rows, in the order of the pages they stand in; those that a transaction has written come last, in the order in
+    /// which it did.
     pub fn scan(&self) -> Scan<'a> {
-        Scan::new(self.table, self.pages)
+        Scan::new(*self)
     }
 
     /// The row at a place, or [`Error::NoSuchRow`].
     pub fn get(&self, row: RowId) -> Result<Row<'a>, Error> {
+        if let Some(overlay) = self.overlay {
+            if let Some(bytes) = overlay.row(row) {
+                return Ok(Row::pending(&self.table.layout, row, bytes));
+            }
+            if overlay.is_gone(row) {
+                return Err(Error::NoSuchRow {
+                    table: self.table.id,
+                    values: Vec::new(),
+                });
+            }
+        }
         Row::find(self.table, self.pages, row)
     }
 
-    /// The row that an index names: it must be there.
-    fn indexed(&self, row: RowId) -> Result<Row<'a>, Error> {
-        self.get(row).map_err(|error| match error {
+    /// The row that an index of the base names: it must be there.
+    pub(crate) fn indexed(&self, row: RowId) -> Result<Row<'a>, Error> {
+        Row::find(self.table, self.pages, row).map_err(|error| match error {
             Error::NoSuchRow { .. } => {
                 DamageKind::Structure("an index names a row that is not there")
                     .at(row.page())
@@ -88,16 +115,42 @@ impl<'a> TableRef<'a> {
 
     /// The first row whose index columns begin with these values.
     pub fn find(&self, index: IndexId, key: &[Value]) -> Result<Option<Row<'a>>, Error> {
-        let index = self.table.index(index)?;
+        let (position, index) = self.table.index_at(index)?;
         if key.len() < index.spec.columns.len() {
             return self.index_prefix(index.spec.id, key)?.next().transpose();
         }
         let mut bytes = Vec::new();
         encode_key(key.iter().map(Value::as_ref), &mut bytes);
-        index
-            .first(self.pages, &bytes)?
-            .map(|row| self.indexed(row))
-            .transpose()
+        self.first_with_key(position, &bytes)
+    }
+
+    /// The first row with exactly this key in the index at a position.
+    pub(crate) fn first_with_key(
+        &self,
+        position: usize,
+        key: &[u8],
+    ) -> Result<Option<Row<'a>>, Error> {
+        let index = &self.table.indexes[position];
+        let mut of_base = index.first(self.pages, key)?;
+        let Some(overlay) = self.overlay else {
+            return of_base.map(|row| self.indexed(row)).transpose();
+        };
+        if of_base.is_some_and(|row| overlay.is_gone(row)) {
+            // Other rows may have the key besides.
+            let key = Bound::Included(key);
+            let rows = index.tree.range(self.pages, key, key);
+            let mut rows = rows.map(|entry| entry.map(|(_, row)| row));
+            let seen = |row: &Result<RowId, _>| !row.is_ok_and(|row| overlay.is_gone(row));
+            of_base = rows.find(seen).transpose()?;
+        }
+        // Rows of the base come before those of the overlay that have the same key.
+        match of_base {
+            Some(row) => self.indexed(row).map(Some),
+            None => overlay
+                .first_with_key(position, key)
+                .map(|row| self.get(row))
+                .transpose(),
+        }
     }
 
     /// The rows whose index columns begin with these values, in index order.
@@ -113,46 +166,15 @@ impl<'a> TableRef<'a> {
         lower: Bound<&[Value]>,
         upper: Bound<&[Value]>,
     ) -> Result<IndexRange<'a>, Error> {
-        let tree = &self.table.index(index)?.tree;
+        let (position, index) = self.table.index_at(index)?;
         let (lower, upper) = encode_bounds(lower, upper);
-        Ok(IndexRange {
-            table: *self,
-            entries: tree.range(
-                self.pages,
-                lower.as_ref().map(Vec::as_slice),
-                upper.as_ref().map(Vec::as_slice),
-            ),
-        })
-    }
-}
-
-/// Rows in the order of an index.
-#[derive(Debug)]
-pub struct IndexRange<'a> {
-    table: TableRef<'a>,
-    entries: BTreeRange<'a>,
-}
-
-impl<'a> Iterator for IndexRange<'a> {
-    type Item = Result<Row<'a>, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let entry = self.entries.next()?;
-        Some(
-            entry
-                .map_err(Error::from)
-                .and_then(|(_, row)| self.table.indexed(row)),
-        )
-    }
-}
-
-impl DoubleEndedIterator for IndexRange<'_> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        let entry = self.entries.next_back()?;
-        Some(
-            entry
-                .map_err(Error::from)
-                .and_then(|(_, row)| self.table.indexed(row)),
-        )
+        let (lower, upper) = (
+            lower.as_ref().map(Vec::as_slice),
+            upper.as_ref().map(Vec::as_slice),
+        );
+        let base = index.tree.range(self.pages, lower, upper);
+        Ok(IndexRange::new(*self, base, |overlay| {
+            overlay.entries(position, lower, upper)
+        }))
     }
 }

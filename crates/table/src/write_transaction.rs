@@ -1,28 +1,39 @@
-//! A write transaction: a fork of the store, and the net effect of what was done to it.
+//! A write transaction: a store that is not touched, and beside it what was done to each of its tables.
 //!
-//! Reads inside the transaction are plain reads of the fork, so they see its own writes through every index and scan.
-//! Nothing here reaches the store it was forked from: [`WriteTransaction::flush`] turns the net effect into groups, and
-//! those are applied to the real store by the same function that replays a log.
+//! ```text
+//!   base: Store ─────────────┐
+//!                            ├── TableRef: reads see both as one table
+//!   overlays: for each table ┘
+//!     that was written         └── flush: the net effect as groups of rows
+//! ```
+//!
+//! Reads inside the transaction see its own writes through every index and scan, and no page is copied for them.
+//! Nothing here reaches the base: [`WriteTransaction::flush`] turns the net effect into groups, and those are applied to the
+//! real store by the same function that replays a log.
 
 use std::sync::Arc;
 
-use crate::cow_radix::CowRadix;
+use crate::cow_sorted::CowSorted;
 use crate::error::Error;
+use crate::net_effect;
+use crate::overlay::{Keys, Overlay};
+use crate::row_codec::encode_row;
 use crate::row_id::RowId;
 use crate::store::Store;
 use crate::table_id::TableId;
+use crate::table_ref::TableRef;
 use crate::transaction_builder::TransactionBuilder;
 use crate::value::Value;
-use crate::write_set::WriteSet;
+use crate::value_ref::ValueRef;
 
 /// Row changes that have not happened yet. Dropping it leaves no trace.
 #[derive(Debug, Clone)]
 pub struct WriteTransaction {
-    fork: Store,
-    /// By table id.
-    writes: CowRadix<WriteSet>,
-    /// A statement met a damaged page and may have left the fork half changed.
-    broken: bool,
+    base: Store,
+    overlays: CowSorted<(TableId, Overlay)>,
+    /// How many rows were written so far, of all tables. Goes on counting after a rebase, so that the id of a row from
+    /// before finds no other one.
+    pending_count: u64,
     /// Which transaction it is. Shared with its savepoints, so that no later one can have the same.
     stamp: Arc<()>,
 }
@@ -35,30 +46,47 @@ impl WriteTransaction {
     /// Begins on a store; O(1).
     pub fn new(base: &Store) -> Self {
         WriteTransaction {
-            fork: base.clone(),
-            writes: CowRadix::new(),
-            broken: false,
+            base: base.clone(),
+            overlays: CowSorted::new(),
+            pending_count: 0,
             stamp: Arc::new(()),
         }
     }
 
-    /// The store as this transaction sees it.
-    pub fn store(&self) -> &Store {
-        &self.fork
+    /// The store that it began on, or was rebased to: without what was done since.
+    pub fn base(&self) -> &Store {
+        &self.base
+    }
+
+    /// The table of this id as this transaction sees it, or [`Error::NoSuchTable`].
+    pub fn table(&self, table: TableId) -> Result<TableRef<'_>, Error> {
+        let overlay = self.overlays.get(|(id, _)| id.cmp(&table));
+        let overlay = overlay.map(|(_, overlay)| overlay);
+        Ok(self.base.table(table)?.under(overlay))
     }
 
     /// Adds a row; values in column order. Refused rows leave nothing behind.
     pub fn insert(&mut self, table: TableId, values: &[Value]) -> Result<RowId, Error> {
-        let row = self.statement(|fork| fork.insert(table, values))?;
-        self.write_set(table).insert(row);
-        Ok(row)
+        let seen = self.table(table)?;
+        let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
+        seen.table.check_values(&values)?;
+        let keys = admit(seen, &values, None)?;
+        let bytes = encode(seen, &values);
+        Ok(self.put(table, bytes, keys))
     }
 
     /// Removes the row at a place.
     pub fn delete(&mut self, table: TableId, row: RowId) -> Result<(), Error> {
-        let values = self.fork.table(table)?.get(row)?.values()?;
-        self.statement(|fork| fork.delete(table, row))?;
-        self.write_set(table).delete(row, values);
+        let seen = self.table(table)?;
+        let found = seen.get(row)?;
+        if found.pending_bytes().is_none() {
+            self.overlay(table).hide(row);
+            return Ok(());
+        }
+        let values = found.values()?;
+        let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
+        let keys = keys(seen, &values)?;
+        self.overlay(table).remove(row, &keys);
         Ok(())
     }
 
@@ -69,12 +97,24 @@ impl WriteTransaction {
         row: RowId,
         changes: &[(usize, Value)],
     ) -> Result<RowId, Error> {
-        let values = self.fork.table(table)?.get(row)?.values()?;
-        let moved = self.statement(|fork| fork.update(table, row, changes))?;
-        let write_set = self.write_set(table);
-        write_set.delete(row, values);
-        write_set.insert(moved);
-        Ok(moved)
+        let seen = self.table(table)?;
+        let found = seen.get(row)?;
+        let old = found.values()?;
+        let old: Vec<ValueRef<'_>> = old.iter().map(Value::as_ref).collect();
+        let mut new = old.clone();
+        for (column, value) in changes {
+            seen.table.check_value(*column, value.as_ref())?;
+            new[*column] = value.as_ref();
+        }
+        let keys = admit(seen, &new, Some(row))?;
+        let bytes = encode(seen, &new);
+        if found.pending_bytes().is_some() {
+            let old_keys = self::keys(seen, &old)?;
+            self.overlay(table).update(row, bytes, &old_keys, keys);
+            return Ok(row);
+        }
+        self.overlay(table).hide(row);
+        Ok(self.put(table, bytes, keys))
     }
 
     /// Remembers this state; O(1).
@@ -94,49 +134,79 @@ impl WriteTransaction {
         self.clone_from(&savepoint.0);
     }
 
-    /// Appends the groups for the net effect since the beginning, or since the last flush, and forgets it; the fork
-    /// stays as it is. Tables come in ascending order of their ids.
-    pub fn flush(&mut self, builder: &mut TransactionBuilder) -> Result<(), Error> {
-        if self.broken {
-            return Err(Error::Broken);
+    /// Appends the groups for what was done to the base: the net effect. Tables come in ascending order of their ids, in
+    /// each deletes, then updates, then inserts; deleted rows in the order of their bytes, the others in the order in which
+    /// statements first wrote them.
+    ///
+    /// # Errors
+    /// Damage only.
+    pub fn flush(&self, builder: &mut TransactionBuilder) -> Result<(), Error> {
+        for (table, overlay) in self.overlays.iter() {
+            net_effect::encode(self.base.table(*table)?, overlay, builder)?;
         }
-        for (table, write_set) in self.writes.iter() {
-            let table = TableId(u32::try_from(table).expect("a table id is 32 bits wide"));
-            write_set.encode(self.fork.table(table)?, builder)?;
-        }
-        self.writes = CowRadix::new();
         Ok(())
     }
 
-    /// Goes on from another store, on which what was flushed and more has been applied.
-    ///
-    /// # Panics
-    /// If there are changes that were not flushed: they would be lost.
+    /// Goes on from another store, on which what was flushed and more has been applied. Rows that were pending stand
+    /// elsewhere then.
     pub fn rebase(&mut self, store: Store) {
-        assert!(
-            self.writes.is_empty(),
-            "changes must be flushed before the store is replaced"
-        );
-        self.fork = store;
+        self.base = store;
+        self.overlays = CowSorted::new();
     }
 
-    fn statement<T>(
-        &mut self,
-        run: impl FnOnce(&mut Store) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        if self.broken {
-            return Err(Error::Broken);
-        }
-        let result = run(&mut self.fork);
-        self.broken = matches!(result, Err(Error::Damaged(_)));
-        result
+    fn put(&mut self, table: TableId, bytes: Arc<[u8]>, keys: Keys) -> RowId {
+        let row = RowId::pending(self.pending_count);
+        self.pending_count += 1;
+        self.overlay(table).insert(row, bytes, keys);
+        row
     }
 
-    fn write_set(&mut self, table: TableId) -> &mut WriteSet {
-        let id = u64::from(table.0);
-        if self.writes.get(id).is_none() {
-            self.writes.insert(id, WriteSet::default());
+    /// The overlay of a table of the base.
+    fn overlay(&mut self, table: TableId) -> &mut Overlay {
+        let compare = |(id, _): &(TableId, Overlay)| id.cmp(&table);
+        if self.overlays.get(compare).is_none() {
+            let index_count = self.base.table(table).map_or(0, |t| t.indexes().count());
+            self.overlays
+                .insert((table, Overlay::new(index_count)), compare);
         }
-        self.writes.get_mut(id).expect("it was put there above")
+        let overlay = self.overlays.get_mut(compare);
+        overlay
+            .map(|(_, overlay)| overlay)
+            .expect("it was put there above")
     }
+}
+
+/// The keys of a row that is to stand in the table, unless another row than `except` has one that must be its own.
+fn admit(
+    seen: TableRef<'_>,
+    values: &[ValueRef<'_>],
+    except: Option<RowId>,
+) -> Result<Keys, Error> {
+    let keys = keys(seen, values)?;
+    for (position, (index, key)) in seen.table.indexes.iter().zip(&keys).enumerate() {
+        if index.exempts(values) {
+            continue;
+        }
+        let found = seen.first_with_key(position, key)?;
+        if found.is_some_and(|row| Some(row.row_id()) != except) {
+            return Err(index.violation(seen.id(), values));
+        }
+    }
+    Ok(keys)
+}
+
+fn keys(seen: TableRef<'_>, values: &[ValueRef<'_>]) -> Result<Keys, Error> {
+    let mut key = Vec::new();
+    let keys = seen.table.indexes.iter().map(|index| {
+        key.clear();
+        index.key_of_row(seen.id(), values, &mut key)?;
+        Ok(Arc::from(&key[..]))
+    });
+    keys.collect()
+}
+
+fn encode(seen: TableRef<'_>, values: &[ValueRef<'_>]) -> Arc<[u8]> {
+    let mut bytes = Vec::new();
+    encode_row(seen.layout(), values, &mut bytes);
+    Arc::from(bytes)
 }

@@ -10,7 +10,7 @@ use std::ops::Bound;
 use seeds::seeds;
 use table::{
     ColumnType, Error, IndexId, IndexSpec, Layout, LayoutColumn, LayoutNumber, PageNumber, RowId,
-    Store, TableId, Transaction, TransactionBuilder, Value, WriteTransaction,
+    Store, TableId, TableRef, Transaction, TransactionBuilder, Value, WriteTransaction,
 };
 
 const KEYED: TableId = TableId(7);
@@ -136,8 +136,12 @@ impl Model {
 }
 
 fn assert_equal(store: &Store, model: &Model) {
-    let keyed = store.table(KEYED).unwrap();
     store.check().unwrap();
+    assert_shows(|table| store.table(table).unwrap(), model);
+}
+
+fn assert_shows<'a>(table: impl Fn(TableId) -> TableRef<'a>, model: &Model) {
+    let keyed = table(KEYED);
     assert_eq!(keyed.row_count(), model.keyed.len() as u64);
     let by_key: Vec<Vec<Value>> = keyed
         .index_range(PRIMARY, Bound::Unbounded, Bound::Unbounded)
@@ -165,7 +169,7 @@ fn assert_equal(store: &Store, model: &Model) {
         .collect();
     assert_eq!(found, expected);
 
-    let bag = store.table(BAG).unwrap();
+    let bag = table(BAG);
     let mut rows: BTreeMap<Vec<Value>, usize> = BTreeMap::new();
     for row in bag.scan() {
         *rows.entry(row.unwrap().values().unwrap()).or_default() += 1;
@@ -212,7 +216,6 @@ fn statement(random: &mut Random, transaction: &mut WriteTransaction, model: &mu
         }
         2 => {
             let found = transaction
-                .store()
                 .table(KEYED)
                 .unwrap()
                 .find(PRIMARY, &[key.into()])
@@ -224,7 +227,6 @@ fn statement(random: &mut Random, transaction: &mut WriteTransaction, model: &mu
         }
         3 => {
             let found = transaction
-                .store()
                 .table(KEYED)
                 .unwrap()
                 .find(PRIMARY, &[key.into()])
@@ -258,7 +260,7 @@ fn statement(random: &mut Random, transaction: &mut WriteTransaction, model: &mu
             *model.bag.entry(row).or_default() += 1;
         }
         _ => {
-            let rows: Vec<_> = transaction.store().table(BAG).unwrap().scan().collect();
+            let rows: Vec<_> = transaction.table(BAG).unwrap().scan().collect();
             if rows.is_empty() {
                 return;
             }
@@ -300,7 +302,7 @@ fn history(seed: u64) {
                 _ => {}
             }
         }
-        assert_equal(transaction.store(), &next);
+        assert_shows(|table| transaction.table(table).unwrap(), &next);
         assert_equal(&store, &model);
         if random.next(5) == 0 {
             continue;
@@ -359,7 +361,6 @@ fn net_effect_of_nothing_is_nothing() {
         let place = transaction.insert(table, &other).unwrap();
         transaction.delete(table, place).unwrap();
         let place = transaction
-            .store()
             .table(table)
             .unwrap()
             .scan()
@@ -384,7 +385,6 @@ fn rows_may_swap_unique_values() {
     let mut transaction = WriteTransaction::new(&store);
     let place = |transaction: &WriteTransaction, key: u64| {
         transaction
-            .store()
             .table(KEYED)
             .unwrap()
             .find(PRIMARY, &[key.into()])

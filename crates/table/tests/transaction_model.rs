@@ -1,0 +1,710 @@
+//! Long random histories inside one write transaction: after every statement each way to read is held against plain lists
+//! of the base's rows and the transaction's own, and in the end the groups against the net effect worked out from those.
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
+
+#[path = "support/seeds.rs"]
+mod seeds;
+
+use std::ops::Bound;
+
+use seeds::seeds;
+use table::{
+    ColumnType, Error, IndexId, IndexSpec, Layout, LayoutColumn, LayoutNumber, Operation, Row,
+    RowId, Savepoint, Store, TableId, TableRef, Transaction, TransactionBuilder, UpdateRow, Value,
+    WriteTransaction, encode_key_row, encode_row,
+};
+
+/// Named by its key.
+const KEYED: TableId = TableId(7);
+/// Named by the content of its rows; two may be equal.
+const BAG: TableId = TableId(300);
+const TABLES: [TableId; 2] = [KEYED, BAG];
+
+const KEY: u16 = 0;
+const GROUP: u16 = 1;
+const NAME: u16 = 2;
+const FLAG: u16 = 3;
+const BLOB: u16 = 4;
+
+/// A small generator, so that a seed names a history for good.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (self.0 >> 33) % below
+    }
+
+    fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
+        let count = items.len() as u64;
+        (count > 0).then(|| &items[self.next(count) as usize])
+    }
+}
+
+fn layout() -> Layout {
+    let columns = vec![
+        LayoutColumn::required(ColumnType::U64),
+        LayoutColumn::nullable(ColumnType::I32),
+        LayoutColumn::nullable(ColumnType::String),
+        LayoutColumn::required(ColumnType::Bool),
+        LayoutColumn::nullable(ColumnType::Bytes),
+    ];
+    Layout::new(LayoutNumber(1), columns).unwrap()
+}
+
+/// Id, columns, unique.
+fn indexes(table: TableId) -> Vec<(IndexId, Vec<u16>, bool)> {
+    if table == KEYED {
+        vec![
+            (IndexId(1), vec![KEY], true),
+            (IndexId(2), vec![GROUP], false),
+            (IndexId(3), vec![NAME], true),
+            (IndexId(5), vec![GROUP, NAME, FLAG], false),
+        ]
+    } else {
+        vec![
+            (IndexId(1), vec![NAME, KEY], false),
+            (IndexId(2), vec![GROUP, FLAG], true),
+        ]
+    }
+}
+
+fn empty_store() -> Store {
+    let mut store = Store::new([3; 32]);
+    for table in TABLES {
+        store.create_table(table, layout()).unwrap();
+        for (id, columns, unique) in indexes(table) {
+            let spec = IndexSpec {
+                id,
+                columns,
+                unique,
+            };
+            store.create_index(table, spec).unwrap();
+        }
+    }
+    store.set_primary_key(KEYED, Some(IndexId(1))).unwrap();
+    store
+}
+
+type Rows = Vec<(RowId, Vec<Value>)>;
+
+/// One table as it must look.
+#[derive(Clone, Default, Debug)]
+struct Expected {
+    /// Rows of the base that are not gone, in the order of its scan.
+    base: Rows,
+    gone: Rows,
+    /// The transaction's own, in the order in which they were first written.
+    own: Rows,
+    /// Places that find nothing.
+    dead: Vec<RowId>,
+}
+
+impl Expected {
+    fn all(&self) -> impl DoubleEndedIterator<Item = &(RowId, Vec<Value>)> + Clone {
+        self.base.iter().chain(&self.own)
+    }
+
+    fn values(&self, row: RowId) -> &[Value] {
+        &self.all().find(|(place, _)| *place == row).unwrap().1
+    }
+
+    fn remove(&mut self, row: RowId) {
+        self.dead.push(row);
+        match self.base.iter().position(|(place, _)| *place == row) {
+            Some(found) => {
+                let removed = self.base.remove(found);
+                self.gone.push(removed);
+            }
+            None => self.own.retain(|(place, _)| *place != row),
+        }
+    }
+
+    fn insert(&mut self, row: RowId, values: Vec<Value>) {
+        // An id may come back after a rollback.
+        self.dead.retain(|dead| *dead != row);
+        self.own.push((row, values));
+    }
+
+    /// What must refuse a row, if anything.
+    fn refusal(&self, table: TableId, row: &[Value], except: Option<RowId>) -> Option<Error> {
+        let key_of = |columns: &[u16], row: &[Value]| -> Vec<Value> {
+            columns
+                .iter()
+                .map(|&c| row[usize::from(c)].clone())
+                .collect()
+        };
+        for (index, columns, _) in indexes(table) {
+            let mut bytes = Vec::new();
+            let key = key_of(&columns, row);
+            table::encode_key(key.iter().map(Value::as_ref), &mut bytes);
+            let (bytes, max) = (bytes.len(), 4096);
+            if bytes > max {
+                return Some(Error::KeyTooLong {
+                    table,
+                    index,
+                    bytes,
+                    max,
+                });
+            }
+        }
+        for (index, columns, unique) in indexes(table) {
+            let key = key_of(&columns, row);
+            let has_null = key.iter().any(Value::is_null);
+            let taken = self
+                .all()
+                .any(|(place, held)| Some(*place) != except && key_of(&columns, held) == key);
+            if unique && !has_null && taken {
+                return Some(Error::UniqueViolation { table, index, key });
+            }
+        }
+        None
+    }
+}
+
+fn seen(row: Result<Row<'_>, Error>) -> (RowId, Vec<Value>) {
+    let row = row.unwrap();
+    let values = row.values().unwrap();
+    // Column by column as much as whole, and without a copy where that is possible.
+    for (column, value) in values.iter().enumerate() {
+        assert_eq!(row.value(column).unwrap(), *value);
+        if let Some(borrowed) = row.value_ref(column).unwrap() {
+            assert_eq!(borrowed, value.as_ref());
+        }
+    }
+    (row.row_id(), values)
+}
+
+fn sorted_by(expected: &Expected, columns: &[u16]) -> Vec<(Vec<Value>, RowId, Vec<Value>)> {
+    let keyed = expected.all().map(|(row, values)| {
+        let key: Vec<Value> = columns
+            .iter()
+            .map(|&column| values[usize::from(column)].clone())
+            .collect();
+        (key, *row, values.clone())
+    });
+    let mut keyed: Vec<_> = keyed.collect();
+    keyed.sort();
+    keyed
+}
+
+/// Every way to read, everything there is.
+fn check_all(table: TableRef<'_>, expected: &Expected, random: &mut Random) {
+    assert_eq!(table.row_count(), expected.all().count() as u64);
+    let scanned: Rows = table.scan().map(seen).collect();
+    assert!(expected.all().eq(&scanned), "scan");
+    for (row, values) in expected.all() {
+        assert_eq!(seen(table.get(*row)), (*row, values.clone()));
+    }
+    for row in &expected.dead {
+        assert!(
+            matches!(table.get(*row), Err(Error::NoSuchRow { .. })),
+            "{row}"
+        );
+    }
+    for (index, columns, _) in indexes(table.id()) {
+        let sorted = sorted_by(expected, &columns);
+        check_range(
+            table,
+            index,
+            &sorted,
+            Bound::Unbounded,
+            Bound::Unbounded,
+            random,
+        );
+        // Keys that are there, and that were there, and bounds of fewer columns.
+        let mut keys: Vec<Vec<Value>> = Vec::new();
+        for _ in 0..3 {
+            let rows = [&expected.base, &expected.own, &expected.gone];
+            let rows = rows[random.next(3) as usize];
+            let Some((_, values)) = random.pick(rows) else {
+                continue;
+            };
+            let length = 1 + random.next(columns.len() as u64) as usize;
+            let key = columns[..length].iter();
+            keys.push(key.map(|&c| values[usize::from(c)].clone()).collect());
+        }
+        for key in &keys {
+            let first = sorted.iter().find(|(other, ..)| other.starts_with(key));
+            let found = table.find(index, key).unwrap();
+            assert_eq!(
+                found.map(|row| seen(Ok(row))),
+                first.map(|(_, row, values)| (*row, values.clone())),
+            );
+            let key = Bound::Included(&key[..]);
+            check_range(table, index, &sorted, key, key, random);
+        }
+        if let [lower, upper, ..] = &keys[..] {
+            let mut bound = |key: &'_ [Value]| -> Bound<Vec<Value>> {
+                match random.next(3) {
+                    0 => Bound::Included(key.to_vec()),
+                    1 => Bound::Excluded(key.to_vec()),
+                    _ => Bound::Unbounded,
+                }
+            };
+            let (lower, upper) = (bound(lower), bound(upper));
+            let (lower, upper) = (
+                lower.as_ref().map(Vec::as_slice),
+                upper.as_ref().map(Vec::as_slice),
+            );
+            check_range(table, index, &sorted, lower, upper, random);
+        }
+    }
+}
+
+/// One range, read forwards, backwards, and from both ends in turns.
+fn check_range(
+    table: TableRef<'_>,
+    index: IndexId,
+    sorted: &[(Vec<Value>, RowId, Vec<Value>)],
+    lower: Bound<&[Value]>,
+    upper: Bound<&[Value]>,
+    random: &mut Random,
+) {
+    let is_in = |key: &[Value]| {
+        let above = match lower {
+            Bound::Included(lower) => key >= lower,
+            Bound::Excluded(lower) => key > lower && !key.starts_with(lower),
+            Bound::Unbounded => true,
+        };
+        let below = match upper {
+            Bound::Included(upper) => key <= upper || key.starts_with(upper),
+            Bound::Excluded(upper) => key < upper,
+            Bound::Unbounded => true,
+        };
+        above && below
+    };
+    let expected: Rows = sorted
+        .iter()
+        .filter(|(key, ..)| is_in(key))
+        .map(|(_, row, values)| (*row, values.clone()))
+        .collect();
+    let range = || table.index_range(index, lower, upper).unwrap();
+    let forwards: Rows = range().map(seen).collect();
+    assert_eq!(forwards, expected, "{lower:?} {upper:?}");
+    let mut backwards: Rows = range().rev().map(seen).collect();
+    backwards.reverse();
+    assert_eq!(backwards, expected, "{lower:?} {upper:?} from the back");
+    let (mut range, mut left) = (range(), &expected[..]);
+    let mut turns = random.next(u64::from(u32::MAX));
+    loop {
+        turns = turns.rotate_right(1);
+        let (got, wanted);
+        if turns & 1 == 0 {
+            got = range.next();
+            wanted = left.split_off_first();
+        } else {
+            got = range.next_back();
+            wanted = left.split_off_last();
+        }
+        assert_eq!(got.map(seen).as_ref(), wanted, "from both ends");
+        if wanted.is_none() {
+            break;
+        }
+    }
+    assert!(range.next().is_none() && range.next_back().is_none());
+}
+
+fn random_value(random: &mut Random, column: u16, keys: u64) -> Value {
+    match column {
+        KEY => Value::U64(random.next(keys)),
+        GROUP => match random.next(4) {
+            0 => Value::Null,
+            _ => Value::I32(random.next(9) as i32 - 4),
+        },
+        NAME => match random.next(40) {
+            0..8 => Value::Null,
+            8..12 => Value::String(String::new()),
+            12..16 => Value::String("same\0same".into()),
+            16 => Value::String("y".repeat(4050 + random.next(80) as usize)),
+            _ => Value::String(format!("name {}", random.next(2 * keys))),
+        },
+        FLAG => Value::Bool(random.next(2) == 0),
+        _ => match random.next(12) {
+            0..6 => Value::Null,
+            6..10 => Value::Bytes(vec![7; random.next(30) as usize]),
+            10 => Value::Bytes(vec![8; random.next(8000) as usize]),
+            // Pages of its own, once it is applied.
+            _ => Value::Bytes(vec![9; 30_000 + random.next(60_000) as usize]),
+        },
+    }
+}
+
+fn random_row(random: &mut Random, table: TableId, keys: u64) -> Vec<Value> {
+    // Few different rows in the bag, so that equal ones come together; one blob in nine.
+    let keys = if table == BAG { 3 } else { keys };
+    let mut row: Vec<Value> = (KEY..=BLOB)
+        .map(|column| random_value(random, column, keys))
+        .collect();
+    if table == BAG && random.next(3) > 0 {
+        row[usize::from(GROUP)] = Value::Null;
+    }
+    if random.next(3) > 0 {
+        row[usize::from(BLOB)] = Value::Null;
+    }
+    row
+}
+
+struct History {
+    random: Random,
+    transaction: WriteTransaction,
+    tables: [Expected; 2],
+    savepoints: Vec<(Savepoint, [Expected; 2])>,
+    keys: u64,
+}
+
+impl History {
+    fn begin(store: &Store, random: Random, keys: u64) -> History {
+        let mut history = History {
+            random,
+            transaction: WriteTransaction::new(store),
+            tables: Default::default(),
+            savepoints: Vec::new(),
+            keys,
+        };
+        history.tables = history.stored();
+        history
+    }
+
+    /// The rows of the base.
+    fn stored(&self) -> [Expected; 2] {
+        TABLES.map(|table| Expected {
+            base: self
+                .transaction
+                .base()
+                .table(table)
+                .unwrap()
+                .scan()
+                .map(seen)
+                .collect(),
+            ..Expected::default()
+        })
+    }
+
+    /// A row that is there, rather one of the transaction's own.
+    fn some_row(&mut self, which: usize) -> Option<RowId> {
+        let table = &self.tables[which];
+        let rows = if self.random.next(5) < 2 {
+            &table.base
+        } else {
+            &table.own
+        };
+        self.random.pick(rows).map(|(row, _)| *row)
+    }
+
+    fn insert(&mut self, which: usize, row: Vec<Value>) {
+        let (table, expected) = (TABLES[which], &mut self.tables[which]);
+        match (
+            self.transaction.insert(table, &row),
+            expected.refusal(table, &row, None),
+        ) {
+            (Ok(place), None) => expected.insert(place, row),
+            (Err(found), Some(wanted)) => assert_eq!(found, wanted),
+            (found, wanted) => panic!("{found:?}, but {wanted:?}"),
+        }
+    }
+
+    fn delete(&mut self, which: usize, row: RowId) {
+        self.transaction.delete(TABLES[which], row).unwrap();
+        self.tables[which].remove(row);
+    }
+
+    fn update(&mut self, which: usize, row: RowId, changes: &[(usize, Value)]) {
+        let (table, expected) = (TABLES[which], &mut self.tables[which]);
+        let mut new = expected.values(row).to_vec();
+        for (column, value) in changes {
+            new[*column] = value.clone();
+        }
+        match (
+            self.transaction.update(table, row, changes),
+            expected.refusal(table, &new, Some(row)),
+        ) {
+            (Ok(place), None) if place == row => {
+                let own = expected.own.iter_mut().find(|(own, _)| *own == row);
+                own.unwrap().1 = new;
+            }
+            (Ok(place), None) => {
+                assert!(expected.base.iter().any(|(base, _)| *base == row));
+                expected.remove(row);
+                expected.insert(place, new);
+            }
+            (Err(found), Some(wanted)) => assert_eq!(found, wanted),
+            (found, wanted) => panic!("{found:?}, but {wanted:?}"),
+        }
+    }
+
+    fn step(&mut self) {
+        let which = self.random.next(2) as usize;
+        match self.random.next(20) {
+            0..7 => {
+                let row = random_row(&mut self.random, TABLES[which], self.keys);
+                self.insert(which, row);
+            }
+            7..10 => {
+                if let Some(row) = self.some_row(which) {
+                    self.delete(which, row);
+                }
+            }
+            10..15 => {
+                let Some(row) = self.some_row(which) else {
+                    return;
+                };
+                let new = random_row(&mut self.random, TABLES[which], self.keys);
+                let mask = self.random.next(1 << (BLOB + 1));
+                let changes = new.into_iter().enumerate();
+                let changes: Vec<_> = changes.filter(|(c, _)| mask >> c & 1 == 1).collect();
+                self.update(which, row, &changes);
+            }
+            // A row that was there before comes back, as it was or nearly.
+            15 => {
+                let gone = &self.tables[which].gone;
+                if let Some((_, row)) = self.random.pick(gone).cloned() {
+                    self.insert(which, row);
+                }
+            }
+            // An update that changes nothing.
+            16 => {
+                if let Some(row) = self.some_row(which) {
+                    let flag = self.tables[which].values(row)[usize::from(FLAG)].clone();
+                    self.update(which, row, &[(usize::from(FLAG), flag)]);
+                }
+            }
+            17 => self.swap(),
+            18 => {
+                self.savepoints
+                    .push((self.transaction.savepoint(), self.tables.clone()));
+            }
+            // Back to any savepoint, also to one that lies after the one that it went back to before.
+            _ => {
+                if let Some((savepoint, tables)) = self.random.pick(&self.savepoints) {
+                    self.transaction.roll_back_to(savepoint);
+                    self.tables.clone_from(tables);
+                }
+            }
+        }
+    }
+
+    /// Two rows swap their unique names by way of a third one.
+    fn swap(&mut self) {
+        let (Some(one), Some(other)) = (self.some_row(0), self.some_row(0)) else {
+            return;
+        };
+        let name = usize::from(NAME);
+        let (of_one, of_other) = (
+            self.tables[0].values(one)[name].clone(),
+            self.tables[0].values(other)[name].clone(),
+        );
+        if one == other {
+            return;
+        }
+        let before = self.transaction.savepoint();
+        let tables = self.tables.clone();
+        let place = |history: &History, key: &Value| {
+            let table = history.transaction.table(KEYED).unwrap();
+            let found = table.find(IndexId(1), std::slice::from_ref(key)).unwrap();
+            found.unwrap().row_id()
+        };
+        let keys = [one, other].map(|row| self.tables[0].values(row)[0].clone());
+        for (key, value) in [
+            (&keys[0], Value::from("between")),
+            (&keys[1], of_one),
+            (&keys[0], of_other),
+        ] {
+            let row = place(self, key);
+            self.update(0, row, &[(name, value)]);
+        }
+        if self.random.next(4) == 0 {
+            self.transaction.roll_back_to(&before);
+            self.tables = tables;
+        }
+    }
+
+    fn check(&mut self) {
+        for (table, expected) in TABLES.into_iter().zip(&self.tables) {
+            let table = self.transaction.table(table).unwrap();
+            check_all(table, expected, &mut self.random);
+        }
+    }
+
+    /// The bytes of the net effect, held against what it must be.
+    fn bytes(&self) -> Vec<u8> {
+        let mut builder = TransactionBuilder::new(0);
+        self.transaction.flush(&mut builder).unwrap();
+        let bytes = builder.finish();
+        let mut expected = TransactionBuilder::new(0);
+        net_effect_of_keyed(&self.tables[0], &mut expected);
+        net_effect_of_bag(&self.tables[1], &mut expected);
+        assert_eq!(bytes, expected.finish());
+        bytes
+    }
+
+    /// Applies what is pending to a copy of the base: it must give what was seen before, but elsewhere.
+    fn applied(&self) -> Store {
+        let mut store = self.transaction.base().clone();
+        for group in Transaction::parse(&self.bytes()).unwrap().groups() {
+            store.apply_group(&group).unwrap();
+        }
+        store.check().unwrap();
+        for (table, expected) in TABLES.into_iter().zip(&self.tables) {
+            let rows = store.table(table).unwrap().scan();
+            let mut rows: Vec<Vec<Value>> = rows.map(|row| seen(row).1).collect();
+            let mut wanted: Vec<Vec<Value>> = expected.all().map(|(_, row)| row.clone()).collect();
+            rows.sort();
+            wanted.sort();
+            assert_eq!(rows, wanted);
+        }
+        store
+    }
+
+    fn rebase(&mut self) {
+        self.transaction.rebase(self.applied());
+        let own = self
+            .tables
+            .each_ref()
+            .map(|table| table.own.iter().map(|(row, _)| *row).collect::<Vec<_>>());
+        self.tables = self.stored();
+        for (table, own) in self.tables.iter_mut().zip(own) {
+            table.dead = own;
+        }
+    }
+}
+
+fn net_effect_of_keyed(expected: &Expected, builder: &mut TransactionBuilder) {
+    let layout = layout();
+    let key_bytes = |row: &[Value]| {
+        let mut bytes = Vec::new();
+        encode_key_row(&layout, &[KEY], &[row[0].as_ref()], &mut bytes);
+        bytes
+    };
+    let mut deletes: Vec<Vec<u8>> = expected
+        .gone
+        .iter()
+        .map(|(_, row)| key_bytes(row))
+        .collect();
+    let (mut updates, mut inserts) = (Vec::new(), Vec::new());
+    for (_, new) in &expected.own {
+        let old = expected.gone.iter().find(|(_, old)| old[0] == new[0]);
+        let Some((_, old)) = old.filter(|(_, old)| old[2] == new[2]) else {
+            inserts.push(new);
+            continue;
+        };
+        deletes.retain(|key| *key != key_bytes(new));
+        let changes = (0..new.len()).filter(|&column| old[column] != new[column]);
+        let changes: Vec<_> = changes
+            .map(|column| (column, new[column].as_ref()))
+            .collect();
+        if !changes.is_empty() {
+            let key = vec![new[0].as_ref()];
+            updates.push(UpdateRow { key, changes });
+        }
+    }
+    deletes.sort();
+    let mut group = builder.group(KEYED, layout.number(), Operation::DeleteByKey);
+    deletes.iter().for_each(|key| group.push(key));
+    let mut group = builder.group(KEYED, layout.number(), Operation::Update);
+    for update in &updates {
+        group.push_with(|out| table::encode_update_row(&layout, &[KEY], update, out));
+    }
+    push_rows(KEYED, Operation::Insert, &inserts, builder);
+}
+
+fn net_effect_of_bag(expected: &Expected, builder: &mut TransactionBuilder) {
+    let mut gone: Vec<&Vec<Value>> = expected.gone.iter().map(|(_, row)| row).collect();
+    let mut inserts = Vec::new();
+    for (_, row) in &expected.own {
+        match gone.iter().position(|gone| *gone == row) {
+            Some(same) => drop(gone.remove(same)),
+            None => inserts.push(row),
+        }
+    }
+    let encoded = |row: &Vec<Value>| {
+        let values: Vec<_> = row.iter().map(Value::as_ref).collect();
+        let mut bytes = Vec::new();
+        encode_row(&layout(), &values, &mut bytes);
+        bytes
+    };
+    gone.sort_by_key(|row| encoded(row));
+    push_rows(BAG, Operation::DeleteRow, &gone, builder);
+    push_rows(BAG, Operation::Insert, &inserts, builder);
+}
+
+fn push_rows(
+    table: TableId,
+    operation: Operation,
+    rows: &[&Vec<Value>],
+    builder: &mut TransactionBuilder,
+) {
+    let layout = layout();
+    let mut group = builder.group(table, layout.number(), operation);
+    for row in rows {
+        let values: Vec<_> = row.iter().map(Value::as_ref).collect();
+        group.push_with(|out| encode_row(&layout, &values, out));
+    }
+}
+
+/// A store with rows of its own, put there by transactions like the ones that are tried on it.
+fn filled(random: &mut Random, keys: u64, rows: u64) -> Store {
+    let mut store = empty_store();
+    for which in TABLES {
+        for _ in 0..rows {
+            let row = random_row(random, which, keys);
+            drop(store.insert(which, &row));
+        }
+    }
+    // Holes, so that places are not in the order in which rows came.
+    for which in TABLES {
+        let rows: Vec<RowId> = store
+            .table(which)
+            .unwrap()
+            .scan()
+            .map(|row| row.unwrap().row_id())
+            .collect();
+        for row in rows {
+            if random.next(5) == 0 {
+                store.delete(which, row).unwrap();
+            }
+        }
+    }
+    store
+}
+
+fn history(seed: u64, keys: u64, base_rows: u64, steps: u64, steps_per_check: u64) {
+    let mut random = Random(seed);
+    let store = filled(&mut random, keys, base_rows);
+    let view = store.clone();
+    let mut history = History::begin(&store, random, keys);
+    history.check();
+    for step in 0..steps {
+        history.step();
+        if step % steps_per_check == 0 {
+            history.check();
+        }
+        if history.random.next(steps) == 0 {
+            history.rebase();
+            history.check();
+        }
+    }
+    history.check();
+    history.applied();
+    // The base is what it was, page by page.
+    assert_eq!(store.pages().changed_since(view.pages()).count(), 0);
+    store.check().unwrap();
+}
+
+#[test]
+fn every_read_sees_the_base_and_the_own_writes_as_one() {
+    seeds("transaction_model", 16).for_each(|seed| {
+        history(seed, 12, 10, 150, 1);
+        history(seed, 40, 40, 150, 1);
+    });
+}
+
+#[test]
+fn so_it_does_with_many_rows() {
+    seeds("transaction_model", 2).for_each(|seed| {
+        history(seed, 3000, 2500, 6000, 400);
+    });
+}
