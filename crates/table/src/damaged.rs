@@ -53,7 +53,7 @@ pub enum DamageKind {
 
 impl DamageKind {
     /// This damage, found in `page`.
-    pub fn at(self, page: PageNumber) -> Damaged {
+    pub const fn at(self, page: PageNumber) -> Damaged {
         Damaged { page, kind: self }
     }
 }

@@ -35,6 +35,9 @@
 //! | word at 32 | layout number | - | leftmost child (a link) | position in the chain, from 0 |
 //! | half at 36 | - | common prefix, bytes | common prefix, bytes | bytes of the value here |
 //!
+//! A bucket of a hash index (5) has its number in the word at 32, a directory of buckets (6) its level in the field of
+//! that name; they use no other field.
+//!
 //! A long-value page holds the bytes of the value from byte 64 on; all of its pages but the last are
 //! full, and what the last does not use is zero.
 
@@ -88,6 +91,10 @@ pub enum PageKind {
     IndexInner = 3,
     /// A piece of a value that is too large for a row page.
     LongValue = 4,
+    /// Entries of a hash index.
+    HashBucket = 5,
+    /// Where the buckets of a hash index are.
+    HashDirectory = 6,
 }
 
 impl PageKind {
@@ -103,6 +110,8 @@ impl PageKind {
             Self::IndexLeaf,
             Self::IndexInner,
             Self::LongValue,
+            Self::HashBucket,
+            Self::HashDirectory,
         ]
         .into_iter()
         .find(|kind| kind.code() == code)
@@ -252,6 +261,15 @@ impl PageBuf {
         self.set_link_at(WORD, page);
     }
 
+    /// The number of a bucket of a hash index.
+    pub(crate) fn bucket(&self) -> u32 {
+        self.u32_at(WORD)
+    }
+
+    pub(crate) fn set_bucket(&mut self, number: u32) {
+        self.set_u32_at(WORD, number);
+    }
+
     /// The bytes that all keys of an index node begin with, or fewer.
     pub(crate) fn common_prefix_bytes(&self) -> u16 {
         self.u16_at(HALF)
@@ -277,6 +295,14 @@ impl PageBuf {
 
     pub(crate) fn set_chain_bytes(&mut self, bytes: u16) {
         self.set_u16_at(HALF, bytes);
+    }
+
+    /// Whether a header says nothing but kind, version, level, owner and the word at 32.
+    pub(crate) fn header_says_little(&self) -> bool {
+        let bytes = self.as_bytes();
+        bytes[FLAGS] == 0
+            && bytes[NEXT..WORD].iter().all(|byte| *byte == 0)
+            && bytes[HALF..PAGE_HEADER_BYTES].iter().all(|byte| *byte == 0)
     }
 
     /// Whether the bytes of the header that no kind uses are zero.

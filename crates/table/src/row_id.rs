@@ -80,6 +80,11 @@ impl RowId {
         self.0
     }
 
+    /// The row id of the low 40 bits of a number: of what [`RowId::to_u64`] gave.
+    pub(crate) const fn from_u64(bits: u64) -> RowId {
+        RowId(bits & Self::MAX.0)
+    }
+
     /// Five bytes, big-endian, so that their order is the order of row ids.
     pub const fn to_bytes(self) -> [u8; BYTES] {
         let [_, _, _, a, b, c, d, e] = self.0.to_be_bytes();

@@ -1,0 +1,128 @@
+//! Entries of one bucket: looked for in its lines, put there, taken away.
+//!
+//! ```text
+//!   home line:  7 entries, 2 passed ── a step ──> 7 entries, 1 passed ── a step ──> room
+//! ```
+//!
+//! An entry stands in the first line with room, from its home on; every line that it passed counts it. A search ends at
+//! a line that nothing passed, so a miss reads one line mostly, and what is removed leaves no trace.
+
+use crate::damaged::{DamageKind, Damaged};
+use crate::hash_format::{
+    DISPLACEMENT_MAX, Line, Lines, encode_entry, first_slot, home_of, lines, lines_mut,
+    position_at, position_of,
+};
+use crate::key_hash::KeyHash;
+use crate::page_format::PageKind;
+use crate::page_number::PageNumber;
+use crate::pages::Pages;
+use crate::row_id::RowId;
+
+/// The lines of the bucket in the page `number`.
+#[inline]
+pub(crate) fn open(pages: &Pages, number: PageNumber) -> Result<&Lines, Damaged> {
+    let page = pages.get(number)?;
+    page.expect_kind(PageKind::HashBucket)
+        .map_err(|kind| kind.at(number))?;
+    Ok(lines(page))
+}
+
+/// The lines of the bucket in the page `number`, to be written.
+pub(crate) fn open_mut(pages: &mut Pages, number: PageNumber) -> Result<&mut Lines, Damaged> {
+    // Looked at before it is opened to be written: a page of something else must not be copied.
+    open(pages, number)?;
+    Ok(lines_mut(pages.get_mut(number)?))
+}
+
+/// A line, by its number.
+pub(crate) fn home(lines: &mut Lines, home: u16) -> &mut Line {
+    &mut lines[position_of(home)]
+}
+
+/// All entries, with what their places say of their hashes.
+pub(crate) fn entries(lines: &Lines) -> impl Iterator<Item = (KeyHash, RowId)> {
+    lines
+        .iter()
+        .enumerate()
+        .skip(1)
+        .flat_map(|(position, line)| {
+            let mut slots = line.slots_in_use();
+            std::iter::from_fn(move || {
+                let slot = (slots != 0).then(|| first_slot(slots))?;
+                slots &= slots - 1;
+                let (bucket_bits, displacement, row) = line.entry(slot);
+                let home = home_of(position, bucket_bits, displacement);
+                Some((KeyHash { bucket_bits, home }, row))
+            })
+        })
+}
+
+/// The home lines that say that entries of theirs stand in the tree.
+pub(crate) fn spilled_homes(lines: &Lines) -> impl Iterator<Item = u16> {
+    (0..)
+        .zip(&lines[1..])
+        .filter(|(_, line)| line.has_spilled())
+        .map(|(home, _)| home)
+}
+
+/// Puts an entry into the first line with room; false, and nothing happens, if all that it may stand in are full.
+#[inline]
+pub(crate) fn put(lines: &mut Lines, hash: KeyHash, row: RowId) -> bool {
+    let KeyHash { bucket_bits, home } = hash;
+    for displacement in 0..=DISPLACEMENT_MAX {
+        let line = &mut lines[position_at(home, bucket_bits, displacement)];
+        if let Some(slot) = line.free_slot() {
+            line.put(
+                slot,
+                bucket_bits,
+                encode_entry(bucket_bits, displacement, row),
+            );
+            for passed in 0..displacement {
+                lines[position_at(home, bucket_bits, passed)].add_passed();
+            }
+            return true;
+        }
+        if !line.may_be_passed() {
+            return false;
+        }
+    }
+    false
+}
+
+/// The displacement and slot of an entry, if it is in the lines.
+#[inline]
+pub(crate) fn find(lines: &Lines, hash: KeyHash, row: RowId) -> Option<(usize, usize)> {
+    for displacement in 0..=DISPLACEMENT_MAX {
+        let line = &lines[position_at(hash.home, hash.bucket_bits, displacement)];
+        let entry = encode_entry(hash.bucket_bits, displacement, row);
+        let mut slots = line.slots_like(hash.bucket_bits);
+        while slots != 0 {
+            let slot = first_slot(slots);
+            if line.holds(slot, entry) {
+                return Some((displacement, slot));
+            }
+            slots &= slots - 1;
+        }
+        if line.passed() == 0 {
+            return None;
+        }
+    }
+    None
+}
+
+/// Takes away the entry that [`find`] found.
+pub(crate) fn take(
+    lines: &mut Lines,
+    hash: KeyHash,
+    (displacement, slot): (usize, usize),
+) -> Result<(), DamageKind> {
+    let position = |displacement| position_at(hash.home, hash.bucket_bits, displacement);
+    lines[position(displacement)].take(slot);
+    let counted = |passed| lines[position(passed)].remove_passed();
+    if (0..displacement).all(counted) {
+        return Ok(());
+    }
+    Err(DamageKind::Structure(
+        "a line of a hash index counts wrongly what passed it",
+    ))
+}
