@@ -267,6 +267,8 @@ fn exercise(dir: &Arc<dyn Dir>, writer: &Mutex<Writer>, case: &str) {
 /// Follows up to the end, which the writer moves no more once there are no more calls to act before.
 fn catch_up(mut follower: Follower, writer: &Mutex<Writer>, case: &str) {
     let mut seen = Seen::default();
+    // The writer may act some of the times.
+    let mut looks_left = 100;
     loop {
         match follower.poll_next() {
             Ok(Some(record)) => {
@@ -277,6 +279,8 @@ fn catch_up(mut follower: Follower, writer: &Mutex<Writer>, case: &str) {
                 if next >= writer.lock().unwrap().log().durable_end() {
                     return;
                 }
+                looks_left -= 1;
+                assert!(looks_left > 0, "{case}: it does not get behind {next}");
             }
             Err(error) => {
                 assert!(expected(&error, writer), "{case}: {error}");

@@ -12,6 +12,9 @@ use commitlog::{Chain, Error, FollowOptions, Follower, Log, ReadOnlyLog, ReadOnl
 use disk::{Dir, SimDisk};
 use logs::{LOG_ID, create, fill, payload, small, temporary};
 
+/// Longer than anything takes: what waits so long would hang.
+const FOR_EVER: Duration = Duration::from_secs(60);
+
 fn unproven() -> FollowOptions {
     FollowOptions {
         show_unproven: true,
@@ -87,7 +90,7 @@ fn a_follower_waits_for_the_next_record_and_for_the_end_of_the_log() {
             });
             scope.spawn(|| {
                 for number in first..first + 30 {
-                    let record = outside.next_record(None).unwrap().unwrap();
+                    let record = outside.next_record(Some(FOR_EVER)).unwrap().unwrap();
                     assert_eq!(
                         (record.id.0, record.payload),
                         (number, &payload(number)[..])

@@ -1,131 +1,15 @@
-//! The threads of one log, in orders drawn by shuttle: nobody hangs, nobody is released too early, ids are gapless.
-//!
-//! Built and run with `RUSTFLAGS="--cfg shuttle"`, as `cargo xtask ci` does; empty otherwise. `CAIRN_SEEDS=N` tries N orders of each scenario.
-//! A failure prints the schedule; `shuttle::replay` with the scenario and that text runs it again.
-#![cfg(shuttle)]
-#![allow(clippy::unwrap_used)]
-
-#[path = "support/hooked_dir.rs"]
-mod hooked_dir;
+//! Appenders and committers beside each other, and beside who rotates, truncates, closes, or fails.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use commitlog::{Error, Handoff, Log, LogId, Maintainer, Options, SyncPolicy, TxId};
-use disk::{Choice, Crash, Fault, SimDisk};
-use hooked_dir::{HookedDir, Hooks};
+use commitlog::{Error, Handoff, Log, Options, SyncPolicy, TxId};
+use disk::{Fault, SimDisk};
 use shuttle::thread;
 
-const LOG_ID: LogId = LogId(*b"interleavings...");
-
-/// Runs the scenario in many orders: half of them fair, half with few preemptions, which find what needs one thread to stand still for long.
-fn explore(scenario: impl Fn() + Send + Sync + Copy + 'static) {
-    let orders = std::env::var("CAIRN_SEEDS").ok();
-    let orders = orders.map_or(4000, |orders| orders.parse().unwrap());
-    shuttle::check_random(scenario, orders);
-    shuttle::check_pct(scenario, orders, 3);
-}
-
-/// Lets other threads go on in the middle of each write and sync, and can panic in a sync.
-#[derive(Debug, Default)]
-struct Slowness {
-    panics: AtomicBool,
-}
-
-impl Slowness {
-    fn panic_in_next_sync(&self) {
-        self.panics.store(true, Ordering::SeqCst);
-    }
-}
-
-impl Hooks for Slowness {
-    fn before_write(&self, _: u64) {
-        thread::yield_now();
-    }
-
-    fn after_sync(&self) {
-        // What is written from here on is not covered by this sync.
-        thread::yield_now();
-        assert!(!self.panics.swap(false, Ordering::SeqCst), "told to");
-    }
-}
-
-struct Scene {
-    disk: SimDisk,
-    slowness: Arc<Slowness>,
-    log: Arc<Log>,
-}
-
-fn scene(options: Options) -> Scene {
-    let disk = SimDisk::new(1);
-    let slowness = Arc::<Slowness>::default();
-    let root = HookedDir::around(disk.root(), Arc::clone(&slowness) as Arc<dyn Hooks>);
-    let log = Log::create(root, LOG_ID, options, &[(b"genesis", None)]).unwrap();
-    let log = Arc::new(log);
-    Scene {
-        disk,
-        slowness,
-        log,
-    }
-}
-
-fn payload(thread: u8, number: u8) -> Vec<u8> {
-    vec![0xC0 | thread, 0xA0 | number, 0x5A, thread, number, 0x7E]
-}
-
-/// Whether the record is in the files, as they are or as a power cut would leave them at the worst.
-fn holds(disk: &SimDisk, payload: &[u8], after_power_cut: bool) -> bool {
-    let disk = disk.fork();
-    if after_power_cut {
-        disk.crash(Crash::Power(Choice::Old));
-    }
-    disk.files().iter().any(|file| {
-        let bytes = disk.read(file).unwrap();
-        bytes.windows(payload.len()).any(|window| window == payload)
-    })
-}
-
-fn is_durable(disk: &SimDisk, payload: &[u8]) -> bool {
-    holds(disk, payload, true)
-}
-
-/// Reopens what a kill leaves. Ids are gapless by construction: the records are `expected` in some order.
-fn check_contents(disk: &SimDisk, mut expected: Vec<Vec<u8>>) {
-    let killed = disk.fork();
-    let (log, _) = Log::open(killed.root(), Options::default(), &[]).unwrap();
-    let mut reader = log.reader(TxId(1)).unwrap();
-    let mut found = Vec::new();
-    while let Some(record) = reader.next_record().unwrap() {
-        found.push(record.payload.to_vec());
-    }
-    found.sort();
-    expected.sort();
-    assert_eq!(found, expected);
-}
-
-fn all(threads: u8, each: u8) -> Vec<Vec<u8>> {
-    let one = |thread| (0..each).map(move |number| payload(thread, number));
-    (0..threads).flat_map(one).collect()
-}
-
-fn spawn_each(
-    threads: u8,
-    work: impl Fn(u8) + Clone + Send + 'static,
-) -> Vec<thread::JoinHandle<()>> {
-    let start = |number| {
-        let work = work.clone();
-        thread::spawn(move || work(number))
-    };
-    (0..threads).map(start).collect()
-}
-
-fn join(threads: Vec<thread::JoinHandle<()>>) {
-    for thread in threads {
-        thread.join().unwrap();
-    }
-}
+use crate::scene::{
+    Scene, all, check_contents, explore, holds, is_durable, join, payload, scene, spawn_each,
+};
 
 #[test]
 fn a_commit_is_durable_when_it_returns() {
@@ -309,69 +193,5 @@ fn a_panic_of_one_who_leads_reaches_all() {
         }));
         assert!(matches!(closing.append(b"x", None), Err(Error::Poisoned)));
         assert!(matches!(closing.close(), Err(Error::Poisoned)));
-    });
-}
-
-#[test]
-fn futures_are_woken_with_and_without_somebody_who_maintains() {
-    for maintained in [false, true] {
-        explore(move || {
-            let Scene { disk, log, .. } = scene(Options {
-                sync_policy: SyncPolicy::Never,
-                handoff: Handoff::Queued,
-                ..Options::default()
-            });
-            let maintainer = maintained.then(|| Maintainer::start(&log).unwrap());
-            let at = disk.clone();
-            let futures = spawn_each(3, {
-                let log = Arc::clone(&log);
-                move |thread| {
-                    let payload = payload(thread, 0);
-                    let id = log.append(&payload, None).unwrap();
-                    if thread == 0 {
-                        // Given up, perhaps while it is waited for.
-                        drop(log.durable(id));
-                        return log.wait_durable(id).unwrap();
-                    }
-                    shuttle::future::block_on(log.durable(id)).unwrap();
-                    assert!(is_durable(&at, &payload));
-                }
-            });
-            // It may end before they are done: then they look after themselves.
-            if let Some(maintainer) = maintainer {
-                maintainer.stop().unwrap();
-            }
-            join(futures);
-            check_contents(&disk, all(3, 1));
-        });
-    }
-}
-
-#[test]
-fn maintaining_by_hand_beside_commits_writes_and_syncs() {
-    explore(|| {
-        let Scene { disk, log, .. } = scene(Options {
-            sync_policy: SyncPolicy::Interval(Duration::from_secs(1)),
-            ..Options::default()
-        });
-        let maintaining = Arc::clone(&log);
-        let maintainer = thread::spawn(move || {
-            for second in 1..4 {
-                maintaining
-                    .maintain(Duration::from_secs(10 * second))
-                    .unwrap();
-            }
-        });
-        let at = disk.clone();
-        let committed = Arc::clone(&log);
-        join(spawn_each(2, move |thread| {
-            let payload = payload(thread, 0);
-            committed.commit(&payload, None).unwrap();
-            assert!(holds(&at, &payload, false));
-        }));
-        maintainer.join().unwrap();
-        log.maintain(Duration::from_secs(100)).unwrap();
-        assert!(is_durable(&disk, &payload(0, 0)));
-        assert!(is_durable(&disk, &payload(1, 0)));
     });
 }

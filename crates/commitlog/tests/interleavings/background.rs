@@ -1,0 +1,226 @@
+//! What is done in the background beside appenders: by a maintainer that comes and goes, by hand, for futures that are given up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use commitlog::{Error, Handoff, Maintainer, Options, SyncPolicy};
+use disk::Fault;
+use shuttle::thread;
+
+use crate::scene::{
+    Scene, all, check_contents, explore, holds, is_durable, join, payload, scene, spawn_each,
+};
+
+#[test]
+fn futures_are_woken_with_and_without_somebody_who_maintains() {
+    for maintained in [false, true] {
+        explore(move || {
+            let Scene { disk, log, .. } = scene(Options {
+                sync_policy: SyncPolicy::Never,
+                handoff: Handoff::Queued,
+                ..Options::default()
+            });
+            let maintainer = maintained.then(|| Maintainer::start(&log).unwrap());
+            let at = disk.clone();
+            let futures = spawn_each(3, {
+                let log = Arc::clone(&log);
+                move |thread| {
+                    let payload = payload(thread, 0);
+                    let id = log.append(&payload, None).unwrap();
+                    if thread == 0 {
+                        // Given up, perhaps while it is waited for.
+                        drop(log.durable(id));
+                        return log.wait_durable(id).unwrap();
+                    }
+                    shuttle::future::block_on(log.durable(id)).unwrap();
+                    assert!(is_durable(&at, &payload));
+                }
+            });
+            // It may end before they are done: then they look after themselves.
+            if let Some(maintainer) = maintainer {
+                maintainer.stop().unwrap();
+            }
+            join(futures);
+            check_contents(&disk, all(3, 1));
+        });
+    }
+}
+
+#[test]
+fn maintaining_by_hand_beside_commits_writes_and_syncs() {
+    explore(|| {
+        let Scene { disk, log, .. } = scene(Options {
+            sync_policy: SyncPolicy::Interval(Duration::from_secs(1)),
+            ..Options::default()
+        });
+        let maintaining = Arc::clone(&log);
+        let maintainer = thread::spawn(move || {
+            for second in 1..4 {
+                maintaining
+                    .maintain(Duration::from_secs(10 * second))
+                    .unwrap();
+            }
+        });
+        let at = disk.clone();
+        let committed = Arc::clone(&log);
+        join(spawn_each(2, move |thread| {
+            let payload = payload(thread, 0);
+            committed.commit(&payload, None).unwrap();
+            assert!(holds(&at, &payload, false));
+        }));
+        maintainer.join().unwrap();
+        log.maintain(Duration::from_secs(100)).unwrap();
+        assert!(is_durable(&disk, &payload(0, 0)));
+        assert!(is_durable(&disk, &payload(1, 0)));
+    });
+}
+
+#[test]
+fn maintainers_come_and_go_beside_appenders() {
+    explore(|| {
+        let Scene { disk, log, .. } = scene(Options {
+            sync_policy: SyncPolicy::Interval(Duration::ZERO),
+            handoff: Handoff::Queued,
+            // Room for one frame and a little: who appends waits for whoever writes.
+            queue_bytes_max: 60,
+            segment_bytes_max: 12288 + 200,
+            ..Options::default()
+        });
+        let maintained = Arc::clone(&log);
+        let maintaining = thread::spawn(move || {
+            let stopped = Maintainer::start(&maintained).unwrap();
+            drop(Maintainer::start(&maintained).unwrap());
+            stopped.stop().unwrap();
+        });
+        let at = disk.clone();
+        let appended = Arc::clone(&log);
+        join(spawn_each(2, move |thread| {
+            let payloads = [payload(thread, 0), payload(thread, 1)];
+            let first = appended.append(&payloads[0], None).unwrap();
+            let second = appended.append(&payloads[1], None).unwrap();
+            assert!(first < second);
+            if thread == 0 {
+                appended.wait_written(second).unwrap();
+                assert!(holds(&at, &payloads[1], false));
+            } else {
+                shuttle::future::block_on(appended.durable(first)).unwrap();
+                assert!(is_durable(&at, &payloads[0]));
+            }
+        }));
+        maintaining.join().unwrap();
+        drop(log);
+        check_contents(&disk, all(2, 2));
+    });
+}
+
+#[test]
+fn a_maintainer_ends_with_its_log_and_leaves_nothing_in_the_queue() {
+    for closed in [false, true] {
+        explore(move || {
+            let Scene { disk, log, .. } = scene(Options {
+                sync_policy: SyncPolicy::Never,
+                handoff: Handoff::Queued,
+                ..Options::default()
+            });
+            let maintainer = Maintainer::start(&log).unwrap();
+            join(spawn_each(2, {
+                let log = Arc::clone(&log);
+                move |thread| {
+                    log.append(&payload(thread, 0), None).unwrap();
+                }
+            }));
+            if closed {
+                log.close().unwrap();
+                assert!(is_durable(&disk, &payload(0, 0)));
+                assert!(is_durable(&disk, &payload(1, 0)));
+            }
+            drop(log);
+            check_contents(&disk, all(2, 1));
+            maintainer.stop().unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_failure_in_the_background_reaches_who_waits_and_who_stops_it() {
+    use shuttle::rand::Rng;
+    explore(|| {
+        let Scene { disk, log, .. } = scene(Options {
+            sync_policy: SyncPolicy::Interval(Duration::ZERO),
+            handoff: Handoff::Queued,
+            ..Options::default()
+        });
+        // Space is reserved now: what fails from here on is a write that counts, or a sync.
+        log.commit(b"first", None).unwrap();
+        let failing = shuttle::rand::thread_rng().gen_range(0..6);
+        disk.fail_at(disk.call_count() + failing, Fault::Eio);
+        let maintainer = Maintainer::start(&log).unwrap();
+        let (appended, at) = (Arc::clone(&log), disk.clone());
+        join(spawn_each(2, move |thread| {
+            let payload = payload(thread, 0);
+            match appended.append(&payload, None) {
+                Ok(id) => match shuttle::future::block_on(appended.durable(id)) {
+                    Ok(()) => assert!(is_durable(&at, &payload)),
+                    Err(Error::Io(_) | Error::Poisoned) => {
+                        assert!(matches!(appended.append(b"x", None), Err(Error::Poisoned)));
+                    }
+                    Err(error) => panic!("{error}"),
+                },
+                Err(Error::Io(_) | Error::Poisoned | Error::Unknown { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }));
+        let stopped = maintainer.stop();
+        disk.clear_faults();
+        match log.close() {
+            Ok(()) => assert!(stopped.is_ok(), "{stopped:?}"),
+            Err(Error::Poisoned) => {}
+            Err(error) => panic!("{error}"),
+        }
+    });
+}
+
+#[test]
+fn futures_that_are_given_up_while_they_wait_leave_nobody_behind() {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+    for maintained in [false, true] {
+        explore(move || {
+            let Scene { disk, log, .. } = scene(Options {
+                handoff: Handoff::Queued,
+                ..Options::default()
+            });
+            let maintainer = maintained.then(|| Maintainer::start(&log).unwrap());
+            let at = disk.clone();
+            let futures = spawn_each(3, {
+                let log = Arc::clone(&log);
+                move |thread| {
+                    let payload = payload(thread, 0);
+                    let id = log.append(&payload, None).unwrap();
+                    if thread == 0 {
+                        let mut future = pin!(log.durable(id));
+                        let mut context = Context::from_waker(Waker::noop());
+                        // It may have been the one that the others count on.
+                        for _ in 0..2 {
+                            if let Poll::Ready(ended) = future.as_mut().poll(&mut context) {
+                                ended.unwrap();
+                                return assert!(is_durable(&at, &payload));
+                            }
+                            thread::yield_now();
+                        }
+                        return;
+                    }
+                    shuttle::future::block_on(log.durable(id)).unwrap();
+                    assert!(is_durable(&at, &payload));
+                }
+            });
+            join(futures);
+            if let Some(maintainer) = maintainer {
+                maintainer.stop().unwrap();
+            }
+            drop(log);
+            check_contents(&disk, all(3, 1));
+        });
+    }
+}
