@@ -159,6 +159,9 @@ fn opened(sample: &Sample, tx: u64, report: &OpenReport) -> String {
     if report.torn.is_some() {
         words.push_str(", tail cut");
     }
+    if report.segments_lost.is_some() {
+        words.push_str(", segments lost");
+    }
     if report.leftovers_removed > 0 {
         words.push_str(", leftovers removed");
     }

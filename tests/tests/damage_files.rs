@@ -110,13 +110,13 @@ const FILES_LOG_ONLY: &[Row<'_>] = &[
     same("newest segment with zeros behind", "all from the log"),
     same("newest segment zeroed at the end", "all from the log | refused: damaged 00000000000000000011.log"),
     same("oldest segment and newest segment swapped", "refused: damaged 00000000000000000000.log"),
-    same("oldest segment deleted", "refused: no start"),
+    same("oldest segment deleted", "refused: damaged 00000000000000000000.log"),
     same("oldest segment overwritten by another file", "refused: damaged 00000000000000000000.log"),
     same("oldest segment with zeros behind", "all from the log"),
     same("oldest segment zeroed at the end", "all from the log | refused: damaged 00000000000000000000.log"),
 ];
 /// Where a row has two verdicts, some of the bytes changed were zero before, or the older snapshot, which is not read, got a file of
-/// the right length. A deleted snapshot is not missed; a deleted first segment neither, the log may have been pruned. One that is lost in
+/// the right length. A deleted snapshot is not missed. A deleted first segment is, and all that it held is in the snapshot. One that is lost in
 /// between is damage, also where a snapshot holds all that it held.
 #[rustfmt::skip]
 const FILES_WITH_SNAPSHOTS: &[Row<'_>] = &[
@@ -188,7 +188,7 @@ const FILES_WITH_SNAPSHOTS: &[Row<'_>] = &[
     same("oldest segment and newest segment swapped", "refused: damaged 00000000000000000000.log"),
     same("oldest segment and older manifest swapped", "refused: damaged 00000000000000000000.log"),
     same("oldest segment and older pack swapped", "refused: damaged 00000000000000000000.log"),
-    same("oldest segment deleted", "all from the newer snapshot"),
+    same("oldest segment deleted", "all from the newer snapshot, segments lost"),
     same("oldest segment overwritten by another file", "refused: damaged 00000000000000000000.log"),
     same("oldest segment with zeros behind", "all from the newer snapshot"),
     same("oldest segment zeroed at the end", "all from the newer snapshot"),
@@ -362,8 +362,8 @@ const RESTORES: &[Row<'_>] = &[
     same("middle segment lost, restored", "only through 8 restored from the newer snapshot, older rejected"),
     same("newest segment lost", "refused: damaged 00000000000000000005.log"),
     same("newest segment lost, restored", "only through 8 restored from the newer snapshot, older rejected"),
-    same("oldest segment lost", "all from the newer snapshot"),
-    same("oldest segment lost, restored", "all from the newer snapshot"),
+    same("oldest segment lost", "all from the newer snapshot, segments lost"),
+    same("oldest segment lost, restored", "all from the newer snapshot, segments lost"),
 ];
 
 /// What is lost is named; only when asked, the newest snapshot takes the place of the log.

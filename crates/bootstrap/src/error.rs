@@ -74,14 +74,17 @@ pub enum Error {
         /// There is a sound snapshot of a later transaction to restore from.
         restorable: bool,
     },
-    /// The beginning of the log is pruned, and there is no usable snapshot to start from.
+    /// The beginning of the log is pruned or lost, and there is no usable snapshot to start from.
     #[error(
-        "the log begins at transaction {base} and no usable snapshot reaches it; put a snapshot or the older segments back{}",
+        "the log begins at transaction {base} and no usable snapshot reaches it{}; put a snapshot or the older segments back{}",
+        if let Some(lost) = .lost_from { format!(", for its segments with transactions {lost} to {} are lost", .base.0 - 1) } else { String::new() },
         if *.restorable { ", or give up the log with `restore_from_snapshots`" } else { "" }
     )]
     NoStart {
         /// The oldest transaction that the log holds.
         base: TxId,
+        /// The first transaction before it that the log should hold: its segments were lost and not pruned.
+        lost_from: Option<TxId>,
         /// There is a sound snapshot to restore from.
         restorable: bool,
     },

@@ -189,6 +189,7 @@ fn look_at_log(
             let extent = LogExtent {
                 log_id: log.log_id(),
                 base: log.base(),
+                lost_from: log.extent().missing.map(|missing| missing.start),
                 end: log.next_id(),
             };
             if extent.end > TxId(0) {
@@ -210,6 +211,7 @@ fn look_at_log(
             let extent = LogExtent {
                 log_id: extent.log_id,
                 base: extent.base,
+                lost_from: extent.missing.map(|missing| missing.start),
                 end,
             };
             Ok((LogSighting::Sound(extent), None))

@@ -1,6 +1,7 @@
 //! What opening a database found and did.
 
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use commitlog::{TornTail, TxId};
@@ -27,6 +28,10 @@ pub struct OpenReport {
     pub bytes_replayed: u64,
     /// What was cut off the end of the log, or left out by an open for reading: never acknowledged as durable.
     pub torn: Option<TornTail>,
+    /// Transactions before the oldest one that the log holds, of which it does not say that they were pruned: the segments with them are lost. The snapshot
+    /// that the state came from holds all that they did, and the database is whole; the medium is due for a second look. It is reported until the
+    /// log is pruned that far.
+    pub segments_lost: Option<Range<TxId>>,
     /// How many segments of the log were removed that a prune or a truncation had given up and that were there all the same: it was cut off,
     /// or a removal came undone. An open for reading ignores them.
     pub leftovers_removed: usize,
@@ -176,6 +181,14 @@ impl fmt::Display for OpenReport {
                     "\ncut {bytes} torn bytes off the end of the log: {reason}"
                 )?;
             }
+        }
+        if let Some(lost) = &self.segments_lost {
+            let last = lost.end.previous().unwrap_or_default();
+            write!(
+                formatter,
+                "\nthe segments of the log with transactions {} to {last} are lost; the snapshot holds what they did",
+                lost.start
+            )?;
         }
         if self.leftovers_removed > 0 {
             write!(

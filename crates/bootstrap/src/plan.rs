@@ -207,6 +207,7 @@ mod tests {
             LogSighting::Sound(LogExtent {
                 log_id: OURS.log_id(),
                 base,
+                lost_from: None,
                 end,
             })
         }

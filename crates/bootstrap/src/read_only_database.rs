@@ -135,6 +135,7 @@ fn open_once(
                 if let Some(log) = &looked.log
                     && refusal == Refusal::NoStart
                     && options.ignore_snapshots
+                    && log.extent().missing.is_none()
                 {
                     // The database may be well: it is the log alone that does not reach back.
                     let oldest = log.base();
@@ -180,6 +181,7 @@ fn open_once(
         records_replayed: replayed.records,
         bytes_replayed: replayed.bytes,
         torn,
+        segments_lost: extent.missing,
         leftovers_removed: 0,
         was_closed,
         identity_rewritten: false,

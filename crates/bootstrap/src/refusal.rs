@@ -91,9 +91,9 @@ fn end(sighting: &Sighting) -> TxId {
 
 /// If damage in the log is the reason why no snapshot fits, the error names that.
 fn no_start(sighting: Sighting, restorable: bool) -> Error {
-    let base = match &sighting.log {
-        LogSighting::Sound(extent) => extent.base,
-        _ => TxId(0),
+    let (base, lost_from) = match &sighting.log {
+        LogSighting::Sound(extent) => (extent.base, extent.lost_from),
+        _ => (TxId(0), None),
     };
     for snapshot in sighting.snapshots {
         if let SnapshotState::Sound(summary) = snapshot.state
@@ -102,7 +102,11 @@ fn no_start(sighting: Sighting, restorable: bool) -> Error {
             return Error::Log(error);
         }
     }
-    Error::NoStart { base, restorable }
+    Error::NoStart {
+        base,
+        lost_from,
+        restorable,
+    }
 }
 
 /// Why a snapshot of this standing was not used; `None` for those that could have been.

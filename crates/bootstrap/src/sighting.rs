@@ -38,8 +38,10 @@ pub(crate) enum LogSighting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LogExtent {
     pub(crate) log_id: LogId,
-    /// The oldest record that is kept.
+    /// The oldest record that is there.
     pub(crate) base: TxId,
+    /// The oldest record that the log keeps, if the segments before `base` are lost.
+    pub(crate) lost_from: Option<TxId>,
     /// The first record that does not exist.
     pub(crate) end: TxId,
 }

@@ -234,6 +234,7 @@ fn a_pruned_log_needs_a_snapshot() {
             error,
             Error::NoStart {
                 base: TxId(11),
+                lost_from: None,
                 restorable: false
             }
         )
@@ -248,6 +249,7 @@ fn a_pruned_log_needs_a_snapshot() {
             error,
             Error::NoStart {
                 base: TxId(11),
+                lost_from: None,
                 restorable: false
             }
         )
@@ -271,6 +273,7 @@ fn a_log_that_begins_after_every_snapshot_is_out_of_reach() {
             error,
             Error::NoStart {
                 base: TxId(31),
+                lost_from: None,
                 restorable: true
             }
         )

@@ -267,6 +267,101 @@ fn a_lost_segment_is_damage_though_a_snapshot_holds_what_it_held() {
     }
 }
 
+/// Three segments with five notes each, and a fourth one; snapshots at the ends of the second and third.
+fn two_snapshots() -> (SimDisk, Vec<String>) {
+    let disk = SimDisk::new(1);
+    let (database, _) = open(&disk);
+    put_all(&database, 1..=5);
+    database.snapshot().unwrap();
+    put_all(&database, 6..=10);
+    database.snapshot().unwrap();
+    put_all(&database, 11..=15);
+    database.snapshot().unwrap();
+    put_all(&database, 16..=20);
+    database.close().unwrap();
+    let names = segments(&disk);
+    assert_eq!(names.len(), 4);
+    (disk, names)
+}
+
+#[test]
+fn a_lost_first_segment_is_told_and_the_database_whole_where_a_snapshot_holds_what_it_held() {
+    let (start, names) = two_snapshots();
+    for (lost, transactions) in [(2, TxId(0)..TxId(11)), (3, TxId(0)..TxId(16))] {
+        let disk = start.fork();
+        for name in &names[..lost] {
+            disk.delete(name);
+        }
+        let told = format!(
+            "transactions 0 to {} are lost",
+            transactions.end.previous().unwrap()
+        );
+        let (database, report) = read_with(&disk, &ReadOptions::default()).unwrap();
+        assert_eq!(report.segments_lost, Some(transactions.clone()));
+        assert_eq!(notes(&database.view()), expected(1..=20));
+        let log_only = ReadOptions {
+            ignore_snapshots: true,
+            ..ReadOptions::default()
+        };
+        let error = read_with(&disk, &log_only).map(drop).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Damage);
+        for last in [20, 21] {
+            let (database, report) = open_with(&disk, small_segments()).unwrap();
+            assert_eq!(report.segments_lost, Some(transactions.clone()));
+            assert!(report.to_string().contains(&told), "{report}");
+            assert_eq!(notes(&database.view()), expected(1..=last));
+            put(&database, last + 1);
+            database.close().unwrap();
+        }
+        // Once the log is pruned that far, nothing is missing any more.
+        let (database, _) = open_with(&disk, small_segments()).unwrap();
+        for first in [23, 28] {
+            put_all(&database, first..first + 5);
+            database.snapshot().unwrap();
+        }
+        assert!(database.prune().unwrap().base > transactions.end);
+        database.close().unwrap();
+        let (database, report) = open_with(&disk, small_segments()).unwrap();
+        assert_eq!(report.segments_lost, None);
+        assert_eq!(notes(&database.view()), expected(1..=32));
+    }
+}
+
+#[test]
+fn a_lost_first_segment_is_damage_where_no_snapshot_holds_what_it_held() {
+    let (start, names) = two_snapshots();
+    let lost = || {
+        let disk = start.fork();
+        disk.delete(&names[0]);
+        disk.delete(&names[1]);
+        disk.delete(&names[2]);
+        disk
+    };
+    let disk = lost();
+    delete_all(&disk, "snapshots/");
+    check_refused(&disk, |error| {
+        error.to_string().contains("is missing") && error.class() == ErrorClass::Damage
+    });
+    // The newer snapshots look sound until they are read.
+    let disk = lost();
+    for path in paths_in(&disk, "snapshots/", ".pack") {
+        disk.flip_bit(&path, 5000, 0);
+    }
+    check_refused(&disk, |error| {
+        let told = "its segments with transactions 0 to 15 are lost";
+        error.to_string().contains(told) && error.class() == ErrorClass::Damage
+    });
+    // It ends before what is lost ends.
+    let disk = lost();
+    for path in paths_in(&disk, "snapshots/", ".manifest") {
+        if path.contains("15") {
+            disk.delete(&path);
+        }
+    }
+    check_refused(&disk, |error| error.class() == ErrorClass::Damage);
+    check_restored(&disk, 10);
+}
+
 #[test]
 fn a_third_snapshot_lets_the_first_go() {
     let disk = SimDisk::new(1);

@@ -56,6 +56,13 @@ fn tell(report: &OpenReport) {
 /// What is no failure and still never passed over in silence.
 pub(crate) fn notes(report: &OpenReport) -> Vec<String> {
     let mut notes = Vec::new();
+    if let Some(lost) = &report.segments_lost {
+        notes.push(format!(
+            "the segments of the log with transactions {} to {} are lost; the snapshot holds what they did, look after the disk",
+            lost.start,
+            lost.end.previous().unwrap_or_default()
+        ));
+    }
     if let Some(torn) = &report.torn {
         notes.push(format!(
             "{} torn bytes at the end of the log were never acknowledged: {}",

@@ -12,10 +12,10 @@ use crate::format::{
 };
 use crate::frame_cursor::Position;
 use crate::frames::Frames;
-use crate::lineup::name_is_proven;
 use crate::log_id::LogId;
 use crate::new_record::{NewRecord, check_length};
 use crate::options::Start;
+use crate::segment_facts::name_is_proven;
 use crate::segment_name::{segment_name, temporary_name};
 use crate::tx_id::TxId;
 
@@ -104,8 +104,7 @@ impl ActiveSegment {
             draft.file.write_all_at(segment.end.byte, frames.bytes())?;
         }
         segment.end = end;
-        // The file has its name only after the sync that this mark speaks of.
-        segment.mark(segment.end, MarkFlag::Plain)?;
+        segment.mark_unnamed()?;
         draft.publish(dir)?;
         segment.reserved = segment.end.byte;
         Ok(segment)
@@ -127,7 +126,7 @@ impl ActiveSegment {
         let draft = Draft::begin(dir, header)?;
         let mut segment = draft.segment(self.floor, Position::start_of(&header));
         if self.is_empty() {
-            segment.mark(segment.end, MarkFlag::Plain)?;
+            segment.mark_unnamed()?;
         }
         draft.publish(dir)?;
         Ok(segment)
@@ -146,7 +145,7 @@ impl ActiveSegment {
         let draft = Draft::begin(dir, header)?;
         let copied = copy(draft.file.as_ref()).and_then(|end| {
             let mut segment = draft.segment(floor, end);
-            segment.mark(end, MarkFlag::Plain)?;
+            segment.mark_unnamed()?;
             draft.file.sync()?;
             Ok(segment)
         });
@@ -290,6 +289,26 @@ impl ActiveSegment {
         };
         write_mark(self.file.as_ref(), &self.header_bytes, &mark)?;
         self.marks[mark.block()] = Some(mark);
+        Ok(())
+    }
+
+    /// Marks a segment that has no name yet and is about to be synced; twice if the marks name a floor, which has to outlive one of them.
+    fn mark_unnamed(&mut self) -> Result<()> {
+        self.mark(self.end, MarkFlag::Plain)?;
+        if self.floor > TxId(0) {
+            self.mark(self.end, MarkFlag::Unnamed)?;
+        }
+        Ok(())
+    }
+
+    /// Marks the end, synced, until both marks name the floor. What is before the end is durable, and so is the newest mark.
+    pub(crate) fn mark_floor(&mut self) -> Result<()> {
+        let floor = self.floor;
+        let names_it = |mark: &Option<Mark>| mark.is_some_and(|mark| mark.floor == floor);
+        while floor > TxId(0) && !self.marks.iter().all(names_it) {
+            self.mark(self.end, MarkFlag::Plain)?;
+            self.file.sync()?;
+        }
         Ok(())
     }
 

@@ -129,6 +129,14 @@ pub enum DamageKind {
         /// The base of the segment that should follow.
         expected: TxId,
     },
+    /// The log begins later than it says that it does: the segments before are lost, and no snapshot that is known holds what they held.
+    #[error("the log begins at {found}, and the segment that begins at {expected} is missing")]
+    StartMissing {
+        /// The base of the segment that should be the first.
+        expected: TxId,
+        /// The base of the one that is.
+        found: TxId,
+    },
     /// This segment and the one before it tell different histories.
     #[error("the segment does not continue the one before it")]
     SegmentChain,

@@ -7,11 +7,11 @@ use disk::{Dir, File};
 use crate::damage::{BadFrame, DamageKind};
 use crate::error::{Error, Result};
 use crate::frame_cursor::{FrameCursor, Position, Step};
-use crate::lineup::SegmentFacts;
 use crate::look::{Look, open_segment, segment_bytes, segment_path};
 use crate::open_report::{Proof, ProofVerdict, TornTail};
 use crate::proofs::Proofs;
 use crate::segment_bytes::Tail;
+use crate::segment_facts::SegmentFacts;
 use crate::tx_id::TxId;
 use crate::verdict::{Finding, Verdict, verdict};
 
@@ -91,12 +91,29 @@ pub(crate) fn examine(dir: &dyn Dir, look: &Look, proofs: &[Proof]) -> Result<Ex
             return Err(damaged(dir, newest, end.byte, kind));
         }
     };
+    let proofs = proofs.verdicts();
+    check_start(dir, look, &proofs)?;
     Ok(Examined {
         proven,
         end,
         torn,
-        proofs: proofs.verdicts(),
+        proofs,
     })
+}
+
+/// Fails if the first segments are lost and nothing stands in for them: a snapshot that the log continues holds all that they held.
+fn check_start(dir: &dyn Dir, look: &Look, proofs: &[ProofVerdict]) -> Result<()> {
+    match &look.lineup.missing {
+        Some(missing) if !proofs.contains(&ProofVerdict::Matches) => Err(Error::Damaged {
+            file: segment_path(dir, missing.start),
+            byte_offset: 0,
+            kind: DamageKind::StartMissing {
+                expected: missing.start,
+                found: missing.end,
+            },
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Reads a segment that has a successor and verifies that it ends where that begins. Yields its end.

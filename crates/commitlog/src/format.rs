@@ -78,6 +78,8 @@ use crate::tx_id::TxId;
 pub(crate) const VERSION: u16 = 2;
 /// The version whose marks are not bound to their segment.
 const VERSION_UNBOUND_MARKS: u16 = 1;
+/// From this version on whoever prunes names the floor.
+pub(crate) const VERSION_WITH_FLOOR: u16 = 2;
 /// The body of plain frames.
 pub(crate) const BODY_FRAMES: u16 = 0;
 /// The body of compressed blocks of frames.

@@ -86,6 +86,7 @@ mod examine;
 mod proofs;
 mod verdict;
 mod lineup;
+mod segment_facts;
 mod look;
 mod frame_cursor;
 mod segment_bytes;

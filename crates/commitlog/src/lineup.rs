@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! its successor begins at or below the floor             leftover of a prune: ignored, then removed
+//! the oldest one begins above the floor                  the segments before it are lost: see `examine`
 //! a later segment of a lower epoch                       leftover of a truncation: ignored, then removed
 //! continued, and its successor begins there              in order
 //! not continued, but it has a successor                  interrupted rotation: to be completed
@@ -16,84 +17,19 @@
 //! The floor is the greatest that a mark names: the first record that the log keeps. Why the log has to say so: a prune whose sync failed has
 //! removed a segment in memory only, and nothing can sync that removal again, for its name is gone. The next prunes remove younger segments
 //! durably, and a power cut brings the old one back, which may even be a leftover of a truncation. Without a floor that would look like a lost
-//! segment.
+//! segment. And where the first segment is lost, that would look like a prune.
+//!
+//! Invariant, as long as the oldest segment has version 2 or newer: at least two marks name the floor, so that a write that was lost does not make the
+//! log look as if its first segment were. A prune writes it to both marks of the newest segment before it removes anything, and segments that
+//! take the place of others, or begin a log elsewhere than at 0, have it in both from the start. A mark that is bad may have named it: then nothing is said
+//! to be missing, since a sound log would be refused, and the log begins where it does.
+
+use std::ops::Range;
 
 use crate::damage::DamageKind;
-use crate::format::{BODY_BLOCKS, FRAMES_BYTE, MARK_BLOCK_BYTE, Mark, SegmentHeader};
-use crate::frame_cursor::Position;
+use crate::format::{BODY_BLOCKS, FRAMES_BYTE, MARK_BLOCK_BYTE, Mark, VERSION_WITH_FLOOR};
+use crate::segment_facts::SegmentFacts;
 use crate::tx_id::TxId;
-
-/// What is known of a segment without reading its frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SegmentFacts {
-    /// The base that its name says.
-    pub(crate) named: TxId,
-    /// Its header.
-    pub(crate) header: SegmentHeader,
-    /// Its valid marks.
-    pub(crate) marks: [Option<Mark>; 2],
-    /// The length of the file.
-    pub(crate) bytes: u64,
-}
-
-impl SegmentFacts {
-    /// The mark that was written last.
-    pub(crate) fn newest_mark(&self) -> Option<Mark> {
-        self.marks
-            .into_iter()
-            .flatten()
-            .max_by_key(|mark| mark.sequence)
-    }
-
-    /// The mark that says that there is a next segment.
-    pub(crate) fn continued_mark(&self) -> Option<Mark> {
-        self.marks.into_iter().flatten().find(|mark| mark.continued)
-    }
-
-    /// The first id of which neither base nor marks prove that it had been synced.
-    pub(crate) fn proven(&self) -> TxId {
-        let marked = self.marks.iter().flatten().map(|mark| mark.through);
-        marked.fold(self.header.base, TxId::max)
-    }
-
-    /// The first record that the log keeps, as far as its marks tell.
-    pub(crate) fn floor(&self) -> TxId {
-        let floors = self.marks.iter().flatten().map(|mark| mark.floor);
-        floors.max().unwrap_or_default()
-    }
-
-    /// The place up to which neither base nor marks leave it open that it had been synced.
-    pub(crate) fn marked(&self) -> Position {
-        let marks = self.marks.iter().flatten();
-        let marked = marks.map(|mark| Position {
-            id: mark.through,
-            byte: mark.end_byte,
-            chain: mark.chain,
-        });
-        marked.fold(Position::start_of(&self.header), Position::later)
-    }
-
-    /// Whether the name of its file is known to be durable: see [`name_is_proven`].
-    pub(crate) fn name_is_proven(&self) -> bool {
-        name_is_proven(&self.marks)
-    }
-
-    /// Whether the log was closed with this as its newest segment, and not touched since.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.newest_mark()
-            .is_some_and(|mark| mark.closed && mark.end_byte == self.bytes)
-    }
-}
-
-/// Whether the marks of a segment tell that its file was given its name by a sync of the directory that returned Ok.
-///
-/// Every mark but the first is written by a log that went on after that sync: one whose sync fails is poisoned, or
-/// not opened at all, and whoever finds the file afterwards without such a mark makes it anew. Only the first mark may be older than the
-/// name, in a log that is created with records, and marks that say so themselves.
-pub(crate) fn name_is_proven(marks: &[Option<Mark>; 2]) -> bool {
-    let mut marks = marks.iter().flatten();
-    marks.any(|mark| mark.sequence > 0 && !mark.unnamed)
-}
 
 /// The order of the segments, as indexes into what was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -104,8 +40,11 @@ pub(crate) struct Lineup {
     pub(crate) leftovers: Vec<usize>,
     /// Those of `kept` that have a successor and do not say so.
     pub(crate) unfinished: Vec<usize>,
-    /// The first record that the log keeps, as far as the marks tell; 0 if it was never pruned.
+    /// The first record that the log keeps, as far as the marks tell; 0 if it was never pruned. Where they can not tell, because segments are too old
+    /// or marks are bad, it is the first one that is there.
     pub(crate) floor: TxId,
+    /// The records that the log keeps and that are not there, before the oldest segment.
+    pub(crate) missing: Option<Range<TxId>>,
 }
 
 /// What is wrong, with the index of the segment and the byte.
@@ -161,6 +100,16 @@ pub(crate) fn line_up(segments: &[SegmentFacts]) -> Result<Lineup, LineupDamage>
             lineup.kept.push(index);
         }
     }
+    if let Some(oldest) = lineup.kept.first().map(|&index| &segments[index].header)
+        && oldest.base > lineup.floor
+    {
+        let mut kept = lineup.kept.iter().map(|&index| &segments[index]);
+        if oldest.version >= VERSION_WITH_FLOOR && kept.all(SegmentFacts::has_all_marks) {
+            lineup.missing = Some(lineup.floor..oldest.base);
+        } else {
+            lineup.floor = oldest.base;
+        }
+    }
     for pair in lineup.kept.windows(2) {
         let (index, next) = (pair[0], &segments[pair[1]].header);
         let Some(mark) = segments[index].continued_mark() else {
@@ -209,7 +158,7 @@ fn impossible_mark(segment: &SegmentFacts) -> Option<Mark> {
 mod tests {
     use super::*;
     use crate::chain::Chain;
-    use crate::format::{BODY_FRAMES, VERSION};
+    use crate::format::{BODY_FRAMES, SegmentHeader, VERSION};
     use crate::log_id::LogId;
 
     const FRAME: u64 = 40;
@@ -218,6 +167,16 @@ mod tests {
     fn segment(base: u64, marks: &[Mark]) -> SegmentFacts {
         let mut blocks = [None; 2];
         for mark in marks {
+            // The one before, which is there as long as this one is.
+            blocks[1 - mark.block()] = Some(Mark {
+                sequence: mark.sequence - 1,
+                closed: false,
+                continued: false,
+                through: TxId(base),
+                end_byte: FRAMES_BYTE,
+                chain: Chain(base),
+                ..*mark
+            });
             blocks[mark.block()] = Some(*mark);
         }
         SegmentFacts {
@@ -232,6 +191,7 @@ mod tests {
                 epoch: 0,
             },
             marks: blocks,
+            has_bad_mark: false,
             bytes: 1 << 20,
         }
     }
@@ -467,5 +427,57 @@ mod tests {
                 .map_err(|damage| (damage.index, damage.kind));
             assert_eq!(found, expected, "{name}");
         }
+    }
+
+    #[test]
+    fn what_the_log_keeps_and_is_not_there_is_missing_if_the_marks_can_tell() {
+        let log = |base, floor, version| {
+            let mut first = segment(base, &[continued(base, base + 3)]);
+            let mut second = segment(base + 3, &[mark(base + 3, base + 4)]);
+            for segment in [&mut first, &mut second] {
+                segment.header.version = version;
+            }
+            for mark in second.marks.iter_mut().flatten() {
+                mark.floor = TxId(floor);
+            }
+            [first, second]
+        };
+        let found = |log: &[SegmentFacts]| {
+            let lineup = line_up(log).expect("nothing else is wrong");
+            (lineup.floor, lineup.missing)
+        };
+        let rows = [
+            ((0, 0, 2), 0, None),
+            ((4, 4, 2), 4, None),
+            // The first segment is kept as long as it may hold the floor.
+            ((4, 5, 2), 5, None),
+            ((4, 3, 2), 3, Some(TxId(3)..TxId(4))),
+            ((4, 0, 2), 0, Some(TxId(0)..TxId(4))),
+            // A program that knew no floors may have pruned: what is there begins the log.
+            ((4, 0, 1), 4, None),
+            ((4, 3, 1), 4, None),
+        ];
+        for ((base, floor, version), expected, missing) in rows {
+            let found = found(&log(base, floor, version));
+            assert_eq!(found, (TxId(expected), missing), "{base}, {floor}");
+        }
+        // A mark that is gone, or bad, may have said it; one that was never written can not.
+        for at in 0..2 {
+            for block in 0..2 {
+                let mut log = log(4, 3, 2);
+                log[at].marks[block] = None;
+                assert_eq!(found(&log).1, None, "{at}, {block}");
+            }
+            let mut bad = log(4, 3, 2);
+            bad[at].has_bad_mark = true;
+            assert_eq!(found(&bad).1, None, "{at}");
+        }
+        let mut fresh = log(4, 3, 2).to_vec();
+        fresh.push(segment(8, &[]));
+        fresh[1].marks = [Some(continued(7, 8)), fresh[1].marks[1]];
+        let mut first = mark(8, 8);
+        first.sequence = 0;
+        fresh[2].marks[0] = Some(first);
+        assert_eq!(found(&fresh), (TxId(3), Some(TxId(3)..TxId(4))));
     }
 }

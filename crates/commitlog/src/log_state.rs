@@ -371,8 +371,7 @@ impl State {
         let end = self.active.end();
         self.active.file().sync()?;
         self.active.raise_floor(floor);
-        self.active.mark(end, MarkFlag::Plain)?;
-        self.active.file().sync()?;
+        self.active.mark_floor()?;
         self.set_durable(end);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! A first look at a directory: names, headers and marks. Nothing is locked, written or repaired.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,9 +14,10 @@ use crate::format::{
     VERSION,
 };
 use crate::frame_cursor::Position;
-use crate::lineup::{Lineup, LineupDamage, SegmentFacts, line_up};
+use crate::lineup::{Lineup, LineupDamage, line_up};
 use crate::log_id::LogId;
 use crate::segment_bytes::SegmentBytes;
+use crate::segment_facts::SegmentFacts;
 use crate::segment_name::{is_temporary_name, parse_segment_name, segment_name};
 use crate::shared_log::Placement;
 use crate::tx_id::TxId;
@@ -67,6 +69,7 @@ impl Look {
             minimum_reader: self.minimum_reader(),
             proven: newest.proven(),
             closed: newest.is_closed(),
+            missing: self.lineup.missing.clone(),
             segments: self.kept().map(extent_of).collect(),
         }
     }
@@ -120,6 +123,8 @@ pub struct Extent {
     pub proven: TxId,
     /// Whether it was closed and not touched since: then `proven` is its end.
     pub closed: bool,
+    /// Records before `base` that the log keeps and that are not there: the segments that held them are lost.
+    pub missing: Option<Range<TxId>>,
     /// Its segments, oldest first; never empty.
     pub segments: Vec<SegmentExtent>,
 }
@@ -248,14 +253,17 @@ pub(crate) fn segment_facts(file: &dyn File, named: TxId, reader: u16) -> Result
         });
     }
     let mut marks = [None; 2];
+    let mut has_bad_mark = false;
     for (block, mark) in marks.iter_mut().enumerate() {
         let mark_bytes: [u8; MARK_BYTES] = read_array(file, MARK_BLOCK_BYTE[block])?;
         *mark = Mark::decode(&mark_bytes, &header_bytes, block);
+        has_bad_mark |= mark.is_none() && mark_bytes != [0; MARK_BYTES];
     }
     Ok(SegmentFacts {
         named,
         header,
         marks,
+        has_bad_mark,
         bytes,
     })
 }

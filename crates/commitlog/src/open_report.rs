@@ -1,5 +1,7 @@
 //! What a writable open found and did.
 
+use std::ops::Range;
+
 use crate::chain::Chain;
 use crate::damage::BadFrame;
 use crate::log_id::LogId;
@@ -60,6 +62,9 @@ pub struct OpenReport {
     pub log_id: LogId,
     /// The oldest record that is kept.
     pub base: TxId,
+    /// Records before `base` that the log keeps and that are not there, though a snapshot among the proofs holds them. They stay missing, and are
+    /// reported by each open, until the log is pruned up to `base` or further. A lost file may be found again: look for it before that.
+    pub missing: Option<Range<TxId>>,
     /// The first record that does not exist yet.
     pub end: TxId,
     /// The first record that nothing proved to have been synced when the log was opened. Everything before `end` is now.

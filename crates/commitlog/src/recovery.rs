@@ -6,9 +6,9 @@
 //!                                    again as they are and synced
 //!                                  the directory is synced; if nothing proves that the newest segment's name is durable, it is made anew,
 //!                                    which also cuts a torn tail off
-//!                                  leftovers of a truncation or a prune are removed: not before, for were the truncated segment's name lost,
-//!                                    they would be what the old one says comes next, and were the floor lost, a gap
 //!                                  an interrupted rotation is completed, one that was completed just before is confirmed
+//!                                  leftovers of a truncation or a prune are removed: not before, for were the truncated segment's name lost,
+//!                                    they would be what the old one says comes next, and were the floor lost, a gap; it is in both marks by then
 //!                                  clean: the end is marked, and the mark synced
 //!                                  torn:  the log goes on in a new segment that begins at the end; the tail
 //!                                         behind it is cut off by that, and then removed
@@ -81,8 +81,11 @@ pub(crate) fn recover(
         }
         confirm_continuation(dir, &look)?;
         if !cut_waits {
-            remove_leftovers(dir, &mut leftovers)?;
             complete_rotations(&mut rotations)?;
+            if !leftovers.is_empty() {
+                active.mark_floor()?;
+            }
+            remove_leftovers(dir, &mut leftovers)?;
         }
         if cut_waits {
             // Without a mark that would prove its name; but nothing may be used that no mark proves.
@@ -112,6 +115,7 @@ pub(crate) fn recover(
     let report = OpenReport {
         log_id: extent.log_id,
         base: extent.base,
+        missing: extent.missing,
         end: examined.end.id,
         proven: examined.proven.id,
         was_closed,

@@ -245,10 +245,12 @@ impl SharedLog {
             Err(Error::Full(error)) => return Err(Error::Full(error)),
             recreated => state.poison_unless(recreated)?,
         }
-        let removed = remove_leftovers(self.dir(), &mut state.leftovers);
-        state.poison_unless(removed)?;
         let completed = complete_rotations(&mut state.rotations);
         state.poison_unless(completed)?;
+        let marked = state.active.mark_floor();
+        state.poison_unless(marked)?;
+        let removed = remove_leftovers(self.dir(), &mut state.leftovers);
+        state.poison_unless(removed)?;
         state.cut_waits = false;
         Ok(())
     }

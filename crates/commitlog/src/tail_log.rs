@@ -9,10 +9,10 @@ use disk::Dir;
 
 use crate::error::{Error, Result};
 use crate::frame_cursor::{FrameCursor, Position};
-use crate::lineup::SegmentFacts;
 use crate::look::{Look, look, open_segment, segment_facts};
 use crate::seek_cache::SeekCache;
 use crate::segment_bytes::SegmentBytes;
+use crate::segment_facts::SegmentFacts;
 use crate::shared_log::{Placement, Visible};
 use crate::tx_id::TxId;
 

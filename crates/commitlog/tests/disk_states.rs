@@ -579,18 +579,13 @@ fn a_lost_segment_in_between_is_damage_whatever_a_snapshot_says() {
         drop(log);
         let names = disk.files();
         assert!(names.len() > 5);
-        for (at, name) in names.iter().enumerate() {
+        for (at, name) in names.iter().enumerate().skip(1) {
             let disk = disk.fork();
             disk.delete(name);
             for proofs in [&[][..], &[proof][..]] {
                 let disk = disk.fork();
                 let before = disk.digest();
                 let opened = Log::open(disk.root(), small(), proofs).map(|(log, _)| log.base());
-                if at == 0 {
-                    // Nothing tells that from a prune.
-                    assert!(opened.unwrap() > TxId(floor));
-                    continue;
-                }
                 let read = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), proofs);
                 for refused in [opened, read.map(|log| log.base())] {
                     let Err(Error::Damaged { file, kind, .. }) = refused else {
@@ -600,6 +595,207 @@ fn a_lost_segment_in_between_is_damage_whatever_a_snapshot_says() {
                     assert!(matches!(kind, DamageKind::SegmentMissing { .. }), "{kind}");
                 }
                 assert_eq!(disk.digest(), before);
+            }
+        }
+    }
+}
+
+/// A proof of everything before record `end`.
+fn proof_before(log: &Log, end: u64) -> Proof {
+    let through = TxId(end - 1);
+    let chain = log.chain_after(through).unwrap();
+    Proof { through, chain }
+}
+
+/// One or two lost segments at the front, with the marks that a log has while it is written and when it was closed, pruned before and not.
+#[test]
+fn a_lost_first_segment_is_damage_unless_a_snapshot_holds_what_it_held() {
+    for (close, pruned, lost) in [
+        (false, 0, 1),
+        (true, 0, 1),
+        (false, 3, 1),
+        (true, 3, 1),
+        (false, 3, 2),
+        (true, 0, 2),
+    ] {
+        let disk = SimDisk::new(1);
+        let log = Log::create(disk.root(), LOG_ID, small(), &[(b"genesis", None)]).unwrap();
+        fill(&log, 16);
+        let floor = log.prune_before(TxId(pruned)).unwrap().base;
+        let extent = Log::inspect(disk.root().as_ref()).unwrap();
+        let bases: Vec<u64> = extent.segments.iter().map(|one| one.base.0).collect();
+        let (found, next) = (bases[lost], bases[lost + 1]);
+        let before = proof_before(&log, found - 1);
+        let until = proof_before(&log, found);
+        let later = proof_before(&log, next + 1);
+        let newest = proof_before(&log, 16);
+        let foreign = Proof {
+            chain: Chain(1),
+            ..newest
+        };
+        if close {
+            log.close().unwrap();
+        }
+        drop(log);
+        let names = disk.files();
+        for name in &names[..lost] {
+            disk.delete(name);
+        }
+        let untouched = disk.digest();
+        for proofs in [&[][..], &[before], &[foreign], &[foreign, before]] {
+            let opened = Log::open(disk.root(), small(), proofs).map(drop);
+            let options = ReadOnlyOptions::default();
+            let read = ReadOnlyLog::open(disk.root(), options, proofs).map(drop);
+            for refused in [opened, read] {
+                let Err(Error::Damaged { file, kind, .. }) = refused else {
+                    panic!("{refused:?}");
+                };
+                let expected = floor;
+                let found = TxId(found);
+                assert_eq!(kind, DamageKind::StartMissing { expected, found });
+                assert!(file.ends_with(&names[0]), "{file:?}");
+            }
+            assert_eq!(disk.digest(), untouched);
+        }
+        let missing = Some(floor..TxId(found));
+        for proofs in [
+            &[until][..],
+            &[later],
+            &[newest],
+            &[foreign, newest, before],
+        ] {
+            let disk = disk.fork();
+            let extent = Log::inspect(disk.root().as_ref()).unwrap();
+            assert_eq!(extent.missing, missing);
+            let options = ReadOnlyOptions::default();
+            let read = ReadOnlyLog::open(disk.root(), options, proofs).unwrap();
+            assert_eq!(read.extent().missing, missing);
+            assert_eq!(disk.digest(), untouched);
+            // It is told until the log is pruned so far, and not forgotten by what else is done.
+            for _ in 0..2 {
+                let (log, report) = Log::open(disk.root(), small(), proofs).unwrap();
+                assert_eq!(report.missing, missing);
+                assert_eq!(read_all(&log), expected(found, log.next_id().0));
+                log.truncate_after(TxId(15)).unwrap();
+                fill(&log, log.next_id().0 + 3);
+                log.compress_sealed().unwrap();
+            }
+            let (log, _) = Log::open(disk.root(), small(), proofs).unwrap();
+            log.prune_before(TxId(next)).unwrap();
+            drop(log);
+            let (log, report) = Log::open(disk.root(), small(), &[]).unwrap();
+            assert_eq!((report.missing, report.base), (None, TxId(next)));
+            assert_eq!(read_all(&log), expected(next, log.next_id().0));
+        }
+    }
+}
+
+/// What a log may have gone through that ends with a base above 0.
+fn pruned_lives() -> Vec<(&'static str, SimDisk)> {
+    let life = |live: &dyn Fn(&Log)| {
+        let disk = SimDisk::new(1);
+        let log = Log::create(disk.root(), LOG_ID, small(), &[(b"genesis", None)]).unwrap();
+        fill(&log, 16);
+        log.prune_before(TxId(7)).unwrap();
+        assert!(log.base() > TxId(3));
+        live(&log);
+        disk
+    };
+    let begun = |live: &dyn Fn(&Log)| {
+        let disk = SimDisk::new(1);
+        let start = Start {
+            base: TxId(16),
+            chain: Chain(5),
+            epoch: 1,
+        };
+        live(&Log::create_at(disk.root(), LOG_ID, small(), start, &[]).unwrap());
+        disk
+    };
+    let truncated = |end: u64| {
+        life(&move |log| {
+            log.truncate_after(TxId(end - 1)).unwrap();
+        })
+    };
+    vec![
+        ("pruned", life(&|_| ())),
+        ("pruned and closed", life(&|log| log.close().unwrap())),
+        ("pruned, and on in new segments", life(&|log| fill(log, 30))),
+        (
+            "pruned to the newest segment",
+            life(&|log| {
+                log.prune_before(TxId(16)).unwrap();
+            }),
+        ),
+        (
+            "pruned to a new segment that is empty",
+            life(&|log| {
+                log.rotate().unwrap();
+                log.prune_before(TxId(16)).unwrap();
+            }),
+        ),
+        (
+            "pruned twice",
+            life(&|log| {
+                fill(log, 20);
+                log.prune_before(TxId(12)).unwrap();
+            }),
+        ),
+        (
+            "pruned, then truncated in the newest segment",
+            truncated(16),
+        ),
+        ("pruned, then truncated further", truncated(10)),
+        ("pruned, then truncated to nothing", truncated(7)),
+        (
+            "pruned, then compressed",
+            life(&|log| {
+                log.rotate().unwrap();
+                while log.compress_sealed().unwrap().is_some() {}
+            }),
+        ),
+        ("begun elsewhere", begun(&|_| ())),
+        (
+            "begun elsewhere, and closed",
+            begun(&|log| log.close().unwrap()),
+        ),
+        ("begun elsewhere, and on", begun(&|log| fill(log, 30))),
+    ]
+}
+
+#[test]
+fn no_damaged_mark_makes_a_log_look_as_if_its_first_segment_were_lost() {
+    for (name, disk) in pruned_lives() {
+        let base = Log::inspect(disk.root().as_ref()).unwrap().base;
+        assert!(base > TxId(0));
+        let names = disk.files();
+        let marks = names.iter().flat_map(|name| [(name, 8), (name, 16)]);
+        for (file, sector) in marks {
+            // Of the disk as the log left it, and as an open left that.
+            for reopened in [false, true] {
+                let disk = disk.fork();
+                if reopened {
+                    drop(Log::open(disk.root(), small(), &[]).unwrap());
+                }
+                if !disk.files().contains(file) {
+                    continue;
+                }
+                let zeroed = disk.fork();
+                zeroed.zero_sector(file, sector);
+                let flipped = disk.fork();
+                flipped.flip_bit(file, sector as u64 * 512 + 50, 3);
+                let mut bad = vec![zeroed, flipped];
+                for back in 0..disk.older_versions(file, sector) {
+                    bad.push(disk.fork());
+                    bad[back + 2].revert_sector(file, sector, back);
+                }
+                for disk in bad {
+                    // It stays like that.
+                    for _ in 0..2 {
+                        let (log, report) = Log::open(disk.root(), small(), &[]).unwrap();
+                        assert_eq!((report.missing, report.base), (None, base), "{name}");
+                        fill(&log, log.next_id().0 + 1);
+                    }
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use commitlog::{Error, Log, OpenReport, Options, ReadOnlyLog, ReadOnlyOptions};
+use commitlog::{Error, Log, OpenReport, Options, Proof, ReadOnlyLog, ReadOnlyOptions};
 use disk::{Dir, SimDisk};
 
 use crate::fault::MediumFault;
@@ -45,13 +45,20 @@ pub(crate) fn check(
             return Ok(None);
         }
     };
-    let end = report.end.0;
+    let (base, end) = (report.base.0, report.end.0);
     if log.durable_end() != report.end {
         return violated("an open log is not durable to its end");
     }
-    let base = report.base.0;
-    // A log without its oldest segment begins later, as if it had been pruned.
+    // Only a snapshot of which the log holds the rest can stand in for the oldest segment, and no fault makes a sound log look as if that were gone.
     let oldest_is_gone = fault.is_some_and(|fault| fault.removed_the_oldest(disk));
+    let missing = &report.missing;
+    if missing.is_some() && !oldest_is_gone {
+        return violated(format!("{missing:?} is missing, it says"));
+    }
+    let stands_in = |proof: &Proof| proof.through.0 + 1 >= base && proof.through < report.end;
+    if report.missing.is_some() && !model.proofs.iter().any(stands_in) {
+        return violated("opened without its oldest segment and without a snapshot");
+    }
     // A fault may hide where the log was to begin, so that a removal that came undone shows.
     let (lowest, highest) = match fault {
         Some(_) => (0, model.base.1),
@@ -59,9 +66,6 @@ pub(crate) fn check(
     };
     if base < lowest || (base > highest && !oldest_is_gone) {
         return violated(format!("the base is {base}, not within {:?}", model.base));
-    }
-    if oldest_is_gone && model.is_replaced_by_what_was_given_up(base) {
-        return Ok(Some((log, report)));
     }
     let written = model.written.len() as u64;
     if end > written {
@@ -166,9 +170,6 @@ pub(crate) fn check_reader_agrees(
     let before = disk.digest();
     let opened = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &model.proofs);
     let verified = opened.and_then(|log| {
-        if model.is_replaced_by_what_was_given_up(log.base().0) {
-            return log.verify().map(drop);
-        }
         let mut reader = log.reader(log.base())?;
         while let Some(record) = reader.next_record()? {
             let written = model.written.get(usize::try_from(record.id.0).unwrap());

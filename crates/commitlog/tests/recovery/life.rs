@@ -262,7 +262,6 @@ impl Life {
                 let model = &mut self.model;
                 model.proofs.retain(|proof| proof.through.0 < end);
                 model.truncated_to = Some(end);
-                model.was_truncated = true;
                 self.log().truncate_after(TxId(end - 1))?;
                 self.model.truncated(end);
             }
@@ -336,7 +335,6 @@ impl Life {
             model.written.clone_from(&self.model.written);
         }
         model.truncated_to = self.model.truncated_to;
-        model.was_truncated = self.model.was_truncated;
         let proofs = &self.model.proofs;
         if !before.proofs.iter().all(|proof| proofs.contains(proof)) {
             model.proofs.retain(|proof| proofs.contains(proof));

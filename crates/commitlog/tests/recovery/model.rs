@@ -21,8 +21,6 @@ pub(crate) struct Model {
     pub(crate) base: (u64, u64),
     /// Where a truncation makes the log end that may have happened or not: then it ends there, whatever was acknowledged.
     pub(crate) truncated_to: Option<u64>,
-    /// Whether the log was ever truncated.
-    pub(crate) was_truncated: bool,
     /// The snapshots that were published.
     pub(crate) proofs: Vec<Proof>,
     /// What was handed to the log under each id when it was first used, to retry byte for byte.
@@ -42,7 +40,6 @@ impl Model {
             marked_batch_start: end,
             base: (0, 0),
             truncated_to: None,
-            was_truncated: false,
             proofs: Vec::new(),
         }
     }
@@ -96,12 +93,6 @@ impl Model {
     /// Whether a log that ends here may have been truncated on purpose.
     pub(crate) fn may_be_truncated_to(&self, end: u64) -> bool {
         self.truncated_to == Some(end)
-    }
-
-    /// Whether nothing of the log is there any more but what a truncation gave up, which nothing tells apart from a log: its removal came undone,
-    /// and the segment that had taken its place was deleted.
-    pub(crate) fn is_replaced_by_what_was_given_up(&self, base: u64) -> bool {
-        self.was_truncated && base >= self.written.len() as u64
     }
 
     /// Everything acknowledged so far is proved by something that is durable itself.
