@@ -156,7 +156,8 @@ impl fmt::Display for OpenReport {
                 )?;
                 write!(
                     formatter,
-                    "\n{segments_moved} segments of the old log were moved aside"
+                    "\n{segments_moved} segments of the old log were moved aside, inside `log/`; under their old names, in a directory of their own, \
+                     `commitlog::salvage` reads what they hold beyond the snapshot"
                 )?;
             }
         }

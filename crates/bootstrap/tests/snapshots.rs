@@ -363,6 +363,35 @@ fn a_lost_first_segment_is_damage_where_no_snapshot_holds_what_it_held() {
 }
 
 #[test]
+fn what_a_restore_moved_aside_beyond_a_lost_segment_can_be_salvaged() {
+    let (disk, names) = two_snapshots();
+    disk.delete(&names[2]);
+    let (database, report) = open_with(&disk, restoring()).unwrap();
+    assert_eq!(notes(&database.view()), expected(1..=15));
+    assert!(
+        report.to_string().contains("`commitlog::salvage`"),
+        "{report}"
+    );
+    database.close().unwrap();
+    // Under their old names, in a directory of their own, as the report says.
+    let aside = SimDisk::new(2);
+    for path in disk.files() {
+        if let Some((stem, _)) = path
+            .strip_prefix("log/")
+            .and_then(|name| name.split_once(".log.aside-"))
+        {
+            aside.write(format!("{stem}.log"), &disk.read(&path).unwrap());
+        }
+    }
+    let log_id = commitlog::LogId(*b"the salvaged one");
+    let salvaged = SimDisk::new(3);
+    let options = commitlog::Options::default();
+    let report = commitlog::salvage(&*aside.root(), salvaged.root(), log_id, options).unwrap();
+    assert_eq!(report.missing, [TxId(11)..TxId(16)]);
+    assert_eq!(report.kept.last().unwrap().ids, TxId(16)..TxId(21));
+}
+
+#[test]
 fn a_third_snapshot_lets_the_first_go() {
     let disk = SimDisk::new(1);
     let (database, _) = open(&disk);
