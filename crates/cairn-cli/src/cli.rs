@@ -14,7 +14,10 @@ use crate::null_text::NullText;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 fine (a torn tail is fine, and reported), 1 wrong usage or refused, 2 damage found, 3 locked by another \
-process.";
+process.
+
+Writing verbs lock the database's directory themselves, so `flock DIRECTORY cairn ..` always ends with 3. To run one after another, lock some \
+file beside it: `flock DIRECTORY.flock cairn ..`.";
 
 /// The command line.
 #[derive(Debug, PartialEq, Parser)]
