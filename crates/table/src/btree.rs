@@ -128,13 +128,24 @@ impl BTree {
 
     /// The lowest row with exactly this key.
     pub fn first_with_key(&self, pages: &Pages, key: &[u8]) -> Result<Option<RowId>, Damaged> {
-        let Some(leaf) = self.leaf_for(pages, key, 0)? else {
+        let Some(mut number) = self.root else {
             return Ok(None);
         };
+        let mut is_last_leaf = true;
+        for level in (1..=self.root_level()).rev() {
+            let node = Node::open(pages, number, level)?;
+            let child = node.child_for(key, 0)?;
+            is_last_leaf &= child == node.len();
+            number = node.child(child)?;
+        }
+        let leaf = Node::open(pages, number, 0)?;
         let position = leaf.position(key, 0)?;
         if position < leaf.len() {
             let entry = leaf.entry(position)?;
             return Ok((entry.key == key).then_some(entry.row));
+        }
+        if is_last_leaf {
+            return Ok(None);
         }
         // The key may begin in the next leaf: a separator that was cut short leads here, too.
         let first = self.first_at_or_after(pages, Bound::Included(key))?;

@@ -23,7 +23,9 @@ impl TransactionBuilder {
 
     /// A transaction with these marks.
     pub fn with_marks(marks: Marks) -> TransactionBuilder {
-        let mut bytes = vec![0; header::BYTES];
+        // Most transactions are of a row or two: room for those, so that the buffer need not grow.
+        let mut bytes = Vec::with_capacity(256);
+        bytes.resize(header::BYTES, 0);
         bytes[header::VERSION] = TRANSACTION_VERSION;
         put(
             &mut bytes,

@@ -196,7 +196,7 @@ fn admit(
 }
 
 fn keys(seen: TableRef<'_>, values: &[ValueRef<'_>]) -> Result<Keys, Error> {
-    let mut key = Vec::new();
+    let mut key = Vec::with_capacity(64);
     let keys = seen.table.indexes.iter().map(|index| {
         key.clear();
         index.key_of_row(seen.id(), values, &mut key)?;
@@ -206,7 +206,10 @@ fn keys(seen: TableRef<'_>, values: &[ValueRef<'_>]) -> Result<Keys, Error> {
 }
 
 fn encode(seen: TableRef<'_>, values: &[ValueRef<'_>]) -> Arc<[u8]> {
-    let mut bytes = Vec::new();
+    // Enough for any row, so that the buffer need not grow.
+    let variable = values.iter().filter_map(|value| value.variable_bytes());
+    let room = variable.map(<[u8]>::len).sum::<usize>() + 24 * values.len();
+    let mut bytes = Vec::with_capacity(room);
     encode_row(seen.layout(), values, &mut bytes);
     Arc::from(bytes)
 }

@@ -124,8 +124,8 @@ impl Expected {
     }
 
     fn insert(&mut self, row: RowId, values: Vec<Value>) {
-        // An id may come back after a rollback.
-        self.dead.retain(|dead| *dead != row);
+        // An id comes back after a rollback only, and then nothing is known of it here.
+        assert!(!self.dead.contains(&row), "{row} was another row");
         self.own.push((row, values));
     }
 
@@ -561,13 +561,11 @@ impl History {
 
     fn rebase(&mut self) {
         self.transaction.rebase(self.applied());
-        let own = self
-            .tables
-            .each_ref()
-            .map(|table| table.own.iter().map(|(row, _)| *row).collect::<Vec<_>>());
+        let own = self.tables.iter().flat_map(|table| &table.own);
+        let dead: Vec<RowId> = own.map(|(row, _)| *row).collect();
         self.tables = self.stored();
-        for (table, own) in self.tables.iter_mut().zip(own) {
-            table.dead = own;
+        for table in &mut self.tables {
+            table.dead.clone_from(&dead);
         }
     }
 }
