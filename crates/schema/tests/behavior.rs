@@ -643,10 +643,15 @@ fn a_refused_change_leaves_the_transaction_as_it_was() {
     database
         .write(|tx| {
             tx.insert("planes", &[("tailnum", text("a"))])?;
-            tx.insert("planes", &[("tailnum", text("b"))])?;
+            let place = tx.insert("planes", &[("tailnum", text("b"))])?;
             tx.create_index("planes", "u", &["seats"], true)
                 .unwrap_err();
             tx.create_table(&planes()).unwrap_err();
+            // A row stands where it stood.
+            assert_eq!(
+                tx.table("planes")?.get(place).unwrap().value(1),
+                Ok(text("b"))
+            );
             tx.insert("planes", &[("tailnum", text("c"))])
         })
         .unwrap();

@@ -1,9 +1,12 @@
 //! What a store promises of its tables, one claim at a time.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+
 use table::{
-    ColumnType, Error, IndexId, IndexSpec, Layout, LayoutColumn, LayoutNumber, RowId, Store,
-    TableId, Transaction, TransactionBuilder, Value, WriteTransaction,
+    ColumnType, Error, IndexId, IndexSpec, Layout, LayoutColumn, LayoutNumber, PAGE_BYTES, Page,
+    PageBytes, PageNumber, RowId, Store, TableId, Transaction, TransactionBuilder, Value,
+    WriteTransaction,
 };
 
 const TABLE: TableId = TableId(7);
@@ -172,4 +175,76 @@ fn a_savepoint_of_another_transaction_is_a_bug() {
     // It does not end with its transaction, and stays what it is.
     drop(first);
     WriteTransaction::new(&store).roll_back_to(&savepoint);
+}
+
+#[test]
+fn a_statement_that_meets_a_damaged_page_changes_nothing() {
+    struct Zeros;
+    impl PageBytes for Zeros {
+        fn page_bytes(&self) -> &[u8] {
+            &[0; PAGE_BYTES]
+        }
+    }
+    let sound = {
+        let mut store = store(&[LayoutColumn::required(ColumnType::U64)]);
+        store.insert(TABLE, &[Value::U64(1)]).unwrap();
+        store
+    };
+    let place = sound.table(TABLE).unwrap().scan().next();
+    let place = place.unwrap().unwrap().row_id();
+    // The page of the row is not what it was.
+    let pages = sound.pages().iter().map(|(number, page)| {
+        let damaged = number == place.page();
+        let page = if damaged {
+            Page::borrowed(Arc::new(Zeros), 1)
+        } else {
+            page.clone()
+        };
+        (number, page)
+    });
+    let heads: Vec<Vec<u8>> = sound.heads().map(|(_, head)| head).collect();
+    let store = Store::restore([3; 32], pages, heads.iter().map(Vec::as_slice)).unwrap();
+
+    let mut transaction = WriteTransaction::new(&store);
+    let damaged = |result: Result<(), Error>| assert!(matches!(result, Err(Error::Damaged(_))));
+    damaged(transaction.delete(TABLE, place));
+    damaged(
+        transaction
+            .update(TABLE, place, &[(0, Value::U64(2))])
+            .map(drop),
+    );
+    let mut builder = TransactionBuilder::new(0);
+    transaction.flush(&mut builder).unwrap();
+    assert!(builder.is_empty());
+    // What needs no damaged page goes on.
+    let row = transaction.insert(TABLE, &[Value::U64(3)]).unwrap();
+    let table = transaction.table(TABLE).unwrap();
+    assert_eq!(table.row_count(), 2);
+    assert_eq!(table.get(row).unwrap().value(0), Ok(Value::U64(3)));
+}
+
+#[test]
+fn a_row_of_a_transaction_has_no_place_outside_of_it() {
+    let mut store = store(&[LayoutColumn::required(ColumnType::U64)]);
+    let mut transaction = WriteTransaction::new(&store);
+    let row = transaction.insert(TABLE, &[Value::U64(1)]).unwrap();
+    assert!(row.is_pending());
+    assert!(row.page() > PageNumber::STORED_MAX);
+    let mut builder = TransactionBuilder::new(0);
+    transaction.flush(&mut builder).unwrap();
+    let bytes = builder.finish();
+    for group in Transaction::parse(&bytes).unwrap().groups() {
+        store.apply_group(&group).unwrap();
+    }
+    let missing = Error::NoSuchRow {
+        table: TABLE,
+        values: vec![],
+    };
+    assert_eq!(store.table(TABLE).unwrap().get(row).unwrap_err(), missing);
+    assert_eq!(store.delete(TABLE, row), Err(missing.clone()));
+    // What was flushed is in the store; the transaction goes on from there.
+    transaction.rebase(store);
+    let table = transaction.table(TABLE).unwrap();
+    assert_eq!(table.get(row).unwrap_err(), missing);
+    assert_eq!(table.row_count(), 1);
 }
