@@ -125,6 +125,13 @@ impl Checkout {
     pub(crate) fn cargo(&self) -> Command {
         self.command(&env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
     }
+
+    /// The `cargo` of the nightly toolchain.
+    pub(crate) fn nightly_cargo(&self) -> Command {
+        let mut command = self.command("rustup");
+        command.args(["run", "nightly", "cargo"]);
+        command
+    }
 }
 
 /// Adds all files below `folder`.

@@ -1,7 +1,8 @@
-//! The chores of the project: `cargo xtask {ci, tidy, format, fuzz}`.
+//! The chores of the project: `cargo xtask {ci, tidy, format, fuzz, miri}`.
 //!
 //! They are a program of the workspace and not a pile of scripts, so that they run wherever the project builds and are
-//! tested like the rest. `ci` is the one command to be sure; the other three are its parts that are worth running alone.
+//! tested like the rest. `ci` is the one command to be sure; the others are its parts that are worth running alone, and
+//! what takes longer or needs more than it may ask for.
 //!
 //! ```text
 //! ci  ->  cargo fmt, clippy, doc, bench, test        tidy  ->  architecture (the tables), manifest (the edges),
@@ -24,9 +25,10 @@ mod function_length;
 mod licences;
 mod package_count;
 mod text_rules;
-// The four commands.
+// The commands.
 mod ci;
 mod fuzz;
+mod miri;
 mod step;
 mod tidy;
 
@@ -61,6 +63,8 @@ enum Chore {
     Format,
     /// Run the seeded tests for minutes
     Fuzz(fuzz::FuzzOptions),
+    /// Interpret the tests over unsafe code (needs a nightly toolchain with miri)
+    Miri,
 }
 
 fn main() -> ExitCode {
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
         Chore::Tidy { report } => tidy::run(&checkout, report),
         Chore::Format => format_page::write(&checkout),
         Chore::Fuzz(options) => fuzz::run(&checkout, &options),
+        Chore::Miri => miri::run(&checkout),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use schema::State;
 use snapshot::{Blob, Blobs, Loaded, Source, SourceError};
-use table::{Page, PageBytes, PageNumber, Store};
+use table::{Page, PageBytes, PageNumber, PageRef, Store};
 
 use crate::database_id::DatabaseId;
 use crate::format::{
@@ -84,7 +84,7 @@ pub(crate) fn state(id: DatabaseId, loaded: &Loaded) -> Result<State, Unfit> {
 }
 
 /// Lends pages, in rising order of their numbers.
-struct Pages<'a>(Box<dyn Iterator<Item = (PageNumber, &'a Page)> + 'a>);
+struct Pages<'a>(Box<dyn Iterator<Item = (PageNumber, PageRef<'a>)> + 'a>);
 
 impl Source for Pages<'_> {
     fn next(&mut self) -> Result<Option<(u64, &[u8])>, SourceError> {

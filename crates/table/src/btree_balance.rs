@@ -187,8 +187,7 @@ impl BTree {
     ) -> Result<(), PageError> {
         let parent_level = level + 1;
         let above = pages.page(parent)?;
-        let above = above.bytes().map_err(|kind| kind.at(parent))?;
-        let above = Node::new(above, parent, parent_level)?;
+        let above = Node::new(&above, parent, parent_level)?;
         let between = child.saturating_sub(1);
         if between >= above.len() {
             return Err(above
@@ -202,10 +201,8 @@ impl BTree {
 
         // The pages stay as they are while their numbers are written anew.
         let (left_page, right_page) = (pages.page(left)?, pages.page(right)?);
-        let left_page = left_page.bytes().map_err(|kind| kind.at(left))?;
-        let right_page = right_page.bytes().map_err(|kind| kind.at(right))?;
-        let left_node = Node::new(left_page, left, level)?;
-        let right_node = Node::new(right_page, right, level)?;
+        let left_node = Node::new(&left_page, left, level)?;
+        let right_node = Node::new(&right_page, right, level)?;
         let mut entries = Vec::with_capacity(left_node.len() + right_node.len() + 1);
         for entry in left_node.entries() {
             entries.push(entry?);

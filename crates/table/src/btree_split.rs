@@ -22,8 +22,7 @@ pub(crate) fn make_room(
     is_last: bool,
 ) -> Result<Option<(Separator, PageNumber)>, PageError> {
     let before = pages.page(number)?;
-    let before = before.bytes().map_err(|kind| kind.at(number))?;
-    let node = Node::new(before, number, level)?;
+    let node = Node::new(&before, number, level)?;
     let leftmost = if level > 0 {
         Some(node.child(0)?)
     } else {

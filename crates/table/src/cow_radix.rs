@@ -216,35 +216,6 @@ impl<T: Clone> CowRadix<T> {
     }
 }
 
-#[cfg(test)]
-impl<T: Clone> CowRadix<T> {
-    /// A map of the height `height` in which every key below the first `root_slots` slots of the root
-    /// has `value`.
-    pub(crate) fn filled(value: T, height: u32, root_slots: u32) -> CowRadix<T> {
-        let mut below = Slot::Value(value);
-        for level in 1..=height {
-            let mut node = Node::vacant();
-            for slot in 0..if level == height {
-                root_slots as usize
-            } else {
-                FAN_OUT
-            } {
-                node.set(slot, true, below.clone());
-            }
-            below = Slot::Branch(Arc::new(node));
-        }
-        let Slot::Branch(root) = below else {
-            panic!("a height above zero")
-        };
-        let len = u64::from(root_slots) << (DIGIT_BITS * (height - 1));
-        CowRadix {
-            root: Some(root),
-            height,
-            len,
-        }
-    }
-}
-
 impl<T> Default for CowRadix<T> {
     fn default() -> Self {
         Self::new()

@@ -21,7 +21,7 @@ use crate::hash_bucket::Bucket;
 use crate::hash_format::{BUCKET_COUNT_MAX, LINE_COUNT, SLOT_COUNT, lines};
 use crate::hash_index::HashIndex;
 use crate::hash_lines;
-use crate::page::Page;
+use crate::page::PageBuf;
 use crate::page_error::PageError;
 use crate::page_format::PageKind;
 use crate::page_number::PageNumber;
@@ -147,7 +147,12 @@ impl HashIndex {
     }
 
     /// The bucket as it was, whose entries count no more.
-    fn take(&mut self, pages: &Pages, number: PageNumber, bucket: Bucket) -> Result<Page, Damaged> {
+    fn take(
+        &mut self,
+        pages: &Pages,
+        number: PageNumber,
+        bucket: Bucket,
+    ) -> Result<Box<PageBuf>, Damaged> {
         let lines = hash_lines::open(pages, number)?;
         let bits = bucket.bucket_bits();
         let mut count = 0;
@@ -171,7 +176,7 @@ impl HashIndex {
         &mut self,
         pages: &mut Pages,
         owner: TableId,
-        old: &[Page],
+        old: &[Box<PageBuf>],
         bucket: Bucket,
         number: PageNumber,
     ) -> Result<(), PageError> {
@@ -180,7 +185,7 @@ impl HashIndex {
         let mut left_over = Vec::new();
         let new = hash_lines::open_mut(pages, number)?;
         for page in old {
-            let lines = lines(page.bytes().map_err(|kind| kind.at(number))?);
+            let lines = lines(page);
             spilled_homes.extend(hash_lines::spilled_homes(lines));
             for (hash, row) in hash_lines::entries(lines) {
                 if !bits.contains(&hash.bucket_bits) {

@@ -85,12 +85,20 @@ mod transaction_builder;
 mod group;
 mod malformed;
 
-// Pages: by number, copied when written while shared.
+// Pages: by number, in versions; copied when written where an older version can see them.
 mod page;
+mod page_ref;
 mod page_number;
 mod page_format;
 mod page_error;
 mod pages;
+mod page_versions;
+mod page_tree;
+mod page_tree_iter;
+mod page_node;
+mod frames;
+#[cfg(test)]
+mod page_model;
 mod cow_radix;
 mod cow_radix_iter;
 mod damaged;
@@ -154,6 +162,7 @@ pub use page::{PAGE_BYTES, Page, PageBuf, PageBytes};
 pub use page_error::PageError;
 pub use page_format::PageKind;
 pub use page_number::{NotAPageNumber, PageNumber};
+pub use page_ref::PageRef;
 pub use pages::{Full, Pages};
 pub use row::Row;
 pub use row_codec::{

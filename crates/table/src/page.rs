@@ -1,14 +1,10 @@
 //! One page: 32 KiB that are owned, or borrowed from a read-only map.
 //!
 //! ```text
-//!   Page ──owned──────> Arc<PageBuf>            written in place while nobody else holds it,
-//!     │                                         copied before the first write otherwise
-//!     └──borrowed─────> source + checksum       verified once, on first use; the first write
-//!                                               turns it into an owned copy
+//!   Page ──owned──────> Arc<PageBuf>            copied into a frame when it comes among the others
+//!     └──borrowed─────> source + checksum       stays where it is; verified once, on first use; copied into a frame when it is
+//!                                               first written
 //! ```
-//!
-//! A page costs one reference count, so a view of the whole state shares pages with it until they are
-//! written.
 
 use std::sync::{Arc, OnceLock};
 
@@ -74,7 +70,7 @@ pub trait PageBytes: Send + Sync {
     fn page_bytes(&self) -> &[u8];
 }
 
-/// A page: cheap to clone, copied before it is written where anyone else holds it.
+/// A page by itself, as it goes into and comes out of [`Pages`](crate::Pages). Cheap to clone; never written.
 #[derive(Clone)]
 pub struct Page(Source);
 
@@ -122,30 +118,6 @@ impl Page {
         match &self.0 {
             Source::Owned(page) => Ok(page),
             Source::Borrowed(page) => page.bytes(),
-        }
-    }
-
-    /// The bytes, to be written: in place where nobody else holds the page, in a copy otherwise.
-    ///
-    /// # Errors
-    /// As [`Page::bytes`].
-    pub fn bytes_mut(&mut self) -> Result<&mut PageBuf, DamageKind> {
-        if let Source::Borrowed(page) = &self.0 {
-            let copy = Arc::from(PageBuf::copied_from(page.bytes()?.as_bytes()));
-            self.0 = Source::Owned(copy);
-        }
-        match &mut self.0 {
-            Source::Owned(page) => Ok(Arc::make_mut(page)),
-            Source::Borrowed(_) => unreachable!("the page was made an owned one above"),
-        }
-    }
-
-    /// Whether both are one page in memory, so that their bytes are equal without a look at them.
-    pub fn same(a: &Page, b: &Page) -> bool {
-        match (&a.0, &b.0) {
-            (Source::Owned(a), Source::Owned(b)) => Arc::ptr_eq(a, b),
-            (Source::Borrowed(a), Source::Borrowed(b)) => Arc::ptr_eq(a, b),
-            _ => false,
         }
     }
 
@@ -247,10 +219,9 @@ mod tests {
     fn a_wrong_checksum_is_damage_for_good() {
         let source = piece(0, PAGE_BYTES);
         let found = crc32c::crc32c(source.page_bytes());
-        let mut page = Page::borrowed(source, 5);
+        let page = Page::borrowed(source, 5);
         let damage = DamageKind::Checksum { expected: 5, found };
         assert_eq!(page.bytes().unwrap_err(), damage);
-        assert_eq!(page.bytes_mut().unwrap_err(), damage);
         assert_eq!(page.clone().bytes().unwrap_err(), damage);
     }
 
@@ -285,31 +256,5 @@ mod tests {
                 }
             );
         }
-    }
-
-    #[test]
-    fn the_first_write_copies_what_is_shared_or_borrowed() {
-        let source = piece(0, PAGE_BYTES);
-        let mut page = Page::borrowed(source.clone(), crc32c::crc32c(source.page_bytes()));
-        let view = page.clone();
-        assert!(Page::same(&page, &view));
-        page.bytes_mut().unwrap().as_bytes_mut()[9] = 200;
-        assert!(!page.is_borrowed());
-        assert!(!Page::same(&page, &view));
-        assert_eq!(view.bytes().unwrap().as_bytes()[9], 63);
-
-        let view = page.clone();
-        let before: *const PageBuf = page.bytes().unwrap();
-        page.bytes_mut().unwrap().as_bytes_mut()[9] = 201;
-        assert_eq!(view.bytes().unwrap().as_bytes()[9], 200);
-        assert!(!std::ptr::eq(before, page.bytes().unwrap()));
-        drop(view);
-
-        let before: *const PageBuf = page.bytes().unwrap();
-        page.bytes_mut().unwrap().as_bytes_mut()[9] = 202;
-        assert!(
-            std::ptr::eq(before, page.bytes().unwrap()),
-            "a sole owner writes in place"
-        );
     }
 }

@@ -1,25 +1,53 @@
-//! The page directory: all pages by number.
+//! All pages by number, as one version of them.
 //!
 //! ```text
-//!   Pages ── CowRadix ──> page 0, page 1, (vacant), page 3, ...
+//!   Pages ── page_tree ──> page 0, page 1, (vacant), page 3, ...        which page has a number
+//!     └───── page_versions ── frames                                   who else can see it, and what memory there is
 //! ```
 //!
-//! A copy is O(1) and holds every page as it was: a view, or a fork to try something on. A new page takes the
-//! lowest vacant number, so page numbers follow from the history of operations and no free list is stored.
+//! A copy is O(1) and holds every page as it was: a view, or something to try changes on. A page that a copy can see is copied when it
+//! is first written. A new page takes the lowest vacant number, so page numbers follow from the history of operations and no free list is
+//! stored.
 
-use crate::cow_radix::CowRadix;
+#![expect(
+    unsafe_code,
+    reason = "a version's tree is read and written under the rule of page_tree"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::damaged::{DamageKind, Damaged};
 use crate::page::{Page, PageBuf};
 use crate::page_format::PageKind;
+use crate::page_node::Stored;
 use crate::page_number::PageNumber;
+use crate::page_ref::PageRef;
+use crate::page_tree::PageTree;
+use crate::page_versions::{PageVersions, Writing};
 use crate::table_id::TableId;
 
-/// All pages by number. Copied in O(1); a page is copied when it is first written while shared.
-#[derive(Clone, Debug, Default)]
+/// All pages by number. Copied in O(1); a page is copied when it is first written while a copy can see it.
+///
+/// Writing is cheap as long as it is always the newest copy that is written, or one as new: a line of versions. A copy that is written
+/// although a newer one has been written and is still held gets memory of its own first, in time proportional to all pages.
+#[derive(Debug)]
 pub struct Pages {
-    /// Invariant: every key is a page number.
-    directory: CowRadix<Page>,
+    tree: PageTree,
+    versions: Arc<PageVersions>,
+    /// The version that the tree belongs to. Invariant: held for this value.
+    version: u64,
+    /// What was born after this version nobody else can see. Counts while `is_shared` is not set.
+    floor: u64,
+    /// Somebody else may hold this version: the next write begins a new one.
+    is_shared: AtomicBool,
 }
+
+// SAFETY: a tree is changed through `&mut` only and never where another version can see it, so whoever holds a version reads what
+// nobody writes; the pages that are borrowed can be shared and sent, and all bookkeeping stands behind a mutex.
+unsafe impl Send for Pages {}
+// SAFETY: as above.
+unsafe impl Sync for Pages {}
 
 /// All 2^27 page numbers that pages get are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,12 +57,24 @@ pub struct Full;
 impl Pages {
     /// No pages.
     pub fn new() -> Pages {
-        Pages::default()
+        Pages {
+            tree: PageTree::EMPTY,
+            versions: Arc::new(PageVersions::new()),
+            version: 0,
+            floor: 0,
+            is_shared: AtomicBool::new(true),
+        }
     }
 
     /// How many pages there are.
     pub fn page_count(&self) -> u64 {
-        self.directory.len()
+        self.tree.len()
+    }
+
+    /// The memory that is set aside for this and all copies of it, in bytes: pages in use, kept for views, and free to be used again.
+    /// Borrowed pages are not counted.
+    pub fn memory_bytes(&self) -> usize {
+        self.versions.frame_count() * size_of::<PageBuf>()
     }
 
     /// An empty page of `kind` for `owner`, under the lowest vacant number.
@@ -42,11 +82,13 @@ impl Pages {
     /// # Errors
     /// When no number is vacant.
     pub fn allocate(&mut self, kind: PageKind, owner: TableId) -> Result<PageNumber, Full> {
-        let number = PageNumber::try_from(self.directory.lowest_vacant()).map_err(|_| Full)?;
+        // SAFETY: the version is held.
+        let vacant = unsafe { self.tree.lowest_vacant() };
+        let number = PageNumber::try_from(vacant).map_err(|_| Full)?;
         if number > PageNumber::STORED_MAX {
             return Err(Full);
         }
-        self.directory.insert(number.into(), empty(kind, owner));
+        self.put_empty(number, kind, owner);
         Ok(number)
     }
 
@@ -55,10 +97,13 @@ impl Pages {
     /// # Errors
     /// `Missing`, when there is no such page.
     pub fn free(&mut self, number: PageNumber) -> Result<(), Damaged> {
-        match self.directory.remove(number.into()) {
-            Some(_) => Ok(()),
-            None => Err(DamageKind::Missing.at(number)),
+        if self.stored(number).is_none() {
+            return Err(DamageKind::Missing.at(number));
         }
+        let (tree, mut memory) = self.writing();
+        // SAFETY: the page is there; the tree belongs to the version that is written.
+        unsafe { tree.remove(number.get(), &mut memory) };
+        Ok(())
     }
 
     /// The bytes of a page.
@@ -67,33 +112,39 @@ impl Pages {
     /// `Missing`; `Checksum` and `Length` of a borrowed page.
     #[inline]
     pub fn get(&self, number: PageNumber) -> Result<&PageBuf, Damaged> {
-        match self.directory.get(number.into()) {
-            Some(page) => page.bytes().map_err(|kind| kind.at(number)),
+        match self.stored(number) {
+            Some(Stored::Frame(frame)) => Ok(frame),
+            Some(Stored::Borrowed(page)) => page.bytes().map_err(|kind| kind.at(number)),
             None => Err(DamageKind::Missing.at(number)),
         }
     }
 
-    /// The bytes of a page, to be written; copied first where a view holds them or where they are borrowed.
+    /// The bytes of a page, to be written; copied first where a copy of this can see it or where they are borrowed.
     ///
     /// # Errors
     /// As [`Pages::get`].
     #[inline]
     pub fn get_mut(&mut self, number: PageNumber) -> Result<&mut PageBuf, Damaged> {
-        match self.directory.get_mut(number.into()) {
-            Some(page) => page.bytes_mut().map_err(|kind| kind.at(number)),
-            None => Err(DamageKind::Missing.at(number)),
+        match self.stored(number) {
+            None => return Err(DamageKind::Missing.at(number)),
+            Some(Stored::Frame(_)) => {}
+            Some(Stored::Borrowed(page)) => {
+                let page = page.clone();
+                let bytes = page.bytes().map_err(|kind| kind.at(number))?;
+                *self.put_frame(number) = *bytes;
+            }
         }
+        let (tree, mut memory) = self.writing();
+        // SAFETY: the page is there, and not borrowed; the tree belongs to the version that is written.
+        Ok(unsafe { tree.frame_mut(number.get(), &mut memory) })
     }
 
-    /// The page itself, which stays as it is whatever is written here later.
+    /// A copy of the bytes of a page, which stays as it is whatever is written here.
     ///
     /// # Errors
-    /// `Missing`.
-    pub fn page(&self, number: PageNumber) -> Result<Page, Damaged> {
-        self.directory
-            .get(number.into())
-            .cloned()
-            .ok_or(DamageKind::Missing.at(number))
+    /// As [`Pages::get`].
+    pub fn page(&self, number: PageNumber) -> Result<Box<PageBuf>, Damaged> {
+        Ok(PageBuf::copied_from(self.get(number)?.as_bytes()))
     }
 
     /// Puts an empty page of `kind` in the place of the page `number`, to be written anew.
@@ -103,24 +154,28 @@ impl Pages {
         kind: PageKind,
         owner: TableId,
     ) -> Result<&mut PageBuf, Damaged> {
-        let page = self
-            .directory
-            .get_mut(number.into())
-            .ok_or(DamageKind::Missing.at(number))?;
-        *page = empty(kind, owner);
-        page.bytes_mut().map_err(|kind| kind.at(number))
+        if self.stored(number).is_none() {
+            return Err(DamageKind::Missing.at(number));
+        }
+        Ok(self.put_empty(number, kind, owner))
     }
 
     /// Puts a page that was stored before under its number, in place of what is there.
     pub fn restore(&mut self, number: PageNumber, page: Page) {
-        self.directory.insert(number.into(), page);
+        if page.is_borrowed() {
+            let (tree, mut memory) = self.writing();
+            // SAFETY: the tree belongs to the version that is written.
+            unsafe { tree.insert_borrowed(number.get(), page, &mut memory) };
+        } else {
+            let bytes = page.bytes().expect("an owned page is never damaged");
+            *self.put_frame(number) = *bytes;
+        }
     }
 
     /// All pages by number, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = (PageNumber, &Page)> {
-        self.directory
-            .iter()
-            .map(|(key, page)| (page_number(key), page))
+    pub fn iter(&self) -> impl Iterator<Item = (PageNumber, PageRef<'_>)> {
+        // SAFETY: the version is held for as long as this is borrowed.
+        unsafe { self.tree.iter() }.map(|(number, page)| (page_number(number), PageRef(page)))
     }
 
     /// The pages that are not the same as in `older`, ascending, and nothing in the place of those that
@@ -129,23 +184,105 @@ impl Pages {
     pub fn changed_since<'a>(
         &'a self,
         older: &'a Pages,
-    ) -> impl Iterator<Item = (PageNumber, Option<&'a Page>)> {
-        self.directory
-            .changed_since(&older.directory, Page::same)
-            .map(|(key, page)| (page_number(key), page))
+    ) -> impl Iterator<Item = (PageNumber, Option<PageRef<'a>>)> {
+        // SAFETY: both versions are held for as long as they are borrowed.
+        unsafe { self.tree.changed_since(&older.tree) }
+            .map(|(number, page)| (page_number(number), page.map(PageRef)))
+    }
+
+    /// Frames in use, and how much is kept for older versions only.
+    #[cfg(test)]
+    pub(crate) fn audit(&self) -> (usize, usize) {
+        self.versions.audit()
+    }
+
+    #[inline]
+    fn stored(&self, number: PageNumber) -> Option<Stored<'_>> {
+        // SAFETY: the version is held for as long as this is borrowed.
+        unsafe { self.tree.get(number.get()) }
+    }
+
+    fn put_empty(&mut self, number: PageNumber, kind: PageKind, owner: TableId) -> &mut PageBuf {
+        let page = self.put_frame(number);
+        page.as_bytes_mut().fill(0);
+        page.begin(kind, owner);
+        page
+    }
+
+    /// A frame in the place of a page, or where none is. It may hold anything.
+    fn put_frame(&mut self, number: PageNumber) -> &mut PageBuf {
+        let (tree, mut memory) = self.writing();
+        // SAFETY: the tree belongs to the version that is written.
+        unsafe { tree.insert_frame(number.get(), &mut memory) }
+    }
+
+    /// The tree, to be written, and where to get memory.
+    #[inline]
+    fn writing(&mut self) -> (&mut PageTree, Writing<'_>) {
+        if *self.is_shared.get_mut() {
+            self.begin();
+        }
+        let memory = Writing {
+            versions: &self.versions,
+            version: self.version,
+            floor: self.floor,
+        };
+        (&mut self.tree, memory)
+    }
+
+    /// Begins a version that nobody else holds.
+    #[cold]
+    fn begin(&mut self) {
+        let begun = self.versions.begin(self.version);
+        let Some((version, floor)) = begun else {
+            *self = self.copied();
+            return;
+        };
+        self.version = version;
+        self.floor = floor;
+        *self.is_shared.get_mut() = false;
+    }
+
+    /// The same pages in memory of their own.
+    fn copied(&self) -> Pages {
+        let mut copy = Pages::new();
+        for (number, page) in self.iter() {
+            copy.restore(number, page.to_page());
+        }
+        copy
     }
 }
 
-fn empty(kind: PageKind, owner: TableId) -> Page {
-    let mut page = Page::zeroed();
-    page.bytes_mut()
-        .expect("an owned page is never damaged")
-        .begin(kind, owner);
-    page
+impl Clone for Pages {
+    fn clone(&self) -> Self {
+        // Whoever may write here next has this by `&mut` then, so it needs no order of its own.
+        self.is_shared.store(true, Ordering::Relaxed);
+        self.versions.hold(self.version);
+        Pages {
+            tree: self.tree,
+            versions: Arc::clone(&self.versions),
+            version: self.version,
+            floor: 0,
+            is_shared: AtomicBool::new(true),
+        }
+    }
 }
 
-fn page_number(key: u64) -> PageNumber {
-    PageNumber::try_from(key).expect("every key of the directory is a page number")
+impl Drop for Pages {
+    fn drop(&mut self) {
+        // SAFETY: nobody borrows the tree of this value any more.
+        unsafe { self.versions.give_up(self.version, self.tree) };
+    }
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Pages::new()
+    }
+}
+
+fn page_number(number: u32) -> PageNumber {
+    PageNumber::new(number).expect("every number in the tree is a page number")
 }
 
 #[cfg(test)]
@@ -175,22 +312,6 @@ mod tests {
                 expected
             );
         }
-    }
-
-    #[test]
-    fn no_page_is_added_when_all_numbers_are_taken() {
-        // 8 * 64^4 = 2^27 pages that are one in memory.
-        let directory = CowRadix::filled(empty(PageKind::Row, OWNER), 5, 8);
-        let mut pages = Pages { directory };
-        assert_eq!(pages.page_count(), 1 << 27);
-        assert_eq!(pages.allocate(PageKind::Row, OWNER), Err(Full));
-        assert_eq!(Full.to_string(), "all 134217728 page numbers are taken");
-        assert!(pages.get(PageNumber::STORED_MAX).is_ok());
-
-        let given_up = PageNumber::new(0x07BC_DEF0).unwrap();
-        pages.free(given_up).unwrap();
-        assert_eq!(pages.allocate(PageKind::Row, OWNER), Ok(given_up));
-        assert_eq!(pages.allocate(PageKind::Row, OWNER), Err(Full));
     }
 
     #[test]
@@ -232,6 +353,18 @@ mod tests {
             .map(|(n, page)| (n.get(), page.is_some()))
             .collect();
         assert_eq!(back, [(70, true), (4000, true), (4999, true)]);
+    }
+
+    #[test]
+    fn a_number_is_refused_when_all_are_taken() {
+        let mut pages = Pages::new();
+        pages.restore(PageNumber::STORED_MAX, Page::zeroed());
+        assert_eq!(pages.allocate(PageKind::Row, OWNER), Ok(PageNumber::MIN));
+        pages.tree.pretend_full(PageNumber::STORED_MAX.get());
+        assert_eq!(pages.allocate(PageKind::Row, OWNER), Err(Full));
+        assert_eq!(Full.to_string(), "all 134217728 page numbers are taken");
+        pages.free(PageNumber::MIN).unwrap();
+        assert_eq!(pages.allocate(PageKind::Row, OWNER), Ok(PageNumber::MIN));
     }
 
     #[test]

@@ -18,18 +18,18 @@ use bytes::Bytes;
 use rows::{Random, layout_of_all_types, random_row};
 use seeds::seeds;
 use table::{
-    ColumnType, FixedValue, Layout, Page, PageKind, PageNumber, RowId, RowPageRef, Store, TableId,
-    Value, ValueRef,
+    ColumnType, FixedValue, Layout, PageKind, PageNumber, RowId, RowPageRef, Store, TableId, Value,
+    ValueRef,
 };
 
 const TABLE: TableId = TableId(5);
 
 /// What keeps a page where it is for as long as an Arrow array refers to it: no later commit changes these bytes.
-struct Owner(Page);
+struct Owner(Store, PageNumber);
 
 impl AsRef<[u8]> for Owner {
     fn as_ref(&self) -> &[u8] {
-        self.0.bytes().unwrap().as_bytes()
+        self.0.pages().get(self.1).unwrap().as_bytes()
     }
 }
 
@@ -41,14 +41,13 @@ struct ArrowPage<'a> {
 
 impl<'a> ArrowPage<'a> {
     fn new(store: &'a Store, number: PageNumber) -> ArrowPage<'a> {
-        let page = store.pages().page(number).unwrap();
         let rows = RowPageRef::new(
             store.pages().get(number).unwrap(),
             store.table(TABLE).unwrap().layout(),
         );
         let page = ArrowPage {
             rows: rows.unwrap(),
-            buffer: Buffer::from(Bytes::from_owner(Owner(page))),
+            buffer: Buffer::from(Bytes::from_owner(Owner(store.clone(), number))),
         };
         assert_eq!(page.buffer.as_ptr(), page.rows.page().as_bytes().as_ptr());
         page

@@ -9,7 +9,7 @@ mod seeds;
 use std::ops::Bound;
 
 use seeds::seeds;
-use table::{BTree, PAGE_BYTES, PageNumber, Pages, RowId, TableId};
+use table::{BTree, PAGE_BYTES, Page, PageNumber, Pages, RowId, TableId};
 
 const OWNER: TableId = TableId(4097);
 
@@ -79,7 +79,7 @@ impl Changes<'_> {
                     // A child, or a whole page, that stands in two places.
                     let other = numbers[self.number()? % numbers.len()];
                     let copy = pages.page(other).unwrap();
-                    pages.restore(number, copy);
+                    pages.restore(number, Page::owned(copy));
                 }
                 6 => {
                     let start = 30_000 + place % 2_700;

@@ -7,7 +7,7 @@
 mod seeds;
 
 use seeds::seeds;
-use table::{HashIndex, KeyHash, PAGE_BYTES, PageNumber, Pages, RowId, TableId};
+use table::{HashIndex, KeyHash, PAGE_BYTES, Page, PageNumber, Pages, RowId, TableId};
 
 const OWNER: TableId = TableId(4097);
 const ROWS: u32 = 6_000;
@@ -72,7 +72,7 @@ impl Changes<'_> {
                     // A whole page that stands in two places.
                     let other = numbers[self.number()? % numbers.len()];
                     let copy = pages.page(other).unwrap();
-                    pages.restore(number, copy);
+                    pages.restore(number, Page::owned(copy));
                 }
                 _ => {
                     let end = (place % PAGE_BYTES).max(8);

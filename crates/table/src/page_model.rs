@@ -1,0 +1,308 @@
+//! Copies of [`Pages`] side by side, each beside a plain map of what must stand in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use crate::page::{PAGE_BYTES, Page, PageBuf, PageBytes};
+use crate::page_format::PageKind;
+use crate::page_number::PageNumber;
+use crate::pages::Pages;
+use crate::table_id::TableId;
+
+const AT: usize = 16_384;
+/// Bytes before and behind the mark that are looked at.
+const LOOKED_AT: usize = if cfg!(miri) { 10 } else { AT - 64 };
+
+struct Elsewhere(Box<PageBuf>);
+
+impl PageBytes for Elsewhere {
+    fn page_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+fn borrowed(mark: u8) -> Page {
+    let mut bytes = PageBuf::zeroed();
+    bytes.as_bytes_mut()[AT] = mark;
+    let checksum = bytes.checksum();
+    Page::borrowed(Arc::new(Elsewhere(bytes)), checksum)
+}
+
+/// A copy of the pages and what must stand in them: a mark each.
+#[derive(Clone, Default)]
+struct Copy {
+    pages: Pages,
+    marks: BTreeMap<u32, u8>,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Copy(usize),
+    Drop(usize),
+    Allocate(usize, u8),
+    Restore(usize, u32, u8),
+    Write(usize, usize, u8),
+    Renew(usize, usize),
+    Free(usize, usize),
+}
+
+impl Copy {
+    fn number(&self, index: usize) -> Option<PageNumber> {
+        let number = self
+            .marks
+            .keys()
+            .nth(index.checked_rem(self.marks.len())?)?;
+        PageNumber::new(*number)
+    }
+
+    fn set(&mut self, number: PageNumber, mark: u8) {
+        self.pages.get_mut(number).unwrap().as_bytes_mut()[AT] = mark;
+        self.marks.insert(number.get(), mark);
+    }
+
+    fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Allocate(_, mark) => {
+                let lowest = (0..).find(|number| !self.marks.contains_key(number));
+                let number = self.pages.allocate(PageKind::Row, TableId(1)).unwrap();
+                assert_eq!(Some(number.get()), lowest);
+                let bytes = self.pages.get(number).unwrap().as_bytes();
+                assert!(
+                    bytes[AT - LOOKED_AT..][..2 * LOOKED_AT]
+                        .iter()
+                        .all(|byte| *byte == 0)
+                );
+                self.set(number, mark);
+            }
+            Step::Restore(_, number, mark) => {
+                let number = PageNumber::new(number).unwrap();
+                // A checksum takes too long where each step is interpreted.
+                let page = if cfg!(miri) {
+                    Page::zeroed()
+                } else {
+                    borrowed(mark)
+                };
+                self.pages.restore(number, page);
+                let mark = if cfg!(miri) { 0 } else { mark };
+                self.marks.insert(number.get(), mark);
+            }
+            Step::Write(_, index, mark) => {
+                if let Some(number) = self.number(index) {
+                    self.set(number, mark);
+                }
+            }
+            Step::Renew(_, index) => {
+                if let Some(number) = self.number(index) {
+                    self.pages
+                        .renew(number, PageKind::LongValue, TableId(2))
+                        .unwrap();
+                    self.marks.insert(number.get(), 0);
+                }
+            }
+            Step::Free(_, index) => {
+                if let Some(number) = self.number(index) {
+                    self.pages.free(number).unwrap();
+                    self.marks.remove(&number.get());
+                }
+            }
+            Step::Copy(_) | Step::Drop(_) => unreachable!(),
+        }
+    }
+
+    fn check(&self) {
+        let found: BTreeMap<u32, u8> = self
+            .pages
+            .iter()
+            .map(|(number, page)| (number.get(), page.bytes().unwrap().as_bytes()[AT]))
+            .collect();
+        assert_eq!(found, self.marks);
+        assert_eq!(self.pages.page_count(), self.marks.len() as u64);
+        for (number, mark) in &self.marks {
+            let number = PageNumber::new(*number).unwrap();
+            assert_eq!(self.pages.get(number).unwrap().as_bytes()[AT], *mark);
+        }
+    }
+
+    /// What was changed is named, and nothing is passed over that differs.
+    fn check_changes(&self, older: &Copy) {
+        let changes: BTreeMap<u32, Option<u8>> = self
+            .pages
+            .changed_since(&older.pages)
+            .map(|(number, page)| {
+                let mark = page.map(|page| page.bytes().unwrap().as_bytes()[AT]);
+                (number.get(), mark)
+            })
+            .collect();
+        let mut patched = older.marks.clone();
+        for (number, mark) in changes {
+            match mark {
+                Some(mark) => patched.insert(number, mark),
+                None => patched.remove(&number),
+            };
+        }
+        assert_eq!(patched, self.marks);
+    }
+
+    /// Alone, it holds no memory but that of its pages.
+    fn check_alone(&self) {
+        let owned = self
+            .pages
+            .iter()
+            .filter(|(_, page)| !page.is_borrowed())
+            .count();
+        assert_eq!(self.pages.audit(), (owned, 0));
+    }
+}
+
+/// Runs the steps on copies that are held side by side. `newest`: only the newest copy is ever written.
+fn run(steps: &[Step], newest: bool) {
+    let mut copies = vec![Copy::default()];
+    for step in steps {
+        let (Step::Copy(of)
+        | Step::Drop(of)
+        | Step::Allocate(of, _)
+        | Step::Restore(of, ..)
+        | Step::Write(of, ..)
+        | Step::Renew(of, _)
+        | Step::Free(of, _)) = *step;
+        let last = copies.len() - 1;
+        match step {
+            Step::Copy(_) if newest => copies.push(copies[last].clone()),
+            Step::Copy(_) => copies.push(copies[of % copies.len()].clone()),
+            Step::Drop(_) if last > 0 => drop(copies.remove(of % copies.len())),
+            Step::Drop(_) => {}
+            step if newest => copies[last].take(step),
+            step => copies[of % (last + 1)].take(step),
+        }
+        let place = of % copies.len();
+        copies[place].check();
+        copies[copies.len() - 1].check_changes(&copies[place]);
+    }
+    copies.iter().for_each(Copy::check);
+    for one in &copies {
+        copies.iter().for_each(|other| one.check_changes(other));
+    }
+    while copies.len() > 1 {
+        copies.remove(copies.len() / 2);
+        copies.iter().for_each(Copy::check);
+    }
+    copies[0].check_alone();
+    copies[0].marks.clear();
+    let all: Vec<PageNumber> = copies[0].pages.iter().map(|(number, _)| number).collect();
+    for number in all {
+        copies[0].pages.free(number).unwrap();
+    }
+    copies[0].check();
+    copies[0].check_alone();
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let number = prop_oneof![0_u32..300, 60_000_u32..70_000, Just(PageNumber::MAX.get())];
+    prop_oneof![
+        2 => any::<usize>().prop_map(Step::Copy),
+        2 => any::<usize>().prop_map(Step::Drop),
+        3 => (any::<usize>(), any::<u8>()).prop_map(|(of, mark)| Step::Allocate(of, mark)),
+        1 => (any::<usize>(), number, any::<u8>())
+            .prop_map(|(of, number, mark)| Step::Restore(of, number, mark)),
+        3 => (any::<usize>(), any::<usize>(), any::<u8>())
+            .prop_map(|(of, index, mark)| Step::Write(of, index, mark)),
+        1 => (any::<usize>(), any::<usize>()).prop_map(|(of, index)| Step::Renew(of, index)),
+        2 => (any::<usize>(), any::<usize>()).prop_map(|(of, index)| Step::Free(of, index)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 4 } else { 400 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn copies_keep_their_pages_whichever_of_them_is_written(
+        steps in proptest::collection::vec(step(), 1..if cfg!(miri) { 30 } else { 120 }),
+    ) {
+        run(&steps, false);
+    }
+
+    #[test]
+    fn copies_keep_their_pages_while_the_newest_is_written(
+        steps in proptest::collection::vec(step(), 1..if cfg!(miri) { 30 } else { 120 }),
+    ) {
+        run(&steps, true);
+    }
+}
+
+#[test]
+fn a_page_that_nobody_else_sees_is_written_in_place() {
+    let mut copy = Copy::default();
+    (0..20).for_each(|_| copy.take(&Step::Allocate(0, 1)));
+    copy.take(&Step::Restore(0, PageNumber::MAX.get(), 1));
+    copy.take(&Step::Free(0, 20));
+    assert_eq!(copy.pages.audit(), (20, 0));
+    let view = copy.clone();
+    copy.take(&Step::Write(0, 7, 2));
+    copy.take(&Step::Write(0, 7, 3));
+    // The only node and the page are there twice.
+    assert_eq!(copy.pages.audit(), (21, 2));
+    drop(view);
+    assert_eq!(copy.pages.audit(), (20, 0));
+    copy.take(&Step::Write(0, 7, 4));
+    assert_eq!(copy.pages.audit(), (20, 0));
+    copy.check();
+}
+
+#[test]
+fn what_is_tried_and_dropped_leaves_nothing() {
+    let mut copy = Copy::default();
+    (0..10).for_each(|_| copy.take(&Step::Allocate(0, 1)));
+    for _ in 0..3 {
+        let mut trial = copy.clone();
+        trial.take(&Step::Write(0, 3, 9));
+        trial.take(&Step::Free(0, 4));
+        let count = if cfg!(miri) { 5 } else { 300 };
+        (0..count).for_each(|_| trial.take(&Step::Allocate(0, 8)));
+        drop(trial);
+        copy.check();
+        copy.check_alone();
+        copy.take(&Step::Write(0, 3, 2));
+    }
+}
+
+#[test]
+fn a_borrowed_page_is_let_go_with_the_last_copy_that_sees_it() {
+    let bytes: Arc<dyn PageBytes> = Arc::new(Elsewhere(PageBuf::zeroed()));
+    let checksum = PageBuf::zeroed().checksum();
+    let mut pages = Pages::new();
+    pages.restore(
+        PageNumber::MIN,
+        Page::borrowed(Arc::clone(&bytes), checksum),
+    );
+    let view = pages.clone();
+    pages.get_mut(PageNumber::MIN).unwrap().as_bytes_mut()[AT] = 3;
+    assert_eq!(view.get(PageNumber::MIN).unwrap().as_bytes()[AT], 0);
+    assert_eq!(Arc::strong_count(&bytes), 2);
+    drop(view);
+    assert_eq!(Arc::strong_count(&bytes), 1);
+    assert_eq!(pages.audit(), (1, 0));
+}
+
+#[test]
+fn views_are_read_by_other_threads_while_the_newest_is_written() {
+    let mut copy = Copy::default();
+    (0..20).for_each(|_| copy.take(&Step::Allocate(0, 1)));
+    std::thread::scope(|scope| {
+        for round in 0..20 {
+            let view = copy.clone();
+            scope.spawn(move || view.check());
+            copy.take(&Step::Write(0, round, 7));
+            copy.take(&Step::Free(0, round + 3));
+            copy.take(&Step::Allocate(0, 5));
+        }
+    });
+    copy.check();
+    copy.check_alone();
+    assert_eq!(copy.pages.memory_bytes() % PAGE_BYTES, 0);
+}

@@ -1,0 +1,375 @@
+//! The page table: pages by number, in a radix tree of plain words.
+//!
+//! ```text
+//!   number = 4 bits | 8 bits | 8 bits | 8 bits        height 2 holds numbers below 256^2
+//!                       │        │        └── slot in a leaf: a frame, or a page that is borrowed (lowest bit of the pointer)
+//!                       │        └─────────── slot in a node of nodes
+//!                       └──────────────────── slot in the root
+//!
+//!   node = present (256 bits) | full (256 bits) | 256 slots of pointer and birth
+//! ```
+//!
+//! `birth` is the version of the table in which what stands there was made. Somebody who writes has a *floor*: whatever was born
+//! above it nobody else can see, and is written in place; the rest is copied, and what it was copied from retires. `full` says below
+//! which slots nothing is vacant, so the lowest vacant number is found in one walk down. The shape is a function of the numbers alone: no
+//! empty node, and no higher than the highest number asks.
+//!
+//! This file and [`frames`](crate::frames) are where memory is reached through plain pointers. The rule: a node or frame lives as
+//! long as a tree that leads to it belongs to a living version ([`page_versions`](crate::page_versions)), and is written only by the one
+//! version that it was born in or that is alone with it.
+
+#![expect(
+    unsafe_code,
+    reason = "nodes are shared between versions without a count in each"
+)]
+
+use std::ptr::NonNull;
+
+use crate::page::{Page, PageBuf};
+use crate::page_node::{DIGIT_BITS, FAN_OUT, Node, Retired, Slot, Stored};
+
+/// The height that holds every page number.
+pub(crate) const HEIGHT_MAX: usize = 4;
+/// The root of a page table. Copying it copies no node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PageTree {
+    /// Invariant: vacant exactly when `len` is zero.
+    pub(crate) root: Slot,
+    /// Invariant: the least height that holds the highest number.
+    pub(crate) height: u32,
+    len: u64,
+}
+
+/// Where somebody who writes gets memory, and leaves what he does not lead to any more.
+pub(crate) trait Memory {
+    /// The version that is being written.
+    fn version(&self) -> u64;
+    /// What was born after this version nobody else can see.
+    fn floor(&self) -> u64;
+    /// A node that nobody uses, with anything in it.
+    fn node(&mut self) -> NonNull<Node>;
+    /// A frame that nobody uses, with anything in it.
+    fn frame(&mut self) -> NonNull<PageBuf>;
+    /// Takes what the tree led to, born in the version given.
+    fn retire(&mut self, what: Retired, birth: u64);
+}
+
+/// The slot of `number` in a node whose subtree has the height `height`.
+#[inline]
+fn digit(number: u32, height: u32) -> usize {
+    (number >> (DIGIT_BITS * (height - 1))) as usize % FAN_OUT
+}
+
+/// Whether a tree of the height `height` holds `number`.
+#[inline]
+fn holds(height: u32, number: u32) -> bool {
+    height as usize >= HEIGHT_MAX || number >> (DIGIT_BITS * height) == 0
+}
+
+/// Reading. The safety of all: the tree belongs to a living version for as long as `'a`.
+impl PageTree {
+    pub(crate) const EMPTY: PageTree = PageTree {
+        root: Slot::VACANT,
+        height: 0,
+        len: 0,
+    };
+
+    /// How many pages there are.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// The page of a number.
+    ///
+    /// # Safety
+    /// As all that read.
+    #[inline]
+    pub(crate) unsafe fn get<'a>(&self, number: u32) -> Option<Stored<'a>> {
+        if !holds(self.height, number) {
+            return None;
+        }
+        let mut slot = self.root;
+        let mut height = self.height;
+        while !slot.is_vacant() {
+            if height == 0 {
+                // SAFETY: as the caller says.
+                return Some(unsafe { slot.stored() });
+            }
+            // SAFETY: a node stands in a slot above height 0.
+            slot = unsafe { (*slot.node()).slots[digit(number, height)] };
+            height -= 1;
+        }
+        None
+    }
+
+    /// The lowest number without a page; it may be larger than any page number.
+    ///
+    /// # Safety
+    /// As all that read.
+    pub(crate) unsafe fn lowest_vacant(&self) -> u64 {
+        let (mut slot, mut height, mut number) = (self.root, self.height, 0);
+        while height > 0 && !slot.is_vacant() {
+            // SAFETY: a node stands in a slot above height 0.
+            let node = unsafe { &*slot.node() };
+            let Some(index) = node.full.first_missing() else {
+                // Only the root: no other is entered that is full.
+                return 1 << (DIGIT_BITS * height);
+            };
+            height -= 1;
+            number |= (index as u64) << (DIGIT_BITS * height);
+            slot = node.slots[index];
+        }
+        number
+    }
+}
+
+/// Writing. The safety of all: the tree is the one of the version that `memory` writes, and nobody holds a reference into it.
+impl PageTree {
+    /// The bytes of a page that stands in a frame, to be written; copied first if somebody else can see it.
+    ///
+    /// # Safety
+    /// As all that write. There is such a page, and it is not borrowed.
+    #[inline]
+    pub(crate) unsafe fn frame_mut<'a>(
+        &mut self,
+        number: u32,
+        memory: &mut impl Memory,
+    ) -> &'a mut PageBuf {
+        // SAFETY: all nodes on the way are ours alone after `own_slot`; the frame is, if it was born above the floor.
+        unsafe {
+            let slot = self.own_slot(number, memory);
+            if (*slot).birth <= memory.floor() {
+                let frame = memory.frame();
+                std::ptr::copy_nonoverlapping((*slot).place.cast(), frame.as_ptr(), 1);
+                memory.retire((*slot).page_to_retire(), (*slot).birth);
+                *slot = Slot::of_frame(frame, memory.version());
+            }
+            &mut *(*slot).place.cast()
+        }
+    }
+
+    /// Puts an empty frame in the place of a page, or where none is, and yields it; it may hold anything.
+    ///
+    /// # Safety
+    /// As all that write.
+    pub(crate) unsafe fn insert_frame<'a>(
+        &mut self,
+        number: u32,
+        memory: &mut impl Memory,
+    ) -> &'a mut PageBuf {
+        let frame = memory.frame();
+        let slot = Slot::of_frame(frame, memory.version());
+        // SAFETY: as the caller says; the frame is new and initialised, if only by zeros.
+        unsafe {
+            self.insert(number, slot, memory);
+            &mut *frame.as_ptr()
+        }
+    }
+
+    /// Puts a borrowed page in the place of a page, or where none is.
+    ///
+    /// # Safety
+    /// As all that write.
+    pub(crate) unsafe fn insert_borrowed(
+        &mut self,
+        number: u32,
+        page: Page,
+        memory: &mut impl Memory,
+    ) {
+        let slot = Slot::of_borrowed(Box::new(page), memory.version());
+        // SAFETY: as the caller says.
+        unsafe { self.insert(number, slot, memory) }
+    }
+
+    /// Takes a page away.
+    ///
+    /// # Safety
+    /// As all that write. There is such a page.
+    pub(crate) unsafe fn remove(&mut self, number: u32, memory: &mut impl Memory) {
+        // SAFETY: all nodes on the way are ours alone after `own_slot`, and stand in each other as they did.
+        unsafe {
+            let slot = self.own_slot(number, memory);
+            memory.retire((*slot).page_to_retire(), (*slot).birth);
+            *slot = Slot::VACANT;
+            self.len -= 1;
+            for height in 1..=self.height {
+                let above = self.slot_above(number, height);
+                let node = (*above).node();
+                let index = digit(number, height);
+                (*node).full.set(index, false);
+                if (*node).slots[index].is_vacant() {
+                    (*node).present.set(index, false);
+                }
+                if (*node).present.is_none() {
+                    let node = NonNull::new_unchecked(node);
+                    memory.retire(Retired::Node(node), (*above).birth);
+                    *above = Slot::VACANT;
+                }
+            }
+            self.shrink(memory);
+        }
+    }
+
+    /// Frees what only this tree leads to: what was born after `above`.
+    ///
+    /// # Safety
+    /// No living version after `above` leads to any of it, and nobody uses the tree any more.
+    pub(crate) unsafe fn abandon(self, above: u64, free: &mut impl FnMut(Retired)) {
+        // SAFETY: as the caller says.
+        unsafe { abandon(self.root, self.height, above, free) }
+    }
+
+    /// The slot of a page, after all nodes on the way to it were made ours alone.
+    unsafe fn own_slot(&mut self, number: u32, memory: &mut impl Memory) -> *mut Slot {
+        let mut slot: *mut Slot = &raw mut self.root;
+        for height in (1..=self.height).rev() {
+            // SAFETY: the slot is the root or one of a node that is ours; a node stands in it since the page is there.
+            unsafe {
+                own_node(slot, memory);
+                slot = &raw mut (*(*slot).node()).slots[digit(number, height)];
+            }
+        }
+        slot
+    }
+
+    /// The slot in which the node of some height on the way to `number` stands. All nodes above are ours.
+    unsafe fn slot_above(&mut self, number: u32, height: u32) -> *mut Slot {
+        let mut slot: *mut Slot = &raw mut self.root;
+        for height in (height + 1..=self.height).rev() {
+            // SAFETY: as the caller says.
+            slot = unsafe { &raw mut (*(*slot).node()).slots[digit(number, height)] };
+        }
+        slot
+    }
+
+    unsafe fn insert(&mut self, number: u32, page: Slot, memory: &mut impl Memory) {
+        // SAFETY: all nodes on the way are ours alone, or new.
+        unsafe {
+            while !holds(self.height, number) || self.height == 0 {
+                self.grow(memory);
+            }
+            let mut slot: *mut Slot = &raw mut self.root;
+            for height in (1..=self.height).rev() {
+                if (*slot).is_vacant() {
+                    let node = memory.node();
+                    node.write(Node::VACANT);
+                    *slot = Slot::of_node(node, memory.version());
+                } else {
+                    own_node(slot, memory);
+                }
+                let node = (*slot).node();
+                let index = digit(number, height);
+                (*node).present.set(index, true);
+                slot = &raw mut (*node).slots[index];
+            }
+            if (*slot).is_vacant() {
+                self.len += 1;
+            } else {
+                memory.retire((*slot).page_to_retire(), (*slot).birth);
+            }
+            *slot = page;
+            for height in 1..=self.height {
+                let node = (*self.slot_above(number, height)).node();
+                (*node).full.set(digit(number, height), true);
+                if !(*node).full.are_all() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Puts a node above the root.
+    unsafe fn grow(&mut self, memory: &mut impl Memory) {
+        self.height += 1;
+        if self.root.is_vacant() {
+            return;
+        }
+        let above = memory.node();
+        // SAFETY: the new node is nobody else's; the root is a node.
+        unsafe {
+            above.write(Node::VACANT);
+            let node = above.as_ptr();
+            (*node).present.set(0, true);
+            let is_full = (*self.root.node()).full.are_all();
+            (*node).full.set(0, is_full);
+            (*node).slots[0] = self.root;
+        }
+        self.root = Slot::of_node(above, memory.version());
+    }
+
+    /// Takes nodes away at the top that only the first slot of is in use.
+    unsafe fn shrink(&mut self, memory: &mut impl Memory) {
+        if self.root.is_vacant() {
+            self.height = 0;
+        }
+        while self.height > 1 {
+            let root = self.root;
+            // SAFETY: the root is a node, which is freed when no version leads to it.
+            unsafe {
+                let node = &*root.node();
+                if !node.present.are_first_only() {
+                    return;
+                }
+                self.root = node.slots[0];
+                memory.retire(
+                    Retired::Node(NonNull::new_unchecked(root.node())),
+                    root.birth,
+                );
+            }
+            self.height -= 1;
+        }
+    }
+}
+
+/// Makes the node in a slot one that nobody else can see.
+///
+/// # Safety
+/// The slot is ours alone, and a node stands in it.
+#[inline]
+unsafe fn own_node(slot: *mut Slot, memory: &mut impl Memory) {
+    // SAFETY: a node that is new is written, and the old one stays as it is.
+    unsafe {
+        if (*slot).birth > memory.floor() {
+            return;
+        }
+        let copy = memory.node();
+        let before = NonNull::new_unchecked((*slot).node());
+        std::ptr::copy_nonoverlapping(before.as_ptr(), copy.as_ptr(), 1);
+        memory.retire(Retired::Node(before), (*slot).birth);
+        *slot = Slot::of_node(copy, memory.version());
+    }
+}
+
+unsafe fn abandon(slot: Slot, height: u32, above: u64, free: &mut impl FnMut(Retired)) {
+    // Below what is old nothing is new: it would have been changed in place while an older version could see it.
+    if slot.is_vacant() || slot.birth <= above {
+        return;
+    }
+    // SAFETY: as `PageTree::abandon` says.
+    unsafe {
+        if height == 0 {
+            free(slot.page_to_retire());
+            return;
+        }
+        let mut present = (*slot.node()).present;
+        while let Some(index) = present.first() {
+            present.set(index, false);
+            abandon((*slot.node()).slots[index], height - 1, above, free);
+        }
+        free(Retired::Node(NonNull::new_unchecked(slot.node())));
+    }
+}
+
+#[cfg(test)]
+impl PageTree {
+    /// Says of every page number below that of an existing page, and of its own, that it is taken, without pages.
+    pub(crate) fn pretend_full(&mut self, last: u32) {
+        let mut slot = self.root;
+        for height in (1..=self.height).rev() {
+            // SAFETY: there is a page, and a test has the tree for itself.
+            let node = unsafe { &mut *slot.node() };
+            (0..=digit(last, height)).for_each(|index| node.full.set(index, true));
+            slot = node.slots[digit(last, height)];
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Which versions of the page table somebody still holds, and what is freed when nobody holds them any more.
+//!
+//! ```text
+//!   versions    3 ─── 5 ─── 6 ─── 9 = being written; what was born after 6, its floor, nobody else can see
+//!               │     │     │
+//!   retired     └─────┴─────┴── what 9 does not lead to any more stays with the newest version that still does, and moves on to the
+//!                               next older one that does, or is freed, when that one is given up
+//! ```
+//!
+//! Versions have a number that only rises. Only the newest one that is held is ever written; whoever wants to write an older one while a
+//! newer one is held needs a table of his own. When the newest is given up (something was tried and dropped), all that was
+//! born in it is freed, and what it did not lead to is led to again by the one before.
+
+#![expect(unsafe_code, reason = "frames and nodes are freed here")]
+
+use std::collections::BTreeMap;
+use std::ptr::NonNull;
+use std::sync::{Mutex, MutexGuard};
+
+use crate::frames::Frames;
+use crate::page::{Page, PageBuf};
+use crate::page_node::{Node, Retired};
+use crate::page_tree::{Memory, PageTree};
+
+/// Nodes that are kept for later.
+const NODES_KEPT: usize = 256;
+
+/// All versions of one page table, and its memory.
+#[derive(Debug)]
+pub(crate) struct PageVersions(Mutex<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    frames: Frames,
+    nodes: Vec<NonNull<Node>>,
+    /// The last version that began to be written.
+    last: u64,
+    /// Versions that somebody holds, ascending, and how often.
+    held: Vec<(u64, usize)>,
+    /// By the newest version that is held and leads there.
+    retired: BTreeMap<u64, Vec<Entry>>,
+}
+
+/// Something that the versions `birth..retired_in` lead to.
+#[derive(Debug)]
+struct Entry {
+    what: Retired,
+    birth: u64,
+    retired_in: u64,
+}
+
+// SAFETY: the pointers own what they point to, as a Box does, or point to what a version that is held keeps.
+unsafe impl Send for Inner {}
+
+impl PageVersions {
+    /// Version 0, held once: an empty table.
+    pub(crate) fn new() -> Self {
+        PageVersions(Mutex::new(Inner {
+            frames: Frames::default(),
+            nodes: Vec::new(),
+            last: 0,
+            held: vec![(0, 1)],
+            retired: BTreeMap::new(),
+        }))
+    }
+
+    /// Holds a version once more that is held.
+    pub(crate) fn hold(&self, version: u64) {
+        let mut inner = self.lock();
+        let place = inner
+            .place(version)
+            .expect("a version is held by whoever shares it");
+        inner.held[place].1 += 1;
+    }
+
+    /// Goes from holding a version to writing the next one: its number, and its floor. [`None`] if a newer one is held.
+    pub(crate) fn begin(&self, version: u64) -> Option<(u64, u64)> {
+        let mut inner = self.lock();
+        if inner
+            .held
+            .last()
+            .is_some_and(|(newest, _)| *newest > version)
+        {
+            return None;
+        }
+        // Nothing waits for this version alone: what retired after it did so in one that is given up, and is back.
+        inner.let_go(version);
+        inner.last += 1;
+        let begun = inner.last;
+        let floor = inner.held.last().map_or(0, |(newest, _)| *newest);
+        inner.held.push((begun, 1));
+        Some((begun, floor))
+    }
+
+    /// Gives a version up, whose tree this is.
+    ///
+    /// # Safety
+    /// Whoever held it does not use the tree any more.
+    pub(crate) unsafe fn give_up(&self, version: u64, tree: PageTree) {
+        let mut dropped = Vec::new();
+        let mut inner = self.lock();
+        if inner.let_go(version) {
+            let newest = inner.held.last().map(|(newest, _)| *newest);
+            if newest.is_none_or(|newest| newest < version) {
+                // SAFETY: as the caller says, and all that is held is older.
+                unsafe { inner.undo(tree, newest.unwrap_or(0), &mut dropped) };
+            }
+            inner.settle(version, &mut dropped);
+        }
+        drop(inner);
+        drop(dropped);
+    }
+
+    /// How many frames there are, in use or not.
+    pub(crate) fn frame_count(&self) -> usize {
+        self.lock().frames.frame_count()
+    }
+
+    /// Frames in use, and how much is kept for older versions only.
+    #[cfg(test)]
+    pub(crate) fn audit(&self) -> (usize, usize) {
+        let inner = self.lock();
+        (
+            inner.frames.used_count(),
+            inner.retired.values().map(Vec::len).sum(),
+        )
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0
+            .lock()
+            .expect("nothing panics while versions are looked after")
+    }
+}
+
+impl Inner {
+    fn place(&self, version: u64) -> Option<usize> {
+        self.held
+            .binary_search_by_key(&version, |(held, _)| *held)
+            .ok()
+    }
+
+    /// Whether nobody holds the version any more.
+    fn let_go(&mut self, version: u64) -> bool {
+        let place = self
+            .place(version)
+            .expect("a version is given up by who holds it");
+        self.held[place].1 -= 1;
+        let is_free = self.held[place].1 == 0;
+        if is_free {
+            self.held.remove(place);
+        }
+        is_free
+    }
+
+    /// The newest version held that leads to something.
+    fn keeper(&self, birth: u64, retired_in: u64) -> Option<u64> {
+        let before = self.held.partition_point(|(held, _)| *held < retired_in);
+        let (newest, _) = self.held[..before].last()?;
+        (*newest >= birth).then_some(*newest)
+    }
+
+    /// Leaves something with the newest version that leads to it, or frees it.
+    fn retire(&mut self, entry: Entry, dropped: &mut Vec<Page>) {
+        match self.keeper(entry.birth, entry.retired_in) {
+            Some(keeper) => self.retired.entry(keeper).or_default().push(entry),
+            None => self.free(entry.what, dropped),
+        }
+    }
+
+    /// Moves on or frees what stayed with a version that nobody holds any more.
+    fn settle(&mut self, version: u64, dropped: &mut Vec<Page>) {
+        for entry in self.retired.remove(&version).unwrap_or_default() {
+            self.retire(entry, dropped);
+        }
+    }
+
+    /// Goes back from the newest version, which was given up, to the newest that is held.
+    ///
+    /// # Safety
+    /// Nobody uses the tree of the one that was given up.
+    unsafe fn undo(&mut self, tree: PageTree, newest: u64, dropped: &mut Vec<Page>) {
+        // SAFETY: what was born after the newest version that is held, no other leads to.
+        unsafe { tree.abandon(newest, &mut |what| self.free(what, dropped)) };
+        if let Some(entries) = self.retired.get_mut(&newest) {
+            // The newest version leads there again.
+            entries.retain(|entry| entry.retired_in <= newest);
+        }
+    }
+
+    fn free(&mut self, what: Retired, dropped: &mut Vec<Page>) {
+        match what {
+            // SAFETY: it came from `take`, and no version leads to it any more.
+            Retired::Frame(frame) => unsafe { self.frames.give(frame) },
+            Retired::Node(node) if self.nodes.len() < NODES_KEPT => self.nodes.push(node),
+            Retired::Node(node) => free_node(node),
+            // SAFETY: made from a box, and no version leads to it any more.
+            Retired::Borrowed(page) => dropped.push(unsafe { *Box::from_raw(page.as_ptr()) }),
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.nodes.drain(..).for_each(free_node);
+    }
+}
+
+fn free_node(node: NonNull<Node>) {
+    // SAFETY: made as a box in `Writing::node`, and no version leads to it any more.
+    drop(unsafe { Box::from_raw(node.as_ptr()) });
+}
+
+/// The memory as whoever writes a version sees it.
+#[derive(Debug)]
+pub(crate) struct Writing<'a> {
+    pub(crate) versions: &'a PageVersions,
+    pub(crate) version: u64,
+    pub(crate) floor: u64,
+}
+
+impl Memory for Writing<'_> {
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    #[inline]
+    fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    fn node(&mut self) -> NonNull<Node> {
+        let kept = self.versions.lock().nodes.pop();
+        kept.unwrap_or_else(|| NonNull::from(Box::leak(Node::boxed())))
+    }
+
+    fn frame(&mut self) -> NonNull<PageBuf> {
+        self.versions.lock().frames.take()
+    }
+
+    fn retire(&mut self, what: Retired, birth: u64) {
+        let mut dropped = Vec::new();
+        let entry = Entry {
+            what,
+            birth,
+            retired_in: self.version,
+        };
+        let mut inner = self.versions.lock();
+        if birth > self.floor {
+            inner.free(entry.what, &mut dropped);
+        } else {
+            inner.retire(entry, &mut dropped);
+        }
+        drop(inner);
+        drop(dropped);
+    }
+}
