@@ -198,7 +198,7 @@ fn a_statement_that_meets_a_damaged_page_changes_nothing() {
         let page = if damaged {
             Page::borrowed(Arc::new(Zeros), 1)
         } else {
-            page.clone()
+            page.to_page()
         };
         (number, page)
     });
