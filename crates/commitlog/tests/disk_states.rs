@@ -517,36 +517,93 @@ fn a_hole_behind_the_end_is_no_reserved_space() {
     }
 }
 
-/// A prune that failed has removed a segment in memory only: it comes back when those behind it are gone.
+/// Where the log ends that is pruned below.
+const END: u64 = 12;
+
+/// What happens to a pruned log that begins with the record given, and where it ends then.
+type Way = (&'static str, fn(&SimDisk, TxId) -> TxId);
+
+/// All that writes the marks of a log anew, which tell where it begins.
+const WAYS: [Way; 6] = [
+    ("nothing", |_, _| TxId(END)),
+    ("closed", |disk, _| {
+        opened(disk).close().unwrap();
+        TxId(END)
+    }),
+    ("truncated", |disk, base| {
+        opened(disk).truncate_after(base).unwrap().end
+    }),
+    ("emptied", |disk, base| {
+        opened(disk)
+            .truncate_after(base.previous().unwrap())
+            .unwrap();
+        base
+    }),
+    ("emptied, and torn at once", |disk, base| {
+        opened(disk)
+            .truncate_after(base.previous().unwrap())
+            .unwrap();
+        // The next open knows that the name is durable: it leaves the file in its place.
+        drop(opened(disk));
+        let name = disk.files().pop().unwrap();
+        let mut bytes = disk.read(&name).unwrap();
+        bytes.resize(12288, 0);
+        bytes.extend([7; 50]);
+        disk.write(&name, &bytes);
+        drop(opened(disk));
+        base
+    }),
+    ("continued and compressed", |disk, _| {
+        let log = opened(disk);
+        log.rotate().unwrap();
+        log.compress_sealed().unwrap().unwrap();
+        TxId(END)
+    }),
+];
+
+fn opened(disk: &SimDisk) -> Log {
+    Log::open(disk.root(), small(), &[]).unwrap().0
+}
+
+/// A prune that failed has removed a segment in memory only: it comes back when those behind it are gone, whatever the log has done since.
 #[test]
 fn a_removal_that_came_undone_is_ignored_and_removed_by_the_next_open() {
-    let disk = SimDisk::new(1);
-    let log = Log::create(disk.root(), LOG_ID, small(), &[(b"genesis", None)]).unwrap();
-    fill(&log, 8);
-    let names = disk.files();
-    assert!(names.len() > 3);
-    let old: Vec<Vec<u8>> = names.iter().map(|name| disk.read(name).unwrap()).collect();
-    let base = log.prune_before(TxId(8)).unwrap().base;
-    let pruned = names.len() - 1;
-    assert_eq!(disk.files(), names[pruned..]);
-    for close in [false, true] {
-        let disk = disk.fork();
-        if close {
-            let (log, _) = Log::open(disk.root(), small(), &[]).unwrap();
-            log.close().unwrap();
-        }
+    let pruned = SimDisk::new(1);
+    let log = Log::create(pruned.root(), LOG_ID, small(), &[(b"genesis", None)]).unwrap();
+    fill(&log, END);
+    let names = pruned.files();
+    let count = names.len() - 1;
+    assert!(count > 2);
+    let old: Vec<Vec<u8>> = names
+        .iter()
+        .map(|name| pruned.read(name).unwrap())
+        .collect();
+    let base = log.prune_before(TxId(END)).unwrap().base;
+    // A truncation gives something up and keeps something.
+    assert!(base < TxId(END - 1));
+    drop(log);
+    assert_eq!(pruned.files(), names[count..]);
+    for (way, go) in WAYS {
+        let disk = pruned.fork();
+        let end = go(&disk, base);
+        let left = disk.files();
         // Every set of them.
-        for set in 1..1_usize << pruned {
+        for set in 1..1_usize << count {
             let disk = disk.fork();
-            let back = (0..pruned).filter(|at| set & (1 << at) != 0);
+            let back = (0..count).filter(|at| set & (1 << at) != 0);
             for at in back.clone() {
                 disk.write(&names[at], &old[at]);
             }
             let before = disk.digest();
-            let extent = Log::inspect(disk.root().as_ref()).unwrap();
-            assert_eq!((extent.base, extent.segments.len()), (base, 1));
+            let extent = Log::inspect(disk.root().as_ref());
+            let extent = extent.unwrap_or_else(|error| panic!("{way}, {set:b}: {error}"));
+            assert_eq!(
+                (extent.base, extent.segments.len()),
+                (base, left.len()),
+                "{way}, {set:b}"
+            );
             let reader = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]).unwrap();
-            assert_eq!((reader.base(), reader.next_id()), (base, TxId(8)));
+            assert_eq!((reader.base(), reader.next_id()), (base, end), "{way}");
             assert!(
                 matches!(reader.reader(TxId(0)), Err(Error::Pruned { oldest }) if oldest == base)
             );
@@ -555,8 +612,8 @@ fn a_removal_that_came_undone_is_ignored_and_removed_by_the_next_open() {
             let removed = back.count();
             assert_eq!((report.base, report.leftovers_removed), (base, removed));
             assert!(!report.was_closed);
-            assert_eq!(disk.files(), names[pruned..]);
-            assert_eq!(read_all(&log), expected(base.0, 8));
+            assert_eq!(disk.files(), left, "{way}");
+            assert_eq!(read_all(&log), expected(base.0, end.0), "{way}");
         }
     }
 }

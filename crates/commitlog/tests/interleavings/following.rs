@@ -59,6 +59,13 @@ fn a_follower_sees_each_record_once_and_in_order_until_the_log_is_closed() {
             let follower = log.follow(TxId(1), showing(show_unproven)).unwrap();
             let check = not_too_early(&disk);
             let follower = thread::spawn(move || follow(follower, check));
+            let mut waiting = log.follow(TxId(1), showing(show_unproven)).unwrap();
+            let waiter = thread::spawn(move || {
+                for id in 1..5 {
+                    let record = waiting.next_record(None).unwrap().unwrap();
+                    assert_eq!(record.id, TxId(id));
+                }
+            });
             join(spawn_each(2, {
                 let log = Arc::clone(&log);
                 move |thread| {
@@ -66,6 +73,8 @@ fn a_follower_sees_each_record_once_and_in_order_until_the_log_is_closed() {
                     log.commit(&payload(thread, 1), None).unwrap();
                 }
             }));
+            // Nothing more happens that would wake it.
+            waiter.join().unwrap();
             log.close().unwrap();
             let (seen, ended) = follower.join().unwrap();
             assert!(matches!(ended, Error::Closed), "{ended}");
