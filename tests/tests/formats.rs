@@ -11,14 +11,18 @@ use cairn_tests::{digest, expected, fixed_options, initialise, notes, put};
 use disk::{Access, Dir, EntryKind, OsDir, SimDisk};
 
 /// A fixture, whether it has a snapshot, the digest of its content.
-const FIXTURES: [(&str, bool, &str); 4] = [
+const FIXTURES: [(&str, bool, &str); 5] = [
     ("v1-log-only", false, DIGEST),
     ("v1-with-snapshot", true, DIGEST),
     ("v2-log-only", false, DIGEST),
     ("v2-with-snapshot", true, DIGEST),
+    (HASHED, true, DIGEST_HASHED),
 ];
+/// The one with a hash index besides, which asks for reader 2.
+const HASHED: &str = "v2-with-hash-index";
 /// What the names of the newest format's fixtures begin with.
 const NEWEST: &str = "v2-";
+const DIGEST_HASHED: &str = "8951bfcabd12d7631e62b6adaeb9accc890f4d8a76289856ed4873d512df637b";
 const DIGEST: &str = "fd6a20f6a14c1c56f9b8f0486b3daa25e0b655fab3f4b2f92d73baa05cc0b603";
 
 fn fixtures() -> PathBuf {
@@ -33,8 +37,13 @@ fn options() -> Options {
 }
 
 /// What every fixture holds: notes 1 to 20 without 7, whose text changed once, and a table that came later.
-fn live(disk: &SimDisk, snapshot: bool) {
+fn live(disk: &SimDisk, name: &str, snapshot: bool) {
     let database = Database::open_on(disk.root(), options(), initialise).unwrap();
+    if name == HASHED {
+        database
+            .write(|tx| tx.create_unique_hash_index("notes", "by_hash", &["id", "text"]))
+            .unwrap();
+    }
     for id in 1..=20 {
         put(&database, id);
     }
@@ -143,7 +152,7 @@ fn write_missing() {
             continue;
         }
         let disk = SimDisk::new(1);
-        live(&disk, snapshot);
+        live(&disk, name, snapshot);
         for path in disk.files().into_iter().filter(|path| path != "lock") {
             let mut dir: std::sync::Arc<dyn Dir> = OsDir::create(fixtures().join(name)).unwrap();
             let mut file = path.as_str();
@@ -187,6 +196,14 @@ fn every_past_format_opens_and_holds_what_it_held() {
         let mut all = expected((1..=20).filter(|id| *id != 7));
         all.insert(8, "changed".to_owned());
         assert_eq!(notes(&database.view()), all, "{name}");
+        if name == HASHED {
+            let view = database.view();
+            let table = view.table("notes").unwrap();
+            for (id, text) in &all {
+                let key = [Value::from(*id), Value::from(text.as_str())];
+                assert_eq!(table.find_all("by_hash", &key).unwrap().count(), 1);
+            }
+        }
         put(&database, 21);
         database.snapshot().unwrap();
         let next = digest(&database);
@@ -205,7 +222,7 @@ fn this_build_still_writes_the_newest_format() {
         .filter(|(name, ..)| name.starts_with(NEWEST));
     for &(name, snapshot, _) in newest {
         let disk = SimDisk::new(1);
-        live(&disk, snapshot);
+        live(&disk, name, snapshot);
         let fixture = load(name);
         let paths = |disk: &SimDisk| -> Vec<String> {
             disk.files()

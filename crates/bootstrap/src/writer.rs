@@ -190,6 +190,11 @@ impl Writer {
             .applying
             .lock()
             .map_err(|_| WriteError::Refused(Error::Poisoned))?;
+        let needed = checked.state().marks().minimum_reader;
+        if needed > base.state().marks().minimum_reader {
+            // Before the record is there: the segment that it may begin says so in its header.
+            self.log.raise_minimum_reader(needed);
+        }
         let appended = self.log.append_with(&payload, time, self.handoff());
         let tx = appended.map_err(|error| self.append_failed(error, base.tx().next()))?;
         assert_eq!(

@@ -42,8 +42,5 @@ type OrderedRows<'v> = Box<dyn Iterator<Item = Result<Row<'v>, cairn::Error>> + 
 
 /// All rows, in the order of the primary key if there is one.
 pub(crate) fn in_order<'v>(table: &TableView<'v>) -> Result<OrderedRows<'v>, cairn::Error> {
-    Ok(match table.definition().primary_key() {
-        Some(key) => Box::new(table.find(&key.name, &[])?),
-        None => Box::new(table.scan()),
-    })
+    Ok(Box::new(table.in_order()?))
 }

@@ -1,6 +1,6 @@
 //! `cairn scan`: rows of a table that meet conditions.
 
-use cairn::{Row, TableView, Value};
+use cairn::{IndexKind, Row, TableView, Value};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use table::ValueRef;
@@ -14,7 +14,8 @@ use crate::opening::open_to_read;
 use crate::output::Output;
 use crate::text_table::TextTable;
 
-/// Shows rows. With a condition on the first column of an index, only the rows that the index finds are read.
+/// Shows rows. With a condition on the first column of an index, or on all columns of a hash index, only the rows
+/// that the index finds are read.
 ///
 /// # Errors
 /// No such table or column, a value that is not of the column's type, damage.
@@ -86,15 +87,24 @@ fn candidates<'v>(
 ) -> Result<Candidates<'v>, cairn::Error> {
     let definition = table.definition();
     for index in definition.indexes() {
-        let first = definition.position_of(index.columns[0]);
-        if let Some((_, value)) = conditions
-            .iter()
-            .find(|(position, _)| Some(*position) == first)
-        {
-            return Ok(Box::new(
-                table.find(&index.name, std::slice::from_ref(value))?,
-            ));
-        }
+        let value_of = |&column| {
+            let position = definition.position_of(column)?;
+            let mut conditions = conditions.iter();
+            let condition = conditions.find(|condition| condition.0 == position)?;
+            Some(condition.1.clone())
+        };
+        let wanted = match index.kind {
+            IndexKind::Ordered => 1,
+            IndexKind::Hash => index.columns.len(),
+        };
+        let values = index.columns.iter().take(wanted).map(value_of);
+        let Some(values) = values.collect::<Option<Vec<Value>>>() else {
+            continue;
+        };
+        return Ok(match index.kind {
+            IndexKind::Ordered => Box::new(table.find(&index.name, &values)?),
+            IndexKind::Hash => Box::new(table.find_all(&index.name, &values)?),
+        });
     }
     in_order(table)
 }

@@ -30,6 +30,7 @@ struct JsonIndex {
     name: String,
     unique: bool,
     primary_key: bool,
+    kind: &'static str,
     columns: Vec<String>,
 }
 
@@ -106,6 +107,7 @@ fn describe(definition: &TableDefinition, rows: u64) -> JsonTable {
         name: index.name.clone(),
         unique: index.unique,
         primary_key: Some(index.id) == primary_key,
+        kind: index.kind.name(),
         columns: index.columns.iter().filter_map(|&id| name_of(id)).collect(),
     });
     JsonTable {

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use schema::{IndexDefinition, TableDefinition};
-use table::{IndexRange, RowId, Scan, TableRef, Value};
+use table::{IndexKind, IndexRange, KeyRows, RowId, Scan, TableRef, Value};
 
 use crate::error::Error;
 use crate::record::Record;
@@ -64,9 +64,48 @@ impl<'a> TableView<'a> {
     /// the primary key's index.
     ///
     /// # Errors
-    /// [`Error::Schema`] with the nearest name if there is no such index; [`Error::WrongKey`].
+    /// [`Error::Schema`] with the nearest name if there is no such index, or if it is a hash index, which knows whole keys
+    /// only; [`Error::WrongKey`].
     pub fn find(&self, index: &str, prefix: &[Value]) -> Result<Rows<'a, IndexRange<'a>>, Error> {
         self.range(index, Bound::Included(prefix), Bound::Included(prefix))
+    }
+
+    /// The rows with exactly these values in all columns of an index of any kind.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] with the nearest name if there is no such index; [`Error::WrongKey`]; damage.
+    pub fn find_all(&self, index: &str, key: &[Value]) -> Result<Rows<'a, KeyRows<'a>>, Error> {
+        let index = self.index(index)?;
+        if key.len() != index.columns.len() {
+            return Err(self.wrong_key(index, key.len()));
+        }
+        self.check_key(index, key)?;
+        let rows = self.rows.find_all(index.id, key);
+        Ok(Rows {
+            definition: self.definition,
+            rows: rows.map_err(schema::Error::Table)?,
+        })
+    }
+
+    /// All rows in the order of the primary key, if there is one. On a hash index they are sorted first, which takes memory
+    /// for all keys.
+    ///
+    /// # Errors
+    /// Damage.
+    pub fn in_order(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<Row<'a>, Error>> + use<'a>, Error> {
+        let rows: Box<dyn Iterator<Item = _>> = match self.definition.primary_key() {
+            Some(key) => self
+                .rows
+                .in_key_order(key.id)
+                .map_err(schema::Error::Table)?,
+            None => Box::new(self.rows.scan()),
+        };
+        Ok(Rows {
+            definition: self.definition,
+            rows,
+        })
     }
 
     /// The rows between two bounds of an index, in index order, from both ends. A bound may name fewer values than the
@@ -80,14 +119,14 @@ impl<'a> TableView<'a> {
         lower: Bound<&[Value]>,
         upper: Bound<&[Value]>,
     ) -> Result<Rows<'a, IndexRange<'a>>, Error> {
-        let index = self
-            .definition
-            .index(index)
-            .ok_or_else(|| Error::no_such_index(self.definition, index))?;
+        let index = self.index(index)?;
         for bound in [lower, upper] {
             if let Bound::Included(values) | Bound::Excluded(values) = bound {
                 self.check_key(index, values)?;
             }
+        }
+        if index.kind == IndexKind::Hash {
+            return Err(self.whole_key_only(index));
         }
         let rows = self
             .rows
@@ -107,6 +146,20 @@ impl<'a> TableView<'a> {
     /// The rows of the table layer, for what this layer does not offer: columns as slices, ids.
     pub fn inner(&self) -> TableRef<'a> {
         self.rows
+    }
+
+    fn index(&self, name: &str) -> Result<&'a IndexDefinition, Error> {
+        self.definition
+            .index(name)
+            .ok_or_else(|| Error::no_such_index(self.definition, name))
+    }
+
+    fn whole_key_only(&self, index: &IndexDefinition) -> Error {
+        schema::Error::WholeKeyOnly {
+            table: self.definition.name().to_owned(),
+            index: index.name.clone(),
+        }
+        .into()
     }
 
     fn primary_key(&self) -> Result<&'a IndexDefinition, Error> {

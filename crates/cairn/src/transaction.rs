@@ -92,6 +92,35 @@ impl<'t> Transaction<'t> {
         Ok(())
     }
 
+    /// Adds a hash index over some columns and fills it from the rows: it finds rows by values of all of them, and nothing
+    /// else. Builds of format 1 can not open the database from then on.
+    ///
+    /// # Errors
+    /// Names that do not fit.
+    pub fn create_hash_index(
+        &mut self,
+        table: &str,
+        index: &str,
+        columns: &[&str],
+    ) -> Result<(), Error> {
+        self.0.create_hash_index(table, index, columns, false)?;
+        Ok(())
+    }
+
+    /// [`Transaction::create_hash_index`] in whose columns no two rows may agree.
+    ///
+    /// # Errors
+    /// Names that do not fit, or rows that agree.
+    pub fn create_unique_hash_index(
+        &mut self,
+        table: &str,
+        index: &str,
+        columns: &[&str],
+    ) -> Result<(), Error> {
+        self.0.create_hash_index(table, index, columns, true)?;
+        Ok(())
+    }
+
     /// Removes an index.
     ///
     /// # Errors

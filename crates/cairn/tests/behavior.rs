@@ -231,3 +231,93 @@ fn threads_share_a_database() {
     assert_eq!(db.view().table("planes").unwrap().row_count(), 100);
     assert_eq!(db.view().tx(), TxId(100));
 }
+
+#[test]
+fn hash_indexes_find_whole_keys_live_and_from_log_and_snapshot() {
+    let disk = SimDisk::new(5);
+    let db = open(&disk);
+    let parts = NewTable::new("parts")
+        .column("number", ColumnType::U64)
+        .column("plane", ColumnType::String)
+        .hash_primary_key(&["number"])
+        .hash_index("by_plane", &["plane"]);
+    db.write(|tx| {
+        tx.create_table(&parts)?;
+        for number in 0..5_000_u64 {
+            let plane = format!("N{}", number % 100);
+            tx.insert(
+                "parts",
+                &[("number", number.into()), ("plane", plane.into())],
+            )?;
+        }
+        tx.create_unique_hash_index("planes", "by_tailnum_and_year", &["tailnum", "year"])
+    })
+    .unwrap();
+    add(&db, "N14228", Some(1999));
+    let check = |db: &Database| {
+        let view = db.view();
+        let parts = view.table("parts").unwrap();
+        for number in [0_u64, 77, 4_999] {
+            let part = parts.get(&[number.into()]).unwrap().unwrap();
+            assert_eq!(
+                part.get::<String>("plane").unwrap(),
+                format!("N{}", number % 100)
+            );
+        }
+        assert!(parts.get(&[5_000_u64.into()]).unwrap().is_none());
+        assert_eq!(
+            parts.find_all("by_plane", &["N7".into()]).unwrap().count(),
+            50
+        );
+        assert_eq!(
+            parts
+                .find_all("by_plane", &["N100".into()])
+                .unwrap()
+                .count(),
+            0
+        );
+        let numbers = parts
+            .in_order()
+            .unwrap()
+            .map(|row| row.unwrap().get::<u64>("number").unwrap());
+        assert!(numbers.eq(0..5_000));
+        let planes = view.table("planes").unwrap();
+        let key = ["N14228".into(), Value::I32(1999)];
+        assert_eq!(
+            planes
+                .find_all("by_tailnum_and_year", &key)
+                .unwrap()
+                .count(),
+            1
+        );
+    };
+    check(&db);
+    let view = db.view();
+    let table = view.table("parts").unwrap();
+    assert_eq!(
+        table
+            .find("by_plane", &["N7".into()])
+            .map(drop)
+            .unwrap_err()
+            .to_string(),
+        r#"index "by_plane" of table "parts" is a hash index, which knows whole keys only; make it an ordered one to ask for this"#
+    );
+    let digest = view.digest().unwrap();
+    db.close().unwrap();
+    let db = open(&disk);
+    check(&db);
+    db.snapshot().unwrap();
+    db.close().unwrap();
+    let db = open(&disk);
+    check(&db);
+    assert_eq!(db.view().digest().unwrap(), digest);
+    db.write(|tx| tx.delete("parts", &[77_u64.into()])).unwrap();
+    let view = db.view();
+    assert!(
+        view.table("parts")
+            .unwrap()
+            .get(&[77_u64.into()])
+            .unwrap()
+            .is_none()
+    );
+}

@@ -18,7 +18,7 @@ use crate::database_row::DatabaseRow;
 use crate::description::{Description, describe, first_orphan};
 use crate::error::Error;
 use crate::follow::{follow, refuse};
-use crate::format::WRITER_VERSION;
+use crate::format::{WRITER_VERSION, reader_of_kind};
 use crate::seed::{self, SEEDS};
 use crate::sequence_row;
 use crate::system_tables::{ST_COLUMN_ID, ST_TABLE_ID, SystemTableName};
@@ -67,12 +67,21 @@ pub(crate) fn finish(
     }
 }
 
-/// Refuses a constraint of an unknown kind, unless a newer build has added it and said so in the mark for writers.
+/// Refuses an index of a kind that the mark for readers does not allow, and a constraint of an unknown kind, unless a newer
+/// build has added it and said so in the mark for writers.
 pub(crate) fn check_kinds(
     catalog: &Catalog,
     definition: &TableDefinition,
     marks: Marks,
 ) -> Result<(), Error> {
+    for index in definition.indexes() {
+        if marks.minimum_reader < reader_of_kind(index.kind) {
+            let known = catalog.require(SystemTableName::Index)?;
+            let key = vec![Value::U32(definition.id().0), Value::U32(index.id.0)];
+            let kind = index.kind.code();
+            return Err(known.contradiction(key, ContradictionKind::UnknownIndexKind { kind }));
+        }
+    }
     if marks.minimum_writer > WRITER_VERSION {
         return Ok(());
     }

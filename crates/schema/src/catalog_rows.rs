@@ -4,7 +4,7 @@ use table::{Value, encode_value};
 
 use crate::column_definition::ColumnDefinition;
 use crate::constraint_definition::ConstraintDefinition;
-use crate::format::{INDEX_KIND_ORDERED, encode_column_ids};
+use crate::format::encode_column_ids;
 use crate::index_definition::IndexDefinition;
 use crate::sequence_definition::SequenceDefinition;
 use crate::system_tables::SystemSequence;
@@ -51,7 +51,7 @@ pub(crate) fn of_index(table: &TableDefinition, index: &IndexDefinition) -> Cell
         ("table_id", Value::U32(table.id().0)),
         ("index_id", Value::U32(index.id.0)),
         ("index_name", Value::from(index.name.as_str())),
-        ("kind", Value::U8(INDEX_KIND_ORDERED)),
+        ("kind", Value::U8(index.kind.code())),
         ("is_unique", Value::Bool(index.unique)),
         (
             "column_ids",

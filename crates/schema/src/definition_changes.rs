@@ -1,10 +1,11 @@
 //! Changes of definitions in a write transaction: each is rows of system tables, in groups that the state follows.
 
-use table::{IndexId, TableId, Value};
+use table::{IndexId, IndexKind, TableId, Value};
 
 use crate::catalog_rows;
 use crate::column_id::ColumnId;
 use crate::error::Error;
+use crate::format::reader_of_kind;
 use crate::index_definition::IndexDefinition;
 use crate::mistake::{Mistake, Object};
 use crate::new_column::NewColumn;
@@ -26,7 +27,7 @@ impl WriteTransaction {
     pub fn create_table(&mut self, table: &NewTable) -> Result<TableId, Error> {
         table.require()?;
         self.require_vacant(table.name())?;
-        self.change_catalog(|change| {
+        self.change_catalog_for(table.reader(), |change| {
             let first = FirstIds {
                 table: change.take_ids(TABLE_IDS, 1)?,
                 column: change.take_ids(COLUMN_IDS, table.column_count())?,
@@ -191,6 +192,31 @@ impl WriteTransaction {
         columns: &[&str],
         unique: bool,
     ) -> Result<IndexId, Error> {
+        self.create_index_of(table, name, columns, unique, IndexKind::Ordered)
+    }
+
+    /// Adds a hash index and fills it from the rows. Builds of format 1 can not open the database from then on.
+    ///
+    /// # Errors
+    /// As [`WriteTransaction::create_index`].
+    pub fn create_hash_index<'k>(
+        &mut self,
+        table: impl Into<TableKey<'k>>,
+        name: &str,
+        columns: &[&str],
+        unique: bool,
+    ) -> Result<IndexId, Error> {
+        self.create_index_of(table, name, columns, unique, IndexKind::Hash)
+    }
+
+    fn create_index_of<'k>(
+        &mut self,
+        table: impl Into<TableKey<'k>>,
+        name: &str,
+        columns: &[&str],
+        unique: bool,
+        kind: IndexKind,
+    ) -> Result<IndexId, Error> {
         let table = self.writable(table)?;
         let wanted: Vec<String> = columns.iter().map(|&column| column.to_owned()).collect();
         let mut mistakes = Vec::new();
@@ -199,6 +225,7 @@ impl WriteTransaction {
             id: IndexId(id),
             name: name.to_owned(),
             unique,
+            kind,
             columns: ids.clone().unwrap_or_default(),
         };
         let extended = |id: u32| {
@@ -213,7 +240,7 @@ impl WriteTransaction {
             return Err(invalid(table.name(), mistakes));
         }
         let mut definition = None;
-        let created = self.change_catalog(|change| {
+        let created = self.change_catalog_for(reader_of_kind(kind), |change| {
             let id = change.take_ids(INDEX_IDS, 1)?;
             definition = extended(id).ok();
             change.insert(

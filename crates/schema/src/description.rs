@@ -1,6 +1,6 @@
 //! What the catalog's rows say of one table. Costs what that table's rows cost, never the catalog.
 
-use table::{ColumnType, IndexId, Row, Store, TableId, Value, decode_value};
+use table::{ColumnType, IndexId, IndexKind, Row, Store, TableId, Value, decode_value};
 
 use crate::catalog::Catalog;
 use crate::column_definition::ColumnDefinition;
@@ -9,9 +9,7 @@ use crate::constraint_definition::{ConstraintDefinition, ConstraintKind};
 use crate::constraint_id::ConstraintId;
 use crate::contradiction::ContradictionKind;
 use crate::error::Error;
-use crate::format::{
-    CONSTRAINT_KIND_PRIMARY_KEY, CONSTRAINT_KIND_UNIQUE, INDEX_KIND_ORDERED, decode_column_ids,
-};
+use crate::format::{CONSTRAINT_KIND_PRIMARY_KEY, CONSTRAINT_KIND_UNIQUE, decode_column_ids};
 use crate::index_definition::IndexDefinition;
 use crate::known_table::KnownTable;
 use crate::limits::COLUMNS_MAX;
@@ -184,10 +182,10 @@ fn indexes(
     for row in known.rows_where(store, &[("table_id", table.clone())])? {
         let id = IndexId(number(known.cell(&row, "index_id")?));
         let refuse = |kind| Err(known.contradiction(vec![table.clone(), Value::U32(id.0)], kind));
-        let kind = byte(known.cell(&row, "kind")?);
-        if kind != INDEX_KIND_ORDERED {
-            return refuse(ContradictionKind::UnknownIndexKind { kind });
-        }
+        let code = byte(known.cell(&row, "kind")?);
+        let Some(kind) = IndexKind::from_code(code) else {
+            return refuse(ContradictionKind::UnknownIndexKind { kind: code });
+        };
         let Some(ids) = bytes(known.cell(&row, "column_ids")?)
             .as_deref()
             .and_then(decode_column_ids)
@@ -204,6 +202,7 @@ fn indexes(
             id,
             name: text(known.cell(&row, "index_name")?),
             unique: flag(known.cell(&row, "is_unique")?),
+            kind,
             columns: ids,
         });
     }

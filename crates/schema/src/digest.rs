@@ -10,9 +10,7 @@
 //! Left out: the database's id (zeros stand for it), `TxId`s, times, layout numbers, and all that pages are about. Every text and list goes in
 //! behind its length, every number little-endian, so no two contents give the same bytes.
 
-use std::ops::Bound;
-
-use table::{Layout, Row, Value, ValueRef, encode_row, encode_value};
+use table::{IndexKind, Layout, Row, Value, ValueRef, encode_row, encode_value};
 
 use crate::error::Error;
 use crate::state::State;
@@ -46,9 +44,7 @@ impl State {
         let skipped = self.skipped_column(table);
         let mut values = Vec::new();
         if let Some(key) = table.primary_key() {
-            let all = rows
-                .index_range(key.id, Bound::Unbounded, Bound::Unbounded)
-                .map_err(Error::Table)?;
+            let all = rows.in_key_order(key.id).map_err(Error::Table)?;
             for row in all {
                 let row = row.map_err(Error::Table)?;
                 put_row(&row, rows.layout(), skipped, &mut values, &mut hash.batch)?;
@@ -149,7 +145,9 @@ fn put_definition(table: &TableDefinition, out: &mut Vec<u8>) {
     for index in table.indexes() {
         put_number(index.id.0.into(), out);
         put_bytes(index.name.as_bytes(), out);
-        put_number(index.unique.into(), out);
+        // 0 or 1, and 2 more for a hash index.
+        let is_hash = index.kind == IndexKind::Hash;
+        put_number(u64::from(index.unique) + 2 * u64::from(is_hash), out);
         put_number(index.columns.len() as u64, out);
         index
             .columns

@@ -164,6 +164,16 @@ pub enum Error {
         /// The longest possible.
         max: usize,
     },
+    /// A hash index was asked for the first columns of a key, for a range, or for rows in order.
+    #[error(
+        "index {index:?} of table {table:?} is a hash index, which knows whole keys only; make it an ordered one to ask for this"
+    )]
+    WholeKeyOnly {
+        /// The table.
+        table: String,
+        /// The index.
+        index: String,
+    },
     /// No row has this key.
     #[error("table {table:?} has no row {}", columns_text(.columns, .key))]
     NoSuchRow {

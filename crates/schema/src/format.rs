@@ -55,7 +55,11 @@
 //! (`st_table_id`, `st_column_id`, `st_index_id`, `st_constraint_id`, `st_sequence_id`; `st_system_id` for system objects
 //! of every kind) and are never used again. `next_value` is null when a sequence has given its last number.
 //!
-//! Codes: `st_index.kind` 1 = ordered; `st_constraint.kind` 1 = primary key, 2 = unique.
+//! Codes: `st_index.kind` 1 = ordered, 2 = hash; `st_constraint.kind` 1 = primary key, 2 = unique.
+//!
+//! Minimum readers: 1 for all that is not named here, 2 from the first hash index of a user's table on.
+
+use table::IndexKind;
 
 use crate::column_id::ColumnId;
 
@@ -63,13 +67,21 @@ use crate::column_id::ColumnId;
 pub(crate) const FIRST_LAYOUT: u32 = 1;
 
 /// What this build reads: logs whose minimum reader is no greater.
-pub const READER_VERSION: u16 = 1;
+pub const READER_VERSION: u16 = 2;
 
 /// What this build writes: to logs whose minimum writer is no greater.
 pub const WRITER_VERSION: u16 = 1;
 
-/// `st_index.kind` of an ordered index.
-pub(crate) const INDEX_KIND_ORDERED: u8 = 1;
+/// The minimum reader of a log that uses nothing but what every build reads.
+pub(crate) const FIRST_READER: u16 = 1;
+
+/// The minimum reader of a log that has, or had, an index of a kind.
+pub(crate) fn reader_of_kind(kind: IndexKind) -> u16 {
+    match kind {
+        IndexKind::Ordered => FIRST_READER,
+        IndexKind::Hash => 2,
+    }
+}
 
 /// `st_constraint.kind` of a primary key.
 pub(crate) const CONSTRAINT_KIND_PRIMARY_KEY: u8 = 1;
@@ -99,3 +111,4 @@ pub(crate) fn decode_column_ids(bytes: &[u8]) -> Option<Vec<ColumnId>> {
 }
 
 const _: () = assert!(COLUMN_ID_BYTES == 4);
+const _: () = assert!(IndexKind::Ordered as u8 == 1 && IndexKind::Hash as u8 == 2);

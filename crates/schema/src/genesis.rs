@@ -6,16 +6,16 @@ use table::{Marks, Value};
 use crate::catalog_change::CatalogChange;
 use crate::catalog_rows;
 use crate::error::Error;
-use crate::format::{READER_VERSION, WRITER_VERSION};
+use crate::format::{FIRST_READER, WRITER_VERSION};
 use crate::seed::{self, declared};
 use crate::state::State;
 use crate::system_tables::{SYSTEM_SEQUENCES, SystemTableName};
 use crate::table_definition::TableDefinition;
 use crate::write_transaction::WriteTransaction;
 
-/// The marks of a log that this build begins.
+/// The marks of a log that this build begins; what the initialiser does may raise them.
 const MARKS: Marks = Marks {
-    minimum_reader: READER_VERSION,
+    minimum_reader: FIRST_READER,
     minimum_writer: WRITER_VERSION,
 };
 

@@ -1,10 +1,10 @@
 //! One index of a table, as the catalog declares it.
 
-use table::IndexId;
+use table::{IndexId, IndexKind};
 
 use crate::column_id::ColumnId;
 
-/// An ordered index.
+/// An index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexDefinition {
     /// Its id.
@@ -13,6 +13,8 @@ pub struct IndexDefinition {
     pub name: String,
     /// Whether no two rows may have the same values in its columns (rows with a null there are exempt).
     pub unique: bool,
+    /// What it can be asked: ranges and rows in order too, or whole keys only.
+    pub kind: IndexKind,
     /// Its columns, most significant first.
     pub columns: Vec<ColumnId>,
 }

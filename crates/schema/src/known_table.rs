@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use table::{IndexId, Row, Store, TableId, TableRef, Value};
+use table::{IndexId, IndexKind, Row, Store, TableId, TableRef, Value};
 
 use crate::contradiction::{Contradiction, ContradictionKind};
 use crate::error::Error;
@@ -105,7 +105,7 @@ impl KnownTable {
     }
 }
 
-/// An index of the table's pages that begins with the columns at these positions.
+/// An ordered index of the table's pages that begins with the columns at these positions.
 fn index_on(table: TableRef<'_>, positions: &[usize]) -> Option<IndexId> {
     let begins = |columns: &[u16]| {
         columns.len() >= positions.len()
@@ -116,6 +116,6 @@ fn index_on(table: TableRef<'_>, positions: &[usize]) -> Option<IndexId> {
     };
     table
         .indexes()
-        .find(|index| begins(&index.columns))
+        .find(|index| index.kind == IndexKind::Ordered && begins(&index.columns))
         .map(|index| index.id)
 }

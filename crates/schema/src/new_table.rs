@@ -1,12 +1,13 @@
 //! A table to be made: definitions by name, before the log has given ids to them.
 
-use table::{ColumnType, IndexId, TableId};
+use table::{ColumnType, IndexId, IndexKind, TableId};
 
 use crate::column_definition::ColumnDefinition;
 use crate::column_id::ColumnId;
 use crate::constraint_definition::{ConstraintDefinition, ConstraintKind};
 use crate::constraint_id::ConstraintId;
 use crate::error::Error;
+use crate::format::{FIRST_READER, reader_of_kind};
 use crate::index_definition::IndexDefinition;
 use crate::integer;
 use crate::limits::RESERVED;
@@ -46,11 +47,12 @@ pub struct NewTable {
 struct NewIndex {
     name: String,
     columns: Vec<String>,
-    kind: NewIndexKind,
+    role: NewIndexRole,
+    kind: IndexKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum NewIndexKind {
+enum NewIndexRole {
     PrimaryKey,
     /// With the constraint that it keeps.
     Unique,
@@ -100,24 +102,41 @@ impl NewTable {
     /// Names rows by these columns: the table gets a unique index and a constraint, both named `primary_key`.
     #[must_use]
     pub fn primary_key(self, columns: &[&str]) -> Self {
-        self.with_index("primary_key".to_owned(), columns, NewIndexKind::PrimaryKey)
+        self.with_primary_key(columns, IndexKind::Ordered)
+    }
+
+    /// [`NewTable::primary_key`] on a hash index: rows are found by their whole key in fewer steps, and neither by the first
+    /// columns of it nor in its order. Builds of format 1 can not open the database from then on.
+    #[must_use]
+    pub fn hash_primary_key(self, columns: &[&str]) -> Self {
+        self.with_primary_key(columns, IndexKind::Hash)
     }
 
     /// Demands that no two rows agree in these columns: the table gets a unique index and a constraint, both named
     /// `unique_` and the columns.
     #[must_use]
     pub fn unique(self, columns: &[&str]) -> Self {
-        self.with_index(
-            format!("unique_{}", columns.join("_")),
-            columns,
-            NewIndexKind::Unique,
-        )
+        self.with_unique(columns, IndexKind::Ordered)
+    }
+
+    /// [`NewTable::unique`] on a hash index.
+    #[must_use]
+    pub fn hash_unique(self, columns: &[&str]) -> Self {
+        self.with_unique(columns, IndexKind::Hash)
     }
 
     /// Adds an ordered index.
     #[must_use]
     pub fn index(self, name: &str, columns: &[&str]) -> Self {
-        self.with_index(name.to_owned(), columns, NewIndexKind::Plain)
+        let kind = IndexKind::Ordered;
+        self.with_index(name.to_owned(), columns, NewIndexRole::Plain, kind)
+    }
+
+    /// Adds a hash index: it finds rows by values of all its columns, and nothing else.
+    #[must_use]
+    pub fn hash_index(self, name: &str, columns: &[&str]) -> Self {
+        let kind = IndexKind::Hash;
+        self.with_index(name.to_owned(), columns, NewIndexRole::Plain, kind)
     }
 
     /// Fills an integer column, where a row does not name it, with 1, 2, 3, ... A row that names a higher number moves
@@ -157,6 +176,12 @@ impl NewTable {
         })
     }
 
+    /// The minimum reader that the table asks for.
+    pub(crate) fn reader(&self) -> u16 {
+        let kinds = self.indexes.iter().map(|index| reader_of_kind(index.kind));
+        kinds.max().unwrap_or(FIRST_READER)
+    }
+
     pub(crate) fn column_count(&self) -> usize {
         self.columns.len()
     }
@@ -168,7 +193,7 @@ impl NewTable {
     pub(crate) fn constraint_count(&self) -> usize {
         self.indexes
             .iter()
-            .filter(|index| index.kind != NewIndexKind::Plain)
+            .filter(|index| index.role != NewIndexRole::Plain)
             .count()
     }
 
@@ -208,13 +233,14 @@ impl NewTable {
             parts.indexes.push(IndexDefinition {
                 id,
                 name: new.name.clone(),
-                unique: new.kind != NewIndexKind::Plain,
+                unique: new.role != NewIndexRole::Plain,
+                kind: new.kind,
                 columns,
             });
-            let kind = match new.kind {
-                NewIndexKind::Plain => continue,
-                NewIndexKind::PrimaryKey => ConstraintKind::PrimaryKey { index: id },
-                NewIndexKind::Unique => ConstraintKind::Unique { index: id },
+            let kind = match new.role {
+                NewIndexRole::Plain => continue,
+                NewIndexRole::PrimaryKey => ConstraintKind::PrimaryKey { index: id },
+                NewIndexRole::Unique => ConstraintKind::Unique { index: id },
             };
             let Some(id) = constraint_ids.next() else {
                 continue;
@@ -246,11 +272,28 @@ impl NewTable {
         }
     }
 
-    fn with_index(mut self, name: String, columns: &[&str], kind: NewIndexKind) -> Self {
+    fn with_primary_key(self, columns: &[&str], kind: IndexKind) -> Self {
+        let name = "primary_key".to_owned();
+        self.with_index(name, columns, NewIndexRole::PrimaryKey, kind)
+    }
+
+    fn with_unique(self, columns: &[&str], kind: IndexKind) -> Self {
+        let name = format!("unique_{}", columns.join("_"));
+        self.with_index(name, columns, NewIndexRole::Unique, kind)
+    }
+
+    fn with_index(
+        mut self,
+        name: String,
+        columns: &[&str],
+        role: NewIndexRole,
+        kind: IndexKind,
+    ) -> Self {
         let columns = columns.iter().map(|&column| column.to_owned()).collect();
         self.indexes.push(NewIndex {
             name,
             columns,
+            role,
             kind,
         });
         self

@@ -80,6 +80,13 @@ fn named(error: &table::Error, catalog: &Catalog) -> Option<Error> {
                 max: *max,
             }
         }
+        table::Error::WholeKeyOnly { table, index } => {
+            let table = definition(*table)?;
+            Error::WholeKeyOnly {
+                table: table.name().to_owned(),
+                index: table.index_of(*index)?.name.clone(),
+            }
+        }
         table::Error::ColumnCount {
             table,
             expected,

@@ -1,6 +1,6 @@
 //! The two tables that everything else is read by: compiled in, frozen.
 
-use table::{IndexId, IndexSpec, LayoutNumber, Store, TableId};
+use table::{IndexId, IndexKind, IndexSpec, LayoutNumber, Store, TableId};
 
 use crate::column_definition::ColumnDefinition;
 use crate::column_id::ColumnId;
@@ -106,6 +106,7 @@ pub(crate) fn declared(table: &SystemTable) -> TableDefinition {
         id: IndexId(index.id),
         name: index.name.to_owned(),
         unique: index.kind != SystemIndexKind::Plain,
+        kind: IndexKind::Ordered,
         columns: index.columns.iter().map(|name| column_id(name)).collect(),
     });
     let columns = table.columns.iter().map(|column| ColumnDefinition {
@@ -138,6 +139,7 @@ pub(crate) fn index_spec(definition: &TableDefinition, index: &IndexDefinition) 
         id: index.id,
         columns: index.columns.iter().map(position).collect(),
         unique: index.unique,
+        kind: index.kind,
     }
 }
 

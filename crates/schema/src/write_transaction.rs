@@ -39,6 +39,7 @@ pub struct Savepoint {
     rows: table::Savepoint,
     catalog: Catalog,
     counters: Counters,
+    marks: Marks,
     groups: Option<Arc<TransactionBuilder>>,
 }
 
@@ -206,6 +207,7 @@ impl WriteTransaction {
             rows: self.rows.savepoint(),
             catalog: self.catalog.clone(),
             counters: self.counters.clone(),
+            marks: self.marks,
             groups: self.groups.clone(),
         }
     }
@@ -218,6 +220,7 @@ impl WriteTransaction {
         self.rows.roll_back_to(&savepoint.rows);
         self.catalog.clone_from(&savepoint.catalog);
         self.counters.clone_from(&savepoint.counters);
+        self.marks = savepoint.marks;
         self.groups.clone_from(&savepoint.groups);
     }
 
@@ -232,7 +235,27 @@ impl WriteTransaction {
             None => TransactionBuilder::with_marks(self.marks),
         };
         self.flush(&mut groups)?;
+        groups.set_marks(self.marks);
         Ok((!groups.is_empty()).then(|| groups.finish()))
+    }
+
+    /// [`WriteTransaction::change_catalog`] for what only builds of a format read: the log's minimum reader is raised to it.
+    pub(crate) fn change_catalog_for<T>(
+        &mut self,
+        reader: u16,
+        write: impl FnOnce(&mut CatalogChange<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if reader <= self.marks.minimum_reader {
+            return self.change_catalog(write);
+        }
+        let raised = [("minimum_reader", Value::U16(reader))];
+        let result = self.change_catalog(|change| {
+            let result = write(change)?;
+            change.update(SystemTableName::Database, &[], &raised)?;
+            Ok(result)
+        })?;
+        self.marks.minimum_reader = reader;
+        Ok(result)
     }
 
     /// Changes definitions: what is pending is applied to a fork, then the change's groups are, by the function that replays

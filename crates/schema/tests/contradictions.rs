@@ -162,6 +162,11 @@ fn contradictory_rows_are_refused_by_name() {
             "row (4096, 9001) of st_index contradicts the catalog: index kind 9 is unknown",
             raw().insert(&indexes, &[index(9001, "i", 9, &4096u32.to_le_bytes())]),
         ),
+        // A hash index, and no mark that keeps away builds that do not know it.
+        (
+            "row (4096, 9001) of st_index contradicts the catalog: index kind 2 is unknown",
+            raw().insert(&indexes, &[index(9001, "i", 2, &4096u32.to_le_bytes())]),
+        ),
         (
             "row (4096, 9001) of st_index contradicts the catalog: its list of columns does not decode",
             raw().insert(&indexes, &[index(9001, "i", 1, &[0, 16, 0])]),

@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use table::{
-    ColumnType, IndexId, IndexSpec, Layout, LayoutColumn, LayoutNumber, Store, TableId,
+    ColumnType, IndexId, IndexKind, IndexSpec, Layout, LayoutColumn, LayoutNumber, Store, TableId,
     Transaction, TransactionBuilder, Value, WriteTransaction,
 };
 
@@ -152,6 +152,7 @@ fn empty() -> Store {
                 id: KEY,
                 columns: vec![0],
                 unique: true,
+                kind: IndexKind::Ordered,
             },
         )
         .expect("it fits");

@@ -146,7 +146,17 @@ pub enum Error {
         /// The column's position.
         column: usize,
     },
-    /// The values of an index's columns are longer than an index entry can be.
+    /// A hash index was asked for less than a whole key: for the first columns, for a range, or for rows in order.
+    #[error(
+        "index {index} of table {table} is a hash index, which knows whole keys only; make it an ordered one to ask for this"
+    )]
+    WholeKeyOnly {
+        /// The table.
+        table: TableId,
+        /// The index.
+        index: IndexId,
+    },
+    /// The values of an index's columns are longer than an entry of an ordered index can be.
     #[error("a key of index {index} of table {table} takes {bytes} bytes, {max} are possible")]
     KeyTooLong {
         /// The table.

@@ -60,6 +60,8 @@ pub(crate) const SLOT_COUNT: usize = 7;
 const LINE_BYTES: usize = 8 + 8 * SLOT_COUNT;
 /// The lines of a bucket.
 pub(crate) const LINE_COUNT: usize = (PAGE_BYTES - PAGE_HEADER_BYTES) / LINE_BYTES;
+/// The entries of a bucket.
+pub(crate) const ENTRY_COUNT_MAX: u64 = (LINE_COUNT * SLOT_COUNT) as u64;
 /// The furthest that an entry stands from its home line.
 pub(crate) const DISPLACEMENT_MAX: usize = (1 << DISPLACEMENT_BITS) - 1;
 /// The bits of a hash that choose the bucket.

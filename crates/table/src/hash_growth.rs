@@ -18,7 +18,7 @@
 
 use crate::damaged::{DamageKind, Damaged};
 use crate::hash_bucket::Bucket;
-use crate::hash_format::{BUCKET_COUNT_MAX, LINE_COUNT, SLOT_COUNT, lines};
+use crate::hash_format::{BUCKET_COUNT_MAX, ENTRY_COUNT_MAX, lines};
 use crate::hash_index::HashIndex;
 use crate::hash_lines;
 use crate::page::PageBuf;
@@ -33,7 +33,7 @@ const MERGE_ENTRIES: u64 = 1_920;
 const FEW_BUCKETS_ENTRIES: u64 = 1_000;
 
 const _: () = {
-    let slots = (LINE_COUNT * SLOT_COUNT) as u64;
+    let slots = ENTRY_COUNT_MAX;
     // The fullest bucket, half as full again as the whole, has room.
     assert!(SPLIT_ENTRIES * 3 / 2 * 10 < slots * 9);
     // A whole page for an entry, the directory included, is at most 18 bytes.

@@ -21,7 +21,7 @@ use crate::btree::BTree;
 use crate::damaged::{DamageKind, Damaged};
 use crate::hash_bucket::Bucket;
 use crate::hash_candidates::HashCandidates;
-use crate::hash_format::{BUCKET_COUNT_MAX, spilled_key};
+use crate::hash_format::{BUCKET_COUNT_MAX, ENTRY_COUNT_MAX, spilled_key};
 use crate::hash_lines;
 use crate::key_hash::KeyHash;
 use crate::page_error::PageError;
@@ -42,7 +42,7 @@ pub struct HashIndex {
     pub(crate) root: Option<PageNumber>,
     /// Invariant: at most [`BUCKET_COUNT_MAX`], zero only when there is no entry.
     pub(crate) bucket_count: u32,
-    /// The entries in lines.
+    /// The entries in lines. Invariant: no more than they have slots.
     pub(crate) line_entry_count: u64,
     /// The entries whose lines were full.
     pub(crate) spilled: BTree,
@@ -76,6 +76,7 @@ impl TryFrom<Stored> for HashIndex {
         if stored.root.is_none() != (stored.bucket_count == 0)
             || is_empty != (stored.bucket_count == 0)
             || stored.bucket_count > BUCKET_COUNT_MAX
+            || stored.line_entry_count > u64::from(stored.bucket_count) * ENTRY_COUNT_MAX
         {
             return Err("the root, buckets and entries of a hash index contradict each other");
         }
@@ -96,7 +97,8 @@ impl HashIndex {
 
     /// How many entries there are.
     pub fn entry_count(&self) -> u64 {
-        self.line_entry_count + self.spilled.entry_count()
+        self.line_entry_count
+            .saturating_add(self.spilled.entry_count())
     }
 
     /// How many of them found no room in their lines.
@@ -123,7 +125,7 @@ impl HashIndex {
         if self.root.is_none() {
             return Ok(HashCandidates::none(self, pages, hash));
         }
-        let lines = hash_lines::open(pages, self.bucket_page(pages, hash)?)?;
+        let lines = hash_lines::peek(pages, self.bucket_page(pages, hash)?)?;
         Ok(HashCandidates::of(self, pages, hash, lines))
     }
 
@@ -132,7 +134,7 @@ impl HashIndex {
         if self.root.is_none() {
             return Ok(false);
         }
-        let lines = hash_lines::open(pages, self.bucket_page(pages, hash)?)?;
+        let lines = hash_lines::peek(pages, self.bucket_page(pages, hash)?)?;
         Ok(hash_lines::find(lines, hash, row).is_some()
             || self
                 .spilled
@@ -173,7 +175,7 @@ impl HashIndex {
         }
         let number = self.bucket_page(pages, hash)?;
         // Looked for before it is opened to be written: a miss must copy nothing.
-        if let Some(found) = hash_lines::find(hash_lines::open(pages, number)?, hash, row) {
+        if let Some(found) = hash_lines::find(hash_lines::peek(pages, number)?, hash, row) {
             let lines = hash_lines::open_mut(pages, number)?;
             hash_lines::take(lines, hash, found).map_err(|kind| kind.at(number))?;
             self.line_entry_count = self.line_entry_count.checked_sub(1).ok_or_else(|| {

@@ -18,8 +18,15 @@ use crate::page_number::PageNumber;
 use crate::pages::Pages;
 use crate::row_id::RowId;
 
-/// The lines of the bucket in the page `number`.
+/// The lines of the bucket in the page `number`, to be looked into. Its header is not: it stands in another piece of memory
+/// than the line that is wanted, and a look-up would wait for both. In a page of another kind whatever is taken for an entry
+/// is refuted by its row.
 #[inline]
+pub(crate) fn peek(pages: &Pages, number: PageNumber) -> Result<&Lines, Damaged> {
+    Ok(lines(pages.get(number)?))
+}
+
+/// The lines of the bucket in the page `number`, whose header is sound.
 pub(crate) fn open(pages: &Pages, number: PageNumber) -> Result<&Lines, Damaged> {
     let page = pages.get(number)?;
     page.expect_kind(PageKind::HashBucket)
@@ -28,10 +35,12 @@ pub(crate) fn open(pages: &Pages, number: PageNumber) -> Result<&Lines, Damaged>
 }
 
 /// The lines of the bucket in the page `number`, to be written.
+#[inline]
 pub(crate) fn open_mut(pages: &mut Pages, number: PageNumber) -> Result<&mut Lines, Damaged> {
-    // Looked at before it is opened to be written: a page of something else must not be copied.
-    open(pages, number)?;
-    Ok(lines_mut(pages.get_mut(number)?))
+    let page = pages.get_mut(number)?;
+    page.expect_kind(PageKind::HashBucket)
+        .map_err(|kind| kind.at(number))?;
+    Ok(lines_mut(page))
 }
 
 /// A line, by its number.

@@ -1,32 +1,46 @@
-//! An index of a table: its columns and the tree of its entries.
+//! An index of a table: its columns, and its entries in a B+tree or in lines of hashes.
 
 use std::ops::Bound;
 
-use serde::{Deserialize, Serialize};
-
 use crate::btree::{BTree, KEY_BYTES_MAX};
+use crate::damaged::{DamageKind, Damaged};
 use crate::error::Error;
+use crate::hash_index::HashIndex;
+use crate::index_kind::IndexKind;
 use crate::index_spec::IndexSpec;
-use crate::key::{encode_key, prefix_end};
+use crate::key::{encode_key, encode_key_to, prefix_end};
+use crate::key_buffer::KeyRest;
+use crate::key_hash::KeyHash;
 use crate::pages::Pages;
+use crate::row::Row;
 use crate::row_id::RowId;
+use crate::table::Table;
 use crate::table_id::TableId;
 use crate::value::Value;
 use crate::value_ref::ValueRef;
 
-/// A B+tree over the encoded values of some columns.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The rows of a table by the encoded values of some columns.
+#[derive(Debug, Clone)]
 pub(crate) struct Index {
     pub(crate) spec: IndexSpec,
-    pub(crate) tree: BTree,
+    /// Invariant: of the kind that the spec says.
+    pub(crate) entries: Entries,
+}
+
+/// The entries of an index: the rows by their keys.
+#[derive(Debug, Clone)]
+pub(crate) enum Entries {
+    Ordered(BTree),
+    Hash(HashIndex),
 }
 
 impl Index {
     pub(crate) fn new(spec: IndexSpec) -> Self {
-        Index {
-            spec,
-            tree: BTree::default(),
-        }
+        let entries = match spec.kind {
+            IndexKind::Ordered => Entries::Ordered(BTree::new()),
+            IndexKind::Hash => Entries::Hash(HashIndex::new()),
+        };
+        Index { spec, entries }
     }
 
     /// Appends the key of a row to `out`; whether one of its columns is null.
@@ -43,34 +57,48 @@ impl Index {
             .iter()
             .map(|&column| row[usize::from(column)]);
         encode_key(values.clone(), out);
-        let bytes = out.len() - start;
-        if bytes > KEY_BYTES_MAX {
-            return Err(Error::KeyTooLong {
-                table,
-                index: self.spec.id,
-                bytes,
-                max: KEY_BYTES_MAX,
-            });
-        }
+        self.check_length(table, out.len() - start)?;
         Ok(values.into_iter().any(|value| value.is_null()))
+    }
+
+    /// Appends the key of a row that stands in a page to `out`; whether one of its columns is null.
+    pub(crate) fn key_of_stored_row(
+        &self,
+        table: TableId,
+        row: &Row<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Error> {
+        let start = out.len();
+        let mut has_null = false;
+        for &column in &self.spec.columns {
+            let column = usize::from(column);
+            match row.value_ref(column)? {
+                Some(value) => {
+                    has_null |= value.is_null();
+                    encode_key([value], out);
+                }
+                None => encode_key([row.value(column)?.as_ref()], out),
+            }
+        }
+        self.check_length(table, out.len() - start)?;
+        Ok(has_null)
     }
 
     /// Refuses a key that another row than `except` has already. Keys with a null never conflict.
     pub(crate) fn check_unique(
         &self,
+        table: &Table,
         pages: &Pages,
-        table: TableId,
         row: &[ValueRef<'_>],
         key: &[u8],
-        has_null: bool,
         except: Option<RowId>,
     ) -> Result<(), Error> {
-        if !self.spec.unique || has_null {
+        if self.exempts(row) {
             return Ok(());
         }
-        match self.first(pages, key)? {
-            Some(found) if Some(found) != except => Err(self.violation(table, row)),
-            _ => Ok(()),
+        match self.find(table, pages, key, |found| Some(found) != except)? {
+            Some(_) => Err(self.violation(table.id, row)),
+            None => Ok(()),
         }
     }
 
@@ -92,10 +120,188 @@ impl Index {
         }
     }
 
-    /// The lowest row with exactly this key.
-    pub(crate) fn first(&self, pages: &Pages, key: &[u8]) -> Result<Option<RowId>, Error> {
-        Ok(self.tree.first_with_key(pages, key)?)
+    /// A row with exactly this key that `accept` takes: the lowest one of an ordered index.
+    #[inline]
+    pub(crate) fn find(
+        &self,
+        table: &Table,
+        pages: &Pages,
+        key: &[u8],
+        accept: impl Fn(RowId) -> bool,
+    ) -> Result<Option<RowId>, Error> {
+        match &self.entries {
+            Entries::Ordered(tree) => {
+                let first = tree.first_with_key(pages, key)?;
+                if first.is_none_or(&accept) {
+                    return Ok(first);
+                }
+                let key = Bound::Included(key);
+                for entry in tree.range(pages, key, key) {
+                    let (_, row) = entry?;
+                    if accept(row) {
+                        return Ok(Some(row));
+                    }
+                }
+            }
+            Entries::Hash(_) => {
+                let found = self.find_row(table, pages, key, accept)?;
+                return Ok(found.map(|row| row.row_id()));
+            }
+        }
+        Ok(None)
     }
+
+    /// [`Index::find`], and the row read: a hash index has to look at it anyway.
+    #[inline]
+    pub(crate) fn find_row<'a>(
+        &self,
+        table: &'a Table,
+        pages: &'a Pages,
+        key: &[u8],
+        accept: impl Fn(RowId) -> bool,
+    ) -> Result<Option<Row<'a>>, Error> {
+        let Entries::Hash(index) = &self.entries else {
+            let found = self.find(table, pages, key, accept)?;
+            return found.map(|row| table.indexed(pages, row)).transpose();
+        };
+        for row in index.candidates(pages, KeyHash::new(&table.hash_key, key))? {
+            let row = row?;
+            if !accept(row) {
+                continue;
+            }
+            let row = table.indexed(pages, row)?;
+            if self.row_has_key(&row, key)? {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a row has exactly this key. A hash index finds rows that have not, now and then.
+    #[inline]
+    pub(crate) fn row_has_key(&self, row: &Row<'_>, key: &[u8]) -> Result<bool, Error> {
+        let mut rest = KeyRest::new(key);
+        for &column in &self.spec.columns {
+            let column = usize::from(column);
+            match row.value_ref(column)? {
+                Some(value) => encode_key_to([value], &mut rest),
+                None => encode_key_to([row.value(column)?.as_ref()], &mut rest),
+            }
+        }
+        Ok(rest.is_matched())
+    }
+
+    /// The tree, of which alone ranges and the first columns of keys can be asked.
+    pub(crate) fn ordered(&self, table: TableId) -> Result<&BTree, Error> {
+        match &self.entries {
+            Entries::Ordered(tree) => Ok(tree),
+            Entries::Hash(_) => Err(Error::WholeKeyOnly {
+                table,
+                index: self.spec.id,
+            }),
+        }
+    }
+
+    pub(crate) fn insert(
+        &mut self,
+        pages: &mut Pages,
+        owner: TableId,
+        hash_key: &[u8; 32],
+        key: &[u8],
+        row: RowId,
+    ) -> Result<(), Error> {
+        match &mut self.entries {
+            Entries::Ordered(tree) => {
+                tree.insert(pages, owner, key, row)?;
+            }
+            Entries::Hash(index) => {
+                index.insert(pages, owner, KeyHash::new(hash_key, key), row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes an entry that must be there: an index that lacks one is a damaged one.
+    pub(crate) fn remove(
+        &mut self,
+        pages: &mut Pages,
+        owner: TableId,
+        hash_key: &[u8; 32],
+        key: &[u8],
+        row: RowId,
+    ) -> Result<(), Error> {
+        let removed = match &mut self.entries {
+            Entries::Ordered(tree) => tree.remove(pages, owner, key, row)?,
+            Entries::Hash(index) => index.remove(pages, owner, KeyHash::new(hash_key, key), row)?,
+        };
+        if removed {
+            return Ok(());
+        }
+        Err(missing(row))
+    }
+
+    /// Checks that an entry is there.
+    pub(crate) fn check_entry(
+        &self,
+        pages: &Pages,
+        hash_key: &[u8; 32],
+        key: &[u8],
+        row: RowId,
+    ) -> Result<(), Error> {
+        let found = match &self.entries {
+            Entries::Ordered(tree) => tree.contains(pages, key, row)?,
+            Entries::Hash(index) => index.contains(pages, KeyHash::new(hash_key, key), row)?,
+        };
+        if found { Ok(()) } else { Err(missing(row)) }
+    }
+
+    pub(crate) fn check(&self, pages: &Pages) -> Result<(), Damaged> {
+        match &self.entries {
+            Entries::Ordered(tree) => tree.check(pages),
+            Entries::Hash(index) => index.check(pages),
+        }
+    }
+
+    pub(crate) fn entry_count(&self) -> u64 {
+        match &self.entries {
+            Entries::Ordered(tree) => tree.entry_count(),
+            Entries::Hash(index) => index.entry_count(),
+        }
+    }
+
+    pub(crate) fn page_count(&self, pages: &Pages) -> Result<u64, Damaged> {
+        match &self.entries {
+            Entries::Ordered(tree) => tree.page_count(pages),
+            Entries::Hash(index) => index.page_count(pages),
+        }
+    }
+
+    /// Takes all entries away and gives all pages back.
+    pub(crate) fn clear(&mut self, pages: &mut Pages) -> Result<(), Damaged> {
+        match &mut self.entries {
+            Entries::Ordered(tree) => tree.clear(pages),
+            Entries::Hash(index) => index.clear(pages),
+        }
+    }
+
+    /// Refuses a key that is too long for a node of a tree. To a hash index its length is nothing.
+    fn check_length(&self, table: TableId, bytes: usize) -> Result<(), Error> {
+        if bytes <= KEY_BYTES_MAX || self.spec.kind == IndexKind::Hash {
+            return Ok(());
+        }
+        Err(Error::KeyTooLong {
+            table,
+            index: self.spec.id,
+            bytes,
+            max: KEY_BYTES_MAX,
+        })
+    }
+}
+
+fn missing(row: RowId) -> Error {
+    DamageKind::Structure("a row is missing from an index")
+        .at(row.page())
+        .into()
 }
 
 /// The bounds on encoded keys that hold for all keys that begin with the given values.

@@ -1,11 +1,10 @@
 //! What an index is over, without its entries.
 
-use serde::{Deserialize, Serialize};
-
 use crate::index_id::IndexId;
+use crate::index_kind::IndexKind;
 
-/// The columns of an ordered index.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The columns of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexSpec {
     /// Its id, unique in its table.
     pub id: IndexId,
@@ -13,4 +12,6 @@ pub struct IndexSpec {
     pub columns: Vec<u16>,
     /// Whether no two rows may have the same values there. Rows with a null in one of the columns are exempt.
     pub unique: bool,
+    /// What it can be asked.
+    pub kind: IndexKind,
 }

@@ -6,6 +6,7 @@
 //! decides between two different ones, and the keys that begin with the same first columns are exactly those
 //! from their common prefix to [`prefix_end`].
 
+use crate::key_buffer::KeyBytes;
 use crate::key_format::{
     ESCAPE, ESCAPED_ZERO, NULL_TAG, PREFIX_END, SIGN_BIT, TERMINATOR, VALUE_TAG,
 };
@@ -15,6 +16,15 @@ use crate::{ColumnType, Value, ValueRef};
 
 /// Appends the key of these values to `out`; the first columns of a key give its prefix.
 pub fn encode_key<'a>(values: impl IntoIterator<Item = ValueRef<'a>>, out: &mut Vec<u8>) {
+    encode_key_to(values, out);
+}
+
+/// [`encode_key`] for whatever takes the bytes.
+#[inline]
+pub(crate) fn encode_key_to<'a>(
+    values: impl IntoIterator<Item = ValueRef<'a>>,
+    out: &mut impl KeyBytes,
+) {
     for value in values {
         encode_column(value, out);
     }
@@ -43,20 +53,16 @@ pub fn decode_key(types: &[ColumnType], bytes: &[u8]) -> Result<Vec<Value>, Malf
     }
 }
 
-fn encode_column(value: ValueRef<'_>, out: &mut Vec<u8>) {
-    if value.is_null() {
-        out.push(NULL_TAG);
-        return;
-    }
-    out.push(VALUE_TAG);
+#[inline]
+fn encode_column(value: ValueRef<'_>, out: &mut impl KeyBytes) {
     match value {
-        ValueRef::Null => {}
-        ValueRef::Bool(value) => out.push(u8::from(value)),
-        ValueRef::U8(value) => out.push(value),
-        ValueRef::U16(value) => out.extend_from_slice(&value.to_be_bytes()),
-        ValueRef::U32(value) => out.extend_from_slice(&value.to_be_bytes()),
-        ValueRef::U64(value) => out.extend_from_slice(&value.to_be_bytes()),
-        ValueRef::U128(value) => out.extend_from_slice(&value.to_be_bytes()),
+        ValueRef::Null => out.put(&[NULL_TAG]),
+        ValueRef::Bool(value) => put(u8::from(value).to_be_bytes(), out),
+        ValueRef::U8(value) => put(value.to_be_bytes(), out),
+        ValueRef::U16(value) => put(value.to_be_bytes(), out),
+        ValueRef::U32(value) => put(value.to_be_bytes(), out),
+        ValueRef::U64(value) => put(value.to_be_bytes(), out),
+        ValueRef::U128(value) => put(value.to_be_bytes(), out),
         ValueRef::I8(value) => put_signed(value.to_be_bytes(), out),
         ValueRef::I16(value) => put_signed(value.to_be_bytes(), out),
         ValueRef::I32(value) => put_signed(value.to_be_bytes(), out),
@@ -64,35 +70,44 @@ fn encode_column(value: ValueRef<'_>, out: &mut Vec<u8>) {
         ValueRef::I128(value) => put_signed(value.to_be_bytes(), out),
         ValueRef::F32(value) => put_float(value.to_be_bytes(), out),
         ValueRef::F64(value) => put_float(value.to_be_bytes(), out),
-        ValueRef::Uuid(value) => out.extend_from_slice(&value),
+        ValueRef::Uuid(value) => put(value, out),
         ValueRef::String(value) => put_escaped(value.as_bytes(), out),
         ValueRef::Bytes(value) => put_escaped(value, out),
     }
 }
 
-fn put_signed<const N: usize>(mut bytes: [u8; N], out: &mut Vec<u8>) {
-    bytes[0] ^= SIGN_BIT;
-    out.extend_from_slice(&bytes);
+#[inline]
+fn put<const N: usize>(bytes: [u8; N], out: &mut impl KeyBytes) {
+    out.put(&[VALUE_TAG]);
+    out.put(&bytes);
 }
 
-fn put_float<const N: usize>(mut bytes: [u8; N], out: &mut Vec<u8>) {
+#[inline]
+fn put_signed<const N: usize>(mut bytes: [u8; N], out: &mut impl KeyBytes) {
+    bytes[0] ^= SIGN_BIT;
+    put(bytes, out);
+}
+
+#[inline]
+fn put_float<const N: usize>(mut bytes: [u8; N], out: &mut impl KeyBytes) {
     if bytes[0] & SIGN_BIT == 0 {
         bytes[0] ^= SIGN_BIT;
     } else {
         bytes.iter_mut().for_each(|byte| *byte = !*byte);
     }
-    out.extend_from_slice(&bytes);
+    put(bytes, out);
 }
 
-fn put_escaped(bytes: &[u8], out: &mut Vec<u8>) {
+fn put_escaped(bytes: &[u8], out: &mut impl KeyBytes) {
+    out.put(&[VALUE_TAG]);
     // Runs without a zero byte, which is nearly every string, are copied whole.
     let mut runs = bytes.split(|byte| *byte == ESCAPE);
-    out.extend_from_slice(runs.next().unwrap_or_default());
+    out.put(runs.next().unwrap_or_default());
     for run in runs {
-        out.extend_from_slice(&[ESCAPE, ESCAPED_ZERO]);
-        out.extend_from_slice(run);
+        out.put(&[ESCAPE, ESCAPED_ZERO]);
+        out.put(run);
     }
-    out.extend_from_slice(&[ESCAPE, TERMINATOR]);
+    out.put(&[ESCAPE, TERMINATOR]);
 }
 
 /// The value of the column that begins at `start`, and where it ends.

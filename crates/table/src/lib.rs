@@ -14,7 +14,7 @@
 //!                                                          ┌─────────────┴────────────┐
 //!                                                       Pages                  heads of tables
 //!                                                  number -> page           layout, list of row pages,
-//!                                                                           indexes (BTree), counts
+//!                                                                           indexes, counts
 //! ```
 //!
 //! ```
@@ -24,7 +24,7 @@
 //! let mut store = Store::new([0; 32]);
 //! let columns = vec![LayoutColumn::required(ColumnType::U64), LayoutColumn::required(ColumnType::String)];
 //! store.create_table(flights, Layout::new(LayoutNumber(1), columns)?)?;
-//! store.create_index(flights, IndexSpec { id: IndexId(1), columns: vec![0], unique: true })?;
+//! store.create_index(flights, IndexSpec { id: IndexId(1), columns: vec![0], unique: true, kind: IndexKind::Hash })?;
 //! store.set_primary_key(flights, Some(IndexId(1)))?;
 //! let view = store.clone();
 //!
@@ -49,6 +49,7 @@ mod table_ref;
 mod row;
 mod scan;
 mod index_range;
+mod key_rows;
 mod write_transaction;
 mod overlay;
 mod cow_sorted;
@@ -60,8 +61,10 @@ mod table_id;
 mod table;
 mod heap;
 mod index_id;
+mod index_kind;
 mod index_spec;
 mod index;
+mod index_build;
 mod relayout;
 mod table_check;
 mod table_head_format;
@@ -78,6 +81,7 @@ mod value_format;
 mod value_codec;
 mod key_format;
 mod key;
+mod key_buffer;
 mod row_codec;
 mod transaction_format;
 mod transaction;
@@ -152,10 +156,12 @@ pub use group::{Group, Operation, RowReader};
 pub use hash_candidates::HashCandidates;
 pub use hash_index::HashIndex;
 pub use index_id::IndexId;
+pub use index_kind::IndexKind;
 pub use index_range::IndexRange;
 pub use index_spec::IndexSpec;
 pub use key::{decode_key, encode_key, prefix_end};
 pub use key_hash::KeyHash;
+pub use key_rows::KeyRows;
 pub use layout::{COLUMN_COUNT_MAX, Layout, LayoutColumn, LayoutError, LayoutNumber};
 pub use malformed::{Malformed, MalformedKind};
 pub use page::{PAGE_BYTES, Page, PageBuf, PageBytes};

@@ -146,6 +146,12 @@ impl PageBuf {
         PageKind::from_code(self.as_bytes()[KIND])
     }
 
+    /// Whether the page is of `kind`.
+    #[inline]
+    pub(crate) fn is_of(&self, kind: PageKind) -> bool {
+        self.as_bytes()[KIND] == kind.code()
+    }
+
     /// The table that the page belongs to.
     pub fn owner(&self) -> TableId {
         TableId(self.u32_at(OWNER))

@@ -14,12 +14,7 @@ use crate::value_ref::ValueRef;
 
 /// Rewrites `table` under `layout`, which must continue the layout in force: a higher number, the same columns in front
 /// (a default may differ), and behind them only columns that are nullable or have a default.
-pub(crate) fn relayout(
-    table: &mut Table,
-    pages: &mut Pages,
-    hash_key: &[u8; 32],
-    layout: Layout,
-) -> Result<(), Error> {
+pub(crate) fn relayout(table: &mut Table, pages: &mut Pages, layout: Layout) -> Result<(), Error> {
     let old_count = table.layout.column_count();
     let unfit = Error::UnfitLayout {
         table: table.id,
@@ -63,7 +58,7 @@ pub(crate) fn relayout(
     let mut scratch = Scratch::default();
     for row in &rows {
         let values: Vec<ValueRef<'_>> = row.iter().chain(&added).map(Value::as_ref).collect();
-        table.insert(pages, hash_key, &values, &mut scratch)?;
+        table.insert(pages, &values, &mut scratch)?;
     }
     Ok(())
 }

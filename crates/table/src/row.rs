@@ -35,7 +35,7 @@ enum Place<'a> {
 impl<'a> Row<'a> {
     /// The row at a place of `table`, or [`Error::NoSuchRow`].
     pub(crate) fn find(table: &'a Table, pages: &'a Pages, row: RowId) -> Result<Self, Error> {
-        let missing = Error::NoSuchRow {
+        let missing = || Error::NoSuchRow {
             table: table.id,
             values: Vec::new(),
         };
@@ -43,14 +43,14 @@ impl<'a> Row<'a> {
         let layout = &*table.layout;
         // A place that was never this table's, or is not any more, is the caller's mistake and no damage.
         let bytes = match pages.get(number) {
-            Ok(bytes) if bytes.owner() == table.id && bytes.kind() == Some(PageKind::Row) => bytes,
-            Ok(_) => return Err(missing),
-            Err(damaged) if damaged.kind == DamageKind::Missing => return Err(missing),
+            Ok(bytes) if bytes.owner() == table.id && bytes.is_of(PageKind::Row) => bytes,
+            Ok(_) => return Err(missing()),
+            Err(damaged) if damaged.kind == DamageKind::Missing => return Err(missing()),
             Err(damaged) => return Err(damaged.into()),
         };
         let page = RowPageRef::new(bytes, layout).map_err(|kind| kind.at(number))?;
         if !page.is_live(row.slot()) {
-            return Err(missing);
+            return Err(missing());
         }
         Ok(Row::at(pages, layout, page, row))
     }

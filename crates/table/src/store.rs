@@ -24,7 +24,7 @@ use crate::row_codec::UpdateRow;
 use crate::row_id::RowId;
 use crate::table::{Scratch, Table};
 use crate::table_check;
-use crate::table_head_format::TableHead;
+use crate::table_head_format;
 use crate::table_id::TableId;
 use crate::table_ref::TableRef;
 use crate::value::Value;
@@ -42,7 +42,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store without tables. `hash_key` seeds the hashes of rows of tables without a key; it must be a function of
+    /// A store without tables. `hash_key` seeds the hashes of keys, and of rows of tables without one; it must be a function of
     /// the database's identity, since hashes are kept in pages.
     pub fn new(hash_key: [u8; 32]) -> Self {
         Store {
@@ -73,14 +73,14 @@ impl Store {
         if self.tables.get(u64::from(table.0)).is_some() {
             return Err(Error::TableExists { table });
         }
-        self.tables
-            .insert(u64::from(table.0), Arc::new(Table::new(table, layout)));
+        let head = Table::new(table, Arc::clone(&self.hash_key), layout);
+        self.tables.insert(u64::from(table.0), Arc::new(head));
         Ok(())
     }
 
     /// Removes a table with its rows and indexes and gives back its pages.
     pub fn drop_table(&mut self, table: TableId) -> Result<(), Error> {
-        let (head, pages, _) = self.parts(table)?;
+        let (head, pages) = self.parts(table)?;
         head.clear(pages)?;
         self.tables.remove(u64::from(table.0));
         Ok(())
@@ -89,40 +89,40 @@ impl Store {
     /// Continues a table under a new layout: the same columns first, then new ones, which existing rows show at their
     /// default (null without one). The number must rise. Costs a rewrite of the table.
     pub fn change_layout(&mut self, table: TableId, layout: Layout) -> Result<(), Error> {
-        let (head, pages, hash_key) = self.parts(table)?;
-        crate::relayout::relayout(head, pages, hash_key, layout)
+        let (head, pages) = self.parts(table)?;
+        crate::relayout::relayout(head, pages, layout)
     }
 
     /// Adds an index and fills it from the rows; refused if it is unique and they are not.
     pub fn create_index(&mut self, table: TableId, spec: IndexSpec) -> Result<(), Error> {
-        let (head, pages, _) = self.parts(table)?;
+        let (head, pages) = self.parts(table)?;
         head.create_index(pages, spec)
     }
 
     /// Removes an index; the primary key's is refused.
     pub fn drop_index(&mut self, table: TableId, index: IndexId) -> Result<(), Error> {
-        let (head, pages, _) = self.parts(table)?;
+        let (head, pages) = self.parts(table)?;
         head.drop_index(pages, index)
     }
 
     /// Names the rows of a table by a unique index over columns that are never null, or by their whole content.
     pub fn set_primary_key(&mut self, table: TableId, index: Option<IndexId>) -> Result<(), Error> {
-        let (head, pages, hash_key) = self.parts(table)?;
-        head.set_primary_key(pages, hash_key, index)
+        let (head, pages) = self.parts(table)?;
+        head.set_primary_key(pages, index)
     }
 
     /// Adds a row; values in column order.
     pub fn insert(&mut self, table: TableId, values: &[Value]) -> Result<RowId, Error> {
         let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
-        let (head, pages, hash_key) = self.parts(table)?;
+        let (head, pages) = self.parts(table)?;
         head.check_values(&values)?;
-        head.insert(pages, hash_key, &values, &mut Scratch::default())
+        head.insert(pages, &values, &mut Scratch::default())
     }
 
     /// Removes the row at a place.
     pub fn delete(&mut self, table: TableId, row: RowId) -> Result<(), Error> {
-        let (head, pages, hash_key) = self.parts(table)?;
-        head.delete(pages, hash_key, row, &mut Scratch::default())
+        let (head, pages) = self.parts(table)?;
+        head.delete(pages, row, &mut Scratch::default())
     }
 
     /// Changes values of the row at a place; returns where it stands now.
@@ -136,17 +136,17 @@ impl Store {
             .iter()
             .map(|(column, value)| (*column, value.as_ref()))
             .collect();
-        let (head, pages, hash_key) = self.parts(table)?;
+        let (head, pages) = self.parts(table)?;
         changes
             .iter()
             .try_for_each(|&(column, value)| head.check_value(column, value))?;
-        head.update(pages, hash_key, row, &changes, &mut Scratch::default())
+        head.update(pages, row, &changes, &mut Scratch::default())
     }
 
     /// Applies one group of a transaction: the only way in which logged rows reach a table.
     pub fn apply_group(&mut self, group: &Group<'_>) -> Result<(), Error> {
         let table = group.table;
-        let (head, pages, hash_key) = self.parts(table)?;
+        let (head, pages) = self.parts(table)?;
         let layout = Arc::clone(&head.layout);
         if group.layout != layout.number() {
             return Err(Error::WrongLayout {
@@ -162,26 +162,26 @@ impl Store {
         match (group.operation, key_columns) {
             (Operation::Insert, _) => {
                 while rows.row(&layout, &mut values)? {
-                    head.insert(pages, hash_key, &values, &mut scratch)?;
+                    head.insert(pages, &values, &mut scratch)?;
                 }
             }
             (Operation::DeleteByKey, Some(key_columns)) => {
                 while rows.key(&layout, &key_columns, &mut values)? {
                     let row = head.find_by_key(pages, &values)?;
-                    head.delete(pages, hash_key, row, &mut scratch)?;
+                    head.delete(pages, row, &mut scratch)?;
                 }
             }
             (Operation::DeleteRow, None) => {
                 while rows.row(&layout, &mut values)? {
-                    let row = head.find_by_content(pages, hash_key, &values, &mut scratch)?;
-                    head.delete(pages, hash_key, row, &mut scratch)?;
+                    let row = head.find_by_content(pages, &values, &mut scratch)?;
+                    head.delete(pages, row, &mut scratch)?;
                 }
             }
             (Operation::Update, Some(key_columns)) => {
                 let mut update = UpdateRow::default();
                 while rows.update(&layout, &key_columns, &mut update)? {
                     let row = head.find_by_key(pages, &update.key)?;
-                    head.update(pages, hash_key, row, &update.changes, &mut scratch)?;
+                    head.update(pages, row, &update.changes, &mut scratch)?;
                 }
             }
             (operation, _) => return Err(Error::WrongOperation { table, operation }),
@@ -220,7 +220,7 @@ impl Store {
     pub fn heads(&self) -> impl Iterator<Item = (TableId, Vec<u8>)> {
         self.tables
             .iter()
-            .map(|(_, head)| (head.id, TableHead::encode(head)))
+            .map(|(_, head)| (head.id, table_head_format::encode(head)))
     }
 
     /// Puts a store together from what [`Store::pages`] and [`Store::heads`] gave. Pages may be borrowed from a map; they
@@ -235,17 +235,17 @@ impl Store {
             store.pages.restore(number, page);
         }
         for bytes in heads {
-            let table = TableHead::decode(bytes)?;
+            let table = table_head_format::decode(bytes, &store.hash_key)?;
             store.tables.insert(u64::from(table.id.0), Arc::new(table));
         }
         Ok(store)
     }
 
-    fn parts(&mut self, table: TableId) -> Result<(&mut Table, &mut Pages, &[u8; 32]), Error> {
+    fn parts(&mut self, table: TableId) -> Result<(&mut Table, &mut Pages), Error> {
         let head = self
             .tables
             .get_mut(u64::from(table.0))
             .ok_or(Error::NoSuchTable { table })?;
-        Ok((Arc::make_mut(head), &mut self.pages, &self.hash_key))
+        Ok((Arc::make_mut(head), &mut self.pages))
     }
 }

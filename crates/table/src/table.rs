@@ -6,9 +6,11 @@
 use std::sync::Arc;
 
 use crate::btree::BTree;
+use crate::damaged::DamageKind;
 use crate::error::Error;
 use crate::heap::Heap;
 use crate::index::Index;
+use crate::index_build;
 use crate::index_id::IndexId;
 use crate::index_spec::IndexSpec;
 use crate::layout::Layout;
@@ -25,6 +27,8 @@ use crate::value_ref::ValueRef;
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     pub(crate) id: TableId,
+    /// What hashes of keys and rows are keyed by: the same in all tables of a store.
+    pub(crate) hash_key: Arc<[u8; 32]>,
     pub(crate) layout: Arc<Layout>,
     pub(crate) heap: Heap,
     pub(crate) primary_key: Option<IndexId>,
@@ -38,27 +42,27 @@ pub(crate) struct Table {
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     keys: Vec<u8>,
-    /// End of each index's key in `keys`, and whether it has a null.
-    ends: Vec<(usize, bool)>,
+    /// End of each index's key in `keys`.
+    ends: Vec<usize>,
     row: Vec<u8>,
 }
 
 impl Scratch {
-    fn key(&self, position: usize) -> (&[u8], bool) {
+    fn key(&self, position: usize) -> &[u8] {
         let start = if position == 0 {
             0
         } else {
-            self.ends[position - 1].0
+            self.ends[position - 1]
         };
-        let (end, has_null) = self.ends[position];
-        (&self.keys[start..end], has_null)
+        &self.keys[start..self.ends[position]]
     }
 }
 
 impl Table {
-    pub(crate) fn new(id: TableId, layout: Layout) -> Self {
+    pub(crate) fn new(id: TableId, hash_key: Arc<[u8; 32]>, layout: Layout) -> Self {
         Table {
             id,
+            hash_key,
             layout: Arc::new(layout),
             heap: Heap::default(),
             primary_key: None,
@@ -130,17 +134,16 @@ impl Table {
     pub(crate) fn insert(
         &mut self,
         pages: &mut Pages,
-        hash_key: &[u8; 32],
         values: &[ValueRef<'_>],
         scratch: &mut Scratch,
     ) -> Result<RowId, Error> {
         self.encode_keys(values, scratch)?;
         for (position, index) in self.indexes.iter().enumerate() {
-            let (key, has_null) = scratch.key(position);
-            index.check_unique(pages, self.id, values, key, has_null, None)?;
+            let key = scratch.key(position);
+            index.check_unique(self, pages, values, key, None)?;
         }
         let row = self.heap.insert(pages, self.id, &self.layout, values)?;
-        self.add_entries(pages, hash_key, values, scratch, row)?;
+        self.add_entries(pages, values, scratch, row)?;
         Ok(row)
     }
 
@@ -148,14 +151,13 @@ impl Table {
     pub(crate) fn delete(
         &mut self,
         pages: &mut Pages,
-        hash_key: &[u8; 32],
         row: RowId,
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
         let values = self.read(pages, row)?.values()?;
         let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
         self.encode_keys(&values, scratch)?;
-        self.remove_entries(pages, hash_key, &values, scratch, row)?;
+        self.remove_entries(pages, &values, scratch, row)?;
         self.heap.remove(pages, &self.layout, row)
     }
 
@@ -163,7 +165,6 @@ impl Table {
     pub(crate) fn update(
         &mut self,
         pages: &mut Pages,
-        hash_key: &[u8; 32],
         row: RowId,
         changes: &[(usize, ValueRef<'_>)],
         scratch: &mut Scratch,
@@ -176,28 +177,28 @@ impl Table {
         }
         self.encode_keys(&new, scratch)?;
         for (position, index) in self.indexes.iter().enumerate() {
-            let (key, has_null) = scratch.key(position);
-            index.check_unique(pages, self.id, &new, key, has_null, Some(row))?;
+            let key = scratch.key(position);
+            index.check_unique(self, pages, &new, key, Some(row))?;
         }
         let mut old_scratch = Scratch::default();
         self.encode_keys(&old, &mut old_scratch)?;
         if !self.heap.update(pages, &self.layout, row, changes)? {
-            self.remove_entries(pages, hash_key, &old, &mut old_scratch, row)?;
+            self.remove_entries(pages, &old, &mut old_scratch, row)?;
             self.heap.remove(pages, &self.layout, row)?;
             let moved = self.heap.insert(pages, self.id, &self.layout, &new)?;
-            self.add_entries(pages, hash_key, &new, scratch, moved)?;
+            self.add_entries(pages, &new, scratch, moved)?;
             return Ok(moved);
         }
         for (position, index) in self.indexes.iter_mut().enumerate() {
-            let ((old_key, _), (new_key, _)) = (old_scratch.key(position), scratch.key(position));
+            let (old_key, new_key) = (old_scratch.key(position), scratch.key(position));
             if old_key != new_key {
-                remove_entry(&mut index.tree, pages, self.id, old_key, row)?;
-                index.tree.insert(pages, self.id, new_key, row)?;
+                index.remove(pages, self.id, &self.hash_key, old_key, row)?;
+                index.insert(pages, self.id, &self.hash_key, new_key, row)?;
             }
         }
         if self.primary_key.is_none() {
-            let old_hash = content_hash(hash_key, &self.layout, &old, &mut scratch.row);
-            let new_hash = content_hash(hash_key, &self.layout, &new, &mut scratch.row);
+            let old_hash = content_hash(&self.hash_key, &self.layout, &old, &mut scratch.row);
+            let new_hash = content_hash(&self.hash_key, &self.layout, &new, &mut scratch.row);
             if old_hash != new_hash {
                 remove_entry(&mut self.content, pages, self.id, &old_hash, row)?;
                 self.content.insert(pages, self.id, &new_hash, row)?;
@@ -211,6 +212,18 @@ impl Table {
         Row::find(self, pages, row)
     }
 
+    /// The row that an index names: it must be there.
+    pub(crate) fn indexed<'a>(&'a self, pages: &'a Pages, row: RowId) -> Result<Row<'a>, Error> {
+        Row::find(self, pages, row).map_err(|error| match error {
+            Error::NoSuchRow { .. } => {
+                DamageKind::Structure("an index names a row that is not there")
+                    .at(row.page())
+                    .into()
+            }
+            error => error,
+        })
+    }
+
     /// The row whose primary key has these values.
     pub(crate) fn find_by_key(&self, pages: &Pages, key: &[ValueRef<'_>]) -> Result<RowId, Error> {
         let missing = || Error::NoSuchRow {
@@ -220,18 +233,19 @@ impl Table {
         let index = self.primary_index().ok_or_else(missing)?;
         let mut bytes = Vec::new();
         crate::key::encode_key(key.iter().copied(), &mut bytes);
-        index.first(pages, &bytes)?.ok_or_else(missing)
+        index
+            .find(self, pages, &bytes, |_| true)?
+            .ok_or_else(missing)
     }
 
     /// The lowest row with exactly these values, in a table without a primary key.
     pub(crate) fn find_by_content(
         &self,
         pages: &Pages,
-        hash_key: &[u8; 32],
         values: &[ValueRef<'_>],
         scratch: &mut Scratch,
     ) -> Result<RowId, Error> {
-        let hash = content_hash(hash_key, &self.layout, values, &mut scratch.row);
+        let hash = content_hash(&self.hash_key, &self.layout, values, &mut scratch.row);
         let bound = std::ops::Bound::Included(&hash[..]);
         for entry in self.content.range(pages, bound, bound) {
             let (_, candidate) = entry?;
@@ -266,39 +280,7 @@ impl Table {
                 index: spec.id,
             });
         }
-        let mut index = Index::new(spec);
-        let mut entries: Vec<(Vec<u8>, RowId)> = Vec::new();
-        for row in TableRef::new(self, pages).scan() {
-            let row = row?;
-            let values = row.values()?;
-            let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
-            let mut key = Vec::new();
-            let has_null = index.key_of_row(self.id, &values, &mut key)?;
-            // Nulls are exempt from uniqueness: mark them so that the check below passes them over.
-            key.push(u8::from(has_null));
-            entries.push((key, row.row_id()));
-        }
-        entries.sort_unstable();
-        for pair in entries.windows(2) {
-            let has_null = pair[0].0.last() == Some(&1);
-            if index.spec.unique && !has_null && pair[0].0 == pair[1].0 {
-                let row = self.read(pages, pair[1].1)?;
-                let key = index
-                    .spec
-                    .columns
-                    .iter()
-                    .map(|&column| row.value(usize::from(column)));
-                return Err(Error::UniqueViolation {
-                    table: self.id,
-                    index: index.spec.id,
-                    key: key.collect::<Result<_, _>>()?,
-                });
-            }
-        }
-        let sorted = entries
-            .iter()
-            .map(|(key, row)| (&key[..key.len() - 1], *row));
-        index.tree = BTree::bulk_build(pages, self.id, sorted)?;
+        let index = index_build::build(self, pages, spec)?;
         let place = self
             .indexes
             .partition_point(|other| other.spec.id < index.spec.id);
@@ -315,7 +297,7 @@ impl Table {
             });
         }
         let place = self.indexes.partition_point(|other| other.spec.id < index);
-        self.indexes[place].tree.clear(pages)?;
+        self.indexes[place].clear(pages)?;
         self.indexes.remove(place);
         Ok(())
     }
@@ -324,7 +306,6 @@ impl Table {
     pub(crate) fn set_primary_key(
         &mut self,
         pages: &mut Pages,
-        hash_key: &[u8; 32],
         index: Option<IndexId>,
     ) -> Result<(), Error> {
         if let Some(index) = index {
@@ -339,7 +320,7 @@ impl Table {
             self.primary_key = Some(index);
             self.content.clear(pages)?;
         } else if self.primary_key.take().is_some() {
-            self.content = self.build_content(pages, hash_key)?;
+            self.content = self.build_content(pages)?;
         }
         Ok(())
     }
@@ -347,13 +328,13 @@ impl Table {
     /// Gives back every page.
     pub(crate) fn clear(&mut self, pages: &mut Pages) -> Result<(), Error> {
         for index in &mut self.indexes {
-            index.tree.clear(pages)?;
+            index.clear(pages)?;
         }
         self.content.clear(pages)?;
         self.heap.clear(pages, &self.layout)
     }
 
-    fn build_content(&self, pages: &mut Pages, hash_key: &[u8; 32]) -> Result<BTree, Error> {
+    fn build_content(&self, pages: &mut Pages) -> Result<BTree, Error> {
         let mut entries: Vec<([u8; 8], RowId)> = Vec::new();
         let mut buffer = Vec::new();
         for row in TableRef::new(self, pages).scan() {
@@ -361,7 +342,7 @@ impl Table {
             let values = row.values()?;
             let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
             entries.push((
-                content_hash(hash_key, &self.layout, &values, &mut buffer),
+                content_hash(&self.hash_key, &self.layout, &values, &mut buffer),
                 row.row_id(),
             ));
         }
@@ -374,8 +355,8 @@ impl Table {
         scratch.keys.clear();
         scratch.ends.clear();
         for index in &self.indexes {
-            let has_null = index.key_of_row(self.id, values, &mut scratch.keys)?;
-            scratch.ends.push((scratch.keys.len(), has_null));
+            index.key_of_row(self.id, values, &mut scratch.keys)?;
+            scratch.ends.push(scratch.keys.len());
         }
         Ok(())
     }
@@ -383,18 +364,16 @@ impl Table {
     fn add_entries(
         &mut self,
         pages: &mut Pages,
-        hash_key: &[u8; 32],
         values: &[ValueRef<'_>],
         scratch: &mut Scratch,
         row: RowId,
     ) -> Result<(), Error> {
         for (position, index) in self.indexes.iter_mut().enumerate() {
-            index
-                .tree
-                .insert(pages, self.id, scratch.key(position).0, row)?;
+            let key = scratch.key(position);
+            index.insert(pages, self.id, &self.hash_key, key, row)?;
         }
         if self.primary_key.is_none() {
-            let hash = content_hash(hash_key, &self.layout, values, &mut scratch.row);
+            let hash = content_hash(&self.hash_key, &self.layout, values, &mut scratch.row);
             self.content.insert(pages, self.id, &hash, row)?;
         }
         Ok(())
@@ -403,22 +382,16 @@ impl Table {
     fn remove_entries(
         &mut self,
         pages: &mut Pages,
-        hash_key: &[u8; 32],
         values: &[ValueRef<'_>],
         scratch: &mut Scratch,
         row: RowId,
     ) -> Result<(), Error> {
         for (position, index) in self.indexes.iter_mut().enumerate() {
-            remove_entry(
-                &mut index.tree,
-                pages,
-                self.id,
-                scratch.key(position).0,
-                row,
-            )?;
+            let key = scratch.key(position);
+            index.remove(pages, self.id, &self.hash_key, key, row)?;
         }
         if self.primary_key.is_none() {
-            let hash = content_hash(hash_key, &self.layout, values, &mut scratch.row);
+            let hash = content_hash(&self.hash_key, &self.layout, values, &mut scratch.row);
             remove_entry(&mut self.content, pages, self.id, &hash, row)?;
         }
         Ok(())
@@ -451,11 +424,9 @@ fn remove_entry(
     if tree.remove(pages, owner, key, row)? {
         return Ok(());
     }
-    Err(
-        crate::damaged::DamageKind::Structure("a row is missing from an index")
-            .at(row.page())
-            .into(),
-    )
+    Err(DamageKind::Structure("a row is missing from an index")
+        .at(row.page())
+        .into())
 }
 
 #[cfg(test)]
@@ -467,22 +438,24 @@ mod tests {
     fn rows_of_one_hash_are_told_apart() {
         let columns = vec![LayoutColumn::required(ColumnType::U64)];
         let layout = Layout::new(LayoutNumber(1), columns).unwrap();
-        let (mut table, mut pages) = (Table::new(TableId(7), layout), Pages::new());
-        let (hash_key, mut scratch) = ([3; 32], Scratch::default());
+        let (mut table, mut pages) = (
+            Table::new(TableId(7), Arc::new([3; 32]), layout),
+            Pages::new(),
+        );
+        let mut scratch = Scratch::default();
         let [low, high, absent] = [1, 2, 3].map(|number| [ValueRef::U64(number)]);
         let [low_row, high_row] = [low, high].map(|values| {
-            let row = table.insert(&mut pages, &hash_key, &values, &mut scratch);
+            let row = table.insert(&mut pages, &values, &mut scratch);
             row.unwrap()
         });
         assert!(low_row < high_row);
         // As if all three had one hash: every row stands under the hash of each.
         for (values, row) in [(high, low_row), (absent, low_row), (absent, high_row)] {
-            let hash = content_hash(&hash_key, &table.layout, &values, &mut scratch.row);
+            let hash = content_hash(&table.hash_key, &table.layout, &values, &mut scratch.row);
             let id = table.id;
             table.content.insert(&mut pages, id, &hash, row).unwrap();
         }
-        let mut find =
-            |values: &[_]| table.find_by_content(&pages, &hash_key, values, &mut scratch);
+        let mut find = |values: &[_]| table.find_by_content(&pages, values, &mut scratch);
         assert_eq!(find(&low), Ok(low_row));
         assert_eq!(find(&high), Ok(high_row));
         assert!(matches!(find(&absent), Err(Error::NoSuchRow { .. })));

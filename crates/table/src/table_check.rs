@@ -22,9 +22,9 @@ pub(crate) fn check(table: &Table, pages: &Pages) -> Result<u64, Error> {
     let row_count = table.heap.row_count();
     let mut page_count = table.heap.page_count() + table.content.page_count(pages)?;
     for index in &table.indexes {
-        index.tree.check(pages)?;
-        page_count += index.tree.page_count(pages)?;
-        check_count(table, index.tree.entry_count(), row_count)?;
+        index.check(pages)?;
+        page_count += index.page_count(pages)?;
+        check_count(table, index.entry_count(), row_count)?;
     }
     table.content.check(pages)?;
     let unnamed = if table.primary_key.is_none() {
@@ -108,12 +108,7 @@ fn check_entry(
 ) -> Result<(), Error> {
     let mut key = Vec::new();
     index.key_of_row(table.id, values, &mut key)?;
-    if index.tree.contains(pages, &key, row)? {
-        return Ok(());
-    }
-    Err(DamageKind::Structure("a row is missing from an index")
-        .at(row.page())
-        .into())
+    index.check_entry(pages, &table.hash_key, &key, row)
 }
 
 /// A count that a head states must be the count that is there.

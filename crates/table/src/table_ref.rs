@@ -2,13 +2,16 @@
 
 use std::ops::Bound;
 
-use crate::damaged::DamageKind;
 use crate::error::Error;
-use crate::index::encode_bounds;
+use crate::index::{Entries, encode_bounds};
 use crate::index_id::IndexId;
+use crate::index_kind::IndexKind;
 use crate::index_range::IndexRange;
 use crate::index_spec::IndexSpec;
-use crate::key::encode_key;
+use crate::key::{encode_key, encode_key_to};
+use crate::key_buffer::KeyBuffer;
+use crate::key_hash::KeyHash;
+use crate::key_rows::KeyRows;
 use crate::layout::Layout;
 use crate::overlay::Overlay;
 use crate::pages::Pages;
@@ -64,7 +67,7 @@ impl<'a> TableRef<'a> {
     pub fn page_count(&self) -> Result<u64, Error> {
         let mut count = self.table.heap.page_count() + self.table.content.page_count(self.pages)?;
         for index in &self.table.indexes {
-            count += index.tree.page_count(self.pages)?;
+            count += index.page_count(self.pages)?;
         }
         Ok(count)
     }
@@ -103,25 +106,36 @@ impl<'a> TableRef<'a> {
 
     /// The row that an index of the base names: it must be there.
     pub(crate) fn indexed(&self, row: RowId) -> Result<Row<'a>, Error> {
-        Row::find(self.table, self.pages, row).map_err(|error| match error {
-            Error::NoSuchRow { .. } => {
-                DamageKind::Structure("an index names a row that is not there")
-                    .at(row.page())
-                    .into()
-            }
-            error => error,
-        })
+        self.table.indexed(self.pages, row)
     }
 
-    /// The first row whose index columns begin with these values.
+    /// The first row whose index columns begin with these values. A hash index wants a value for each of its columns, and
+    /// refuses fewer with [`Error::WholeKeyOnly`].
     pub fn find(&self, index: IndexId, key: &[Value]) -> Result<Option<Row<'a>>, Error> {
         let (position, index) = self.table.index_at(index)?;
         if key.len() < index.spec.columns.len() {
             return self.index_prefix(index.spec.id, key)?.next().transpose();
         }
+        let mut buffer = KeyBuffer::new();
+        encode_key_to(key.iter().map(Value::as_ref), &mut buffer);
+        self.first_with_key(position, buffer.bytes())
+    }
+
+    /// The rows with exactly these values in the columns of an index of any kind; fewer are refused by a hash index
+    /// with [`Error::WholeKeyOnly`].
+    pub fn find_all(&self, index: IndexId, key: &[Value]) -> Result<KeyRows<'a>, Error> {
+        let (position, index) = self.table.index_at(index)?;
+        let Entries::Hash(hashes) = &index.entries else {
+            return self.index_prefix(index.spec.id, key).map(KeyRows::ordered);
+        };
+        if key.len() < index.spec.columns.len() {
+            index.ordered(self.table.id)?;
+        }
         let mut bytes = Vec::new();
         encode_key(key.iter().map(Value::as_ref), &mut bytes);
-        self.first_with_key(position, &bytes)
+        let hash = KeyHash::new(&self.table.hash_key, &bytes);
+        let candidates = hashes.candidates(self.pages, hash)?;
+        Ok(KeyRows::hash(*self, position, index, candidates, bytes))
     }
 
     /// The first row with exactly this key in the index at a position.
@@ -131,21 +145,13 @@ impl<'a> TableRef<'a> {
         key: &[u8],
     ) -> Result<Option<Row<'a>>, Error> {
         let index = &self.table.indexes[position];
-        let mut of_base = index.first(self.pages, key)?;
         let Some(overlay) = self.overlay else {
-            return of_base.map(|row| self.indexed(row)).transpose();
+            return index.find_row(self.table, self.pages, key, |_| true);
         };
-        if of_base.is_some_and(|row| overlay.is_gone(row)) {
-            // Other rows may have the key besides.
-            let key = Bound::Included(key);
-            let rows = index.tree.range(self.pages, key, key);
-            let mut rows = rows.map(|entry| entry.map(|(_, row)| row));
-            let seen = |row: &Result<RowId, _>| !row.is_ok_and(|row| overlay.is_gone(row));
-            of_base = rows.find(seen).transpose()?;
-        }
         // Rows of the base come before those of the overlay that have the same key.
+        let of_base = index.find_row(self.table, self.pages, key, |row| !overlay.is_gone(row))?;
         match of_base {
-            Some(row) => self.indexed(row).map(Some),
+            Some(row) => Ok(Some(row)),
             None => overlay
                 .first_with_key(position, key)
                 .map(|row| self.get(row))
@@ -158,8 +164,33 @@ impl<'a> TableRef<'a> {
         self.index_range(index, Bound::Included(prefix), Bound::Included(prefix))
     }
 
+    /// All rows in the order of an index of any kind. From a hash index they are sorted first, which takes memory for all
+    /// keys.
+    pub fn in_key_order(
+        &self,
+        index: IndexId,
+    ) -> Result<Box<dyn Iterator<Item = Result<Row<'a>, Error>> + 'a>, Error> {
+        let (_, of_index) = self.table.index_at(index)?;
+        if of_index.spec.kind == IndexKind::Ordered {
+            return Ok(Box::new(self.index_prefix(index, &[])?));
+        }
+        let mut rows: Vec<(Vec<u8>, RowId)> = Vec::new();
+        for row in self.scan() {
+            let row = row?;
+            let mut key = Vec::new();
+            of_index.key_of_stored_row(self.table.id, &row, &mut key)?;
+            rows.push((key, row.row_id()));
+        }
+        rows.sort_unstable();
+        let table = *self;
+        Ok(Box::new(
+            rows.into_iter().map(move |(_, row)| table.get(row)),
+        ))
+    }
+
     /// The rows between two bounds, in index order; works from both ends. A bound with fewer values than the index has
-    /// columns stands for all rows that begin with it. Null comes first.
+    /// columns stands for all rows that begin with it. Null comes first. A hash index has no order: it refuses with
+    /// [`Error::WholeKeyOnly`].
     pub fn index_range(
         &self,
         index: IndexId,
@@ -172,7 +203,9 @@ impl<'a> TableRef<'a> {
             lower.as_ref().map(Vec::as_slice),
             upper.as_ref().map(Vec::as_slice),
         );
-        let base = index.tree.range(self.pages, lower, upper);
+        let base = index
+            .ordered(self.table.id)?
+            .range(self.pages, lower, upper);
         Ok(IndexRange::new(*self, base, |overlay| {
             overlay.entries(position, lower, upper)
         }))

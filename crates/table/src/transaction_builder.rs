@@ -27,17 +27,24 @@ impl TransactionBuilder {
         let mut bytes = Vec::with_capacity(256);
         bytes.resize(header::BYTES, 0);
         bytes[header::VERSION] = TRANSACTION_VERSION;
+        let mut transaction = TransactionBuilder { bytes };
+        transaction.set_marks(marks);
+        transaction
+    }
+
+    /// Gives the transaction other marks.
+    pub fn set_marks(&mut self, marks: Marks) {
+        let (reader, writer) = (marks.minimum_reader, marks.minimum_writer);
         put(
-            &mut bytes,
+            &mut self.bytes,
             header::MINIMUM_READER,
-            marks.minimum_reader.to_le_bytes(),
+            reader.to_le_bytes(),
         );
         put(
-            &mut bytes,
+            &mut self.bytes,
             header::MINIMUM_WRITER,
-            marks.minimum_writer.to_le_bytes(),
+            writer.to_le_bytes(),
         );
-        TransactionBuilder { bytes }
     }
 
     /// Begins a group; it exists from its first row on.

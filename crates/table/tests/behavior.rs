@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use table::{
-    ColumnType, Error, IndexId, IndexSpec, Layout, LayoutColumn, LayoutNumber, PAGE_BYTES, Page,
-    PageBytes, PageNumber, RowId, Store, TableId, Transaction, TransactionBuilder, Value,
-    WriteTransaction,
+    ColumnType, Error, IndexId, IndexKind, IndexSpec, Layout, LayoutColumn, LayoutNumber,
+    PAGE_BYTES, Page, PageBytes, PageNumber, RowId, Store, TableId, Transaction,
+    TransactionBuilder, Value, WriteTransaction,
 };
 
 const TABLE: TableId = TableId(7);
@@ -24,6 +24,7 @@ fn unique(columns: &[u16]) -> IndexSpec {
         id: INDEX,
         columns: columns.to_vec(),
         unique: true,
+        kind: IndexKind::Ordered,
     }
 }
 

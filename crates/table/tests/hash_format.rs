@@ -141,13 +141,15 @@ fn what_is_stored_of_an_index_names_it_again() {
         assert_eq!(stored, expected);
         assert_eq!(postcard::from_bytes::<HashIndex>(&stored).unwrap(), index);
     }
-    // No root with a bucket; a root without one; buckets without an entry; entries without a bucket; too many buckets.
+    // No root with a bucket; a root without one; buckets without an entry; entries without a bucket; too many buckets; more
+    // entries than slots (3578).
     for stored in [
         &[0, 1, 1, 0, 0, 0][..],
         &[1, 0, 0, 1, 0, 0, 0],
         &[1, 0, 1, 0, 0, 0, 0],
         &[0, 0, 1, 0, 0, 0],
         &[1, 0, 0x81, 0x8C, 0xF0, 0x1F, 1, 0, 0, 0],
+        &[1, 0, 1, 0xFA, 0x1B, 0, 0, 0],
     ] {
         assert!(
             postcard::from_bytes::<HashIndex>(stored).is_err(),

@@ -9,8 +9,9 @@ use std::ops::Bound;
 
 use seeds::seeds;
 use table::{
-    ColumnType, Error, IndexId, IndexSpec, Layout, LayoutColumn, LayoutNumber, PageNumber, RowId,
-    Store, TableId, TableRef, Transaction, TransactionBuilder, Value, WriteTransaction,
+    ColumnType, Error, IndexId, IndexKind, IndexSpec, Layout, LayoutColumn, LayoutNumber,
+    PageNumber, RowId, Store, TableId, TableRef, Transaction, TransactionBuilder, Value,
+    WriteTransaction,
 };
 
 const KEYED: TableId = TableId(7);
@@ -18,6 +19,8 @@ const BAG: TableId = TableId(9);
 const PRIMARY: IndexId = IndexId(1);
 const BY_GROUP: IndexId = IndexId(2);
 const BY_NAME: IndexId = IndexId(3);
+const BY_HASHED_GROUP: IndexId = IndexId(4);
+const BY_HASHED_NAME: IndexId = IndexId(5);
 
 /// A small generator, so that a seed names a history for good.
 struct Random(u64);
@@ -53,14 +56,17 @@ fn layout() -> Layout {
     .unwrap()
 }
 
-fn empty_store() -> Store {
+/// Both tables; the primary key is an index of either kind.
+fn empty_store(of_key: IndexKind) -> Store {
     let mut store = Store::new([3; 32]);
     store.create_table(KEYED, layout()).unwrap();
     store.create_table(BAG, layout()).unwrap();
-    for (id, columns, unique) in [
-        (PRIMARY, vec![0], true),
-        (BY_GROUP, vec![1, 2], false),
-        (BY_NAME, vec![2], true),
+    for (id, columns, unique, kind) in [
+        (PRIMARY, vec![0], true, of_key),
+        (BY_GROUP, vec![1, 2], false, IndexKind::Ordered),
+        (BY_NAME, vec![2], true, IndexKind::Ordered),
+        (BY_HASHED_GROUP, vec![3, 1], false, IndexKind::Hash),
+        (BY_HASHED_NAME, vec![2], true, IndexKind::Hash),
     ] {
         store
             .create_index(
@@ -69,6 +75,7 @@ fn empty_store() -> Store {
                     id,
                     columns,
                     unique,
+                    kind,
                 },
             )
             .unwrap();
@@ -78,9 +85,21 @@ fn empty_store() -> Store {
         .create_index(
             BAG,
             IndexSpec {
+                id: BY_HASHED_GROUP,
+                columns: vec![1],
+                unique: false,
+                kind: IndexKind::Hash,
+            },
+        )
+        .unwrap();
+    store
+        .create_index(
+            BAG,
+            IndexSpec {
                 id: BY_GROUP,
                 columns: vec![1],
                 unique: false,
+                kind: IndexKind::Ordered,
             },
         )
         .unwrap();
@@ -144,11 +163,12 @@ fn assert_shows<'a>(table: impl Fn(TableId) -> TableRef<'a>, model: &Model) {
     let keyed = table(KEYED);
     assert_eq!(keyed.row_count(), model.keyed.len() as u64);
     let by_key: Vec<Vec<Value>> = keyed
-        .index_range(PRIMARY, Bound::Unbounded, Bound::Unbounded)
+        .in_key_order(PRIMARY)
         .unwrap()
         .map(|row| row.unwrap().values().unwrap())
         .collect();
     assert_eq!(by_key, model.keyed.values().cloned().collect::<Vec<_>>());
+    check_lookups(keyed, table(BAG), model);
     let mut by_group: Vec<(Value, Value, u64)> = model
         .keyed
         .iter()
@@ -175,6 +195,37 @@ fn assert_shows<'a>(table: impl Fn(TableId) -> TableRef<'a>, model: &Model) {
         *rows.entry(row.unwrap().values().unwrap()).or_default() += 1;
     }
     assert_eq!(rows, model.bag);
+}
+
+/// Whole keys, those that are there and some that are not, through the hash indexes.
+fn check_lookups(keyed: TableRef<'_>, bag: TableRef<'_>, model: &Model) {
+    for key in 0..62 {
+        let found = keyed.find(PRIMARY, &[key.into()]).unwrap();
+        let values = found.map(|row| row.values().unwrap());
+        assert_eq!(values.as_ref(), model.keyed.get(&key));
+    }
+    let groups = (-4..4).map(Value::I32).chain([Value::Null]);
+    for group in groups {
+        for flag in [true, false].map(Value::Bool) {
+            let key = [flag, group.clone()];
+            let rows = keyed.find_all(BY_HASHED_GROUP, &key).unwrap();
+            let mut found: Vec<Vec<Value>> =
+                rows.map(|row| row.unwrap().values().unwrap()).collect();
+            found.sort();
+            let has_key = |row: &&Vec<Value>| row[3] == key[0] && row[1] == key[1];
+            let expected: Vec<Vec<Value>> = model.keyed.values().filter(has_key).cloned().collect();
+            assert_eq!(found, expected);
+        }
+        let rows = bag
+            .find_all(BY_HASHED_GROUP, std::slice::from_ref(&group))
+            .unwrap();
+        let in_bag = model.bag.iter().filter(|(row, _)| row[1] == group);
+        assert_eq!(rows.count(), in_bag.map(|(_, count)| count).sum::<usize>());
+    }
+    for row in model.keyed.values().filter(|row| !row[2].is_null()) {
+        let found = keyed.find(BY_HASHED_NAME, &row[2..3]).unwrap().unwrap();
+        assert_eq!(found.values().unwrap(), *row);
+    }
 }
 
 fn assert_same_pages(one: &Store, other: &Store) {
@@ -281,7 +332,8 @@ fn statement(random: &mut Random, transaction: &mut WriteTransaction, model: &mu
 
 fn history(seed: u64) {
     let mut random = Random(seed);
-    let mut store = empty_store();
+    let of_key = [IndexKind::Ordered, IndexKind::Hash][seed as usize % 2];
+    let mut store = empty_store(of_key);
     let mut model = Model::default();
     let mut log: Vec<Vec<u8>> = Vec::new();
     let mut views: Vec<(Store, Model)> = Vec::new();
@@ -322,7 +374,7 @@ fn history(seed: u64) {
         .iter()
         .for_each(|(view, model)| assert_equal(view, model));
 
-    let mut replayed = empty_store();
+    let mut replayed = empty_store(of_key);
     log.iter().for_each(|bytes| apply(&mut replayed, bytes));
     assert_same_pages(&store, &replayed);
 
@@ -351,7 +403,7 @@ fn random_histories_equal_plain_maps() {
 
 #[test]
 fn net_effect_of_nothing_is_nothing() {
-    let mut store = empty_store();
+    let mut store = empty_store(IndexKind::Ordered);
     let row = vec![Value::U64(1), Value::Null, "a".into(), true.into()];
     store.insert(KEYED, &row).unwrap();
     store.insert(BAG, &row).unwrap();
@@ -378,7 +430,7 @@ fn net_effect_of_nothing_is_nothing() {
 
 #[test]
 fn rows_may_swap_unique_values() {
-    let mut store = empty_store();
+    let mut store = empty_store(IndexKind::Ordered);
     let row = |key: u64, name: &str| vec![Value::U64(key), Value::Null, name.into(), true.into()];
     store.insert(KEYED, &row(1, "a")).unwrap();
     store.insert(KEYED, &row(2, "b")).unwrap();
@@ -412,7 +464,7 @@ fn rows_may_swap_unique_values() {
 
 #[test]
 fn a_violation_names_table_index_and_key_and_changes_nothing() {
-    let mut store = empty_store();
+    let mut store = empty_store(IndexKind::Ordered);
     store
         .insert(KEYED, &[1_u64.into(), Value::Null, "a".into(), true.into()])
         .unwrap();
@@ -431,7 +483,7 @@ fn a_violation_names_table_index_and_key_and_changes_nothing() {
 
 #[test]
 fn a_place_of_another_table_or_of_none_is_no_row_and_no_damage() {
-    let mut store = empty_store();
+    let mut store = empty_store(IndexKind::Ordered);
     let row = [1_u64.into(), Value::Null, "a".into(), true.into()];
     let keyed = store.insert(KEYED, &row).unwrap();
     let bag = store.insert(BAG, &row).unwrap();

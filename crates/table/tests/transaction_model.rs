@@ -9,9 +9,9 @@ use std::ops::Bound;
 
 use seeds::seeds;
 use table::{
-    ColumnType, Error, IndexId, IndexSpec, Layout, LayoutColumn, LayoutNumber, Operation, Row,
-    RowId, Savepoint, Store, TableId, TableRef, Transaction, TransactionBuilder, UpdateRow, Value,
-    WriteTransaction, encode_key_row, encode_row,
+    ColumnType, Error, IndexId, IndexKind, IndexSpec, Layout, LayoutColumn, LayoutNumber,
+    Operation, Row, RowId, Savepoint, Store, TableId, TableRef, Transaction, TransactionBuilder,
+    UpdateRow, Value, WriteTransaction, encode_key_row, encode_row,
 };
 
 /// Named by its key.
@@ -81,6 +81,7 @@ fn empty_store() -> Store {
                 id,
                 columns,
                 unique,
+                kind: IndexKind::Ordered,
             };
             store.create_index(table, spec).unwrap();
         }
