@@ -74,6 +74,28 @@ impl<T> CowSorted<T> {
         }
     }
 
+    /// The first entry that is not before some place. `is_before` must hold for the first entries and for no later one.
+    pub(crate) fn first_from(&self, is_before: impl Fn(&T) -> bool) -> Option<&T> {
+        let mut node = self.root.as_deref()?;
+        // Where to go on if the leaf that is come to ends before the place.
+        let mut behind: Option<&Node<T>> = None;
+        loop {
+            match node {
+                Node::Leaf(entries) => {
+                    let place = entries.partition_point(&is_before);
+                    let next = || behind.and_then(|node| node.leaf_of(0).0.first());
+                    return entries.get(place).or_else(next);
+                }
+                Node::Inner(children) => {
+                    let child = child_at(children, &is_before);
+                    let next = children.get(child + 1);
+                    behind = next.map(|next| &*next.node).or(behind);
+                    node = &children[child].node;
+                }
+            }
+        }
+    }
+
     /// All entries, in order, from both ends.
     pub(crate) fn iter(&self) -> CowSortedRange<'_, T> {
         CowSortedRange::new(self.root.as_deref(), 0, self.len())
@@ -418,6 +440,7 @@ mod tests {
             check_equal(&list, &model);
             check_equal(&held.0, &held.1);
             for (lower, upper, mut ends) in bounds {
+                assert_eq!(list.first_from(|n| *n < lower), model.range(lower..).next());
                 let mut range = list.range(|n| *n < lower, |n| *n > upper);
                 let mut left: Vec<&u32> = model.iter().filter(|n| (lower..=upper).contains(n)).collect();
                 while !left.is_empty() {

@@ -53,6 +53,7 @@ mod key_rows;
 mod write_transaction;
 mod overlay;
 mod cow_sorted;
+mod key_bytes;
 mod net_effect;
 mod error;
 

@@ -16,6 +16,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::cow_sorted::{CowSorted, CowSortedRange};
+use crate::key_bytes::KeyBytes;
 use crate::row_id::RowId;
 
 /// The rows that are gone from a table, and those that are new. A changed row is both.
@@ -38,10 +39,10 @@ pub(crate) struct PendingRow {
 }
 
 /// A key and the row that has it.
-pub(crate) type Entry = (Arc<[u8]>, RowId);
+pub(crate) type Entry = (KeyBytes, RowId);
 
 /// The keys of a row, one for each index.
-pub(crate) type Keys = Vec<Arc<[u8]>>;
+pub(crate) type Keys = Vec<KeyBytes>;
 
 impl Overlay {
     /// Nothing done yet to a table of so many indexes.
@@ -106,8 +107,9 @@ impl Overlay {
 
     /// The first row with exactly this key in an index.
     pub(crate) fn first_with_key(&self, index: usize, key: &[u8]) -> Option<RowId> {
-        let key = Bound::Included(key);
-        self.entries(index, key, key).next().map(|(_, row)| *row)
+        let first = self.indexes[index].first_from(|(other, _)| **other < *key);
+        let first = first.filter(|(other, _)| **other == *key);
+        first.map(|(_, row)| *row)
     }
 
     /// Adds a row under an id that no row has had.
@@ -126,7 +128,7 @@ impl Overlay {
         };
         pending.bytes = bytes;
         for ((index, old), new) in self.indexes.iter_mut().zip(old).zip(new) {
-            if *old != new {
+            if **old != *new {
                 remove_entry(index, old, row);
                 insert_entry(index, (new, row));
             }
@@ -156,7 +158,7 @@ fn compare(entry: &Entry, key: &[u8], row: RowId) -> Ordering {
 }
 
 fn insert_entry(index: &mut CowSorted<Entry>, (key, row): Entry) {
-    let at = Arc::clone(&key);
+    let at = key.clone();
     index.insert((key, row), |entry| compare(entry, &at, row));
 }
 

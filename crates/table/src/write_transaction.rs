@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use crate::cow_sorted::CowSorted;
 use crate::error::Error;
+use crate::key_bytes::KeyBytes;
 use crate::net_effect;
 use crate::overlay::{Keys, Overlay};
 use crate::row_codec::encode_row;
@@ -200,7 +201,7 @@ fn keys(seen: TableRef<'_>, values: &[ValueRef<'_>]) -> Result<Keys, Error> {
     let keys = seen.table.indexes.iter().map(|index| {
         key.clear();
         index.key_of_row(seen.id(), values, &mut key)?;
-        Ok(Arc::from(&key[..]))
+        Ok(KeyBytes::from(&key[..]))
     });
     keys.collect()
 }
