@@ -154,8 +154,11 @@ fn short_histories_under_never() {
 
 #[test]
 fn every_single_fault_after_chosen_histories() {
-    use Op::{Append, Close, Compress, Rotate, Snapshot, SyncOk, SyncStart, TruncateHalf};
-    let histories: [&[Op]; 8] = [
+    use Op::{
+        Append, Batch, Close, Compress, Queue, Rotate, Snapshot, SyncOk, SyncStart, TruncateHalf,
+        WaitWritten,
+    };
+    let histories: [&[Op]; 12] = [
         &[Append(2), SyncStart, SyncOk, Append(1)],
         &[Append(1), SyncStart, Append(1), SyncOk, Append(2)],
         &[Append(1), Rotate, Append(2), SyncStart, SyncOk],
@@ -171,6 +174,18 @@ fn every_single_fault_after_chosen_histories() {
             TruncateHalf,
             Append(1),
         ],
+        &[Batch(3), SyncStart, SyncOk, Batch(2)],
+        &[
+            Queue(1),
+            Queue(1),
+            SyncStart,
+            Queue(1),
+            Queue(1),
+            WaitWritten,
+            SyncOk,
+        ],
+        &[Batch(2), Rotate, Compress, Batch(2), Snapshot, Queue(1)],
+        &[Append(1), Batch(2), TruncateHalf, Batch(2), Close],
     ];
     let effort = Effort {
         power_cuts: 3,
