@@ -65,13 +65,19 @@ impl Heap {
         layout: &Layout,
         values: &[ValueRef<'_>],
     ) -> Result<RowId, Error> {
-        let mut cells: Vec<CellInput<'_>> =
-            values.iter().map(|&value| CellInput::from(value)).collect();
-        spill(pages, owner, values, &mut cells)?;
-        let heap_bytes = cells.iter().map(heap_bytes_of).sum::<u32>();
-        let row = self.place(pages, owner, layout, &cells, heap_bytes)?;
+        let plain = || values.iter().map(|&value| CellInput::from(value));
+        let mut heap_bytes = plain()
+            .map(|cell| u64::from(cell.heap_bytes()))
+            .sum::<u64>();
+        let row = if heap_bytes <= u64::from(ROW_HEAP_BYTES_MAX) {
+            self.place(pages, owner, layout, heap_bytes, plain())?
+        } else {
+            let mut cells: Vec<CellInput<'_>> = plain().collect();
+            heap_bytes = spill(pages, owner, values, &mut cells)?;
+            self.place(pages, owner, layout, heap_bytes, cells.into_iter())?
+        };
         self.row_count += 1;
-        self.variable_bytes += u64::from(heap_bytes);
+        self.variable_bytes += heap_bytes;
         Ok(row)
     }
 
@@ -154,7 +160,8 @@ impl Heap {
             pages.free(number)?;
             return Ok(());
         }
-        if self.has_room(pages, layout, number)? {
+        let page = RowPageRef::new(pages.get(number)?, layout).map_err(damaged)?;
+        if self.has_room(&page) {
             self.link_room(pages, number)?;
         }
         Ok(())
@@ -187,64 +194,80 @@ impl Heap {
     }
 
     /// Finds a page with room, or takes a new one, and writes the row there.
-    fn place(
+    fn place<'v>(
         &mut self,
         pages: &mut Pages,
         owner: TableId,
         layout: &Layout,
-        cells: &[CellInput<'_>],
-        heap_bytes: u32,
+        heap_bytes: u64,
+        cells: impl ExactSizeIterator<Item = CellInput<'v>>,
     ) -> Result<RowId, Error> {
+        let number = match self.find_room(pages, layout, heap_bytes)? {
+            Some(number) => number,
+            None => self.add_page(pages, owner, layout, heap_bytes)?,
+        };
+        let damaged = |kind: DamageKind| Error::from(kind.at(number));
+        let mut page = RowPageMut::new(pages.get_mut(number)?, layout).map_err(damaged)?;
+        let slot = page.insert_cells(heap_bytes, cells).map_err(damaged)?;
+        let slot = slot
+            .ok_or_else(|| damaged(DamageKind::Structure("a page has less room than it says")))?;
+        if !self.has_room(&page.as_ref()) {
+            self.unlink_room(pages, number)?;
+        }
+        Ok(RowId::new(number, slot))
+    }
+
+    /// A page with a free slot and so much heap room, among the first of those worth trying.
+    fn find_room(
+        &mut self,
+        pages: &mut Pages,
+        layout: &Layout,
+        heap_bytes: u64,
+    ) -> Result<Option<PageNumber>, Error> {
         let mut candidate = self.room;
         for _ in 0..ROOM_PROBES_MAX {
             let Some(number) = candidate else { break };
             let bytes = pages.get(number)?;
             candidate = bytes.room_next().map_err(|kind| kind.at(number))?;
             let page = RowPageRef::new(bytes, layout).map_err(|kind| kind.at(number))?;
-            if page.live_count() < page.capacity() && heap_bytes <= page.heap_free_bytes() {
-                return self.write(pages, layout, number, cells);
+            if page.live_count() < page.capacity()
+                && heap_bytes <= u64::from(page.heap_free_bytes())
+            {
+                return Ok(Some(number));
             }
-            if !self.has_room(pages, layout, number)? {
+            if !self.has_room(&page) {
                 self.unlink_room(pages, number)?;
             }
         }
-        let average = (self.variable_bytes + u64::from(heap_bytes)) / (self.row_count + 1);
-        let average = u32::try_from(average).unwrap_or(u32::MAX);
-        let mut capacity = RowGeometry::capacity(layout, average);
+        Ok(None)
+    }
+
+    /// A new page, planned for rows of average size, and with room for so many bytes at least.
+    fn add_page(
+        &mut self,
+        pages: &mut Pages,
+        owner: TableId,
+        layout: &Layout,
+        heap_bytes: u64,
+    ) -> Result<PageNumber, Error> {
+        let u32_of = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let average = (self.variable_bytes + heap_bytes) / (self.row_count + 1);
+        let mut capacity = RowGeometry::capacity(layout, u32_of(average));
         let fixed_bytes = RowGeometry::new(layout.region_counts(), capacity).end();
-        if fixed_bytes + heap_bytes as usize > PAGE_BYTES {
-            capacity = RowGeometry::capacity(layout, heap_bytes);
+        if fixed_bytes as u64 + heap_bytes > PAGE_BYTES as u64 {
+            capacity = RowGeometry::capacity(layout, u32_of(heap_bytes));
         }
         let number = pages.allocate(PageKind::Row, owner)?;
         row_page::format(pages.get_mut(number)?, layout, capacity, owner);
         self.append(pages, number)?;
         self.link_room(pages, number)?;
-        self.write(pages, layout, number, cells)
-    }
-
-    fn write(
-        &mut self,
-        pages: &mut Pages,
-        layout: &Layout,
-        number: PageNumber,
-        cells: &[CellInput<'_>],
-    ) -> Result<RowId, Error> {
-        let damaged = |kind: DamageKind| Error::from(kind.at(number));
-        let mut page = RowPageMut::new(pages.get_mut(number)?, layout).map_err(damaged)?;
-        let slot = page.insert(cells).map_err(damaged)?;
-        let slot = slot
-            .ok_or_else(|| damaged(DamageKind::Structure("a page has less room than it says")))?;
-        if !self.has_room(pages, layout, number)? {
-            self.unlink_room(pages, number)?;
-        }
-        Ok(RowId::new(number, slot))
+        Ok(number)
     }
 
     /// Whether a page is worth trying: a free slot, and heap room for a row of average size.
-    fn has_room(&self, pages: &Pages, layout: &Layout, number: PageNumber) -> Result<bool, Error> {
-        let page = RowPageRef::new(pages.get(number)?, layout).map_err(|kind| kind.at(number))?;
+    fn has_room(&self, page: &RowPageRef<'_>) -> bool {
         let average = self.variable_bytes / self.row_count.max(1);
-        Ok(page.live_count() < page.capacity() && u64::from(page.heap_free_bytes()) >= average)
+        page.live_count() < page.capacity() && u64::from(page.heap_free_bytes()) >= average
     }
 
     fn append(&mut self, pages: &mut Pages, number: PageNumber) -> Result<(), Error> {
@@ -314,21 +337,24 @@ impl Heap {
 }
 
 /// Moves values that are too long for a row page, and then the longest until the rest fits one, to pages of their own.
+/// Returns the bytes that stay.
 fn spill<'a>(
     pages: &mut Pages,
     owner: TableId,
     values: &[ValueRef<'a>],
     cells: &mut [CellInput<'a>],
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     loop {
-        let longest = (0..cells.len()).max_by_key(|&column| heap_bytes_of(&cells[column]));
-        let Some(column) = longest else { return Ok(()) };
         let total = cells
             .iter()
-            .map(|cell| u64::from(heap_bytes_of(cell)))
+            .map(|cell| u64::from(cell.heap_bytes()))
             .sum::<u64>();
+        let longest = (0..cells.len()).max_by_key(|&column| cells[column].heap_bytes());
+        let Some(column) = longest else {
+            return Ok(total);
+        };
         if total <= u64::from(ROW_HEAP_BYTES_MAX) {
-            return Ok(());
+            return Ok(total);
         }
         let bytes = values[column].variable_bytes().unwrap_or_default();
         let first_page = long_value::write(pages, owner, bytes)?;

@@ -55,11 +55,20 @@ impl<'a> RowPageMut<'a> {
     /// # Panics
     /// If the cells do not fit the layout: rows are checked before.
     pub fn insert(&mut self, cells: &[CellInput<'_>]) -> Result<Option<u16>, DamageKind> {
-        assert_eq!(cells.len(), self.layout.column_count());
         let heap_bytes = cells
             .iter()
             .map(|cell| u64::from(cell.heap_bytes()))
             .sum::<u64>();
+        self.insert_cells(heap_bytes, cells.iter().copied())
+    }
+
+    /// As [`RowPageMut::insert`], of cells that take `heap_bytes` together.
+    pub(crate) fn insert_cells<'v>(
+        &mut self,
+        heap_bytes: u64,
+        cells: impl ExactSizeIterator<Item = CellInput<'v>>,
+    ) -> Result<Option<u16>, DamageKind> {
+        assert_eq!(cells.len(), self.layout.column_count());
         let Some(slot) = self.lowest_free_slot() else {
             return Ok(None);
         };
@@ -68,8 +77,8 @@ impl<'a> RowPageMut<'a> {
         }
         self.set_bit(LIVE_BITMAP as usize, slot, true);
         self.page.set_live_count(self.page.live_count() + 1);
-        for (column, cell) in cells.iter().enumerate() {
-            self.write_cell(slot, column, cell);
+        for (column, cell) in cells.enumerate() {
+            self.write_cell(slot, column, &cell);
         }
         Ok(Some(slot))
     }
