@@ -2,7 +2,11 @@
 //!
 //! The reference row is (u64 key, i64, f64, 32-byte string): 56 bytes. Bounds: a scan of one i64 column can not beat the sum
 //! of a `Vec<i64>`; finding a row can not beat a `HashMap<u64, Vec<u8>>` of encoded rows. Each is measured in the same run and
-//! the ratio printed, bound over store (1.00 is the bound itself, higher is better).
+//! the ratio printed, bound over store (1.00 is the bound itself, higher is better). A million rows, or as many as an argument says:
+//! `cargo bench -p table --bench store -- 10000000`.
+//!
+//! Churned means that half of the rows, scattered over all pages, were deleted one by one and others inserted. Pages of the sums are
+//! far apart, so their bound is the same sum where the processor can fetch ahead without a break.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -18,10 +22,11 @@ const KEY: IndexId = IndexId(1);
 const ROUNDS: usize = 5;
 
 fn main() {
+    let asked = std::env::args().find_map(|argument| argument.parse().ok());
     let rows: u64 = if std::env::args().any(|argument| argument == "--test") {
         1_000
     } else {
-        300_000
+        asked.unwrap_or(1_000_000)
     };
     println!(
         "{rows} rows of (u64 key, i64, f64, 32-byte string) with a primary key; median of {ROUNDS} rounds"
@@ -79,7 +84,26 @@ fn main() {
         sum,
     );
 
+    sums(&store, "fresh", &numbers);
+    sums(&churned(&store, rows), "churned", &numbers);
+    drop(numbers);
+
     let singles = rows.min(20_000);
+    let payloads: Vec<Vec<u8>> = (0..singles)
+        .map(|key| transaction(&empty(), key..key + 1))
+        .collect();
+    let (_, replays) = median(|| {
+        let mut store = empty();
+        payloads.iter().for_each(|bytes| apply(&mut store, bytes));
+        store
+    });
+    line(
+        "replay of single-row transactions",
+        singles,
+        replays,
+        "HashMap insert",
+        fill.mul_f64(singles as f64 / rows as f64),
+    );
     let new_rows: Vec<[Value; 4]> = (rows..rows + singles).map(row).collect();
     let (_, pending) = median(|| {
         let bytes = new_rows.iter().map(|row| of_one(&store, row).len());
@@ -128,6 +152,72 @@ fn main() {
         store.pages().page_count(),
         (store.pages().page_count() * table::PAGE_BYTES as u64) as f64 / rows as f64
     );
+}
+
+/// Folds over one column, beside the sum of a vector.
+fn sums(store: &Store, state: &str, numbers: &[i64]) {
+    let column = store.table(TABLE).expect("it is there").column::<i64>(1);
+    let column = column.expect("it is one of i64");
+    let rows = numbers.len() as u64;
+    let (_, bound) = median(|| black_box(numbers).iter().sum::<i64>());
+    let (_, sum) = median(|| column.sum().expect("nothing is damaged"));
+    line(
+        &format!("sum, {state} pages"),
+        rows,
+        sum,
+        "Vec<i64> sum",
+        bound,
+    );
+    let (_, count) = median(|| {
+        column
+            .count_if(|value| value > 1000)
+            .expect("nothing is damaged")
+    });
+    let (_, bound) = median(|| {
+        black_box(numbers)
+            .iter()
+            .filter(|&&value| value > 1000)
+            .count()
+    });
+    line(
+        &format!("count of a half, {state} pages"),
+        rows,
+        count,
+        "Vec<i64> count",
+        bound,
+    );
+    let (_, least) = median(|| column.min().expect("nothing is damaged"));
+    let (_, bound) = median(|| black_box(numbers).iter().min().copied());
+    line(
+        &format!("least, {state} pages"),
+        rows,
+        least,
+        "Vec<i64> min",
+        bound,
+    );
+}
+
+/// The store after half of its rows, scattered, were deleted one by one and others inserted.
+fn churned(store: &Store, rows: u64) -> Store {
+    let mut store = store.clone();
+    let mut next_key = rows;
+    for batch in 0..rows.div_ceil(2000) {
+        let mut gone = 0;
+        for n in batch * 1000..(batch + 1) * 1000 {
+            let key = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) % rows;
+            let table = store.table(TABLE).expect("it is there");
+            let found = table.find(KEY, &[key.into()]).expect("nothing is damaged");
+            if let Some(place) = found.map(|row| row.row_id()) {
+                store.delete(TABLE, place).expect("it is there");
+                gone += 1;
+            }
+        }
+        for key in next_key..next_key + gone {
+            store.insert(TABLE, &row(key)).expect("the key is new");
+        }
+        next_key += gone;
+    }
+    store
 }
 
 fn empty() -> Store {

@@ -58,6 +58,14 @@ pub enum Error {
         /// The index.
         index: IndexId,
     },
+    /// The sum of a column is beyond what its type holds.
+    #[error("the sum of column {column} of table {table} has more than 128 bits")]
+    SumOverflow {
+        /// The table.
+        table: TableId,
+        /// The column's position.
+        column: usize,
+    },
     /// The columns named for an index or a key do not fit: none, one twice, one that is not there, or, for a primary
     /// key, an index that is not unique or a column that may be null.
     #[error("the columns of index {index} do not fit table {table}")]

@@ -48,6 +48,9 @@ mod store;
 mod table_ref;
 mod row;
 mod scan;
+mod row_pages;
+mod column;
+mod summable;
 mod index_range;
 mod key_rows;
 mod write_transaction;
@@ -147,6 +150,7 @@ mod hash_check;
 
 pub use btree::{BTree, BTreeRange, KEY_BYTES_MAX};
 pub use cell::{Cell, CellInput};
+pub use column::{Column, ColumnPage, ColumnPages};
 pub use column_type::{ColumnType, UnknownColumnType};
 pub use cow_radix::CowRadix;
 pub use cow_radix_iter::{CowRadixChanges, CowRadixIter};
@@ -183,8 +187,10 @@ pub use row_page::{
 };
 pub use row_page_mut::RowPageMut;
 pub use row_page_ref::RowPageRef;
+pub use row_pages::{NumberedPage, RowPages};
 pub use scan::Scan;
 pub use store::Store;
+pub use summable::Summable;
 pub use table_id::TableId;
 pub use table_ref::TableRef;
 pub use transaction::{Groups, Marks, Transaction};

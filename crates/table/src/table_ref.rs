@@ -2,7 +2,9 @@
 
 use std::ops::Bound;
 
+use crate::column::Column;
 use crate::error::Error;
+use crate::fixed_value::FixedValue;
 use crate::index::{Entries, encode_bounds};
 use crate::index_id::IndexId;
 use crate::index_kind::IndexKind;
@@ -17,6 +19,7 @@ use crate::overlay::Overlay;
 use crate::pages::Pages;
 use crate::row::Row;
 use crate::row_id::RowId;
+use crate::row_pages::RowPages;
 use crate::scan::Scan;
 use crate::table::Table;
 use crate::table_id::TableId;
@@ -86,6 +89,36 @@ impl<'a> TableRef<'a> {
     /// which it did.
     pub fn scan(&self) -> Scan<'a> {
         Scan::new(*self)
+    }
+
+    /// The row pages, in the order of [`TableRef::scan`]; `None` in a transaction that has written to the table: then its
+    /// rows are not those of its pages.
+    pub fn pages(&self) -> Option<RowPages<'a>> {
+        let is_base = self.overlay.is_none();
+        is_base.then(|| RowPages::new(self.table, self.pages))
+    }
+
+    /// A column of fixed width, to be folded over; `None` unless `T` reads its type.
+    ///
+    /// ```
+    /// # use table::*;
+    /// # let mut store = Store::new([0; 32]);
+    /// # let columns = vec![LayoutColumn::required(ColumnType::I64)];
+    /// # store.create_table(TableId(1), Layout::new(LayoutNumber(1), columns)?)?;
+    /// # for number in [3_i64, 40, -5] {
+    /// #     store.insert(TableId(1), &[number.into()])?;
+    /// # }
+    /// let column = store.table(TableId(1))?.column::<i64>(0).expect("it is one of i64");
+    /// assert_eq!(column.sum()?, 38);
+    /// assert_eq!(column.max()?, Some(40));
+    /// assert_eq!(column.count_if(|value| value < 10)?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such column.
+    pub fn column<T: FixedValue>(&self, position: usize) -> Option<Column<'a, T>> {
+        Column::new(*self, position)
     }
 
     /// The row at a place, or [`Error::NoSuchRow`].

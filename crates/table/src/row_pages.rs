@@ -1,0 +1,103 @@
+//! The row pages of a table, one after the other.
+//!
+//! ```text
+//!   list:   page ──> page ──> page ──> page
+//!           yielded  ahead
+//!                    └── its header is on the way from memory while the caller works on the page before
+//! ```
+//!
+//! Each page names the next one in its header, so a plain walk waits for memory once a page. The walk is one page
+//! ahead instead: the header of the next page is touched when a page is yielded, and looked at when it is its turn.
+
+use std::hint::black_box;
+
+use crate::damaged::DamageKind;
+use crate::error::Error;
+use crate::page::PageBuf;
+use crate::page_number::PageNumber;
+use crate::pages::Pages;
+use crate::row_page::RowPageRef;
+use crate::table::Table;
+
+/// Iterates over the row pages of one table, in the order of its list. After an error it ends.
+#[derive(Debug, Clone)]
+pub struct RowPages<'a> {
+    table: &'a Table,
+    pages: &'a Pages,
+    ahead: Option<(PageNumber, Result<&'a PageBuf, Error>)>,
+    /// How many pages the list may still have; it stops a list that runs in a circle.
+    pages_left: u64,
+}
+
+/// A row page of a table, and its number.
+#[derive(Debug, Clone, Copy)]
+pub struct NumberedPage<'a> {
+    /// Together with a slot, the place of a row.
+    pub number: PageNumber,
+    /// The rows.
+    pub rows: RowPageRef<'a>,
+}
+
+impl<'a> RowPages<'a> {
+    pub(crate) fn new(table: &'a Table, pages: &'a Pages) -> Self {
+        let mut walk = RowPages {
+            table,
+            pages,
+            ahead: None,
+            pages_left: table.heap.page_count(),
+        };
+        walk.look_ahead(table.heap.first_page());
+        walk
+    }
+
+    /// The page that comes next, before anything of it was checked.
+    pub(crate) fn ahead(&self) -> Option<&'a PageBuf> {
+        let (_, bytes) = self.ahead.as_ref()?;
+        bytes.as_ref().ok().copied()
+    }
+
+    fn look_ahead(&mut self, next: Option<PageNumber>) {
+        self.ahead = next.map(|number| (number, self.pages.get(number).map_err(Error::from)));
+        if let Some(page) = self.ahead() {
+            touch(page, 0);
+        }
+    }
+
+    fn open(&mut self, number: PageNumber, bytes: &'a PageBuf) -> Result<RowPageRef<'a>, Error> {
+        let damaged = |kind: DamageKind| Error::from(kind.at(number));
+        let Some(pages_left) = self.pages_left.checked_sub(1) else {
+            return Err(damaged(DamageKind::Structure(
+                "a table's list of pages is longer than its count",
+            )));
+        };
+        self.pages_left = pages_left;
+        let page = RowPageRef::new(bytes, &self.table.layout).map_err(damaged)?;
+        if page.owner() != self.table.id {
+            return Err(damaged(DamageKind::Structure(
+                "a row page belongs to another table",
+            )));
+        }
+        self.look_ahead(bytes.next().map_err(damaged)?);
+        Ok(page)
+    }
+}
+
+impl<'a> Iterator for RowPages<'a> {
+    type Item = Result<NumberedPage<'a>, Error>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (number, bytes) = self.ahead.take()?;
+        let rows = bytes.and_then(|bytes| self.open(number, bytes));
+        Some(rows.map(|rows| NumberedPage { number, rows }))
+    }
+}
+
+/// Reads a byte and does nothing with it: what stands around it is on its way into the cache then, and a processor
+/// that works out of order does not wait for it.
+#[inline]
+pub(crate) fn touch(page: &PageBuf, byte_offset: usize) {
+    if let Some(byte) = page.as_bytes().get(byte_offset) {
+        black_box(*byte);
+    }
+}

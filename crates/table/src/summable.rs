@@ -1,0 +1,173 @@
+//! Types whose values can be summed, and what a sum of them is.
+//!
+//! | values | sum | an overflow |
+//! |---|---|---|
+//! | i8, i16, i32, i64 | i128 | can not be: 2^40 rows are the most there can be |
+//! | u8, u16, u32, u64 | u128 | the same |
+//! | i128, u128 | the same type | is told; only the total counts, whatever was passed on the way |
+//! | f32, f64 | f64 | is infinite, as floats are |
+//!
+//! Integers are summed exactly, so the order of the rows does not matter. Floats are summed in eight lanes for each page.
+
+use crate::fixed_value::FixedValue;
+
+/// A type of column that can be summed.
+pub trait Summable: FixedValue {
+    /// What a sum is.
+    type Sum;
+    /// A sum under way.
+    #[doc(hidden)]
+    type Partial: Default;
+
+    /// Adds the values of a page: at most 4095.
+    #[doc(hidden)]
+    fn add_all(partial: &mut Self::Partial, values: &[Self]);
+
+    /// The sum, or nothing where the type does not hold it.
+    #[doc(hidden)]
+    fn total(partial: Self::Partial) -> Option<Self::Sum>;
+}
+
+/// Integers of at most 32 bits: a page of them fits 64 bits.
+macro_rules! narrow {
+    ($($rust:ty => $page:ty => $sum:ty),* $(,)?) => {$(
+        impl Summable for $rust {
+            type Sum = $sum;
+            type Partial = $sum;
+
+            #[inline]
+            fn add_all(partial: &mut $sum, values: &[$rust]) {
+                let sum: $page = values.iter().map(|&value| <$page>::from(value)).sum();
+                *partial += <$sum>::from(sum);
+            }
+
+            fn total(partial: $sum) -> Option<$sum> {
+                Some(partial)
+            }
+        }
+    )*};
+}
+
+narrow!(
+    i8 => i64 => i128, i16 => i64 => i128, i32 => i64 => i128,
+    u8 => u64 => u128, u16 => u64 => u128, u32 => u64 => u128,
+);
+
+/// If all values of a page are nearer to zero than this, their sum fits 64 bits.
+const SMALL: u64 = 1 << 50;
+const _: () = assert!(crate::row_format::SLOT_COUNT_MAX as u64 * SMALL < i64::MAX as u64);
+
+impl Summable for i64 {
+    type Sum = i128;
+    type Partial = i128;
+
+    #[inline]
+    fn add_all(partial: &mut i128, values: &[i64]) {
+        let shifted = |value: i64| value.wrapping_add_unsigned(SMALL).cast_unsigned();
+        let add = |sum: i64, value: i64| sum.wrapping_add(value);
+        let (sum, seen) = sum_and_bits(values, add, shifted);
+        *partial += if seen < 2 * SMALL {
+            i128::from(sum)
+        } else {
+            values.iter().map(|&value| i128::from(value)).sum::<i128>()
+        };
+    }
+
+    fn total(partial: i128) -> Option<i128> {
+        Some(partial)
+    }
+}
+
+impl Summable for u64 {
+    type Sum = u128;
+    type Partial = u128;
+
+    #[inline]
+    fn add_all(partial: &mut u128, values: &[u64]) {
+        let add = |sum: u64, value: u64| sum.wrapping_add(value);
+        let (sum, seen) = sum_and_bits(values, add, |value| value);
+        *partial += if seen < SMALL {
+            u128::from(sum)
+        } else {
+            values.iter().map(|&value| u128::from(value)).sum::<u128>()
+        };
+    }
+
+    fn total(partial: u128) -> Option<u128> {
+        Some(partial)
+    }
+}
+
+/// The sum of all values, and all bits that one of them has.
+#[inline]
+fn sum_and_bits<T: Copy + Default>(
+    values: &[T],
+    add: impl Fn(T, T) -> T,
+    bits: impl Fn(T) -> u64,
+) -> (T, u64) {
+    let fold = |(sum, seen): (T, u64), &value: &T| (add(sum, value), seen | bits(value));
+    values.iter().fold((T::default(), 0), fold)
+}
+
+/// The upper and the lower halves of integers of 128 bits, summed apart, so that nothing overflows on the way.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct Halves<T> {
+    upper: T,
+    lower: u128,
+}
+
+macro_rules! wide {
+    ($($rust:ty),*) => {$(
+        impl Summable for $rust {
+            type Sum = $rust;
+            type Partial = Halves<$rust>;
+
+            fn add_all(partial: &mut Halves<$rust>, values: &[$rust]) {
+                for &value in values {
+                    partial.upper += value >> 64;
+                    partial.lower += (value as u128) & u128::from(u64::MAX);
+                }
+            }
+
+            fn total(partial: Halves<$rust>) -> Option<$rust> {
+                let carried = <$rust>::try_from(partial.lower >> 64).ok()?;
+                let lower = <$rust>::try_from(partial.lower & u128::from(u64::MAX)).ok()?;
+                let upper = partial.upper.checked_add(carried)?;
+                upper.checked_mul(1 << 64)?.checked_add(lower)
+            }
+        }
+    )*};
+}
+
+wide!(i128, u128);
+
+macro_rules! floats {
+    ($($rust:ty),*) => {$(
+        impl Summable for $rust {
+            type Sum = f64;
+            type Partial = f64;
+
+            #[inline]
+            fn add_all(partial: &mut f64, values: &[$rust]) {
+                let mut lanes = [0.0; 8];
+                let (blocks, rest) = values.as_chunks::<8>();
+                for block in blocks {
+                    for (lane, &value) in lanes.iter_mut().zip(block) {
+                        *lane += f64::from(value);
+                    }
+                }
+                for (lane, &value) in lanes.iter_mut().zip(rest) {
+                    *lane += f64::from(value);
+                }
+                *partial += lanes.iter().sum::<f64>();
+            }
+
+            fn total(partial: f64) -> Option<f64> {
+                Some(partial)
+            }
+        }
+    )*};
+}
+
+floats!(f32, f64);
