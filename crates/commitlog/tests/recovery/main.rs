@@ -220,14 +220,14 @@ fn every_single_fault_after_chosen_histories() {
 
 #[test]
 fn histories_of_up_to_seven_steps_from_seeds() {
-    for_each_seed("recovery seven", 40, |seed| {
+    for_each_seed("recovery seven", 34, |seed| {
         passes(history_of_seven(seed));
     });
 }
 
 #[test]
 fn longer_lives_from_seeds() {
-    for_each_seed("recovery longer", 60, |seed| {
+    for_each_seed("recovery longer", 50, |seed| {
         let steps = 20 + usize::try_from(seed % 40).unwrap();
         passes(long_life(seed, steps, None));
     });
