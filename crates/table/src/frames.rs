@@ -10,7 +10,7 @@
 
 #![expect(unsafe_code, reason = "memory that is handed out by the frame")]
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
 
@@ -88,10 +88,16 @@ impl Frames {
         let frame_count = self.frame_count.clamp(1, CHUNK_FRAMES_MAX);
         let layout = chunk_layout(frame_count);
         // SAFETY: the layout is not empty.
-        let memory = unsafe { alloc_zeroed(layout) };
+        let memory = unsafe { alloc(layout) };
         let Some(start) = NonNull::new(memory.cast::<PageBuf>()) else {
             handle_alloc_error(layout)
         };
+        if frame_count == CHUNK_FRAMES_MAX {
+            ask_for_huge_pages(start);
+        }
+        // A huge page is there as a whole with the first touch.
+        // SAFETY: the memory has this length, and nobody else's pointer leads there.
+        unsafe { start.write_bytes(0, frame_count) };
         let chunk = Chunk {
             start,
             frame_count,
@@ -125,6 +131,19 @@ impl Drop for Frames {
         }
     }
 }
+
+/// Asks the system to put a full chunk into one huge page: a row's values lie all over a page, and each would need a translation of its own.
+#[cfg(all(target_os = "linux", not(miri)))]
+fn ask_for_huge_pages(start: NonNull<PageBuf>) {
+    use rustix::mm::{Advice, madvise};
+
+    let length = chunk_layout(CHUNK_FRAMES_MAX).size();
+    // SAFETY: advice that changes no byte, on memory that is ours; who does not take it loses nothing but time.
+    let _ = unsafe { madvise(start.as_ptr().cast(), length, Advice::LinuxHugepage) };
+}
+
+#[cfg(not(all(target_os = "linux", not(miri))))]
+fn ask_for_huge_pages(_start: NonNull<PageBuf>) {}
 
 /// Full chunks are aligned to their size, so that the system can put them into huge pages.
 fn chunk_layout(frame_count: usize) -> Layout {
