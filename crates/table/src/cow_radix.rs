@@ -6,18 +6,17 @@
 //!                 │        └─────────── slot in a node of nodes
 //!                 └──────────────────── slot in the root
 //!
-//!   node = present (64 bits) | full (64 bits) | 64 slots
+//!   node = present (64 bits) | 64 slots
 //! ```
 //!
 //! A copy takes one reference count. A write copies the nodes from the root to the slot, and only where
-//! somebody else holds them too. `full` says below which slots nothing is vacant, so the lowest vacant
-//! key is found in one walk down: whoever uses keys as page numbers needs no list of free ones.
+//! somebody else holds them too.
 //!
 //! The shape is a function of the keys alone: no empty node, and no higher than the highest key asks.
 
 use std::sync::Arc;
 
-use crate::cow_radix_iter::{CowRadixChanges, CowRadixIter};
+use crate::cow_radix_iter::CowRadixIter;
 
 /// The bits of a key that one node resolves.
 pub(crate) const DIGIT_BITS: u32 = 6;
@@ -36,12 +35,10 @@ pub struct CowRadix<T> {
     len: u64,
 }
 
-/// Invariant: a bit of `present` is set exactly where the slot is not vacant, a bit of `full` where no key
-/// below the slot is vacant; at least one bit of `present` is set.
+/// Invariant: a bit of `present` is set exactly where the slot is not vacant; at least one is.
 #[derive(Clone, Debug)]
 pub(crate) struct Node<T> {
     pub(crate) present: u64,
-    full: u64,
     pub(crate) slots: [Slot<T>; FAN_OUT],
 }
 
@@ -101,31 +98,6 @@ impl<T> CowRadix<T> {
         }
     }
 
-    /// The lowest key without a value.
-    ///
-    /// # Panics
-    /// When all `u64` have one.
-    pub fn lowest_vacant(&self) -> u64 {
-        let Some(mut node) = self.root.as_deref() else {
-            return 0;
-        };
-        if node.full == u64::MAX {
-            assert!(self.height < HEIGHT_MAX, "every key has a value");
-            return 1 << (DIGIT_BITS * self.height);
-        }
-        let mut key = 0;
-        let mut height = self.height;
-        loop {
-            let slot = node.full.trailing_ones();
-            height -= 1;
-            key |= u64::from(slot) << (DIGIT_BITS * height);
-            match &node.slots[slot as usize] {
-                Slot::Branch(below) => node = below,
-                _ => return key,
-            }
-        }
-    }
-
     /// All keys with their values, ascending.
     pub fn iter(&self) -> CowRadixIter<'_, T> {
         self.iter_from(0)
@@ -134,17 +106,6 @@ impl<T> CowRadix<T> {
     /// The keys from `start` on with their values, ascending.
     pub fn iter_from(&self, start: u64) -> CowRadixIter<'_, T> {
         CowRadixIter::new(self, start)
-    }
-
-    /// The keys whose value here is not that in `older`, ascending, with the value here (nothing where
-    /// the key is vacant here). What both share is skipped without a look, so this costs what was
-    /// changed since `older` was copied from the same origin. `same` compares two values of one key.
-    pub fn changed_since<'a>(
-        &'a self,
-        older: &'a Self,
-        same: fn(&T, &T) -> bool,
-    ) -> CowRadixChanges<'a, T> {
-        CowRadixChanges::new(self, older, same)
     }
 }
 
@@ -192,7 +153,7 @@ impl<T: Clone> CowRadix<T> {
     fn grow(&mut self) {
         if let Some(root) = self.root.take() {
             let mut above = Node::vacant();
-            above.set(0, root.full == u64::MAX, Slot::Branch(root));
+            above.set(0, Slot::Branch(root));
             self.root = Some(Arc::new(above));
         }
         self.height += 1;
@@ -226,25 +187,17 @@ impl<T> Node<T> {
     fn vacant() -> Node<T> {
         Node {
             present: 0,
-            full: 0,
             slots: [const { Slot::Vacant }; FAN_OUT],
         }
     }
 
-    fn set(&mut self, slot: usize, full: bool, content: Slot<T>) -> Slot<T> {
-        let bit = 1 << slot;
-        self.present |= bit;
-        self.full = if full {
-            self.full | bit
-        } else {
-            self.full & !bit
-        };
+    fn set(&mut self, slot: usize, content: Slot<T>) -> Slot<T> {
+        self.present |= 1 << slot;
         std::mem::replace(&mut self.slots[slot], content)
     }
 
     fn vacate(&mut self, slot: usize) -> Slot<T> {
         self.present &= !(1 << slot);
-        self.full &= !(1 << slot);
         std::mem::replace(&mut self.slots[slot], Slot::Vacant)
     }
 }
@@ -253,23 +206,18 @@ impl<T: Clone> Node<T> {
     fn insert(&mut self, key: u64, height: u32, value: T) -> Option<T> {
         let slot = digit(key, height);
         if height == 1 {
-            return match self.set(slot, true, Slot::Value(value)) {
+            return match self.set(slot, Slot::Value(value)) {
                 Slot::Value(before) => Some(before),
                 _ => None,
             };
         }
         if let Slot::Vacant = self.slots[slot] {
-            self.set(slot, false, Slot::Branch(Arc::new(Node::vacant())));
+            self.set(slot, Slot::Branch(Arc::new(Node::vacant())));
         }
         let Slot::Branch(below) = &mut self.slots[slot] else {
             unreachable!("values stand at height 1 only")
         };
-        let below = Arc::make_mut(below);
-        let before = below.insert(key, height - 1, value);
-        if below.full == u64::MAX {
-            self.full |= 1 << slot;
-        }
-        before
+        Arc::make_mut(below).insert(key, height - 1, value)
     }
 
     fn remove(&mut self, key: u64, height: u32) -> Option<T> {
@@ -285,8 +233,6 @@ impl<T: Clone> Node<T> {
         let before = below.remove(key, height - 1);
         if below.present == 0 {
             self.vacate(slot);
-        } else if below.full != u64::MAX {
-            self.full &= !(1 << slot);
         }
         before
     }
@@ -299,10 +245,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn lowest_vacant(model: &BTreeMap<u64, u32>) -> u64 {
-        (0..).find(|key| !model.contains_key(key)).unwrap()
-    }
 
     fn check_equal(map: &CowRadix<u32>, model: &BTreeMap<u64, u32>) {
         assert_eq!(map.len(), model.len() as u64);
@@ -329,13 +271,12 @@ mod tests {
     fn check_node(node: &Node<u32>, height: u32) {
         assert_ne!(node.present, 0);
         for (slot, content) in node.slots.iter().enumerate() {
-            let (present, full) = (node.present >> slot & 1 == 1, node.full >> slot & 1 == 1);
+            let present = node.present >> slot & 1 == 1;
             match content {
-                Slot::Vacant => assert!(!present && !full),
-                Slot::Value(_) => assert!(present && full && height == 1),
+                Slot::Vacant => assert!(!present),
+                Slot::Value(_) => assert!(present && height == 1),
                 Slot::Branch(below) => {
                     assert!(present && height > 1);
-                    assert_eq!(full, below.full == u64::MAX);
                     check_node(below, height - 1);
                 }
             }
@@ -374,74 +315,14 @@ mod tests {
                     }
                     _ => {
                         check_equal(&held.0, &held.1);
-                        check_changes(&map, &model, &held.0, &held.1);
-                        check_changes(&held.0, &held.1, &map, &model);
                         held = (map.clone(), model.clone());
                     }
                 }
                 assert_eq!(map.get(key), model.get(&key));
-                assert_eq!(map.lowest_vacant(), lowest_vacant(&model));
             }
             check_equal(&map, &model);
             check_equal(&held.0, &held.1);
-            check_changes(&map, &model, &held.0, &held.1);
             assert!(map.iter_from(start).map(|(k, v)| (k, *v)).eq(model.range(start..).map(|(k, v)| (*k, *v))));
         }
-    }
-
-    fn check_changes(
-        newer: &CowRadix<u32>,
-        newer_model: &BTreeMap<u64, u32>,
-        older: &CowRadix<u32>,
-        older_model: &BTreeMap<u64, u32>,
-    ) {
-        let mut keys: Vec<u64> = newer_model
-            .keys()
-            .chain(older_model.keys())
-            .copied()
-            .collect();
-        keys.sort_unstable();
-        keys.dedup();
-        keys.retain(|key| newer_model.get(key) != older_model.get(key));
-        let expected: Vec<_> = keys
-            .iter()
-            .map(|key| (*key, newer_model.get(key)))
-            .collect();
-        let found: Vec<_> = newer.changed_since(older, |a, b| a == b).collect();
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn dense_keys_fill_from_the_lowest_vacant_one() {
-        let mut map = CowRadix::new();
-        for expected in 0..5000 {
-            assert_eq!(map.lowest_vacant(), expected);
-            map.insert(expected, ());
-        }
-        for vacated in [4097, 64, 0, 4999] {
-            map.remove(vacated);
-        }
-        for expected in [0, 64, 4097, 4999, 5000] {
-            assert_eq!(map.lowest_vacant(), expected);
-            map.insert(expected, ());
-        }
-    }
-
-    #[test]
-    fn what_is_shared_is_not_compared() {
-        let mut map = CowRadix::new();
-        for key in 0..100_000_u64 {
-            map.insert(key, key);
-        }
-        let older = map.clone();
-        *map.get_mut(70_000).unwrap() = 1;
-        map.remove(5);
-        // Every comparison of a key outside the two nodes that were copied would end the test.
-        let same = |a: &u64, b: &u64| {
-            assert!(b / 64 == 70_000 / 64 || b / 64 == 0);
-            a == b
-        };
-        let changed: Vec<_> = map.changed_since(&older, same).collect();
-        assert_eq!(changed, [(5, None), (70_000, Some(&1))]);
     }
 }

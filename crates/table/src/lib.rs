@@ -153,7 +153,7 @@ pub use cell::{Cell, CellInput};
 pub use column::{Column, ColumnPage, ColumnPages};
 pub use column_type::{ColumnType, UnknownColumnType};
 pub use cow_radix::CowRadix;
-pub use cow_radix_iter::{CowRadixChanges, CowRadixIter};
+pub use cow_radix_iter::CowRadixIter;
 pub use damaged::{DamageKind, Damaged};
 pub use error::Error;
 pub use fixed_value::FixedValue;
