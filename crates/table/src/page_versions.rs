@@ -182,10 +182,8 @@ impl Inner {
     unsafe fn undo(&mut self, tree: PageTree, newest: u64, dropped: &mut Vec<Page>) {
         // SAFETY: what was born after the newest version that is held, no other leads to.
         unsafe { tree.abandon(newest, &mut |what| self.free(what, dropped)) };
-        if let Some(entries) = self.retired.get_mut(&newest) {
-            // The newest version leads there again.
-            entries.retain(|entry| entry.retired_in <= newest);
-        }
+        // All that stayed with it retired later: it leads there again.
+        self.retired.remove(&newest);
     }
 
     fn free(&mut self, what: Retired, dropped: &mut Vec<Page>) {
