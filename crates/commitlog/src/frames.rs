@@ -1,27 +1,21 @@
 //! Frames in the making.
 //!
 //! ```text
-//! push     [ 32 bytes left | payload | zeros ][ 32 bytes left | payload | zeros ]      a copy and a note, while others wait
-//! seal     [ header        | payload | zeros ][ header        | payload | zeros ]      checksums and chain, while nobody does
+//! push     [ length, time | payload | zeros ][ length, time | payload | zeros ]      a copy, while others wait
+//! seal     [ header       | payload | zeros ][ header       | payload | zeros ]      checksums and chain, while nobody does
 //! ```
 
+use crate::chain::Chain;
 use crate::checksum::checksum;
-use crate::format::{FRAME_HEADER_BYTES, FrameHeader, frame_bytes};
+use crate::format::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::frame_cursor::Position;
 use crate::new_record::{NewRecord, length_of};
+use crate::tx_id::TxId;
 
-/// Records one behind the other as they will stand in a segment, the headers left out until they are sealed.
+/// Records one behind the other as they will stand in a segment, the headers incomplete until they are sealed.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
     bytes: Vec<u8>,
-    notes: Vec<Note>,
-}
-
-/// What is known of a frame before it is sealed.
-#[derive(Debug, Clone, Copy)]
-struct Note {
-    payload_length: u32,
-    time: Option<i64>,
 }
 
 impl Frames {
@@ -38,17 +32,22 @@ impl Frames {
     /// Puts a record behind the others. Its length was checked.
     #[inline]
     pub(crate) fn push(&mut self, (payload, time): NewRecord<'_>) {
-        self.bytes.extend_from_slice(&[0; FRAME_HEADER_BYTES]);
-        self.bytes.extend_from_slice(payload);
-        let padding = self.bytes.len().next_multiple_of(8) - self.bytes.len();
-        self.bytes.extend_from_slice(&[0; 8][..padding]);
-        self.notes.push(Note {
+        let incomplete = FrameHeader {
             payload_length: length_of(payload),
+            id: TxId(0),
             time,
-        });
+            chain_after: Chain(0),
+        };
+        let mut header = [0; FRAME_HEADER_BYTES];
+        incomplete.encode_fields_to(&mut header);
+        self.bytes.reserve(header.len() + payload.len() + 8);
+        self.bytes.extend_from_slice(&header);
+        self.bytes.extend_from_slice(payload);
+        let end = self.bytes.len().next_multiple_of(8);
+        self.bytes.resize(end, 0);
     }
 
-    /// Computes what is missing, for frames that begin at `at`: then the bytes can be written there. `passed` hears where each frame begins and ends. Yields
+    /// Completes the headers, for frames that begin at `at`: then the bytes can be written there. `passed` hears where each frame begins and ends. Yields
     /// the end of them all.
     pub(crate) fn seal(
         &mut self,
@@ -57,19 +56,18 @@ impl Frames {
     ) -> Position {
         let mut position = at;
         let mut rest = &mut self.bytes[..];
-        for note in &self.notes {
-            let whole = usize::try_from(frame_bytes(note.payload_length));
-            let (frame, behind) = rest.split_at_mut(whole.expect("it is in memory"));
-            let (header, body) = frame.split_at_mut(FRAME_HEADER_BYTES);
-            let payload = &body[..note.payload_length as usize];
-            let sealed = seal_header(position, payload, note.time);
-            header.copy_from_slice(&sealed.encode());
+        while !rest.is_empty() {
+            let (header, body) = rest.split_first_chunk_mut().expect("frames are whole");
+            let incomplete = FrameHeader::decode_fields(header);
+            let payload = &body[..incomplete.payload_length as usize];
+            let sealed = seal_header(position, payload, incomplete.time);
+            sealed.encode_to(header);
             let before = position;
             position = position.after(&sealed);
             passed(before, position);
-            rest = behind;
+            let padded = payload.len().next_multiple_of(8);
+            rest = &mut body[padded..];
         }
-        assert!(rest.is_empty());
         position
     }
 
@@ -86,9 +84,7 @@ impl Frames {
     /// Takes all records out, and keeps the memory unless there is more of it than so.
     pub(crate) fn clear(&mut self, bytes_max: usize) {
         self.bytes.clear();
-        self.notes.clear();
         self.bytes.shrink_to(bytes_max);
-        self.notes.shrink_to(bytes_max / FRAME_HEADER_BYTES);
     }
 }
 

@@ -95,6 +95,7 @@ mod segment_name;
 mod format;
 mod shipment_format;
 mod checksum;
+mod short_checksum;
 mod damage;
 mod error;
 
