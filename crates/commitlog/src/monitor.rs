@@ -169,15 +169,12 @@ impl<'a> Held<'a> {
     /// What others are to be told, if there is anybody who waits for it.
     #[inline]
     fn take_news(&mut self) -> Option<News> {
-        let state = self.guard.as_mut()?;
-        if state.news.is_empty() {
-            return None;
-        }
-        let mut news = std::mem::take(&mut state.news);
+        let state: &mut State = self.guard.as_mut()?;
+        let news = &mut state.news;
         news.written &= state.waiting_for_written > 0;
         news.durable &= state.waiting_for_durable > 0;
         news.work &= state.waiting_for_work > 0;
-        Some(news)
+        (!news.is_empty()).then(|| std::mem::take(news))
     }
 }
 

@@ -12,7 +12,7 @@ use std::ops::Range;
 use crate::active_segment::Reserve;
 use crate::error::{Error, Result};
 use crate::frame_cursor::Position;
-use crate::log_state::Condition;
+use crate::log_state::{Condition, State};
 use crate::monitor::{Change, Held};
 use crate::new_record::{NewRecord, check_length};
 use crate::options::{Handoff, Mistake, SyncPolicy};
@@ -20,6 +20,20 @@ use crate::shared_log::SharedLog;
 use crate::shipment::VerifiedShipment;
 use crate::tx_id::TxId;
 use crate::write_queue::{WRITE_BYTES, Write};
+
+/// Where there is room for more records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// Here and now.
+    There,
+    /// Here, once space is reserved.
+    NotReserved,
+    /// Here, once what is queued is written.
+    BehindTheQueue,
+    InTheNextSegment,
+    /// Nothing is appended any more.
+    Never,
+}
 
 impl SharedLog {
     /// Appends all of the records, or none.
@@ -54,25 +68,29 @@ impl SharedLog {
             [record] if record.0.len() > WRITE_BYTES => Some(*record),
             _ => None,
         };
-        let mut held = loop {
-            let held = match self.make_room(bytes, apart.is_some()) {
-                Err(Error::Full(error)) if self.begins_refused_batch(records) => {
-                    self.append(&records[..1], handoff)?;
-                    return Err(Error::Full(error));
-                }
-                room => room?,
-            };
+        let apart_or_not = apart.is_some();
+        let mut held = self.lock();
+        loop {
+            if self.room(&held, bytes, apart_or_not) != Room::There {
+                held = match self.make_room(held, bytes, apart_or_not) {
+                    Err(Error::Full(error)) if self.begins_refused_batch(records) => {
+                        self.append(&records[..1], handoff)?;
+                        return Err(Error::Full(error));
+                    }
+                    room => room?,
+                };
+            }
             let Some(shipment) = shipment else {
-                break held;
+                break;
             };
             shipment.check_next(held.end.id)?;
             if held.is_written() {
                 shipment.check_history(self.log_id(), held.written())?;
-                break held;
+                break;
             }
             // The chain is known only once everything is written.
-            drop(self.write_or_wait(held)?);
-        };
+            held = self.write_or_wait(held)?;
+        }
         let state = &mut *held;
         let first = state.end.id;
         if records.is_empty() {
@@ -145,41 +163,52 @@ impl SharedLog {
         }
     }
 
+    /// Whether records with so many bytes can be given ids right now.
+    #[inline]
+    fn room(&self, state: &State, bytes: u64, apart: bool) -> Room {
+        let needed = state.end.byte + bytes;
+        let is_full = needed > self.options().segment_bytes_max;
+        let queued = state.queue.len();
+        let overflows = queued > 0 && queued as u64 + bytes > self.options().queue_bytes_max as u64;
+        if state.condition != Condition::Open {
+            Room::Never
+        } else if state.cut_waits || (is_full && state.end.id > state.active.header().base) {
+            Room::InTheNextSegment
+        } else if overflows || (apart && !state.may_write()) {
+            Room::BehindTheQueue
+        } else if !state.active.has_room(needed) {
+            Room::NotReserved
+        } else {
+            Room::There
+        }
+    }
+
     /// Waits until records with so many bytes can be given ids. Refuses before that, so that a failure changes nothing.
-    fn make_room(&self, bytes: u64, apart: bool) -> Result<Held<'_>> {
+    #[cold]
+    fn make_room<'a>(&'a self, mut held: Held<'a>, bytes: u64, apart: bool) -> Result<Held<'a>> {
         let segment_bytes_max = self.options().segment_bytes_max;
-        let queue_bytes_max = self.options().queue_bytes_max;
         let how = match self.options().sync_policy {
             SyncPolicy::EveryCommit | SyncPolicy::Interval(_) => Reserve::Zeros,
             SyncPolicy::Never => Reserve::Allocate,
         };
-        let mut held = self.lock();
         loop {
-            held.check_open()?;
-            let is_full = held.end.byte + bytes > segment_bytes_max;
-            if held.cut_waits || (is_full && held.end.id > held.active.header().base) {
-                held = self.claim(held)?;
-                // Another thread may have done it meanwhile.
-                if held.cut_waits || held.end.byte + bytes > segment_bytes_max {
-                    self.rotate_claimed(&mut held)?;
+            match self.room(&held, bytes, apart) {
+                Room::There => return Ok(held),
+                Room::Never => held.check_open()?,
+                Room::InTheNextSegment => {
+                    held = self.claim(held)?;
+                    // Another thread may have done it meanwhile.
+                    if self.room(&held, bytes, apart) == Room::InTheNextSegment {
+                        self.rotate_claimed(&mut held)?;
+                    }
                 }
-                continue;
+                Room::BehindTheQueue => held = self.write_or_wait(held)?,
+                Room::NotReserved if held.may_write() => {
+                    let needed = held.end.byte + bytes;
+                    held.active.reserve(needed, how, segment_bytes_max)?;
+                }
+                Room::NotReserved => held = held.wait_for(Change::Written),
             }
-            let queued = held.queue.len();
-            let overflows = queued > 0 && queued as u64 + bytes > queue_bytes_max as u64;
-            if overflows || (apart && !held.may_write()) {
-                held = self.write_or_wait(held)?;
-                continue;
-            }
-            let needed = held.end.byte + bytes;
-            if held.active.has_room(needed) {
-                return Ok(held);
-            }
-            if held.may_write() {
-                held.active.reserve(needed, how, segment_bytes_max)?;
-                return Ok(held);
-            }
-            held = held.wait_for(Change::Written);
         }
     }
 
