@@ -106,14 +106,15 @@ impl ActiveSegment {
         segment.end = end;
         segment.mark_unnamed()?;
         draft.publish(dir)?;
+        segment.mark_named()?;
         segment.reserved = segment.end.byte;
         Ok(segment)
     }
 
     /// Makes the segment that continues this one, atomically. If this one is empty, the new one has the same name and takes its place.
     ///
-    /// A new name comes without a mark: the first one says that this segment was marked as continued. Until then that mark tells the
-    /// floor, and where a segment takes the place of another nothing but its own.
+    /// A new name comes without a mark: the first one says that this segment was marked as continued, and is the caller's to write then. Until
+    /// then that mark tells the floor, and where a segment takes the place of another nothing but its own.
     pub(crate) fn successor(&self, dir: &dyn Dir, minimum_reader: u16) -> Result<Self> {
         let header = SegmentHeader {
             version: VERSION,
@@ -125,10 +126,13 @@ impl ActiveSegment {
         };
         let draft = Draft::begin(dir, header)?;
         let mut segment = draft.segment(self.floor, Position::start_of(&header));
-        if self.is_empty() {
-            segment.mark_unnamed()?;
+        if !self.is_empty() {
+            draft.publish(dir)?;
+            return Ok(segment);
         }
+        segment.mark_unnamed()?;
         draft.publish(dir)?;
+        segment.mark_named()?;
         Ok(segment)
     }
 
@@ -150,7 +154,10 @@ impl ActiveSegment {
             Ok(segment)
         });
         match copied {
-            Ok(segment) => Ok(draft.take_name(dir).map(|()| segment)),
+            Ok(mut segment) => Ok(draft
+                .take_name(dir)
+                .and_then(|()| segment.mark_named())
+                .map(|()| segment)),
             Err(error) => {
                 draft.abandon(dir);
                 Err(match error {
@@ -297,6 +304,15 @@ impl ActiveSegment {
         self.mark(self.end, MarkFlag::Plain)?;
         if self.floor > TxId(0) {
             self.mark(self.end, MarkFlag::Unnamed)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the name of its file is durable, unless that is known. Not synced itself: whoever opens the log after a kill finds it all the same, and need not
+    /// make the segment anew.
+    pub(crate) fn mark_named(&mut self) -> Result<()> {
+        while !self.name_is_proven() {
+            self.mark(self.end, MarkFlag::Plain)?;
         }
         Ok(())
     }

@@ -100,8 +100,6 @@ impl Log {
             minimum_reader,
             untouched: false,
             cut_waits: false,
-            rotations: Vec::new(),
-            leftovers: Vec::new(),
         };
         Ok(Log {
             shared: Arc::new(SharedLog::new(dir, options, opened)),
@@ -115,7 +113,8 @@ impl Log {
     /// log that was closed is opened without changing a byte.
     ///
     /// # Errors
-    /// [`Error::NoLog`]; [`Error::Damaged`], then nothing was changed; [`Error::NewerFormat`]; [`Error::Io`], after which opening again is safe.
+    /// [`Error::NoLog`]; [`Error::Damaged`], then nothing was changed; [`Error::NewerFormat`]; [`Error::Io`], after which opening again is safe. [`Error::Full`]: a
+    /// sync of the directory failed before, or a power cut took the note that it did not, and making the newest segment anew needs as much space as that takes.
     pub fn open(
         dir: Arc<dyn Dir>,
         options: Options,
@@ -360,8 +359,7 @@ impl Log {
     /// The caller makes sure that snapshots hold what is removed.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Poisoned`], [`Error::Closed`]. [`Error::Full`]: nothing has changed; only a log that was opened on a full disk after
-    /// a failure, and has had no space since, needs some for this.
+    /// [`Error::Io`], [`Error::Poisoned`], [`Error::Closed`].
     pub fn prune_before(&self, id: TxId) -> Result<Pruned> {
         self.shared.prune_before(id)
     }

@@ -50,11 +50,9 @@ pub(crate) struct State {
     pub(crate) condition: Condition,
     /// The log was closed when it was opened, and nothing has been written since.
     pub(crate) untouched: bool,
-    /// The active segment is torn behind its end, or its name not known to be durable: another one is made before anything is appended.
+    /// The active segment is torn behind its end: another one is made before anything is appended.
     pub(crate) cut_waits: bool,
-    /// Interrupted rotations, to be completed once the active segment's name is durable.
-    pub(crate) rotations: Vec<ActiveSegment>,
-    /// Segments that a truncation or a prune left behind, to be removed then too.
+    /// Segments that are pruned, and whose files are not all removed yet.
     pub(crate) leftovers: Vec<TxId>,
     /// Where each truncation since the log was opened made it end.
     pub(crate) truncated_to: Vec<TxId>,
@@ -115,8 +113,6 @@ impl State {
             minimum_reader,
             untouched,
             cut_waits,
-            rotations,
-            leftovers,
         } = opened;
         assert_eq!(headers.last(), Some(active.header()));
         State {
@@ -131,8 +127,7 @@ impl State {
             condition: Condition::Open,
             untouched,
             cut_waits,
-            rotations,
-            leftovers,
+            leftovers: Vec::new(),
             truncated_to: Vec::new(),
             rewriting: false,
             unpackable: BTreeSet::new(),

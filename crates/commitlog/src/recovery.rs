@@ -5,7 +5,7 @@
 //! otherwise                        the newest segment's marks, and its bytes from the proven end on, are written
 //!                                    again as they are and synced
 //!                                  the directory is synced; if nothing proves that the newest segment's name is durable, it is made anew,
-//!                                    which also cuts a torn tail off
+//!                                    which also cuts a torn tail off: a sync of the directory that was repeated after a failure proves nothing
 //!                                  an interrupted rotation is completed, one that was completed just before is confirmed
 //!                                  leftovers of a truncation or a prune are removed: not before, for were the truncated segment's name lost,
 //!                                    they would be what the old one says comes next, and were the floor lost, a gap; it is in both marks by then
@@ -19,7 +19,8 @@
 //!
 //! Why a new segment: the torn tail may hold sound frames behind the torn one. Were the torn record appended again byte for byte in its
 //! place, any of those that a lost write or a failed sync brings back would continue it. In a new file there is nothing to bring back. A full disk
-//! makes that wait until the first append.
+//! makes that wait until the first append. What makes a name durable can not wait: without it nothing of the segment is, and the open is refused as
+//! full. A kill alone never leads there, since the name is marked as durable as soon as it is.
 
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ pub(crate) fn recover(
     let look = look(dir, options.reader)?;
     let examined = examine(dir, &look, proofs)?;
     // An interrupted rotation is verified before anything is written.
-    let mut rotations = unfinished_rotations(dir, &look)?;
+    let rotations = unfinished_rotations(dir, &look)?;
     let newest = look.newest();
     let was_closed = newest.is_closed()
         && newest
@@ -54,7 +55,7 @@ pub(crate) fn recover(
 
     let minimum_reader = options.minimum_reader.max(look.minimum_reader());
     remove_temporaries(dir, &look)?;
-    let mut leftovers = look.leftovers();
+    let leftovers = look.leftovers();
     let mut cut_waits = false;
     let active = if was_closed {
         // Whoever closed it may have ended before the last sync, or that may have failed.
@@ -74,24 +75,15 @@ pub(crate) fn recover(
         let cuts_badly = options.mistake == Some(Mistake::CutWithoutSync);
         let recreated = !newest.name_is_proven() && (!cuts_badly || examined.torn.is_none());
         if recreated {
-            match active.recreate(dir) {
-                Err(Error::Full(_)) => cut_waits = true,
-                other => other?,
-            }
+            active.recreate(dir)?;
         }
         confirm_continuation(dir, &look)?;
-        if !cut_waits {
-            complete_rotations(&mut rotations)?;
-            if !leftovers.is_empty() {
-                active.mark_floor()?;
-            }
-            remove_leftovers(dir, &mut leftovers)?;
+        complete_rotations(rotations)?;
+        if !leftovers.is_empty() {
+            active.mark_floor()?;
         }
-        if cut_waits {
-            // Without a mark that would prove its name; but nothing may be used that no mark proves.
-            active.mark(examined.end, MarkFlag::Unnamed)?;
-            active.file().sync()?;
-        } else if examined.torn.is_some() && !recreated {
+        remove_leftovers(dir, leftovers)?;
+        if examined.torn.is_some() && !recreated {
             active = match cut(dir, active, minimum_reader, options.mistake)? {
                 Cut::Done(next) => next,
                 Cut::Waits(torn) => {
@@ -101,6 +93,7 @@ pub(crate) fn recover(
             };
         } else {
             active.mark(examined.end, MarkFlag::Plain)?;
+            active.mark_named()?;
             active.file().sync()?;
         }
         active
@@ -132,8 +125,6 @@ pub(crate) fn recover(
         minimum_reader,
         untouched: was_closed,
         cut_waits,
-        rotations,
-        leftovers,
     };
     Ok((opened, report))
 }
@@ -162,8 +153,8 @@ fn unfinished_rotations(dir: &dyn Dir, look: &Look) -> Result<Vec<ActiveSegment>
 /// Marks the segments as continued and syncs that. The name of the newest one is durable, which is what the mark says.
 ///
 /// The marks that they have are on the medium: a segment is synced before its successor is made.
-pub(crate) fn complete_rotations(rotations: &mut Vec<ActiveSegment>) -> Result<()> {
-    for mut rotated in rotations.drain(..) {
+fn complete_rotations(rotations: Vec<ActiveSegment>) -> Result<()> {
+    for mut rotated in rotations {
         let end = rotated.end();
         rotated.mark(end, MarkFlag::Continued)?;
         rotated.file().sync()?;
@@ -248,10 +239,11 @@ fn cut(
     }
     // Crash before this: the tail is found torn again. Crash after it: the tail is cut off.
     match torn.successor(dir, minimum_reader) {
-        Ok(next) => {
+        Ok(mut next) => {
             if !torn.is_empty() {
                 torn.mark(end, MarkFlag::Continued)?;
                 torn.file().sync()?;
+                next.mark_named()?;
                 torn.trim()?;
             }
             Ok(Cut::Done(next))

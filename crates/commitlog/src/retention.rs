@@ -88,10 +88,10 @@ impl SharedLog {
         let cut = state.poison_unless(cut)?;
         self.seek_cache().forget(cut.header().base);
         let given_up = state.go_back_to(place, cut);
-        let mut leftovers = given_up[1..].iter().map(|header| header.base).collect();
+        let leftovers = given_up[1..].iter().map(|header| header.base).collect();
         self.truncations
             .store(state.truncated_to.len(), Ordering::Release);
-        let removed = remove_leftovers(self.dir(), &mut leftovers);
+        let removed = remove_leftovers(self.dir(), leftovers);
         state.poison_unless(removed)?;
         Ok(truncated)
     }
@@ -133,7 +133,6 @@ impl SharedLog {
                 base,
             });
         }
-        self.prove_name(state)?;
         if removable > 0 && self.options().mistake != Some(Mistake::PruneNewestFirst) {
             state.untouched = false;
             // The commit point. Before it nothing has happened; behind it the files are leftovers, whichever of them come back.

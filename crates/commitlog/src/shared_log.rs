@@ -17,9 +17,7 @@ use crate::log_id::LogId;
 use crate::log_state::{Condition, State};
 use crate::monitor::{Change, Held, Monitor};
 use crate::options::{Options, SyncPolicy};
-use crate::recovery::complete_rotations;
 use crate::seek_cache::SeekCache;
-use crate::truncation::remove_leftovers;
 use crate::tx_id::TxId;
 
 /// A log that was created or recovered, about to be used.
@@ -32,12 +30,8 @@ pub(crate) struct Opened {
     pub(crate) minimum_reader: u16,
     /// The log was closed, and nothing was written when it was opened.
     pub(crate) untouched: bool,
-    /// The active segment is torn behind its end or its name not known to be durable, and the disk too full to make another one yet.
+    /// The active segment is torn behind its end, and the disk too full to make another one yet.
     pub(crate) cut_waits: bool,
-    /// Interrupted rotations that wait for the same, each segment standing at its end.
-    pub(crate) rotations: Vec<ActiveSegment>,
-    /// Segments that a truncation or a prune left behind, which wait for the same.
-    pub(crate) leftovers: Vec<TxId>,
 }
 
 /// What all handles and readers of a live log share.
@@ -207,7 +201,6 @@ impl SharedLog {
 
     /// Starts a new segment, if the active one is not empty. Everything before is written, and nobody writes or syncs.
     pub(crate) fn rotate_claimed(&self, state: &mut State) -> Result<()> {
-        self.prove_name(state)?;
         if state.active.is_empty() && !state.cut_waits {
             return Ok(());
         }
@@ -215,7 +208,7 @@ impl SharedLog {
         let sealed = state.seal();
         state.poison_unless(sealed)?;
         let created = state.active.successor(self.dir(), state.minimum_reader);
-        let next = match created {
+        let mut next = match created {
             // Refused: the old segment simply goes on.
             Err(Error::Full(error)) => return Err(Error::Full(error)),
             created => state.poison_unless(created)?,
@@ -225,7 +218,7 @@ impl SharedLog {
             state.headers.pop();
         } else {
             // Crash here: the next segment is there and the old one does not say so. The next open completes it.
-            let continued = state.mark_continued();
+            let continued = state.mark_continued().and_then(|()| next.mark_named());
             state.poison_unless(continued)?;
         }
         state.cut_waits = false;
@@ -233,25 +226,6 @@ impl SharedLog {
         if self.options.compress_sealed {
             state.nudge();
         }
-        Ok(())
-    }
-
-    /// Makes up for what the open could not do on a full disk, if the active segment's name may not be durable.
-    pub(crate) fn prove_name(&self, state: &mut State) -> Result<()> {
-        if !state.cut_waits || state.active.name_is_proven() {
-            return Ok(());
-        }
-        match state.active.recreate(self.dir()) {
-            Err(Error::Full(error)) => return Err(Error::Full(error)),
-            recreated => state.poison_unless(recreated)?,
-        }
-        let completed = complete_rotations(&mut state.rotations);
-        state.poison_unless(completed)?;
-        let marked = state.active.mark_floor();
-        state.poison_unless(marked)?;
-        let removed = remove_leftovers(self.dir(), &mut state.leftovers);
-        state.poison_unless(removed)?;
-        state.cut_waits = false;
         Ok(())
     }
 

@@ -71,8 +71,6 @@ impl SharedLog {
         held.check_open()?;
         let marked = match (synced, self.options().mistake) {
             (Ok(()), Some(Mistake::MarkBeforeSync | Mistake::AcknowledgeBeforeMark)) => Ok(()),
-            // Nothing was appended, and another mark would prove the segment's name.
-            (Ok(()), _) if held.cut_waits => Ok(()),
             (Ok(()), _) => held.active.mark(ticket.end, MarkFlag::Plain),
             (Err(error), _) => Err(error.into()),
         };

@@ -94,9 +94,9 @@ fn copy_frames(
 /// the other set.
 ///
 /// They are ignored as long as that is there, so the order does not matter.
-pub(crate) fn remove_leftovers(dir: &dyn Dir, leftovers: &mut Vec<TxId>) -> Result<()> {
+pub(crate) fn remove_leftovers(dir: &dyn Dir, leftovers: Vec<TxId>) -> Result<()> {
     let any = !leftovers.is_empty();
-    for base in leftovers.drain(..) {
+    for base in leftovers {
         match dir.remove(&segment_name(base)) {
             // A removal that failed later than this one has been tried again.
             Err(error) if !error.is_not_found() => return Err(error.into()),

@@ -12,7 +12,7 @@ use commitlog::{
     BadFrame, Chain, DamageKind, Error, FormatPart, Log, Options, Proof, ReadOnlyLog,
     ReadOnlyOptions, Start, SyncPolicy, TxId,
 };
-use disk::{Access, Choice, Crash, Fault, Moment, SimDisk};
+use disk::{Access, Choice, Crash, Fault, Moment, Operation, SimDisk};
 use logs::{LOG_ID, create, expected, files, fill, payload, read_all, small, temporary};
 
 #[test]
@@ -267,6 +267,8 @@ fn a_torn_tail_is_reported_and_the_log_goes_on_in_a_new_segment() {
     log.append(&[1; 100], None).unwrap();
     drop(log);
     let name = "00000000000000000000.log";
+    // The mark behind the first says that the log went on after the file had its name.
+    disk.zero_sector(name, 16);
     disk.flip_bit(name, 12288 + 40 + 50, 3);
     let (log, report) = Log::open(disk.root(), Options::default(), &[]).unwrap();
     let torn = report.torn.unwrap();
@@ -278,7 +280,7 @@ fn a_torn_tail_is_reported_and_the_log_goes_on_in_a_new_segment() {
         torn.reason.to_string(),
         "record 1 does not continue the chain of checksums"
     );
-    // Nothing proves yet that the name is durable: the segment is made anew without its tail.
+    // Nothing proves any more that the name is durable: the segment is made anew without its tail.
     assert_eq!((report.end, report.segment_count), (TxId(1), 1));
     assert_eq!(disk.read(name).unwrap().len(), 12328);
     log.commit(&[1; 100], None).unwrap();
@@ -344,10 +346,10 @@ fn a_torn_tail_on_a_full_disk_waits_until_there_is_space() {
     }
 }
 
-/// The newest segment has no mark, so its name may not be durable; to make it anew there is no space.
+/// Nobody has synced, and there is no space to make anything anew: that the newest segment has its name is known from its marks.
 #[test]
 fn what_an_open_on_a_full_disk_shows_is_proved_by_a_mark() {
-    for records in [1, 2] {
+    for records in [0, 1, 2] {
         let disk = SimDisk::new(1);
         let log = Log::create(disk.root(), LOG_ID, small(), &[(b"genesis", None)]).unwrap();
         log.rotate().unwrap();
@@ -362,15 +364,17 @@ fn what_an_open_on_a_full_disk_shows_is_proved_by_a_mark() {
             let (log, report) = Log::open(disk.root(), small(), &[]).unwrap();
             assert_eq!((report.end, report.torn), (TxId(records + 1), None));
             assert_eq!(log.durable_end(), TxId(records + 1));
-            assert!(matches!(log.append(b"x", None), Err(Error::Full(_))));
+            assert!(matches!(log.append(&[1; 1400], None), Err(Error::Full(_))));
             drop(log);
             let read = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]).unwrap();
             assert_eq!(read.next_id(), TxId(records + 1));
         }
-        let harmed = disk.fork();
-        harmed.flip_bit(&newest, 12288, 3);
-        let opened = Log::open(harmed.root(), small(), &[]);
-        assert!(matches!(opened, Err(Error::Damaged { .. })));
+        if records > 0 {
+            let harmed = disk.fork();
+            harmed.flip_bit(&newest, 12288, 3);
+            let opened = Log::open(harmed.root(), small(), &[]);
+            assert!(matches!(opened, Err(Error::Damaged { .. })));
+        }
         disk.set_capacity(None);
         let (log, _) = Log::open(disk.root(), small(), &[]).unwrap();
         log.commit(&payload(records + 1), None).unwrap();
@@ -381,7 +385,51 @@ fn what_an_open_on_a_full_disk_shows_is_proved_by_a_mark() {
     }
 }
 
-/// The log has one mark only, and the open that finds no space writes another one: never over the one that there is.
+/// A sync of the directory fails, and the next process finds no space to give another file the name: it must not say that what it
+/// finds is durable, for a power cut may take it.
+#[test]
+fn a_name_that_may_be_lost_is_no_reason_to_go_on_with_on_a_full_disk() {
+    type Step = fn(&Log) -> commitlog::Result<()>;
+    let rows: [(&str, Step, u64); 2] = [
+        ("rotate", |log| log.rotate(), 3),
+        ("truncate", |log| log.truncate_after(TxId(1)).map(drop), 2),
+    ];
+    for (way, step, end) in rows {
+        // Which of its calls syncs the directory.
+        let mut tried = (0..).map(|ahead| {
+            let disk = SimDisk::new(1);
+            let log = Log::create(disk.root(), LOG_ID, small(), &[(b"genesis", None)]).unwrap();
+            fill(&log, 2);
+            log.append(&payload(2), None).unwrap();
+            disk.fail_at(disk.call_count() + ahead, Fault::Eio);
+            step(&log).unwrap_err();
+            (disk, log)
+        });
+        let failed = |disk: &SimDisk| disk.calls().last().unwrap().operation;
+        let (disk, log) = tried
+            .find(|(disk, _)| failed(disk) == Operation::SyncDir)
+            .unwrap();
+        drop(log);
+        disk.set_capacity(Some(disk.used_bytes()));
+        for _ in 0..2 {
+            let refused = Log::open(disk.root(), small(), &[]);
+            assert!(matches!(refused, Err(Error::Full(_))), "{way}: {refused:?}");
+            let read = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]).unwrap();
+            assert!(read.next_id() <= TxId(end));
+        }
+        disk.set_capacity(None);
+        let (log, report) = Log::open(disk.root(), small(), &[]).unwrap();
+        assert_eq!((report.end, report.torn), (TxId(end), None), "{way}");
+        for cut in disk.power_cuts(64, 1) {
+            let (log, report) = Log::open(cut.root(), small(), &[]).unwrap();
+            assert_eq!((report.end, report.torn), (TxId(end), None), "{way}");
+            assert_eq!(read_all(&log), expected(0, end));
+        }
+        fill(&log, end + 1);
+    }
+}
+
+/// Everything that the open writes may be cut off.
 #[test]
 fn an_open_on_a_full_disk_may_be_cut_off_anywhere() {
     let disk = SimDisk::new(1);
@@ -428,7 +476,9 @@ fn a_first_segment_without_a_mark_is_damaged_for_writers_and_readers() {
     for genesis in [&[][..], &[(&b"genesis"[..], None)]] {
         let disk = SimDisk::new(1);
         let log = Log::create(disk.root(), LOG_ID, Options::default(), genesis).unwrap();
+        // A power cut takes the second mark, which is not synced.
         let marked_once = disk.fork();
+        marked_once.zero_sector(name, 16);
         for number in 0..3 {
             log.commit(&payload(number), None).unwrap();
         }

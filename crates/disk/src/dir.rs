@@ -64,7 +64,8 @@ pub trait Dir: Send + Sync + Debug {
     /// Makes all names created, renamed or removed before this call durable. The content of the files is not.
     ///
     /// After an error any subset of the changes may be on disk, and a second call may return Ok without having
-    /// written anything: never retry it. A process that opens the directory anew begins by syncing it.
+    /// written anything, in a later process too: never retry it. What a process finds it can only make durable by giving
+    /// another file the name, unless something says that a sync of it returned Ok.
     fn sync(&self) -> Result<()>;
 
     /// Opens an existing subdirectory.

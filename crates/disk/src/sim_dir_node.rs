@@ -26,7 +26,7 @@ pub(crate) enum Change {
 enum Fate {
     /// The next sync makes it durable.
     Pending,
-    /// A sync of it failed: it shows as clean, so that later syncs of the same life leave it alone.
+    /// A sync of it failed: it shows as clean, so that later syncs leave it alone, those of other processes too.
     Abandoned,
     /// Durable, but after a change whose sync failed.
     Certain,
@@ -74,23 +74,6 @@ impl DirNode {
                 *fate = Fate::Abandoned;
             }
         }
-    }
-
-    /// A new life begins without a power cut. From now on a sync writes all changes again: a process that
-    /// opens a directory has no other way to make the names durable that it finds there.
-    pub(crate) fn begin_life(&mut self) {
-        for (_, fate) in &mut self.changes {
-            if *fate == Fate::Abandoned {
-                *fate = Fate::Pending;
-            }
-        }
-    }
-
-    /// Whether [`DirNode::begin_life`] would change anything.
-    pub(crate) fn has_abandoned(&self) -> bool {
-        self.changes
-            .iter()
-            .any(|(_, fate)| *fate == Fate::Abandoned)
     }
 
     /// Whether a power cut could change the names.

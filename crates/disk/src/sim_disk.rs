@@ -48,8 +48,8 @@ impl SimDisk {
     fn forked(from: &State, medium: Arc<Medium>) -> SimDisk {
         let mut state = State::new(from.seed, medium);
         state.capacity = from.capacity;
-        if state.medium.needs_new_life() {
-            state.medium_mut().begin_life();
+        if state.medium.has_garbage() {
+            state.medium_mut().drop_garbage(std::iter::empty());
         }
         SimDisk::around(state)
     }

@@ -81,6 +81,11 @@ impl Medium {
         self.has_garbage = true;
     }
 
+    /// Whether a node may be out of reach, now that no handle of old is open.
+    pub(crate) fn has_garbage(&self) -> bool {
+        self.has_garbage
+    }
+
     /// The node that a path like `log/00.log` names; `.` is the root.
     pub(crate) fn find(&self, path: &Path) -> Option<NodeId> {
         let mut id = ROOT;
@@ -158,27 +163,6 @@ impl Medium {
             Node::File(file) => file.is_uncertain(),
             Node::Dir(dir) => dir.is_uncertain(),
         })
-    }
-
-    /// Whether [`Medium::begin_life`] would change anything.
-    pub(crate) fn needs_new_life(&self) -> bool {
-        self.has_garbage
-            || self.nodes.iter().flatten().any(|node| match node {
-                Node::Dir(dir) => dir.has_abandoned(),
-                Node::File(_) => false,
-            })
-    }
-
-    /// A process begins on what another one left; no handle of old is open.
-    pub(crate) fn begin_life(&mut self) {
-        for node in self.nodes.iter_mut().flatten() {
-            if let Node::Dir(dir) = node
-                && dir.has_abandoned()
-            {
-                Arc::make_mut(dir).begin_life();
-            }
-        }
-        self.drop_garbage(std::iter::empty());
     }
 
     /// Forgets the nodes that no name, no name that a power cut may bring back, and none of `open` refers to.

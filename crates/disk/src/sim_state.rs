@@ -104,8 +104,8 @@ impl State {
                 self.medium_mut().power_cut(&mut chooser);
             }
         }
-        if self.medium.needs_new_life() {
-            self.medium_mut().begin_life();
+        if self.medium.has_garbage() {
+            self.medium_mut().drop_garbage(std::iter::empty());
         }
     }
 

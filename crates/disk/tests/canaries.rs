@@ -4,7 +4,7 @@
 //! ```text
 //! append   write the record  ->  sync the file  ->  acknowledge
 //! create   temporary file, header, sync  ->  rename  ->  sync the directory
-//! failed   stop for good; the next life writes all that it finds again, and syncs
+//! failed   stop for good; the next life makes the file anew with all that it finds
 //! ```
 #![allow(clippy::unwrap_used)]
 
@@ -30,6 +30,8 @@ enum Mistake {
     RetriesDirectorySync,
     /// Goes on after a failed sync in the next life without writing again what it finds.
     TrustsWhatItFinds,
+    /// Writes what it finds again in its place, and takes a sync of the directory for a proof of the name.
+    TrustsTheNameItFinds,
     /// Takes a write that did only a part for a whole one.
     BelievesShortWrites,
 }
@@ -43,22 +45,32 @@ struct Writer {
 
 impl Writer {
     fn open(dir: &dyn Dir, mistake: Mistake) -> Result<Writer> {
-        let file = match dir.open("log", Access::ReadWrite) {
-            Ok(file) => {
-                dir.sync()?;
-                file
+        let found = match dir.open("log", Access::ReadWrite) {
+            Ok(file) => file,
+            Err(error) if error.is_not_found() => {
+                return Ok(Writer {
+                    mistake,
+                    file: Writer::create(dir, mistake, &[1; RECORD_BYTES])?,
+                    count: 1,
+                });
             }
-            Err(error) if error.is_not_found() => Writer::create(dir, mistake)?,
             Err(error) => return Err(error),
         };
-        let bytes = read(&*file)?;
+        let bytes = read(&*found)?;
         let count = recovered(&bytes);
-        let end = (usize::from(count) * RECORD_BYTES) as u64;
-        file.set_len(end)?;
-        if mistake != Mistake::TrustsWhatItFinds {
-            file.write_all_at(0, &bytes[..usize::from(count) * RECORD_BYTES])?;
-        }
-        file.sync()?;
+        let bytes = &bytes[..usize::from(count) * RECORD_BYTES];
+        let file = match mistake {
+            Mistake::TrustsWhatItFinds | Mistake::TrustsTheNameItFinds => {
+                dir.sync()?;
+                found.set_len(bytes.len() as u64)?;
+                if mistake == Mistake::TrustsTheNameItFinds {
+                    found.write_all_at(0, bytes)?;
+                }
+                found.sync()?;
+                found
+            }
+            _ => Writer::create(dir, mistake, bytes)?,
+        };
         Ok(Writer {
             mistake,
             file,
@@ -66,13 +78,14 @@ impl Writer {
         })
     }
 
-    fn create(dir: &dyn Dir, mistake: Mistake) -> Result<Arc<dyn File>> {
+    /// Makes the file with these bytes, in the place of one that may be there.
+    fn create(dir: &dyn Dir, mistake: Mistake, bytes: &[u8]) -> Result<Arc<dyn File>> {
         match dir.remove("tmp") {
             Err(error) if !error.is_not_found() => return Err(error),
             _ => {}
         }
         let file = dir.create("tmp")?;
-        file.write_all_at(0, &[1; RECORD_BYTES])?;
+        file.write_all_at(0, bytes)?;
         if mistake != Mistake::RenameBeforeSync {
             file.sync()?;
         }
@@ -266,6 +279,11 @@ fn a_recovery_that_does_not_write_again_is_caught() {
 }
 
 #[test]
+fn a_directory_sync_repeated_by_the_next_process_is_caught() {
+    assert!(caught(Mistake::TrustsTheNameItFinds));
+}
+
+#[test]
 fn a_short_write_taken_for_a_whole_one_is_caught() {
     assert!(caught(Mistake::BelievesShortWrites));
 }
@@ -282,6 +300,7 @@ fn in_fair_weather_every_writer_is_fine() {
         Mistake::RetriesSync,
         Mistake::RetriesDirectorySync,
         Mistake::TrustsWhatItFinds,
+        Mistake::TrustsTheNameItFinds,
         Mistake::BelievesShortWrites,
     ] {
         let disk = SimDisk::new(1);
