@@ -8,6 +8,9 @@
 //!
 //! Both files say the same, so a crash may leave either; one under the temporary name is removed by the next open. Whoever has the old file open goes on
 //! reading it.
+//!
+//! Closing and dropping the log wait until this is done, which is soon, for it is given up then: another process may open the log next, and uses the same temporary
+//! names.
 
 use disk::{Dir, File};
 
@@ -38,6 +41,17 @@ pub struct Compressed {
     pub bytes_after: u64,
 }
 
+/// Stands for the thread that makes a segment anew, until no file of it is touched any more, also in a panic.
+struct Rewriting<'a>(&'a SharedLog);
+
+impl Drop for Rewriting<'_> {
+    fn drop(&mut self) {
+        let mut held = self.0.lock();
+        held.rewriting = false;
+        held.news.written = true;
+    }
+}
+
 /// A segment in compressed blocks, synced and compared with the plain one, still under its temporary name.
 #[derive(Debug)]
 pub(crate) struct PackedDraft {
@@ -53,9 +67,9 @@ impl SharedLog {
             return Ok(None);
         };
         held.rewriting = true;
-        let (mut held, packed) = held.meanwhile(|| pack_segment(self.dir(), &old, end));
-        held.rewriting = false;
-        held.news.written = true;
+        let _rewriting = Rewriting(self);
+        let goes_on = || self.check_goes_on();
+        let (mut held, packed) = held.meanwhile(|| pack_segment(self.dir(), &old, end, &goes_on));
         let PackedDraft { draft, compressed } = match packed {
             Ok(packed) => packed,
             // It was pruned meanwhile.
@@ -111,8 +125,13 @@ impl State {
     }
 }
 
-/// Packs the sealed segment `old`, whose records all lie before `end`. Whatever fails changes nothing.
-pub(crate) fn pack_segment(dir: &dyn Dir, old: &SegmentHeader, end: TxId) -> Result<PackedDraft> {
+/// Packs the sealed segment `old`, whose records all lie before `end`, unless `goes_on` fails meanwhile. Whatever fails changes nothing.
+pub(crate) fn pack_segment(
+    dir: &dyn Dir,
+    old: &SegmentHeader,
+    end: TxId,
+    goes_on: &dyn Fn() -> Result<()>,
+) -> Result<PackedDraft> {
     let file = open_segment(dir, old.base)?;
     let bytes_before = file.len()?;
     let facts = segment_facts(file.as_ref(), old.base, u16::MAX)?;
@@ -125,20 +144,21 @@ pub(crate) fn pack_segment(dir: &dyn Dir, old: &SegmentHeader, end: TxId) -> Res
         ..*old
     };
     let draft = Draft::begin(dir, header)?;
-    let packed =
-        pack(&mut plain, file.as_ref(), draft.file.as_ref(), end).and_then(|bytes_after| {
+    let packed = pack(&mut plain, file.as_ref(), draft.file.as_ref(), end, goes_on).and_then(
+        |bytes_after| {
             let sequence = facts.newest_mark().map_or(0, |mark| mark.sequence + 1);
             let at = plain.position();
             write_marks(draft.file.as_ref(), &header, at, sequence, facts.floor())?;
             draft.file.as_ref().sync()?;
             plain.stand_at(Position::start_of(old));
-            compare(&mut plain, draft.file.as_ref(), &header, end)?;
+            compare(&mut plain, draft.file.as_ref(), &header, end, goes_on)?;
             Ok(Compressed {
                 segment: old.base,
                 bytes_before,
                 bytes_after,
             })
-        });
+        },
+    );
     match packed {
         Ok(compressed) => Ok(PackedDraft { draft, compressed }),
         Err(error) => {
@@ -152,7 +172,13 @@ pub(crate) fn pack_segment(dir: &dyn Dir, old: &SegmentHeader, end: TxId) -> Res
 }
 
 /// Writes all frames in blocks, each frame verified. Yields the length of the file.
-fn pack(cursor: &mut FrameCursor, from: &dyn File, to: &dyn File, end: TxId) -> Result<u64> {
+fn pack(
+    cursor: &mut FrameCursor,
+    from: &dyn File,
+    to: &dyn File,
+    end: TxId,
+    goes_on: &dyn Fn() -> Result<()>,
+) -> Result<u64> {
     let mut place = FRAMES_BYTE;
     let (mut block, mut frames) = (cursor.position(), Vec::new());
     loop {
@@ -167,6 +193,7 @@ fn pack(cursor: &mut FrameCursor, from: &dyn File, to: &dyn File, end: TxId) -> 
         };
         let fits = frames.len() as u64 + length <= BLOCK_PLAIN_BYTES as u64;
         if !frames.is_empty() && (length == 0 || !fits) {
+            goes_on()?;
             place += write_block(to, place, block, &frames)?;
             frames.clear();
             block = position;
@@ -231,11 +258,17 @@ fn compare(
     packed_file: &dyn File,
     header: &SegmentHeader,
     end: TxId,
+    goes_on: &dyn Fn() -> Result<()>,
 ) -> Result<()> {
     let facts = segment_facts(packed_file, header.base, u16::MAX)?;
     let start = Position::start_of(header);
     let mut packed = FrameCursor::new(SegmentBytes::packed(packed_file, start)?, start);
+    let mut looked = start.byte;
     while plain.position().id < end {
+        if plain.position().byte - looked > BLOCK_PLAIN_BYTES as u64 {
+            looked = plain.position().byte;
+            goes_on()?;
+        }
         let stepped = packed.step()?;
         let found = stepped.map_err(|bad| damaged(packed_file, packed.file_byte(), bad, end))?;
         let same = plain.step()? == Ok(found) && plain.payload()? == packed.payload()?;

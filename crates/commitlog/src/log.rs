@@ -454,5 +454,6 @@ impl Drop for Log {
         if let Err(error) = self.shared.abandon() {
             tracing::error!(%error, "records that were queued were not written when the log was dropped");
         }
+        self.shared.wait_for_rewriting();
     }
 }

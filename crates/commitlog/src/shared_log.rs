@@ -239,6 +239,12 @@ impl SharedLog {
     }
 
     pub(crate) fn close(&self) -> Result<()> {
+        let closed = self.close_segments();
+        self.wait_for_rewriting();
+        closed
+    }
+
+    fn close_segments(&self) -> Result<()> {
         let held = self.lock();
         if held.condition == Condition::Closed {
             return Ok(());
@@ -254,6 +260,16 @@ impl SharedLog {
         }
         held.end_in(Condition::Closed);
         Ok(())
+    }
+
+    /// Waits until nobody makes a segment anew, in a log that does nothing any more: whoever does looks from time to time whether it goes on.
+    ///
+    /// Whoever opens the log next may make one anew too, under the same temporary name.
+    pub(crate) fn wait_for_rewriting(&self) {
+        let mut held = self.lock();
+        while held.rewriting && held.condition != Condition::Open {
+            held = held.wait_for(Change::Written);
+        }
     }
 
     /// Waits until nobody writes or syncs, and writes what is queued. Nobody begins to, as long as the state is held.

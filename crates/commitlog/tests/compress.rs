@@ -1,13 +1,16 @@
 //! Compressed segments: they read as the plain ones, and a crash, a failure or a flipped bit loses nothing.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/hooked_dir.rs"]
+mod hooked_dir;
 #[path = "support/logs.rs"]
 mod logs;
 #[allow(dead_code, reason = "only its numbers are used here")]
 #[path = "support/seeds.rs"]
 mod seeds;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
 use std::time::Duration;
 
 use commitlog::{
@@ -15,6 +18,7 @@ use commitlog::{
     TxId,
 };
 use disk::{Dir, Fault, SimDisk};
+use hooked_dir::{HookedDir, Hooks};
 use logs::{LOG_ID, expected, fill, payload, read_all, small, temporary};
 use seeds::Random;
 
@@ -476,6 +480,57 @@ fn hostile_blocks_are_refused_before_anything_is_allocated() {
         assert_eq!(log.verify().is_ok(), harmless, "{row}");
         assert!(matches!(log.compress_sealed(), Ok(None)));
     }
+}
+
+/// Closes the log when the first block is to be written, and gives that time to end.
+#[derive(Debug, Default)]
+struct ClosesInTheMiddle {
+    log: OnceLock<(SimDisk, Arc<Log>)>,
+    closing: Mutex<Option<thread::JoinHandle<u64>>>,
+}
+
+impl Hooks for ClosesInTheMiddle {
+    fn before_write(&self, offset: u64) {
+        let mut closing = self.closing.lock().unwrap();
+        let (12288, Some((disk, log)), None) = (offset, self.log.get(), closing.as_ref()) else {
+            return;
+        };
+        let (disk, closed) = (disk.clone(), Arc::clone(log));
+        let thread = thread::spawn(move || {
+            closed.close().unwrap();
+            disk.call_count()
+        });
+        while log.maintain(Duration::ZERO).is_ok() {
+            thread::yield_now();
+        }
+        for _ in 0..10_000 {
+            if thread.is_finished() {
+                break;
+            }
+            thread::yield_now();
+        }
+        *closing = Some(thread);
+    }
+}
+
+/// Another process may open the log then, and make a segment anew under the same temporary name.
+#[test]
+fn a_log_is_closed_only_when_nobody_packs_a_segment_of_it_any_more() {
+    let disk = SimDisk::new(1);
+    log_on(&disk, small()).close().unwrap();
+    let hooks = Arc::<ClosesInTheMiddle>::default();
+    let root = HookedDir::around(disk.root(), Arc::clone(&hooks) as Arc<dyn Hooks>);
+    let (log, _) = Log::open(root, small(), &[]).unwrap();
+    let before = disk.files();
+    let log = Arc::new(log);
+    hooks.log.set((disk.clone(), Arc::clone(&log))).unwrap();
+    assert!(matches!(log.compress_sealed(), Err(Error::Closed)));
+    let closing = hooks.closing.lock().unwrap().take().unwrap();
+    assert_eq!(closing.join().unwrap(), disk.call_count());
+    assert_eq!(disk.files(), before);
+    let (log, report) = Log::open(disk.root(), small(), &[]).unwrap();
+    assert!(report.was_closed);
+    assert!(compress_all(&log) > 0);
 }
 
 #[test]

@@ -141,6 +141,43 @@ fn a_maintainer_ends_with_its_log_and_leaves_nothing_in_the_queue() {
     }
 }
 
+/// Whoever opens the log next may be another process, with the same temporary names.
+#[test]
+fn nothing_is_done_in_the_files_any_more_once_a_log_is_closed_or_dropped() {
+    for (closed, compressing_by_hand) in [(false, false), (true, false), (true, true)] {
+        explore(move || {
+            let Scene { disk, log, .. } = scene(Options {
+                sync_policy: SyncPolicy::Never,
+                compress_sealed: !compressing_by_hand,
+                ..Options::default()
+            });
+            log.append(&payload(0, 0), None).unwrap();
+            log.rotate().unwrap();
+            let maintainer = Maintainer::start(&log).unwrap();
+            let by_hand = compressing_by_hand.then(|| {
+                let log = Arc::clone(&log);
+                thread::spawn(move || match log.compress_sealed() {
+                    Ok(_) | Err(Error::Closed) => {}
+                    Err(error) => panic!("{error}"),
+                })
+            });
+            thread::yield_now();
+            if closed {
+                log.close().unwrap();
+            }
+            drop(log);
+            let calls = disk.call_count();
+            maintainer.stop().unwrap();
+            if let Some(by_hand) = by_hand {
+                by_hand.join().unwrap();
+            }
+            assert_eq!(&disk.calls()[usize::try_from(calls).unwrap()..], []);
+            assert!(disk.files().iter().all(|name| name.ends_with(".log")));
+            check_contents(&disk, all(1, 1));
+        });
+    }
+}
+
 #[test]
 fn a_failure_in_the_background_reaches_who_waits_and_who_stops_it() {
     use shuttle::rand::Rng;
