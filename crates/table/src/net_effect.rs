@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use crate::error::Error;
 use crate::group::Operation;
 use crate::overlay::Overlay;
-use crate::row::Row;
+use crate::row::{ReadValue, Row};
 use crate::row_codec::{UpdateRow, encode_key_row, encode_row, encode_update_row};
 use crate::table_ref::TableRef;
 use crate::transaction_builder::TransactionBuilder;
-use crate::value::Value;
 use crate::value_ref::ValueRef;
 
 /// Appends the groups that lead from the base to what the transaction sees: deletes, then updates, then inserts. Rows that
@@ -41,45 +40,54 @@ fn encode_keyed(
     builder: &mut TransactionBuilder,
 ) -> Result<(), Error> {
     let layout = base.layout();
-    let key_of = |row: &Row<'_>| -> Result<(Vec<Value>, Vec<u8>), Error> {
-        let key = key_columns.iter().map(|&column| row.value(column.into()));
-        let key: Vec<Value> = key.collect::<Result<_, _>>()?;
-        let mut bytes = Vec::new();
-        encode_key_row(layout, key_columns, &refs(&key), &mut bytes);
-        Ok((key, bytes))
+    let key_bytes = |values: &[ReadValue<'_>]| {
+        let key = key_columns.iter();
+        let key: Vec<ValueRef<'_>> = key
+            .map(|&column| values[usize::from(column)].as_ref())
+            .collect();
+        let mut bytes = Vec::with_capacity(32);
+        encode_key_row(layout, key_columns, &key, &mut bytes);
+        bytes
     };
-    let mut gone: BTreeMap<Vec<u8>, Row<'_>> = BTreeMap::new();
+    let mut gone: BTreeMap<Vec<u8>, Vec<ReadValue<'_>>> = BTreeMap::new();
     for place in overlay.gone() {
-        let row = base.get(place)?;
-        gone.insert(key_of(&row)?.1, row);
+        let values = base.get(place)?.read_all()?;
+        gone.insert(key_bytes(&values), values);
     }
-    let unique = base.indexes().filter(|spec| spec.unique);
-    let unique: Vec<u16> = unique.flat_map(|spec| spec.columns.clone()).collect();
+    let is_unique = |column: usize| {
+        let mut unique = base.indexes().filter(|spec| spec.unique);
+        unique.any(|spec| {
+            spec.columns
+                .iter()
+                .any(|&other| usize::from(other) == column)
+        })
+    };
     let mut updates: Vec<Vec<u8>> = Vec::new();
     let mut inserts: Vec<&[u8]> = Vec::new();
     for pending in overlay.rows() {
-        let row = Row::pending(layout, pending.row, &pending.bytes);
-        let (key, key_bytes) = key_of(&row)?;
-        let Some(old) = gone.get(&key_bytes) else {
+        let new = Row::pending(layout, pending.row, &pending.bytes).read_all()?;
+        let key = key_bytes(&new);
+        let Some(old) = gone.get(&key) else {
             inserts.push(&pending.bytes);
             continue;
         };
-        let (new_values, old_values) = (row.values()?, old.values()?);
-        let changed: Vec<usize> = (0..new_values.len())
-            .filter(|&column| new_values[column] != old_values[column])
-            .collect();
-        let is_unique = |column: &usize| unique.iter().any(|&other| usize::from(other) == *column);
-        if changed.iter().any(is_unique) {
+        let is_changed = |column: &usize| new[*column].as_ref() != old[*column].as_ref();
+        let changed: Vec<usize> = (0..new.len()).filter(is_changed).collect();
+        if changed.iter().any(|&column| is_unique(column)) {
             inserts.push(&pending.bytes);
             continue;
         }
-        gone.remove(&key_bytes);
+        gone.remove(&key);
         if !changed.is_empty() {
-            let changes = changed.iter();
+            let value = |column: usize| new[column].as_ref();
             let update = UpdateRow {
-                key: refs(&key),
-                changes: changes
-                    .map(|&column| (column, new_values[column].as_ref()))
+                key: key_columns
+                    .iter()
+                    .map(|&column| value(column.into()))
+                    .collect(),
+                changes: changed
+                    .iter()
+                    .map(|&column| (column, value(column)))
                     .collect(),
             };
             let mut bytes = Vec::new();
@@ -101,9 +109,10 @@ fn encode_unkeyed(
     // Equal rows are one here, and counted.
     let mut gone: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     for place in overlay.gone() {
-        let values = base.get(place)?.values()?;
+        let values = base.get(place)?.read_all()?;
+        let values: Vec<ValueRef<'_>> = values.iter().map(ReadValue::as_ref).collect();
         let mut bytes = Vec::new();
-        encode_row(base.layout(), &refs(&values), &mut bytes);
+        encode_row(base.layout(), &values, &mut bytes);
         *gone.entry(bytes).or_default() += 1;
     }
     let mut inserts: Vec<&[u8]> = Vec::new();
@@ -130,8 +139,4 @@ fn write_group(
     for row in rows {
         group.push(row.as_ref());
     }
-}
-
-fn refs(row: &[Value]) -> Vec<ValueRef<'_>> {
-    row.iter().map(Value::as_ref).collect()
 }

@@ -8,7 +8,7 @@ use crate::long_value;
 use crate::page_format::PageKind;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
-use crate::row_codec::decode_cell;
+use crate::row_codec::{decode_cell, decode_row};
 use crate::row_id::RowId;
 use crate::row_page::{Cell, RowPageRef};
 use crate::table::Table;
@@ -21,6 +21,22 @@ pub struct Row<'a> {
     layout: &'a Layout,
     row: RowId,
     place: Place<'a>,
+}
+
+/// A value of a row, copied only if it stands in pages of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum ReadValue<'a> {
+    InRow(ValueRef<'a>),
+    Long(Value),
+}
+
+impl ReadValue<'_> {
+    pub(crate) fn as_ref(&self) -> ValueRef<'_> {
+        match self {
+            ReadValue::InRow(value) => *value,
+            ReadValue::Long(value) => value.as_ref(),
+        }
+    }
 }
 
 /// Where the values are.
@@ -132,6 +148,30 @@ impl<'a> Row<'a> {
     pub fn values(&self) -> Result<Vec<Value>, Error> {
         (0..self.column_count())
             .map(|column| self.value(column))
+            .collect()
+    }
+
+    /// The value of a column, copied only if it must be.
+    ///
+    /// # Panics
+    /// If there is no such column.
+    pub(crate) fn read(&self, column: usize) -> Result<ReadValue<'a>, Error> {
+        match self.value_ref(column)? {
+            Some(value) => Ok(ReadValue::InRow(value)),
+            None => self.value(column).map(ReadValue::Long),
+        }
+    }
+
+    /// All values, in column order, copied only where they must be.
+    pub(crate) fn read_all(&self) -> Result<Vec<ReadValue<'a>>, Error> {
+        if let Place::Pending(bytes) = self.place {
+            let mut values = Vec::with_capacity(self.column_count());
+            let decoded = decode_row(self.layout, bytes, &mut values);
+            decoded.expect("it was encoded by the transaction");
+            return Ok(values.into_iter().map(ReadValue::InRow).collect());
+        }
+        (0..self.column_count())
+            .map(|column| self.read(column))
             .collect()
     }
 

@@ -1,7 +1,7 @@
 //! One table: its layout, its heap of rows, its indexes, and the operations that keep them in step.
 //!
-//! Every operation refuses before it changes anything; only a damaged page can stop one half-way, and then the whole
-//! store it worked on is dropped (it is always a fork).
+//! Every operation refuses before it changes anything; only a damaged page can stop one half-way, and then the store it
+//! worked on goes back to what it was, or is dropped: it was a trial, or a fork.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::index_id::IndexId;
 use crate::index_spec::IndexSpec;
 use crate::layout::Layout;
 use crate::pages::Pages;
-use crate::row::Row;
+use crate::row::{ReadValue, Row};
 use crate::row_codec::encode_row;
 use crate::row_id::RowId;
 use crate::table_id::TableId;
@@ -142,8 +142,9 @@ impl Table {
             let key = scratch.key(position);
             index.check_unique(self, pages, values, key, None)?;
         }
+        let hash = self.hash_of_content(values, scratch);
         let row = self.heap.insert(pages, self.id, &self.layout, values)?;
-        self.add_entries(pages, values, scratch, row)?;
+        self.add_entries(pages, hash, scratch, row)?;
         Ok(row)
     }
 
@@ -154,10 +155,11 @@ impl Table {
         row: RowId,
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
-        let values = self.read(pages, row)?.values()?;
-        let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
+        let values = self.read(pages, row)?.read_all()?;
+        let values: Vec<ValueRef<'_>> = values.iter().map(ReadValue::as_ref).collect();
         self.encode_keys(&values, scratch)?;
-        self.remove_entries(pages, &values, scratch, row)?;
+        let hash = self.hash_of_content(&values, scratch);
+        self.remove_entries(pages, hash, scratch, row)?;
         self.heap.remove(pages, &self.layout, row)
     }
 
@@ -169,12 +171,15 @@ impl Table {
         changes: &[(usize, ValueRef<'_>)],
         scratch: &mut Scratch,
     ) -> Result<RowId, Error> {
-        let old = self.read(pages, row)?.values()?;
-        let old: Vec<ValueRef<'_>> = old.iter().map(Value::as_ref).collect();
-        let mut new = old.clone();
-        for &(column, value) in changes {
-            new[column] = value;
+        if !self.is_named_by(changes) {
+            self.read(pages, row)?;
+            if self.heap.update(pages, &self.layout, row, changes)? {
+                return Ok(row);
+            }
         }
+        let old = self.read(pages, row)?.read_all()?;
+        let old: Vec<ValueRef<'_>> = old.iter().map(ReadValue::as_ref).collect();
+        let new = changed(&old, changes);
         self.encode_keys(&new, scratch)?;
         for (position, index) in self.indexes.iter().enumerate() {
             let key = scratch.key(position);
@@ -182,11 +187,15 @@ impl Table {
         }
         let mut old_scratch = Scratch::default();
         self.encode_keys(&old, &mut old_scratch)?;
+        let [old_hash, new_hash] = [&old, &new].map(|values| self.hash_of_content(values, scratch));
         if !self.heap.update(pages, &self.layout, row, changes)? {
-            self.remove_entries(pages, &old, &mut old_scratch, row)?;
+            let old = self.read(pages, row)?.values()?;
+            let old: Vec<ValueRef<'_>> = old.iter().map(Value::as_ref).collect();
+            self.remove_entries(pages, old_hash, &old_scratch, row)?;
             self.heap.remove(pages, &self.layout, row)?;
+            let new = changed(&old, changes);
             let moved = self.heap.insert(pages, self.id, &self.layout, &new)?;
-            self.add_entries(pages, &new, scratch, moved)?;
+            self.add_entries(pages, new_hash, scratch, moved)?;
             return Ok(moved);
         }
         for (position, index) in self.indexes.iter_mut().enumerate() {
@@ -196,15 +205,20 @@ impl Table {
                 index.insert(pages, self.id, &self.hash_key, new_key, row)?;
             }
         }
-        if self.primary_key.is_none() {
-            let old_hash = content_hash(&self.hash_key, &self.layout, &old, &mut scratch.row);
-            let new_hash = content_hash(&self.hash_key, &self.layout, &new, &mut scratch.row);
-            if old_hash != new_hash {
-                remove_entry(&mut self.content, pages, self.id, &old_hash, row)?;
-                self.content.insert(pages, self.id, &new_hash, row)?;
-            }
+        if let (Some(old_hash), Some(new_hash)) = (old_hash, new_hash)
+            && old_hash != new_hash
+        {
+            remove_entry(&mut self.content, pages, self.id, &old_hash, row)?;
+            self.content.insert(pages, self.id, &new_hash, row)?;
         }
         Ok(row)
+    }
+
+    /// Whether an index, or the log, names a row by one of the columns that change.
+    fn is_named_by(&self, changes: &[(usize, ValueRef<'_>)]) -> bool {
+        let mut columns = self.indexes.iter().flat_map(|index| &index.spec.columns);
+        let changes = |column: &u16| changes.iter().any(|(at, _)| *at == usize::from(*column));
+        self.primary_key.is_none() || columns.any(changes)
     }
 
     /// A row by its place.
@@ -361,19 +375,24 @@ impl Table {
         Ok(())
     }
 
+    /// What stands for the row in the content index, if there is one.
+    fn hash_of_content(&self, values: &[ValueRef<'_>], scratch: &mut Scratch) -> Option<[u8; 8]> {
+        let is_named = self.primary_key.is_none();
+        is_named.then(|| content_hash(&self.hash_key, &self.layout, values, &mut scratch.row))
+    }
+
     fn add_entries(
         &mut self,
         pages: &mut Pages,
-        values: &[ValueRef<'_>],
-        scratch: &mut Scratch,
+        hash: Option<[u8; 8]>,
+        scratch: &Scratch,
         row: RowId,
     ) -> Result<(), Error> {
         for (position, index) in self.indexes.iter_mut().enumerate() {
             let key = scratch.key(position);
             index.insert(pages, self.id, &self.hash_key, key, row)?;
         }
-        if self.primary_key.is_none() {
-            let hash = content_hash(&self.hash_key, &self.layout, values, &mut scratch.row);
+        if let Some(hash) = hash {
             self.content.insert(pages, self.id, &hash, row)?;
         }
         Ok(())
@@ -382,20 +401,28 @@ impl Table {
     fn remove_entries(
         &mut self,
         pages: &mut Pages,
-        values: &[ValueRef<'_>],
-        scratch: &mut Scratch,
+        hash: Option<[u8; 8]>,
+        scratch: &Scratch,
         row: RowId,
     ) -> Result<(), Error> {
         for (position, index) in self.indexes.iter_mut().enumerate() {
             let key = scratch.key(position);
             index.remove(pages, self.id, &self.hash_key, key, row)?;
         }
-        if self.primary_key.is_none() {
-            let hash = content_hash(&self.hash_key, &self.layout, values, &mut scratch.row);
+        if let Some(hash) = hash {
             remove_entry(&mut self.content, pages, self.id, &hash, row)?;
         }
         Ok(())
     }
+}
+
+/// The values of a row after a change.
+fn changed<'v>(values: &[ValueRef<'v>], changes: &[(usize, ValueRef<'v>)]) -> Vec<ValueRef<'v>> {
+    let mut values = values.to_vec();
+    changes
+        .iter()
+        .for_each(|&(column, value)| values[column] = value);
+    values
 }
 
 /// The first 8 bytes of the keyed hash of a row's canonical bytes. Collisions are met by comparing the rows.

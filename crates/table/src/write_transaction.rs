@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::key_bytes::KeyBytes;
 use crate::net_effect;
 use crate::overlay::{Keys, Overlay};
+use crate::row::ReadValue;
 use crate::row_codec::encode_row;
 use crate::row_id::RowId;
 use crate::store::Store;
@@ -84,8 +85,8 @@ impl WriteTransaction {
             self.overlay(table).hide(row);
             return Ok(());
         }
-        let values = found.values()?;
-        let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
+        let values = found.read_all()?;
+        let values: Vec<ValueRef<'_>> = values.iter().map(ReadValue::as_ref).collect();
         let keys = keys(seen, &values)?;
         self.overlay(table).remove(row, &keys);
         Ok(())
@@ -100,14 +101,14 @@ impl WriteTransaction {
     ) -> Result<RowId, Error> {
         let seen = self.table(table)?;
         let found = seen.get(row)?;
-        let old = found.values()?;
-        let old: Vec<ValueRef<'_>> = old.iter().map(Value::as_ref).collect();
+        let old = found.read_all()?;
+        let old: Vec<ValueRef<'_>> = old.iter().map(ReadValue::as_ref).collect();
         let mut new = old.clone();
         for (column, value) in changes {
             seen.table.check_value(*column, value.as_ref())?;
             new[*column] = value.as_ref();
         }
-        let keys = admit(seen, &new, Some(row))?;
+        let keys = admit(seen, &new, Some((row, &old)))?;
         let bytes = encode(seen, &new);
         if found.pending_bytes().is_some() {
             let old_keys = self::keys(seen, &old)?;
@@ -177,19 +178,25 @@ impl WriteTransaction {
     }
 }
 
-/// The keys of a row that is to stand in the table, unless another row than `except` has one that must be its own.
+/// The keys of a row that is to stand in the table, in the place of `old` if there is one, unless another row has a key that must be
+/// its own.
 fn admit(
     seen: TableRef<'_>,
     values: &[ValueRef<'_>],
-    except: Option<RowId>,
+    old: Option<(RowId, &[ValueRef<'_>])>,
 ) -> Result<Keys, Error> {
     let keys = keys(seen, values)?;
     for (position, (index, key)) in seen.table.indexes.iter().zip(&keys).enumerate() {
-        if index.exempts(values) {
+        let is_kept = |(_, old): (_, &[ValueRef<'_>])| {
+            let mut columns = index.spec.columns.iter().map(|&column| usize::from(column));
+            columns.all(|column| old[column] == values[column])
+        };
+        // A row keeps the keys that it has.
+        if index.exempts(values) || old.is_some_and(is_kept) {
             continue;
         }
         let found = seen.first_with_key(position, key)?;
-        if found.is_some_and(|row| Some(row.row_id()) != except) {
+        if found.is_some_and(|row| Some(row.row_id()) != old.map(|(row, _)| row)) {
             return Err(index.violation(seen.id(), values));
         }
     }
