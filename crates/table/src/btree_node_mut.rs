@@ -9,8 +9,9 @@ use crate::btree_format::{
 };
 use crate::btree_node::{Entry, Node, common_prefix, kind_of_level};
 use crate::damaged::{DamageKind, Damaged};
-use crate::page::{PAGE_BYTES, PageBuf};
+use crate::page::PAGE_BYTES;
 use crate::page_format::encode_link;
+use crate::page_mut::PageMut;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
 use crate::table_id::TableId;
@@ -21,7 +22,7 @@ const OUT_OF_ORDER: DamageKind =
 /// A node that is changed in place.
 #[derive(Debug)]
 pub(crate) struct NodeMut<'a> {
-    page: &'a mut PageBuf,
+    page: PageMut<'a>,
     number: PageNumber,
     level: u8,
 }
@@ -33,8 +34,8 @@ impl<'a> NodeMut<'a> {
         number: PageNumber,
         level: u8,
     ) -> Result<NodeMut<'a>, Damaged> {
-        let page = pages.get_mut(number)?;
-        Node::new(page, number, level)?;
+        let page = pages.write(number)?;
+        Node::new(&page, number, level)?;
         Ok(NodeMut {
             page,
             number,
@@ -73,7 +74,10 @@ impl<'a> NodeMut<'a> {
         for (index, entry) in entries.iter().enumerate() {
             // Keys out of order, in a damaged node, need not share what the first and the last do.
             let rest = entry.key.get(prefix..).ok_or(OUT_OF_ORDER.at(number))?;
-            write_entry(page, start, entry);
+            write_entry(
+                &mut page.as_bytes_mut()[start..][..entry.heap_bytes()],
+                entry,
+            );
             let place = encode_place(head_of(rest), in_page(start));
             page.as_bytes_mut()[DIRECTORY + index * PLACE_BYTES..][..PLACE_BYTES]
                 .copy_from_slice(&place);
@@ -83,7 +87,7 @@ impl<'a> NodeMut<'a> {
     }
 
     pub(crate) fn node(&self) -> Result<Node<'_>, Damaged> {
-        Node::new(self.page, self.number, self.level)
+        Node::new(&self.page, self.number, self.level)
     }
 
     /// Puts `entry` at `index`; `false`, and nothing happens, where the free room below the heap is too
@@ -109,17 +113,17 @@ impl<'a> NodeMut<'a> {
         if len != 0 && prefix < known.len() {
             self.write_heads(prefix)?;
         }
-        self.page.set_common_prefix_bytes(in_page(prefix));
-
         let start = heap_start - entry.heap_bytes();
-        write_entry(self.page, start, entry);
+        write_entry(self.page.bytes_mut(start..heap_start), entry);
         let place = DIRECTORY + index * PLACE_BYTES;
-        let bytes = self.page.as_bytes_mut();
-        bytes.copy_within(place..directory_end, place + PLACE_BYTES);
-        bytes[place..place + PLACE_BYTES]
+        let behind = self.page.bytes_mut(place..directory_end + PLACE_BYTES);
+        behind.copy_within(..directory_end - place, PLACE_BYTES);
+        behind[..PLACE_BYTES]
             .copy_from_slice(&encode_place(head_of(&entry.key[prefix..]), in_page(start)));
-        self.page.set_heap_start(in_page(start));
-        self.page.set_live_count(in_page(len + 1));
+        let header = self.page.header_mut();
+        header.set_common_prefix_bytes(in_page(prefix));
+        header.set_heap_start(in_page(start));
+        header.set_live_count(in_page(len + 1));
         Ok(true)
     }
 
@@ -144,16 +148,18 @@ impl<'a> NodeMut<'a> {
             return Err(node.broken("the entries of an index node overlap"));
         }
         let place = DIRECTORY + index * PLACE_BYTES;
-        let last_place = DIRECTORY + (len - 1) * PLACE_BYTES;
-        let bytes = self.page.as_bytes_mut();
-        bytes[entry].fill(0);
-        bytes.copy_within(place + PLACE_BYTES..last_place + PLACE_BYTES, place);
-        bytes[last_place..last_place + PLACE_BYTES].fill(0);
-        self.page.set_heap_start(in_page(heap_start));
-        self.page.set_heap_dead(in_page(dead));
-        self.page.set_live_count(in_page(len - 1));
+        let directory_end = DIRECTORY + len * PLACE_BYTES;
+        self.page.bytes_mut(entry).fill(0);
+        let behind = self.page.bytes_mut(place..directory_end);
+        behind.copy_within(PLACE_BYTES.., 0);
+        let last_place = behind.len() - PLACE_BYTES;
+        behind[last_place..].fill(0);
+        let header = self.page.header_mut();
+        header.set_heap_start(in_page(heap_start));
+        header.set_heap_dead(in_page(dead));
+        header.set_live_count(in_page(len - 1));
         if len == 1 {
-            self.page.set_common_prefix_bytes(0);
+            header.set_common_prefix_bytes(0);
         }
         Ok(())
     }
@@ -168,15 +174,16 @@ impl<'a> NodeMut<'a> {
             })?;
             let start = node.entry_range(index)?.start;
             let place = encode_place(head_of(rest), in_page(start));
-            self.page.as_bytes_mut()[DIRECTORY + index * PLACE_BYTES..][..PLACE_BYTES]
-                .copy_from_slice(&place);
+            let position = DIRECTORY + index * PLACE_BYTES;
+            let target = self.page.bytes_mut(position..position + PLACE_BYTES);
+            target.copy_from_slice(&place);
         }
         Ok(())
     }
 }
 
-fn write_entry(page: &mut PageBuf, start: usize, entry: &Entry<'_>) {
-    let bytes = &mut page.as_bytes_mut()[start..][..entry.heap_bytes()];
+/// Writes an entry over as many zeros.
+fn write_entry(bytes: &mut [u8], entry: &Entry<'_>) {
     bytes[..ENTRY_ROW].copy_from_slice(&in_page(entry.key.len()).to_le_bytes());
     bytes[ENTRY_ROW..ENTRY_CHILD].copy_from_slice(&entry.row.to_bytes());
     if entry.child.is_some() {

@@ -111,7 +111,7 @@ impl Heap {
         if gained > freed + page.heap_free_bytes() {
             return Ok(false);
         }
-        let mut page = RowPageMut::new(pages.get_mut(number)?, layout).map_err(damaged)?;
+        let mut page = RowPageMut::of(pages.write(number)?, layout).map_err(damaged)?;
         for pass in [false, true] {
             // Values that shrink go first, so that those that grow find the room that was counted above.
             for (column, cell) in &cells {
@@ -149,7 +149,7 @@ impl Heap {
         for first_page in long_values {
             long_value::free(pages, first_page)?;
         }
-        let mut page = RowPageMut::new(pages.get_mut(number)?, layout).map_err(damaged)?;
+        let mut page = RowPageMut::of(pages.write(number)?, layout).map_err(damaged)?;
         page.remove(row.slot()).map_err(damaged)?;
         let is_empty = page.live_count() == 0;
         self.row_count = less(self.row_count, 1, number)?;
@@ -207,7 +207,7 @@ impl Heap {
             None => self.add_page(pages, owner, layout, heap_bytes)?,
         };
         let damaged = |kind: DamageKind| Error::from(kind.at(number));
-        let mut page = RowPageMut::new(pages.get_mut(number)?, layout).map_err(damaged)?;
+        let mut page = RowPageMut::of(pages.write(number)?, layout).map_err(damaged)?;
         let slot = page.insert_cells(heap_bytes, cells).map_err(damaged)?;
         let slot = slot
             .ok_or_else(|| damaged(DamageKind::Structure("a page has less room than it says")))?;
@@ -271,9 +271,9 @@ impl Heap {
     }
 
     fn append(&mut self, pages: &mut Pages, number: PageNumber) -> Result<(), Error> {
-        pages.get_mut(number)?.set_previous(self.last);
+        pages.write(number)?.header_mut().set_previous(self.last);
         match self.last {
-            Some(last) => pages.get_mut(last)?.set_next(Some(number)),
+            Some(last) => pages.write(last)?.header_mut().set_next(Some(number)),
             None => self.first = Some(number),
         }
         self.last = Some(number);
@@ -287,11 +287,11 @@ impl Heap {
         let previous = previous.map_err(|kind| kind.at(number))?;
         let next = next.map_err(|kind| kind.at(number))?;
         match previous {
-            Some(previous) => pages.get_mut(previous)?.set_next(next),
+            Some(previous) => pages.write(previous)?.header_mut().set_next(next),
             None => self.first = next,
         }
         match next {
-            Some(next) => pages.get_mut(next)?.set_previous(previous),
+            Some(next) => pages.write(next)?.header_mut().set_previous(previous),
             None => self.last = previous,
         }
         self.page_count = less(self.page_count, 1, number)?;
@@ -304,11 +304,14 @@ impl Heap {
         if bytes.is_in_room_list() {
             return Ok(());
         }
-        let bytes = pages.get_mut(number)?;
-        bytes.set_in_room_list(true);
-        bytes.set_room_next(self.room);
+        let mut page = pages.write(number)?;
+        page.header_mut().set_in_room_list(true);
+        page.header_mut().set_room_next(self.room);
         if let Some(head) = self.room {
-            pages.get_mut(head)?.set_room_previous(Some(number));
+            pages
+                .write(head)?
+                .header_mut()
+                .set_room_previous(Some(number));
         }
         self.room = Some(number);
         Ok(())
@@ -318,19 +321,20 @@ impl Heap {
         if !pages.get(number)?.is_in_room_list() {
             return Ok(());
         }
-        let bytes = pages.get_mut(number)?;
-        let (previous, next) = (bytes.room_previous(), bytes.room_next());
+        let mut page = pages.write(number)?;
+        let (previous, next) = (page.room_previous(), page.room_next());
         let previous = previous.map_err(|kind| kind.at(number))?;
         let next = next.map_err(|kind| kind.at(number))?;
-        bytes.set_in_room_list(false);
-        bytes.set_room_previous(None);
-        bytes.set_room_next(None);
+        let header = page.header_mut();
+        header.set_in_room_list(false);
+        header.set_room_previous(None);
+        header.set_room_next(None);
         match previous {
-            Some(previous) => pages.get_mut(previous)?.set_room_next(next),
+            Some(previous) => pages.write(previous)?.header_mut().set_room_next(next),
             None => self.room = next,
         }
         if let Some(next) = next {
-            pages.get_mut(next)?.set_room_previous(previous);
+            pages.write(next)?.header_mut().set_room_previous(previous);
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Rows in pages, indexes, and views that never move.
 //!
-//! **The promise.** A [`Store`] is a value: cloning it takes O(1) and gives a consistent view that nothing later changes.
+//! **The promise.** A [`Store`] is a value: cloning it takes O(1) and gives a consistent view that nothing later changes. What
+//! no clone holds is written in place, and can be taken back byte by byte while it is only tried.
 //! Everything in it is a page of 32 KiB - rows, index nodes, long values - and page numbers and contents are a function of
 //! the transactions applied and of nothing else. A page may be borrowed from a read-only map: it is verified once, on
 //! first use, and every read can say [`Damaged`].
@@ -100,6 +101,8 @@ mod page_number;
 mod page_format;
 mod page_error;
 mod pages;
+mod page_mut;
+mod page_journal;
 mod page_versions;
 mod page_tree;
 mod page_tree_iter;
@@ -171,7 +174,7 @@ pub use layout::{COLUMN_COUNT_MAX, Layout, LayoutColumn, LayoutError, LayoutNumb
 pub use malformed::{Malformed, MalformedKind};
 pub use page::{PAGE_BYTES, Page, PageBuf, PageBytes};
 pub use page_error::PageError;
-pub use page_format::PageKind;
+pub use page_format::{PageHeader, PageKind};
 pub use page_number::{NotAPageNumber, PageNumber};
 pub use page_ref::PageRef;
 pub use pages::{Full, Pages};

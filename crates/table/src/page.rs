@@ -6,9 +6,11 @@
 //!                                               first written
 //! ```
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, OnceLock};
 
 use crate::damaged::DamageKind;
+use crate::page_format::{PAGE_HEADER_BYTES, PageHeader};
 
 /// The size of every page, in bytes.
 pub const PAGE_BYTES: usize = 32 * 1024;
@@ -52,6 +54,25 @@ impl PageBuf {
     /// The CRC-32C of the whole page, which a borrowed page is checked against.
     pub fn checksum(&self) -> u32 {
         crc32c::crc32c(&self.bytes)
+    }
+}
+
+/// A page reads as its header, too.
+impl Deref for PageBuf {
+    type Target = PageHeader;
+
+    #[inline]
+    fn deref(&self) -> &PageHeader {
+        let header: &[u8; PAGE_HEADER_BYTES] = self.bytes.first_chunk().expect("it is longer");
+        bytemuck::cast_ref(header)
+    }
+}
+
+impl DerefMut for PageBuf {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut PageHeader {
+        let header = self.bytes.first_chunk_mut::<PAGE_HEADER_BYTES>();
+        bytemuck::cast_mut(header.expect("it is longer"))
     }
 }
 

@@ -42,7 +42,7 @@
 //! full, and what the last does not use is zero.
 
 use crate::damaged::DamageKind;
-use crate::page::{PAGE_BYTES, PageBuf};
+use crate::page::PAGE_BYTES;
 use crate::page_number::PageNumber;
 use crate::table_id::TableId;
 
@@ -118,12 +118,18 @@ impl PageKind {
     }
 }
 
-/// The header of a page. Nothing is believed here but what fits its field: ranges and sums are checked
-/// by those who know the kind.
-impl PageBuf {
+/// The header of a page: its first 64 bytes.
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(transparent)]
+pub struct PageHeader {
+    bytes: [u8; PAGE_HEADER_BYTES],
+}
+
+/// Nothing is believed here but what fits its field: ranges and sums are checked by those who know the kind.
+impl PageHeader {
     /// Makes a page of zeros an empty page of `kind` that belongs to `owner`.
     pub(crate) fn begin(&mut self, kind: PageKind, owner: TableId) {
-        let bytes = self.as_bytes_mut();
+        let bytes = &mut self.bytes;
         bytes[KIND] = kind.code();
         bytes[VERSION_AT] = VERSION;
         bytes[OWNER..][..4].copy_from_slice(&owner.0.to_le_bytes());
@@ -131,11 +137,11 @@ impl PageBuf {
 
     /// Checks that the page is of `kind`, in a version that this build reads.
     pub(crate) fn expect_kind(&self, kind: PageKind) -> Result<(), DamageKind> {
-        let (expected, found) = (kind.code(), self.as_bytes()[KIND]);
+        let (expected, found) = (kind.code(), self.bytes[KIND]);
         if expected != found {
             return Err(DamageKind::Kind { expected, found });
         }
-        match self.as_bytes()[VERSION_AT] {
+        match self.bytes[VERSION_AT] {
             VERSION => Ok(()),
             found => Err(DamageKind::Version { found }),
         }
@@ -143,13 +149,13 @@ impl PageBuf {
 
     /// The kind of the page, or nothing where the code is unknown.
     pub fn kind(&self) -> Option<PageKind> {
-        PageKind::from_code(self.as_bytes()[KIND])
+        PageKind::from_code(self.bytes[KIND])
     }
 
     /// Whether the page is of `kind`.
     #[inline]
     pub(crate) fn is_of(&self, kind: PageKind) -> bool {
-        self.as_bytes()[KIND] == kind.code()
+        self.bytes[KIND] == kind.code()
     }
 
     /// The table that the page belongs to.
@@ -158,15 +164,15 @@ impl PageBuf {
     }
 
     pub(crate) fn level(&self) -> u8 {
-        self.as_bytes()[LEVEL]
+        self.bytes[LEVEL]
     }
 
     pub(crate) fn set_level(&mut self, level: u8) {
-        self.as_bytes_mut()[LEVEL] = level;
+        self.bytes[LEVEL] = level;
     }
 
     pub(crate) fn flags(&self) -> u8 {
-        self.as_bytes()[FLAGS]
+        self.bytes[FLAGS]
     }
 
     pub(crate) fn is_in_room_list(&self) -> bool {
@@ -174,7 +180,7 @@ impl PageBuf {
     }
 
     pub(crate) fn set_in_room_list(&mut self, listed: bool) {
-        let flags = &mut self.as_bytes_mut()[FLAGS];
+        let flags = &mut self.bytes[FLAGS];
         *flags = if listed {
             *flags | FLAG_IN_ROOM_LIST
         } else {
@@ -305,7 +311,7 @@ impl PageBuf {
 
     /// Whether a header says nothing but kind, version, level, owner and the word at 32.
     pub(crate) fn header_says_little(&self) -> bool {
-        let bytes = self.as_bytes();
+        let bytes = &self.bytes;
         bytes[FLAGS] == 0
             && bytes[NEXT..WORD].iter().all(|byte| *byte == 0)
             && bytes[HALF..PAGE_HEADER_BYTES].iter().all(|byte| *byte == 0)
@@ -313,7 +319,7 @@ impl PageBuf {
 
     /// Whether the bytes of the header that no kind uses are zero.
     pub(crate) fn header_rest_is_zero(&self) -> bool {
-        self.as_bytes()[HALF_AFTER..PAGE_HEADER_BYTES]
+        self.bytes[HALF_AFTER..PAGE_HEADER_BYTES]
             .iter()
             .all(|byte| *byte == 0)
     }
@@ -327,16 +333,16 @@ impl PageBuf {
     }
 
     fn u16_at(&self, byte_offset: usize) -> u16 {
-        let bytes = self.as_bytes();
+        let bytes = &self.bytes;
         u16::from_le_bytes([bytes[byte_offset], bytes[byte_offset + 1]])
     }
 
     fn set_u16_at(&mut self, byte_offset: usize, value: u16) {
-        self.as_bytes_mut()[byte_offset..][..2].copy_from_slice(&value.to_le_bytes());
+        self.bytes[byte_offset..][..2].copy_from_slice(&value.to_le_bytes());
     }
 
     fn u32_at(&self, byte_offset: usize) -> u32 {
-        let bytes = self.as_bytes();
+        let bytes = &self.bytes;
         u32::from_le_bytes([
             bytes[byte_offset],
             bytes[byte_offset + 1],
@@ -346,7 +352,7 @@ impl PageBuf {
     }
 
     fn set_u32_at(&mut self, byte_offset: usize, value: u32) {
-        self.as_bytes_mut()[byte_offset..][..4].copy_from_slice(&value.to_le_bytes());
+        self.bytes[byte_offset..][..4].copy_from_slice(&value.to_le_bytes());
     }
 }
 

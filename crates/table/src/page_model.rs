@@ -26,15 +26,18 @@ impl PageBytes for Elsewhere {
 fn borrowed(mark: u8) -> Page {
     let mut bytes = PageBuf::zeroed();
     bytes.as_bytes_mut()[AT] = mark;
+    bytes.set_level(mark);
     let checksum = bytes.checksum();
     Page::borrowed(Arc::new(Elsewhere(bytes)), checksum)
 }
 
-/// A copy of the pages and what must stand in them: a mark each.
+/// A copy of the pages and what must stand in them: a mark each, in the middle and in the header.
 #[derive(Clone, Default)]
 struct Copy {
     pages: Pages,
     marks: BTreeMap<u32, u8>,
+    /// What stood there when the trial began that is under way.
+    before: Option<BTreeMap<u32, u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +47,10 @@ enum Step {
     Allocate(usize, u8),
     Restore(usize, u32, u8),
     Write(usize, usize, u8),
+    /// Piece by piece.
+    WritePieces(usize, usize, u8),
+    /// Begins a trial, or ends it: whether it is kept.
+    Trial(usize, bool),
     Renew(usize, usize),
     Free(usize, usize),
 }
@@ -58,8 +65,23 @@ impl Copy {
     }
 
     fn set(&mut self, number: PageNumber, mark: u8) {
-        self.pages.get_mut(number).unwrap().as_bytes_mut()[AT] = mark;
+        let page = self.pages.get_mut(number).unwrap();
+        page.as_bytes_mut()[AT] = mark;
+        page.set_level(mark);
         self.marks.insert(number.get(), mark);
+    }
+
+    /// Ends the trial that is under way, if one is.
+    fn end_trial(&mut self, keep: bool) {
+        let Some(before) = self.before.take() else {
+            return;
+        };
+        if keep {
+            self.pages.keep_trial();
+        } else {
+            self.pages.take_back_trial();
+            self.marks = before;
+        }
     }
 
     fn take(&mut self, step: &Step) {
@@ -93,6 +115,20 @@ impl Copy {
                     self.set(number, mark);
                 }
             }
+            Step::WritePieces(_, index, mark) => {
+                if let Some(number) = self.number(index) {
+                    let mut page = self.pages.write(number).unwrap();
+                    page.bytes_mut(AT - 7..AT + 9)[7] = mark.wrapping_add(1);
+                    page.bytes_mut(AT..AT + 1)[0] = mark;
+                    page.header_mut().set_level(mark);
+                    self.marks.insert(number.get(), mark);
+                }
+            }
+            Step::Trial(_, _) if self.before.is_none() => {
+                self.pages.begin_trial();
+                self.before = Some(self.marks.clone());
+            }
+            Step::Trial(_, keep) => self.end_trial(keep),
             Step::Renew(_, index) => {
                 if let Some(number) = self.number(index) {
                     self.pages
@@ -118,6 +154,9 @@ impl Copy {
             .map(|(number, page)| (number.get(), page.bytes().unwrap().as_bytes()[AT]))
             .collect();
         assert_eq!(found, self.marks);
+        for (number, page) in self.pages.iter() {
+            assert_eq!(page.bytes().unwrap().level(), self.marks[&number.get()]);
+        }
         assert_eq!(self.pages.page_count(), self.marks.len() as u64);
         for (number, mark) in &self.marks {
             let number = PageNumber::new(*number).unwrap();
@@ -165,9 +204,15 @@ fn run(steps: &[Step], newest: bool) {
         | Step::Allocate(of, _)
         | Step::Restore(of, ..)
         | Step::Write(of, ..)
+        | Step::WritePieces(of, ..)
+        | Step::Trial(of, _)
         | Step::Renew(of, _)
         | Step::Free(of, _)) = *step;
         let last = copies.len() - 1;
+        if let Step::Copy(_) = step {
+            let of = if newest { last } else { of % copies.len() };
+            copies[of].end_trial(steps.len().is_multiple_of(2));
+        }
         match step {
             Step::Copy(_) if newest => copies.push(copies[last].clone()),
             Step::Copy(_) => copies.push(copies[of % copies.len()].clone()),
@@ -188,6 +233,8 @@ fn run(steps: &[Step], newest: bool) {
         copies.remove(copies.len() / 2);
         copies.iter().for_each(Copy::check);
     }
+    copies[0].end_trial(steps.len().is_multiple_of(3));
+    copies[0].check();
     copies[0].check_alone();
     copies[0].marks.clear();
     let all: Vec<PageNumber> = copies[0].pages.iter().map(|(number, _)| number).collect();
@@ -208,6 +255,9 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(of, number, mark)| Step::Restore(of, number, mark)),
         3 => (any::<usize>(), any::<usize>(), any::<u8>())
             .prop_map(|(of, index, mark)| Step::Write(of, index, mark)),
+        3 => (any::<usize>(), any::<usize>(), any::<u8>())
+            .prop_map(|(of, index, mark)| Step::WritePieces(of, index, mark)),
+        3 => (any::<usize>(), any::<bool>()).prop_map(|(of, keep)| Step::Trial(of, keep)),
         1 => (any::<usize>(), any::<usize>()).prop_map(|(of, index)| Step::Renew(of, index)),
         2 => (any::<usize>(), any::<usize>()).prop_map(|(of, index)| Step::Free(of, index)),
     ]
@@ -252,6 +302,30 @@ fn a_page_that_nobody_else_sees_is_written_in_place() {
     copy.take(&Step::Write(0, 7, 4));
     assert_eq!(copy.pages.audit(), (20, 0));
     copy.check();
+}
+
+#[test]
+fn a_trial_copies_no_page_that_nobody_else_sees() {
+    let mut copy = Copy::default();
+    (0..20).for_each(|_| copy.take(&Step::Allocate(0, 1)));
+    for keep in [false, true] {
+        copy.take(&Step::Trial(0, keep));
+        copy.take(&Step::WritePieces(0, 7, 2));
+        assert_eq!(copy.pages.audit(), (20, 0));
+        copy.check();
+        copy.take(&Step::Trial(0, keep));
+        copy.check();
+        copy.check_alone();
+    }
+    let view = copy.clone();
+    copy.take(&Step::Trial(0, true));
+    copy.take(&Step::WritePieces(0, 7, 3));
+    // The only node and the page are there twice.
+    assert_eq!(copy.pages.audit(), (21, 2));
+    view.check();
+    copy.take(&Step::Trial(0, true));
+    drop(view);
+    copy.check_alone();
 }
 
 #[test]

@@ -93,6 +93,12 @@ impl Slot {
         is_borrowed.then(|| self.place.map_addr(|address| address & !BORROWED).cast())
     }
 
+    /// Whether a frame stands here, in a leaf.
+    #[inline]
+    pub(crate) fn is_frame(&self) -> bool {
+        !self.is_vacant() && self.borrowed().is_none()
+    }
+
     /// The page that stands here.
     ///
     /// # Safety

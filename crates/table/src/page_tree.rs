@@ -85,6 +85,13 @@ impl PageTree {
     /// As all that read.
     #[inline]
     pub(crate) unsafe fn get<'a>(&self, number: u32) -> Option<Stored<'a>> {
+        // SAFETY: as the caller says; the slot is not vacant.
+        unsafe { self.slot(number).map(|slot| slot.stored()) }
+    }
+
+    /// The slot in which the page of a number stands.
+    #[inline]
+    unsafe fn slot(&self, number: u32) -> Option<Slot> {
         if !holds(self.height, number) {
             return None;
         }
@@ -92,8 +99,7 @@ impl PageTree {
         let mut height = self.height;
         while !slot.is_vacant() {
             if height == 0 {
-                // SAFETY: as the caller says.
-                return Some(unsafe { slot.stored() });
+                return Some(slot);
             }
             // SAFETY: a node stands in a slot above height 0.
             slot = unsafe { (*slot.node()).slots[digit(number, height)] };
@@ -125,6 +131,24 @@ impl PageTree {
 
 /// Writing. The safety of all: the tree is the one of the version that `memory` writes, and nobody holds a reference into it.
 impl PageTree {
+    /// The bytes of a page that stands in a frame born after the version `above`, to be written in place, and when it was born.
+    ///
+    /// # Safety
+    /// As all that write, and no version after `above` is held but those that whoever writes holds himself.
+    #[inline]
+    pub(crate) unsafe fn frame_born_after<'a>(
+        &mut self,
+        number: u32,
+        above: u64,
+    ) -> Option<(&'a mut PageBuf, u64)> {
+        // SAFETY: what was born after `above` no other tree leads to, as the caller says.
+        unsafe {
+            let slot = self.slot(number)?;
+            let is_ours = slot.birth > above && slot.is_frame();
+            is_ours.then(|| (&mut *slot.place.cast(), slot.birth))
+        }
+    }
+
     /// The bytes of a page that stands in a frame, to be written; copied first if somebody else can see it.
     ///
     /// # Safety

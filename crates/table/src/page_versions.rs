@@ -92,6 +92,27 @@ impl PageVersions {
         Some((begun, floor))
     }
 
+    /// Goes on from a version, which stays held, to the next one that can be given up again: its number, and the newest version that
+    /// somebody else holds. [`None`] if a newer one is held.
+    pub(crate) fn begin_trial(&self, version: u64) -> Option<(u64, u64)> {
+        let mut inner = self.lock();
+        let place = inner
+            .place(version)
+            .expect("a version is held by whoever writes it");
+        if place + 1 < inner.held.len() {
+            return None;
+        }
+        let seen = if inner.held[place].1 > 1 {
+            version
+        } else {
+            place.checked_sub(1).map_or(0, |older| inner.held[older].0)
+        };
+        inner.last += 1;
+        let begun = inner.last;
+        inner.held.push((begun, 1));
+        Some((begun, seen))
+    }
+
     /// Gives a version up, whose tree this is.
     ///
     /// # Safety

@@ -20,6 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::damaged::{DamageKind, Damaged};
 use crate::page::{Page, PageBuf};
 use crate::page_format::PageKind;
+use crate::page_journal::PageJournal;
+use crate::page_mut::PageMut;
 use crate::page_node::Stored;
 use crate::page_number::PageNumber;
 use crate::page_ref::PageRef;
@@ -41,6 +43,18 @@ pub struct Pages {
     floor: u64,
     /// Somebody else may hold this version: the next write begins a new one.
     is_shared: AtomicBool,
+    trial: Option<Trial>,
+    /// What a trial wrote over in place. Empty without one.
+    journal: PageJournal,
+}
+
+/// What to go back to. Its version is held besides the one that is written.
+#[derive(Debug)]
+struct Trial {
+    tree: PageTree,
+    version: u64,
+    /// The newest version that somebody else holds: what was born after it and before the trial is written in place, and noted.
+    seen: u64,
 }
 
 // SAFETY: a tree is changed through `&mut` only and never where another version can see it, so whoever holds a version reads what
@@ -63,6 +77,8 @@ impl Pages {
             version: 0,
             floor: 0,
             is_shared: AtomicBool::new(true),
+            trial: None,
+            journal: PageJournal::default(),
         }
     }
 
@@ -125,6 +141,35 @@ impl Pages {
     /// As [`Pages::get`].
     #[inline]
     pub fn get_mut(&mut self, number: PageNumber) -> Result<&mut PageBuf, Damaged> {
+        if !*self.is_shared.get_mut() {
+            // SAFETY: nobody else can see what was born after the floor.
+            let frame = unsafe { self.tree.frame_born_after(number.get(), self.floor) };
+            if let Some((frame, _)) = frame {
+                return Ok(frame);
+            }
+        }
+        self.own(number)
+    }
+
+    /// A page to be written piece by piece. In a trial, what nobody else sees is written in place and can still be taken back.
+    ///
+    /// # Errors
+    /// As [`Pages::get`].
+    #[inline]
+    pub(crate) fn write(&mut self, number: PageNumber) -> Result<PageMut<'_>, Damaged> {
+        let Some(trial) = &self.trial else {
+            return self.get_mut(number).map(PageMut::from);
+        };
+        // SAFETY: nobody else holds a version after this one.
+        match unsafe { self.tree.frame_born_after(number.get(), trial.seen) } {
+            Some((frame, birth)) if birth > self.floor => Ok(PageMut::from(frame)),
+            Some((frame, _)) => Ok(PageMut::noted(frame, &mut self.journal, number)),
+            None => self.own(number).map(PageMut::from),
+        }
+    }
+
+    /// [`Pages::get_mut`] of a page that may have to be copied first.
+    fn own(&mut self, number: PageNumber) -> Result<&mut PageBuf, Damaged> {
         match self.stored(number) {
             None => return Err(DamageKind::Missing.at(number)),
             Some(Stored::Frame(_)) => {}
@@ -170,6 +215,59 @@ impl Pages {
             let bytes = page.bytes().expect("an owned page is never damaged");
             *self.put_frame(number) = *bytes;
         }
+    }
+
+    /// Begins to write what can be taken back as long as it is not kept.
+    ///
+    /// # Panics
+    /// In a trial.
+    pub fn begin_trial(&mut self) {
+        assert!(self.trial.is_none(), "one thing is tried at a time");
+        let begun = self.versions.begin_trial(self.version);
+        let Some((version, seen)) = begun else {
+            *self = self.copied();
+            return self.begin_trial();
+        };
+        self.trial = Some(Trial {
+            tree: self.tree,
+            version: self.version,
+            seen,
+        });
+        self.floor = self.version;
+        self.version = version;
+        *self.is_shared.get_mut() = false;
+    }
+
+    /// Keeps what was written since the trial began, and ends it.
+    ///
+    /// # Panics
+    /// Without a trial.
+    pub fn keep_trial(&mut self) {
+        let trial = self.trial.take().expect("a trial has begun");
+        self.journal.forget();
+        self.floor = trial.seen;
+        // SAFETY: nobody uses that tree any more.
+        unsafe { self.versions.give_up(trial.version, trial.tree) };
+    }
+
+    /// Takes back what was written since the trial began, and ends it: every page is as it was, in content and in number.
+    ///
+    /// # Panics
+    /// Without a trial.
+    pub fn take_back_trial(&mut self) {
+        let trial = self.trial.take().expect("a trial has begun");
+        // SAFETY: nobody uses that tree any more.
+        unsafe { self.versions.give_up(self.version, self.tree) };
+        self.tree = trial.tree;
+        self.version = trial.version;
+        *self.is_shared.get_mut() = true;
+        let tree = &mut self.tree;
+        self.journal.take_back(|number, byte_offset, bytes| {
+            // SAFETY: nobody else holds a version after this one, and what is noted was born after it.
+            let frame = unsafe { tree.frame_born_after(number.get(), trial.seen) };
+            let (frame, _) = frame.expect("a page that was written in place is there");
+            frame.as_bytes_mut()[byte_offset..][..bytes.len()].copy_from_slice(bytes);
+        });
     }
 
     /// All pages by number, ascending.
@@ -255,6 +353,7 @@ impl Pages {
 
 impl Clone for Pages {
     fn clone(&self) -> Self {
+        assert!(self.trial.is_none(), "what is only tried is not to be seen");
         // Whoever may write here next has this by `&mut` then, so it needs no order of its own.
         self.is_shared.store(true, Ordering::Relaxed);
         self.versions.hold(self.version);
@@ -264,6 +363,8 @@ impl Clone for Pages {
             version: self.version,
             floor: 0,
             is_shared: AtomicBool::new(true),
+            trial: None,
+            journal: PageJournal::default(),
         }
     }
 }
@@ -272,6 +373,10 @@ impl Drop for Pages {
     fn drop(&mut self) {
         // SAFETY: nobody borrows the tree of this value any more.
         unsafe { self.versions.give_up(self.version, self.tree) };
+        if let Some(trial) = self.trial.take() {
+            // SAFETY: as above. Pages that were written in place go with it: nobody else sees them.
+            unsafe { self.versions.give_up(trial.version, trial.tree) };
+        }
     }
 }
 

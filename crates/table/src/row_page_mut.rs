@@ -3,7 +3,8 @@
 use crate::cell::CellInput;
 use crate::damaged::DamageKind;
 use crate::layout::Layout;
-use crate::page::PageBuf;
+use crate::page::{PAGE_BYTES, PageBuf};
+use crate::page_mut::PageMut;
 use crate::row_format::{HEAP_END, INLINE_BYTES_MAX, LIVE_BITMAP, VIEW_BYTES};
 use crate::row_geometry::{ColumnPlace, RowGeometry};
 use crate::row_page_ref::{RowPageRef, check_header};
@@ -17,7 +18,7 @@ use crate::view::{View, ViewBytes};
 /// the page may be half changed: it was damaged before, and whoever holds it drops it.
 #[derive(Debug)]
 pub struct RowPageMut<'a> {
-    page: &'a mut PageBuf,
+    page: PageMut<'a>,
     layout: &'a Layout,
     geometry: RowGeometry,
 }
@@ -28,7 +29,12 @@ impl<'a> RowPageMut<'a> {
     /// # Errors
     /// [`DamageKind`] as [`RowPageRef::new`].
     pub fn new(page: &'a mut PageBuf, layout: &'a Layout) -> Result<RowPageMut<'a>, DamageKind> {
-        let geometry = check_header(page, layout)?;
+        RowPageMut::of(page.into(), layout)
+    }
+
+    /// [`RowPageMut::new`] of a page that is written piece by piece.
+    pub(crate) fn of(page: PageMut<'a>, layout: &'a Layout) -> Result<RowPageMut<'a>, DamageKind> {
+        let geometry = check_header(&page, layout)?;
         Ok(RowPageMut {
             page,
             layout,
@@ -38,7 +44,7 @@ impl<'a> RowPageMut<'a> {
 
     /// The page to read.
     pub fn as_ref(&self) -> RowPageRef<'_> {
-        RowPageRef::trusted(self.page, self.layout, self.geometry)
+        RowPageRef::trusted(&self.page, self.layout, self.geometry)
     }
 
     /// How many slots hold a row.
@@ -76,7 +82,8 @@ impl<'a> RowPageMut<'a> {
             return Ok(None);
         }
         self.set_bit(LIVE_BITMAP as usize, slot, true);
-        self.page.set_live_count(self.page.live_count() + 1);
+        let live_count = self.page.live_count();
+        self.page.header_mut().set_live_count(live_count + 1);
         for (column, cell) in cells.enumerate() {
             self.write_cell(slot, column, &cell);
         }
@@ -156,7 +163,7 @@ impl<'a> RowPageMut<'a> {
         let live_count = live_count.ok_or(DamageKind::Structure(
             "a row page has more rows than it says",
         ))?;
-        self.page.set_live_count(live_count);
+        self.page.header_mut().set_live_count(live_count);
         self.set_bit(LIVE_BITMAP as usize, slot, false);
         Ok(())
     }
@@ -221,7 +228,7 @@ impl<'a> RowPageMut<'a> {
                     "a long value of fixed width"
                 );
                 let position = self.position(place, slot, VIEW_BYTES);
-                View::long(len, prefix, first_page).write(self.page.as_bytes_mut(), position);
+                View::long(len, prefix, first_page).write(self.view_mut(position));
                 return;
             }
             CellInput::Value(value) => value,
@@ -236,10 +243,10 @@ impl<'a> RowPageMut<'a> {
             self.write_variable(place, slot, bytes);
         } else {
             let start = self.geometry.values(place);
-            let target = self.page.as_bytes_mut();
             with_fixed_bytes(value, |bytes| {
                 let position = start + usize::from(slot) * bytes.len();
-                target[position..position + bytes.len()].copy_from_slice(bytes);
+                let target = self.page.bytes_mut(position..position + bytes.len());
+                target.copy_from_slice(bytes);
             });
         }
     }
@@ -247,15 +254,15 @@ impl<'a> RowPageMut<'a> {
     fn write_variable(&mut self, place: ColumnPlace, slot: u16, bytes: &[u8]) {
         let position = self.position(place, slot, VIEW_BYTES);
         if bytes.len() <= INLINE_BYTES_MAX {
-            View::write_inline(bytes, self.page.as_bytes_mut(), position);
+            View::write_inline(bytes, self.view_mut(position));
             return;
         }
         let start = usize::from(self.page.heap_start()) - bytes.len();
         assert!(start >= self.geometry.end());
         self.set_heap_start(start);
-        let page = self.page.as_bytes_mut();
-        page[start..start + bytes.len()].copy_from_slice(bytes);
-        View::in_page(bytes, u32_of(start)).write(page, position);
+        let target = self.page.bytes_mut(start..start + bytes.len());
+        target.copy_from_slice(bytes);
+        View::in_page(bytes, u32_of(start)).write(self.view_mut(position));
     }
 
     /// Writes a value over a longer one, or one of the same length, in the heap.
@@ -272,9 +279,9 @@ impl<'a> RowPageMut<'a> {
         assert!(value.column_type() == Some(self.layout.columns()[column].column_type));
         let bytes = value.variable_bytes().unwrap_or_default();
         let position = self.position(self.layout.place(column), slot, VIEW_BYTES);
-        let page = self.page.as_bytes_mut();
-        page[old.start..old.start + bytes.len()].copy_from_slice(bytes);
-        View::in_page(bytes, u32_of(old.start)).write(page, position);
+        let target = self.page.bytes_mut(old.start..old.start + bytes.len());
+        target.copy_from_slice(bytes);
+        View::in_page(bytes, u32_of(old.start)).write(self.view_mut(position));
         self.release(old.start + bytes.len()..old.end)
     }
 
@@ -293,13 +300,13 @@ impl<'a> RowPageMut<'a> {
             .fixed_width()
             .unwrap_or(VIEW_BYTES);
         let position = self.position(place, slot, width);
-        self.page.as_bytes_mut()[position..position + width].fill(0);
+        self.page.bytes_mut(position..position + width).fill(0);
     }
 
     /// Makes a range of the heap a hole of zeros, or gives it back where the heap begins with it.
     fn release(&mut self, range: std::ops::Range<usize>) -> Result<(), DamageKind> {
         let length = range.len();
-        self.page.as_bytes_mut()[range.clone()].fill(0);
+        self.page.bytes_mut(range.clone()).fill(0);
         let mut start = usize::from(self.page.heap_start());
         let mut dead = usize::from(self.page.heap_dead());
         if range.start == start {
@@ -345,18 +352,18 @@ impl<'a> RowPageMut<'a> {
         if live_bytes + usize::from(self.page.heap_dead()) != HEAP_END as usize - old_start {
             return Err(DamageKind::Structure("a row page's heap does not add up"));
         }
-        let page = self.page.as_bytes_mut();
-        let old_heap = page[old_start..].to_vec();
-        page[old_start..].fill(0);
-        let mut end = page.len();
+        let heap = self.page.bytes_mut(old_start..PAGE_BYTES);
+        let old_heap = heap.to_vec();
+        heap.fill(0);
+        let mut end = PAGE_BYTES;
         for (position, view) in values {
             let ViewBytes::Heap(range) = view.locate(position, u16_of(old_start))? else {
                 continue;
             };
             let value = &old_heap[range.start - old_start..range.end - old_start];
             let start = end - value.len();
-            page[start..end].copy_from_slice(value);
-            View::in_page(value, u32_of(start)).write(page, position);
+            self.page.bytes_mut(start..end).copy_from_slice(value);
+            View::in_page(value, u32_of(start)).write(self.view_mut(position));
             end = start;
         }
         self.set_heap_start(end);
@@ -384,21 +391,27 @@ impl<'a> RowPageMut<'a> {
         Ok(values)
     }
 
+    /// The bytes of the view at a position.
+    fn view_mut(&mut self, position: usize) -> &mut [u8] {
+        self.page.bytes_mut(position..position + VIEW_BYTES)
+    }
+
     fn position(&self, place: ColumnPlace, slot: u16, width: usize) -> usize {
         self.geometry.values(place) + usize::from(slot) * width
     }
 
     fn set_bit(&mut self, bitmap_start: usize, slot: u16, value: bool) {
-        let byte = &mut self.page.as_bytes_mut()[bitmap_start + usize::from(slot / 8)];
+        let position = bitmap_start + usize::from(slot / 8);
+        let byte = &mut self.page.bytes_mut(position..position + 1)[0];
         *byte = *byte & !(1 << (slot % 8)) | u8::from(value) << (slot % 8);
     }
 
     fn set_heap_start(&mut self, byte_offset: usize) {
-        self.page.set_heap_start(u16_of(byte_offset));
+        self.page.header_mut().set_heap_start(u16_of(byte_offset));
     }
 
     fn set_heap_dead(&mut self, bytes: usize) {
-        self.page.set_heap_dead(u16_of(bytes));
+        self.page.header_mut().set_heap_dead(u16_of(bytes));
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Store {
     hash_key: Arc<[u8; 32]>,
     pages: Pages,
     tables: CowRadix<Arc<Table>>,
+    /// The heads that a trial has changed, as they were, oldest first.
+    tried: Option<Vec<(TableId, Option<Arc<Table>>)>>,
 }
 
 impl Store {
@@ -49,6 +51,7 @@ impl Store {
             hash_key: Arc::new(hash_key),
             pages: Pages::new(),
             tables: CowRadix::new(),
+            tried: None,
         }
     }
 
@@ -73,6 +76,7 @@ impl Store {
         if self.tables.get(u64::from(table.0)).is_some() {
             return Err(Error::TableExists { table });
         }
+        self.note_head(table);
         let head = Table::new(table, Arc::clone(&self.hash_key), layout);
         self.tables.insert(u64::from(table.0), Arc::new(head));
         Ok(())
@@ -189,6 +193,39 @@ impl Store {
         Ok(())
     }
 
+    /// Begins to change what can be taken back as long as it is not kept: in place, where no clone sees it, and as fast as without
+    /// a trial. Meanwhile the store is not to be cloned.
+    ///
+    /// # Panics
+    /// In a trial.
+    pub fn begin_trial(&mut self) {
+        self.pages.begin_trial();
+        self.tried = Some(Vec::new());
+    }
+
+    /// Keeps what was changed since the trial began, and ends it.
+    ///
+    /// # Panics
+    /// Without a trial.
+    pub fn keep_trial(&mut self) {
+        self.pages.keep_trial();
+        self.tried = None;
+    }
+
+    /// Takes back what was changed since the trial began, and ends it. Good after an error, too.
+    ///
+    /// # Panics
+    /// Without a trial.
+    pub fn take_back_trial(&mut self) {
+        self.pages.take_back_trial();
+        for (table, head) in self.tried.take().into_iter().flatten() {
+            match head {
+                Some(head) => self.tables.insert(u64::from(table.0), head),
+                None => self.tables.remove(u64::from(table.0)),
+            };
+        }
+    }
+
     /// Checks everything that can be checked: every page of every table, every entry of every index, and that no page
     /// belongs to nobody.
     pub fn check(&self) -> Result<(), Error> {
@@ -241,7 +278,16 @@ impl Store {
         Ok(store)
     }
 
+    fn note_head(&mut self, table: TableId) {
+        let Some(tried) = &mut self.tried else { return };
+        if tried.iter().all(|(other, _)| *other != table) {
+            let head = self.tables.get(u64::from(table.0));
+            tried.push((table, head.cloned()));
+        }
+    }
+
     fn parts(&mut self, table: TableId) -> Result<(&mut Table, &mut Pages), Error> {
+        self.note_head(table);
         let head = self
             .tables
             .get_mut(u64::from(table.0))

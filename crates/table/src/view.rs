@@ -69,18 +69,16 @@ impl View {
         }
     }
 
-    /// Writes the view at `position` of a page.
-    pub(crate) fn write(self, page: &mut [u8], position: usize) {
-        let target = &mut page[position..position + VIEW_BYTES];
+    /// Writes the view over its 16 bytes.
+    pub(crate) fn write(self, target: &mut [u8]) {
         target[view::LENGTH..][..4].copy_from_slice(&self.len.to_le_bytes());
         target[view::PREFIX..][..4].copy_from_slice(&self.prefix);
         target[view::BUFFER..][..4].copy_from_slice(&self.buffer.to_le_bytes());
         target[view::OFFSET..][..4].copy_from_slice(&self.offset.to_le_bytes());
     }
 
-    /// Writes the view of a value that is short enough to stand in it, over zeros.
-    pub(crate) fn write_inline(bytes: &[u8], page: &mut [u8], position: usize) {
-        let target = &mut page[position..position + VIEW_BYTES];
+    /// Writes the view of a value that is short enough to stand in it, over 16 zeros.
+    pub(crate) fn write_inline(bytes: &[u8], target: &mut [u8]) {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         target[view::LENGTH..][..4].copy_from_slice(&len.to_le_bytes());
         target[view::INLINE..][..bytes.len()].copy_from_slice(bytes);
