@@ -213,7 +213,7 @@ impl Database {
         Ok(Info {
             database_id: self.id,
             tx: self.view().tx(),
-            applied: self.writer.heads().applied().tx(),
+            applied: self.writer.heads().applied_tx(),
             durable_through: self.durable_through(),
             is_poisoned: self.writer.is_poisoned(),
             // Commits go on, and may begin a new segment meanwhile.

@@ -8,7 +8,7 @@
 //!            look ─────────> plan ─────────> create | recover | restore      open
 //!            files           pure            or refuse, and change nothing
 //!
-//!   write ── fork ── check ── append ── apply ── sync ── show ── acknowledge  commit
+//!   write ── view ── check ── append ── apply ── sync ── show ── acknowledge  commit
 //!                              log      state            view
 //!
 //!            view ── log synced ── pages to packs ── manifest ── read back    snapshot
@@ -85,6 +85,7 @@ mod sections;
 mod start;
 mod stopwatch;
 // While it is open.
+mod fair_lock;
 mod growth;
 mod heads;
 mod pruning;

@@ -16,6 +16,10 @@ impl View {
         View { state, tx, chain }
     }
 
+    pub(crate) fn into_state(self) -> State {
+        self.state
+    }
+
     /// The tables and their definitions.
     pub fn state(&self) -> &State {
         &self.state

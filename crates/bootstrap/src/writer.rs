@@ -1,8 +1,8 @@
 //! Committing: one transaction at a time, many waiting for one sync.
 //!
 //! ```text
-//!   one at a time       fork, body, finish         nothing has happened yet
-//!                       check                      all that can refuse refuses here
+//!   one at a time       view, body, finish         nothing has happened yet
+//!                       check                      all that can refuse refuses here; nobody sees it
 //!                       append                     it has its number; under EveryCommit the sync writes it,
 //!                                                  else the operating system has it
 //!                       apply                      can not fail
@@ -99,7 +99,7 @@ impl Writer {
     pub(crate) fn wait_durable(&self, tx: TxId) -> Result<()> {
         // Whatever became of the database since: both stay true. Durable alone is not enough, since a commit is not acknowledged
         // before it is shown.
-        if tx <= self.heads.shown().tx() && tx < self.log.durable_end() {
+        if tx <= self.heads.shown_tx() && tx < self.log.durable_end() {
             return Ok(());
         }
         self.log
@@ -176,40 +176,37 @@ impl Writer {
     ) -> std::result::Result<(T, Committed, TxId), WriteError<E>> {
         let _turn = self.take_turn().map_err(WriteError::Refused)?;
         let base = self.heads.applied();
+        let (before, chain, marks) = (base.tx(), base.chain(), base.state().marks());
         let refused = |error: schema::Error| WriteError::Refused(Error::Schema(error));
         let mut transaction = WriteTransaction::new(base.state()).map_err(refused)?;
+        // The transaction holds it as long as it needs it. What nobody holds is written in place.
+        drop(base);
         let value = body(&mut transaction).map_err(WriteError::RolledBack)?;
         let Some(payload) = transaction.finish().map_err(refused)? else {
-            return Ok((value, Committed { tx: None }, base.tx()));
+            return Ok((value, Committed { tx: None }, before));
         };
-        let checked = base.state().check(&payload).map_err(refused)?;
-        let mut state = base.state().clone();
+        let checked = self.heads.check(&payload).map_err(refused)?;
 
         let time = self.clock.wall_ns();
         let applying = self
             .applying
             .lock()
             .map_err(|_| WriteError::Refused(Error::Poisoned))?;
-        let needed = checked.state().marks().minimum_reader;
-        if needed > base.state().marks().minimum_reader {
+        let needed = checked.marks().minimum_reader;
+        if needed > marks.minimum_reader {
             // Before the record is there: the segment that it may begin says so in its header.
             self.log.raise_minimum_reader(needed);
         }
         let appended = self.log.append_with(&payload, time, self.handoff());
-        let tx = appended.map_err(|error| self.append_failed(error, base.tx().next()))?;
-        assert_eq!(
-            tx,
-            base.tx().next(),
-            "transactions are numbered without gaps"
-        );
+        let tx = appended.map_err(|error| self.append_failed(error, before.next()))?;
+        assert_eq!(tx, before.next(), "transactions are numbered without gaps");
         // Crash here: the record is in the log and nobody has seen its effect; the next open replays it.
         if self.mistake == Some(Mistake::PanicWhileApplying(tx)) {
             panic!("transaction {tx} was to panic while it is applied");
         }
-        state.apply(checked);
         // Not asked of the log, which would write what is queued for that.
-        let chain = base.chain().after(tx, &payload);
-        self.heads.apply(View::new(state, tx, chain));
+        let chain = chain.after(tx, &payload);
+        self.heads.apply(&payload, checked, tx, chain);
         drop(applying);
         self.growth.add(tx, payload.len() as u64);
         Ok((value, Committed { tx: Some(tx) }, tx))

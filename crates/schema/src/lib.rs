@@ -13,14 +13,14 @@
 //!                          ┌────────────── State ───────────────┐
 //!   bytes ── replay ─────> │  Store            Catalog          │ ── clone: a view, O(1)
 //!         ── check, apply  │  pages of rows ─> what they define │
-//!                          └────────┬───────────────────────────┘
-//!                                   │ fork
+//!            (LiveState)   └────────┬───────────────────────────┘
+//!                                   │ view
 //!   program ── create_table, ──> WriteTransaction ── finish ──> bytes
 //!              insert, ...
 //! ```
 //!
 //! ```
-//! use schema::{NewTable, State, WriteTransaction};
+//! use schema::{LiveState, NewTable, State, WriteTransaction};
 //! use table::{ColumnType, Value};
 //!
 //! # fn main() -> Result<(), schema::Error> {
@@ -38,14 +38,16 @@
 //! let mut state = State::empty(id);
 //! state.replay(&genesis)?;
 //!
-//! // A transaction: tried on a fork, checked, applied.
-//! let mut transaction = WriteTransaction::new(&state)?;
+//! // A transaction: made beside a view, checked, applied.
+//! let mut live = LiveState::new(state);
+//! let mut transaction = WriteTransaction::new(&live.view())?;
 //! let cells = [("carrier", Value::from("UA")), ("name", Value::from("United Air Lines Inc."))];
 //! transaction.insert("airlines", &cells)?;
 //! if let Some(bytes) = transaction.finish()? {
-//!     let checked = state.check(&bytes)?; // everything that can refuse refuses here
-//!     state.apply(checked);
+//!     let checked = live.check(&bytes)?; // everything that can refuse refuses here, and nobody sees it
+//!     live.apply(&bytes, checked);
 //! }
+//! let state = live.view();
 //! assert_eq!(state.table("airlines")?.row_count(), 1);
 //! assert_eq!(state.table("st_table")?.row_count(), 7);
 //!
@@ -88,6 +90,7 @@ mod contradiction;
 mod description;
 mod digest;
 mod follow;
+mod live_state;
 mod restore;
 mod state;
 // From a program to rows.
@@ -113,6 +116,7 @@ pub use index_definition::IndexDefinition;
 pub use limits::{
     COLUMNS_MAX, INDEX_COLUMNS_MAX, INDEXES_MAX, NAME_BYTES_MAX, RESERVED, SYSTEM_PREFIX,
 };
+pub use live_state::{CheckedLive, LiveState};
 pub use mistake::{Mistake, Object};
 pub use nearest::nearest;
 pub use new_column::NewColumn;

@@ -39,6 +39,10 @@ impl Checked {
     pub fn state(&self) -> &State {
         &self.after
     }
+
+    pub(crate) fn into_state(self) -> State {
+        self.after
+    }
 }
 
 impl State {
@@ -82,7 +86,8 @@ impl State {
         Ok(state)
     }
 
-    /// Applies a transaction to a fork; everything that can refuse refuses here. The state stays as it is.
+    /// Applies a transaction to a fork; everything that can refuse refuses here. The state stays as it is. What is applied to one state after
+    /// the other is faster through a [`LiveState`](crate::LiveState).
     ///
     /// # Errors
     /// Any [`Error`]: of a live transaction it is a refusal, of a logged one it is damage.
@@ -187,6 +192,16 @@ impl State {
     /// The table layer's `NoSuchTable`.
     pub fn rows(&self, id: TableId) -> Result<TableRef<'_>, Error> {
         self.store.table(id).map_err(Error::Table)
+    }
+
+    pub(crate) fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// Ends a trial of the store, and goes back to the catalog and marks from before it.
+    pub(crate) fn take_back(&mut self, catalog: Catalog, marks: Marks) {
+        self.store.take_back_trial();
+        (self.catalog, self.marks) = (catalog, marks);
     }
 
     pub(crate) fn into_parts(self) -> (Store, Catalog) {

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use database::Database;
 use random::Random;
-use schema::{Error, NewColumn, NewTable, Savepoint, WriteTransaction};
+use schema::{Error, LiveState, NewColumn, NewTable, Savepoint, WriteTransaction};
 use seeds::for_each_seed;
 use table::{ColumnType, Value};
 
@@ -421,6 +421,8 @@ fn assert_equal(database: &Database, model: &Model) {
 fn history(seed: u64) {
     let mut random = Random(seed);
     let mut database = Database::new();
+    // The same life, in place where that is done.
+    let mut live = LiveState::new(database.state.clone());
     let mut model = Model::new();
     for transaction in 0..60 {
         let mut tx = WriteTransaction::new(&database.state).unwrap();
@@ -447,8 +449,23 @@ fn history(seed: u64) {
             let digest = before.digest().unwrap();
             let checked = database.state.check(&bytes).unwrap();
             database.state.apply(checked);
-            database.log.push(bytes);
             assert_eq!(before.digest().unwrap(), digest, "a view moved");
+
+            // Checked for nothing, and looked at in between: neither leaves a trace.
+            while random.one_in(3) {
+                live.check(&bytes).unwrap();
+            }
+            let checked = live.check(&bytes).unwrap();
+            if random.one_in(2) {
+                assert_eq!(live.view().digest().unwrap(), digest, "only checked");
+            }
+            assert!(live.check(&bytes[..bytes.len() - 1]).is_err());
+            drop(live.apply(&bytes, checked));
+            let view = live.view();
+            let digest = database.state.digest().unwrap();
+            assert_eq!(view.digest().unwrap(), digest, "applied in place");
+            assert!(view.catalog() == database.state.catalog());
+            database.log.push(bytes);
         }
         model = after;
         assert_equal(&database, &model);
