@@ -51,7 +51,10 @@ fn main() {
             append_batches(bytes, count),
             vec![
                 ("buffered", buffered(bytes, count, 64 << 10)),
-                ("one write a batch", buffered(bytes, count, BATCH * (8 + bytes))),
+                (
+                    "one write a batch",
+                    buffered(bytes, count, BATCH * (8 + bytes)),
+                ),
             ],
         );
         let name = format!("append {bytes} B, queued");

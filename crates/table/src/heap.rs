@@ -149,12 +149,18 @@ impl Heap {
         for first_page in long_values {
             long_value::free(pages, first_page)?;
         }
-        let mut page = RowPageMut::of(pages.write(number)?, layout).map_err(damaged)?;
-        page.remove(row.slot()).map_err(damaged)?;
-        let is_empty = page.live_count() == 0;
         self.row_count = less(self.row_count, 1, number)?;
         self.variable_bytes = less(self.variable_bytes, heap_bytes.into(), number)?;
-        if is_empty {
+        self.vacate(pages, layout, row)
+    }
+
+    /// Frees a slot, and its page if that was the last row there.
+    fn vacate(&mut self, pages: &mut Pages, layout: &Layout, row: RowId) -> Result<(), Error> {
+        let number = row.page();
+        let damaged = |kind: DamageKind| Error::from(kind.at(number));
+        let mut page = RowPageMut::of(pages.write(number)?, layout).map_err(damaged)?;
+        page.remove(row.slot()).map_err(damaged)?;
+        if page.live_count() == 0 {
             self.unlink_room(pages, number)?;
             self.unlink(pages, number)?;
             pages.free(number)?;
@@ -165,6 +171,63 @@ impl Heap {
             self.link_room(pages, number)?;
         }
         Ok(())
+    }
+
+    /// Whether the rows would fit half of the pages, as far as the last one tells how many fit a page.
+    pub(crate) fn is_sparse(&self, pages: &Pages, layout: &Layout) -> Result<bool, Error> {
+        let Some(number) = self.last else {
+            return Ok(false);
+        };
+        let page = RowPageRef::new(pages.get(number)?, layout).map_err(|kind| kind.at(number))?;
+        let slots_elsewhere = self.page_count.saturating_sub(1) * u64::from(page.capacity());
+        Ok(self.row_count * 2 < slots_elsewhere)
+    }
+
+    /// The row in the lowest slot of the last page.
+    pub(crate) fn first_row_of_last_page(
+        &self,
+        pages: &Pages,
+        layout: &Layout,
+    ) -> Result<Option<RowId>, Error> {
+        let Some(number) = self.last else {
+            return Ok(None);
+        };
+        let page = RowPageRef::new(pages.get(number)?, layout).map_err(|kind| kind.at(number))?;
+        let slot = page.live_slots().next();
+        Ok(slot.map(|slot| RowId::new(number, slot)))
+    }
+
+    /// Moves a row to another page with room and says where it stands there; `None`, and no row has moved, if there is no such page. The row's
+    /// long values stay where they are.
+    pub(crate) fn relocate(
+        &mut self,
+        pages: &mut Pages,
+        layout: &Layout,
+        row: RowId,
+        values: &[ValueRef<'_>],
+    ) -> Result<Option<RowId>, Error> {
+        let number = row.page();
+        let damaged = |kind: DamageKind| Error::from(kind.at(number));
+        let page = RowPageRef::new(pages.get(number)?, layout).map_err(damaged)?;
+        let mut cells = Vec::with_capacity(values.len());
+        for (column, &value) in values.iter().enumerate() {
+            cells.push(match page.cell(row.slot(), column).map_err(damaged)? {
+                Cell::Value(_) => CellInput::from(value),
+                Cell::Long { first_page, .. } => {
+                    CellInput::long(value.variable_bytes().unwrap_or_default(), first_page)
+                }
+            });
+        }
+        let heap_bytes = cells.iter().map(|cell| u64::from(cell.heap_bytes())).sum();
+        // Else the row might be put back where it came from.
+        self.unlink_room(pages, number)?;
+        let Some(target) = self.find_room(pages, layout, heap_bytes)? else {
+            self.link_room(pages, number)?;
+            return Ok(None);
+        };
+        let moved = self.put(pages, layout, target, heap_bytes, cells.into_iter())?;
+        self.vacate(pages, layout, row)?;
+        Ok(Some(moved))
     }
 
     /// Gives back every row page and every long value.
@@ -206,6 +269,18 @@ impl Heap {
             Some(number) => number,
             None => self.add_page(pages, owner, layout, heap_bytes)?,
         };
+        self.put(pages, layout, number, heap_bytes, cells)
+    }
+
+    /// Writes a row to a page that has room for it.
+    fn put<'v>(
+        &mut self,
+        pages: &mut Pages,
+        layout: &Layout,
+        number: PageNumber,
+        heap_bytes: u64,
+        cells: impl ExactSizeIterator<Item = CellInput<'v>>,
+    ) -> Result<RowId, Error> {
         let damaged = |kind: DamageKind| Error::from(kind.at(number));
         let mut page = RowPageMut::of(pages.write(number)?, layout).map_err(damaged)?;
         let slot = page.insert_cells(heap_bytes, cells).map_err(damaged)?;

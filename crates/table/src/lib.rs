@@ -65,6 +65,7 @@ mod error;
 mod table_id;
 mod table;
 mod heap;
+mod compaction;
 mod index_id;
 mod index_kind;
 mod index_spec;

@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use crate::compaction::compact;
 use crate::cow_radix::CowRadix;
 use crate::damaged::DamageKind;
 use crate::error::Error;
@@ -190,7 +191,10 @@ impl Store {
             }
             (operation, _) => return Err(Error::WrongOperation { table, operation }),
         }
-        Ok(())
+        match group.operation {
+            Operation::Insert => Ok(()),
+            _ => compact(head, pages, u64::from(group.row_count), &mut scratch),
+        }
     }
 
     /// Begins to change what can be taken back as long as it is not kept: in place, where no clone sees it, and as fast as without

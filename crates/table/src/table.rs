@@ -365,7 +365,11 @@ impl Table {
         Ok(BTree::bulk_build(pages, self.id, sorted)?)
     }
 
-    fn encode_keys(&self, values: &[ValueRef<'_>], scratch: &mut Scratch) -> Result<(), Error> {
+    pub(crate) fn encode_keys(
+        &self,
+        values: &[ValueRef<'_>],
+        scratch: &mut Scratch,
+    ) -> Result<(), Error> {
         scratch.keys.clear();
         scratch.ends.clear();
         for index in &self.indexes {
@@ -376,12 +380,16 @@ impl Table {
     }
 
     /// What stands for the row in the content index, if there is one.
-    fn hash_of_content(&self, values: &[ValueRef<'_>], scratch: &mut Scratch) -> Option<[u8; 8]> {
+    pub(crate) fn hash_of_content(
+        &self,
+        values: &[ValueRef<'_>],
+        scratch: &mut Scratch,
+    ) -> Option<[u8; 8]> {
         let is_named = self.primary_key.is_none();
         is_named.then(|| content_hash(&self.hash_key, &self.layout, values, &mut scratch.row))
     }
 
-    fn add_entries(
+    pub(crate) fn add_entries(
         &mut self,
         pages: &mut Pages,
         hash: Option<[u8; 8]>,
@@ -398,7 +406,7 @@ impl Table {
         Ok(())
     }
 
-    fn remove_entries(
+    pub(crate) fn remove_entries(
         &mut self,
         pages: &mut Pages,
         hash: Option<[u8; 8]>,
