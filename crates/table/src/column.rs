@@ -101,7 +101,7 @@ impl<'a, T: FixedValue> Column<'a, T> {
             let hits: Vec<u64> = hits.collect();
             slots_of(hits).map(move |slot| {
                 let row = RowId::new(page.number, slot);
-                Ok(Row::at(table.pages, table.layout(), page.rows, row))
+                Ok(Row::at(table.pages, page.rows, row))
             })
         };
         let pages = self.pages();

@@ -50,6 +50,7 @@ pub(crate) enum Slot<T> {
 }
 
 /// The slot of `key` in a node whose subtree has the height `height`.
+#[inline]
 pub(crate) fn digit(key: u64, height: u32) -> usize {
     let digit = (key >> (DIGIT_BITS * (height - 1))) & (FAN_OUT as u64 - 1);
     usize::try_from(digit).expect("6 bits")

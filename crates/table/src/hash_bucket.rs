@@ -18,7 +18,7 @@ pub(crate) struct Bucket(
 
 impl Bucket {
     /// The bucket that keys of these bits are in, among `count` ones.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(bucket_bits: u32, count: u32) -> Bucket {
         let depth = count.ilog2();
         let number = 1 << depth | bucket_bits >> (BUCKET_BITS - depth);

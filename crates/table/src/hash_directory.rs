@@ -21,7 +21,7 @@ use crate::table_id::TableId;
 
 impl HashIndex {
     /// The page of the bucket at a place of the directory, or of the directory itself where `level` is above 0.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn page_at(&self, pages: &Pages, place: u32) -> Result<PageNumber, Damaged> {
         let root = self.root.ok_or(EMPTY)?;
         let (high, low) = split(place);

@@ -17,11 +17,11 @@ use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
-use crate::btree::BTree;
+use crate::btree::{BTree, BTreeRange};
 use crate::damaged::{DamageKind, Damaged};
 use crate::hash_bucket::Bucket;
 use crate::hash_candidates::HashCandidates;
-use crate::hash_format::{BUCKET_COUNT_MAX, ENTRY_COUNT_MAX, spilled_key};
+use crate::hash_format::{BUCKET_COUNT_MAX, ENTRY_COUNT_MAX, Lines, spilled_key};
 use crate::hash_lines;
 use crate::key_hash::KeyHash;
 use crate::page_error::PageError;
@@ -122,11 +122,45 @@ impl HashIndex {
         pages: &'a Pages,
         hash: KeyHash,
     ) -> Result<HashCandidates<'a>, Damaged> {
-        if self.root.is_none() {
-            return Ok(HashCandidates::none(self, pages, hash));
+        Ok(HashCandidates::new(
+            self,
+            pages,
+            hash,
+            self.lines(pages, hash)?,
+        ))
+    }
+
+    /// The lines that a key of this hash stands in, if there are any.
+    #[inline(always)]
+    pub(crate) fn lines<'a>(
+        &self,
+        pages: &'a Pages,
+        hash: KeyHash,
+    ) -> Result<Option<&'a Lines>, Damaged> {
+        match self.root {
+            None => Ok(None),
+            Some(_) => hash_lines::peek(pages, self.bucket_page(pages, hash)?).map(Some),
         }
-        let lines = hash_lines::peek(pages, self.bucket_page(pages, hash)?)?;
-        Ok(HashCandidates::of(self, pages, hash, lines))
+    }
+
+    /// The next of the entries of a hash that stand in the tree.
+    #[cold]
+    pub(crate) fn next_spilled<'a>(
+        &'a self,
+        pages: &'a Pages,
+        hash: KeyHash,
+        entries: &mut Option<Box<BTreeRange<'a>>>,
+    ) -> Result<Option<RowId>, Damaged> {
+        let entries = entries.get_or_insert_with(|| Box::new(self.spilled_of(pages, hash)));
+        let entry = entries.next().transpose()?;
+        Ok(entry.map(|(_, row)| row))
+    }
+
+    /// The entries of a hash that stand in the tree.
+    pub(crate) fn spilled_of<'a>(&'a self, pages: &'a Pages, hash: KeyHash) -> BTreeRange<'a> {
+        let key = spilled_key(hash.home, hash.bucket_bits);
+        let bound = Bound::Included(&key[..]);
+        self.spilled.range(pages, bound, bound)
     }
 
     /// Whether (key of this hash, `row`) is there.

@@ -9,7 +9,7 @@
 
 use crate::damaged::{DamageKind, Damaged};
 use crate::hash_format::{
-    DISPLACEMENT_MAX, Line, Lines, encode_entry, first_slot, home_of, lines, lines_mut,
+    DISPLACEMENT_MAX, Line, Lines, encode_entry, entry_head, first_slot, home_of, lines, lines_mut,
     position_at, position_of,
 };
 use crate::key_hash::KeyHash;
@@ -21,7 +21,7 @@ use crate::row_id::RowId;
 /// The lines of the bucket in the page `number`, to be looked into. Its header is not: it stands in another piece of memory
 /// than the line that is wanted, and a look-up would wait for both. In a page of another kind whatever is taken for an entry
 /// is refuted by its row.
-#[inline]
+#[inline(always)]
 pub(crate) fn peek(pages: &Pages, number: PageNumber) -> Result<&Lines, Damaged> {
     Ok(lines(pages.get(number)?))
 }
@@ -96,6 +96,58 @@ pub(crate) fn put(lines: &mut Lines, hash: KeyHash, row: RowId) -> bool {
         }
     }
     false
+}
+
+/// The rows whose entries have all bits of a hash, as far as they stand in lines.
+#[derive(Clone, Debug)]
+pub(crate) struct Matches<'a> {
+    lines: &'a Lines,
+    hash: KeyHash,
+    displacement: usize,
+    /// What is left of the slots of the current line whose tags fit.
+    slots: u64,
+}
+
+#[inline]
+pub(crate) fn matches(lines: &Lines, hash: KeyHash) -> Matches<'_> {
+    Matches {
+        lines,
+        hash,
+        displacement: 0,
+        slots: lines[position_of(hash.home)].slots_like(hash.bucket_bits),
+    }
+}
+
+impl Iterator for Matches<'_> {
+    type Item = RowId;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<RowId> {
+        let KeyHash { bucket_bits, home } = self.hash;
+        loop {
+            let line = &self.lines[position_at(home, bucket_bits, self.displacement)];
+            while self.slots != 0 {
+                let slot = first_slot(self.slots);
+                self.slots &= self.slots - 1;
+                let head = entry_head(bucket_bits, self.displacement);
+                if let Some(row) = line.row_with_head(slot, head) {
+                    return Some(row);
+                }
+            }
+            if line.passed() == 0 || self.displacement == DISPLACEMENT_MAX {
+                return None;
+            }
+            self.displacement += 1;
+            let next = &self.lines[position_at(home, bucket_bits, self.displacement)];
+            self.slots = next.slots_like(bucket_bits);
+        }
+    }
+}
+
+/// Whether entries of the home line of a hash stand in the tree.
+#[inline]
+pub(crate) fn has_spilled(lines: &Lines, hash: KeyHash) -> bool {
+    lines[position_of(hash.home)].has_spilled()
 }
 
 /// The displacement and slot of an entry, if it is in the lines.

@@ -328,10 +328,11 @@ impl Heap {
         let u32_of = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
         let average = (self.variable_bytes + heap_bytes) / (self.row_count + 1);
         let mut capacity = RowGeometry::capacity(layout, u32_of(average));
-        let fixed_bytes = RowGeometry::new(layout.region_counts(), capacity).end();
+        let fixed_bytes = RowGeometry::new(layout.regions(), capacity).end();
         if fixed_bytes as u64 + heap_bytes > PAGE_BYTES as u64 {
             capacity = RowGeometry::capacity(layout, u32_of(heap_bytes));
         }
+        layout.usual_capacity().set(capacity);
         let number = pages.allocate(PageKind::Row, owner)?;
         row_page::format(pages.get_mut(number)?, layout, capacity, owner);
         self.append(pages, number)?;

@@ -6,14 +6,15 @@ use crate::btree::{BTree, KEY_BYTES_MAX};
 use crate::damaged::{DamageKind, Damaged};
 use crate::error::Error;
 use crate::hash_index::HashIndex;
+use crate::hash_lines;
 use crate::index_kind::IndexKind;
 use crate::index_spec::IndexSpec;
-use crate::key::{encode_key, encode_key_to, prefix_end};
-use crate::key_buffer::KeyRest;
+use crate::key::{encode_key, prefix_end};
 use crate::key_hash::KeyHash;
 use crate::pages::Pages;
 use crate::row::Row;
 use crate::row_id::RowId;
+use crate::search_key::SearchKey;
 use crate::table::Table;
 use crate::table_id::TableId;
 use crate::value::Value;
@@ -144,7 +145,7 @@ impl Index {
                 }
             }
             Entries::Hash(_) => {
-                let found = self.find_row(table, pages, key, accept)?;
+                let found = self.find_row(table, pages, &SearchKey::new(key), accept)?;
                 return Ok(found.map(|row| row.row_id()));
             }
         }
@@ -152,43 +153,41 @@ impl Index {
     }
 
     /// [`Index::find`], and the row read: a hash index has to look at it anyway.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find_row<'a>(
         &self,
         table: &'a Table,
         pages: &'a Pages,
-        key: &[u8],
+        key: &SearchKey<'_>,
         accept: impl Fn(RowId) -> bool,
     ) -> Result<Option<Row<'a>>, Error> {
         let Entries::Hash(index) = &self.entries else {
-            let found = self.find(table, pages, key, accept)?;
+            let found = self.find(table, pages, key.bytes(), accept)?;
             return found.map(|row| table.indexed(pages, row)).transpose();
         };
-        for row in index.candidates(pages, KeyHash::new(&table.hash_key, key))? {
-            let row = row?;
+        let hash = key.hash(&table.hash_key);
+        let Some(lines) = index.lines(pages, hash)? else {
+            return Ok(None);
+        };
+        let mut in_lines = hash_lines::matches(lines, hash);
+        let mut in_tree = None;
+        loop {
+            let row = match in_lines.next() {
+                Some(row) => row,
+                None if !hash_lines::has_spilled(lines, hash) => return Ok(None),
+                None => match index.next_spilled(pages, hash, &mut in_tree)? {
+                    Some(row) => row,
+                    None => return Ok(None),
+                },
+            };
             if !accept(row) {
                 continue;
             }
-            let row = table.indexed(pages, row)?;
-            if self.row_has_key(&row, key)? {
+            let row = Row::indexed(table, pages, row)?;
+            if key.is_of(&row, &self.spec.columns)? {
                 return Ok(Some(row));
             }
         }
-        Ok(None)
-    }
-
-    /// Whether a row has exactly this key. A hash index finds rows that have not, now and then.
-    #[inline]
-    pub(crate) fn row_has_key(&self, row: &Row<'_>, key: &[u8]) -> Result<bool, Error> {
-        let mut rest = KeyRest::new(key);
-        for &column in &self.spec.columns {
-            let column = usize::from(column);
-            match row.value_ref(column)? {
-                Some(value) => encode_key_to([value], &mut rest),
-                None => encode_key_to([row.value(column)?.as_ref()], &mut rest),
-            }
-        }
-        Ok(rest.is_matched())
     }
 
     /// The tree, of which alone ranges and the first columns of keys can be asked.

@@ -53,8 +53,8 @@ pub fn decode_key(types: &[ColumnType], bytes: &[u8]) -> Result<Vec<Value>, Malf
     }
 }
 
-#[inline]
-fn encode_column(value: ValueRef<'_>, out: &mut impl KeyBytes) {
+#[inline(always)]
+pub(crate) fn encode_column(value: ValueRef<'_>, out: &mut impl KeyBytes) {
     match value {
         ValueRef::Null => out.put(&[NULL_TAG]),
         ValueRef::Bool(value) => put(u8::from(value).to_be_bytes(), out),
@@ -76,19 +76,18 @@ fn encode_column(value: ValueRef<'_>, out: &mut impl KeyBytes) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn put<const N: usize>(bytes: [u8; N], out: &mut impl KeyBytes) {
-    out.put(&[VALUE_TAG]);
-    out.put(&bytes);
+    out.put_tagged(VALUE_TAG, &bytes);
 }
 
-#[inline]
+#[inline(always)]
 fn put_signed<const N: usize>(mut bytes: [u8; N], out: &mut impl KeyBytes) {
     bytes[0] ^= SIGN_BIT;
     put(bytes, out);
 }
 
-#[inline]
+#[inline(always)]
 fn put_float<const N: usize>(mut bytes: [u8; N], out: &mut impl KeyBytes) {
     if bytes[0] & SIGN_BIT == 0 {
         bytes[0] ^= SIGN_BIT;

@@ -4,6 +4,13 @@
 pub(crate) trait KeyBytes {
     /// The next bytes.
     fn put(&mut self, bytes: &[u8]);
+
+    /// A byte, and the next ones.
+    #[inline(always)]
+    fn put_tagged(&mut self, tag: u8, bytes: &[u8]) {
+        self.put(&[tag]);
+        self.put(bytes);
+    }
 }
 
 impl KeyBytes for Vec<u8> {
@@ -45,7 +52,7 @@ impl KeyBuffer {
 }
 
 impl KeyBytes for KeyBuffer {
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
         let end = self.length + bytes.len();
         if self.long.is_empty() && end <= SHORT_BYTES {
@@ -77,7 +84,7 @@ impl<'k> KeyRest<'k> {
 }
 
 impl KeyBytes for KeyRest<'_> {
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
         self.0 = self.0.and_then(|rest| rest.strip_prefix(bytes));
     }

@@ -5,6 +5,7 @@
 //! keyed by the database, so nobody who does not know its key can choose keys that meet.
 
 use crate::hash_format::{BUCKET_BITS, LINE_COUNT};
+use crate::short_key::ShortKey;
 use crate::sip_hash::sip_hash;
 
 /// Digits of pi, so that a hash key of zeros is no weak one.
@@ -32,6 +33,12 @@ impl KeyHash {
         KeyHash::from_bits(hash(hash_key, key))
     }
 
+    /// [`KeyHash::new`] of a short key.
+    #[inline]
+    pub(crate) fn of_short(hash_key: &[u8; 32], key: ShortKey) -> KeyHash {
+        KeyHash::from_bits(hash_of_short(hash_key, key))
+    }
+
     #[inline]
     #[expect(
         clippy::cast_possible_truncation,
@@ -51,36 +58,42 @@ impl KeyHash {
 
 #[inline]
 fn hash(hash_key: &[u8; 32], key: &[u8]) -> u64 {
-    let word = |index: usize| {
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(&hash_key[8 * index..][..8]);
-        u64::from_le_bytes(bytes)
-    };
-    let Some((a, b)) = halves(key) else {
-        return sip_hash::<1, 3>([word(0), word(1)], key);
-    };
+    match ShortKey::of_bytes(key) {
+        Some(key) => hash_of_short(hash_key, key),
+        None => sip_hash::<1, 3>([word_of(hash_key, 0), word_of(hash_key, 1)], key),
+    }
+}
+
+#[inline]
+fn hash_of_short(hash_key: &[u8; 32], key: ShortKey) -> u64 {
+    let (a, b) = halves(key);
+    let word = |index| word_of(hash_key, index);
     let first = fold(a ^ word(0) ^ PI[0], b ^ word(1) ^ PI[1]);
-    fold(first ^ word(2), word(3) ^ PI[2] ^ key.len() as u64)
+    fold(first ^ word(2), word(3) ^ PI[2] ^ key.length() as u64)
+}
+
+#[inline]
+fn word_of(hash_key: &[u8; 32], index: usize) -> u64 {
+    let words = hash_key.as_chunks().0;
+    u64::from_le_bytes(words[index])
 }
 
 /// A key of up to 16 bytes as two numbers: different keys of one length give different ones.
 #[inline]
-fn halves(key: &[u8]) -> Option<(u64, u64)> {
-    if key.len() > 16 {
-        return None;
+#[expect(clippy::cast_possible_truncation, reason = "the low halves are meant")]
+fn halves(key: ShortKey) -> (u64, u64) {
+    let (word, length) = (key.word(), key.length());
+    if length >= 8 {
+        return (word as u64, (word >> (8 * (length - 8))) as u64);
     }
-    if let (Some(first), Some(last)) = (key.first_chunk(), key.last_chunk()) {
-        return Some((u64::from_le_bytes(*first), u64::from_le_bytes(*last)));
+    let word = word as u64;
+    if length >= 4 {
+        let last = word >> (8 * (length - 4));
+        return (u64::from(word as u32), u64::from(last as u32));
     }
-    if let (Some(first), Some(last)) = (key.first_chunk(), key.last_chunk()) {
-        return Some((
-            u32::from_le_bytes(*first).into(),
-            u32::from_le_bytes(*last).into(),
-        ));
-    }
-    let byte = |index: usize| u64::from(key.get(index).copied().unwrap_or(0));
-    let last = byte(key.len().saturating_sub(1));
-    Some((byte(0) | byte(key.len() / 2) << 8 | last << 16, 0))
+    let byte = |index: usize| word >> (8 * index) & 0xFF;
+    let last = byte(length.saturating_sub(1));
+    (byte(0) | byte(length / 2) << 8 | last << 16, 0)
 }
 
 #[inline]

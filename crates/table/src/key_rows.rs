@@ -10,6 +10,7 @@ use crate::index_range::IndexRange;
 use crate::overlay::Entry;
 use crate::row::Row;
 use crate::row_id::RowId;
+use crate::search_key::SearchKey;
 use crate::table_ref::TableRef;
 
 /// The rows with exactly one key of an index, each read as it is asked for: of an ordered index in the order of their
@@ -85,7 +86,7 @@ impl<'a> HashRows<'a> {
                 continue;
             }
             let row = self.table.indexed(row)?;
-            if self.index.row_has_key(&row, &self.key)? {
+            if SearchKey::new(&self.key).is_of(&row, &self.index.spec.columns)? {
                 return Ok(Some(row));
             }
         }

@@ -4,11 +4,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::row_geometry::{ColumnPlace, RegionCounts};
+use crate::row_geometry::{ColumnPlace, Regions};
+use crate::usual_capacity::UsualCapacity;
 use crate::{ColumnType, Value};
 
 /// Most columns that a layout has.
 pub const COLUMN_COUNT_MAX: usize = 1024;
+
+/// Of so many columns a row is asked for as soon as its place is known.
+const FETCHED_COLUMNS_MAX: usize = 8;
 
 /// Which of a table's layouts, in the order they came into force; it rises with each change.
 #[derive(
@@ -66,8 +70,9 @@ pub struct Layout {
     columns: Vec<LayoutColumn>,
     /// Invariant: derived from `columns` alone, as are the fields below.
     places: Vec<ColumnPlace>,
-    region_counts: RegionCounts,
+    regions: Regions,
     nullable_count: usize,
+    usual_capacity: UsualCapacity,
 }
 
 impl Layout {
@@ -87,28 +92,32 @@ impl Layout {
         for (column, definition) in columns.iter().enumerate() {
             check_default(column, definition)?;
         }
-        let (places, region_counts) = ColumnPlace::plan(&columns);
+        let (places, regions) = ColumnPlace::plan(&columns);
         let nullable_count = columns.iter().filter(|column| column.nullable).count();
         Ok(Layout {
             number,
             columns,
             places,
-            region_counts,
+            regions,
             nullable_count,
+            usual_capacity: UsualCapacity::default(),
         })
     }
 
     /// The number.
+    #[inline]
     pub fn number(&self) -> LayoutNumber {
         self.number
     }
 
     /// The columns by position.
+    #[inline]
     pub fn columns(&self) -> &[LayoutColumn] {
         &self.columns
     }
 
     /// How many columns there are, at least one.
+    #[inline]
     pub fn column_count(&self) -> usize {
         self.columns.len()
     }
@@ -119,13 +128,27 @@ impl Layout {
     }
 
     /// Where the column's regions stand among the regions of a row page.
-    pub(crate) fn place(&self, column: usize) -> ColumnPlace {
-        self.places[column]
+    #[inline]
+    pub(crate) fn place(&self, column: usize) -> &ColumnPlace {
+        &self.places[column]
     }
 
-    /// How many regions of each width a row page has.
-    pub(crate) fn region_counts(&self) -> &RegionCounts {
-        &self.region_counts
+    /// The capacity that row pages have mostly.
+    #[inline]
+    pub(crate) fn usual_capacity(&self) -> &UsualCapacity {
+        &self.usual_capacity
+    }
+
+    /// Where the first few columns stand.
+    #[inline]
+    pub(crate) fn first_places(&self) -> &[ColumnPlace] {
+        &self.places[..self.places.len().min(FETCHED_COLUMNS_MAX)]
+    }
+
+    /// All regions of a row page.
+    #[inline]
+    pub(crate) fn regions(&self) -> &Regions {
+        &self.regions
     }
 }
 

@@ -42,11 +42,13 @@ impl PageBuf {
     }
 
     /// The bytes.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8; PAGE_BYTES] {
         &self.bytes
     }
 
     /// The bytes, to be written.
+    #[inline]
     pub fn as_bytes_mut(&mut self) -> &mut [u8; PAGE_BYTES] {
         &mut self.bytes
     }

@@ -136,6 +136,7 @@ impl PageHeader {
     }
 
     /// Checks that the page is of `kind`, in a version that this build reads.
+    #[inline]
     pub(crate) fn expect_kind(&self, kind: PageKind) -> Result<(), DamageKind> {
         let (expected, found) = (kind.code(), self.bytes[KIND]);
         if expected != found {
@@ -159,10 +160,12 @@ impl PageHeader {
     }
 
     /// The table that the page belongs to.
+    #[inline]
     pub fn owner(&self) -> TableId {
         TableId(self.u32_at(OWNER))
     }
 
+    #[inline]
     pub(crate) fn level(&self) -> u8 {
         self.bytes[LEVEL]
     }
@@ -188,6 +191,7 @@ impl PageHeader {
         };
     }
 
+    #[inline]
     pub(crate) fn next(&self) -> Result<Option<PageNumber>, DamageKind> {
         self.link_at(NEXT)
     }
@@ -204,6 +208,7 @@ impl PageHeader {
         self.set_link_at(PREVIOUS, page);
     }
 
+    #[inline]
     pub(crate) fn room_next(&self) -> Result<Option<PageNumber>, DamageKind> {
         self.link_at(ROOM_NEXT)
     }
@@ -220,6 +225,7 @@ impl PageHeader {
         self.set_link_at(ROOM_PREVIOUS, page);
     }
 
+    #[inline]
     pub(crate) fn capacity(&self) -> u16 {
         self.u16_at(CAPACITY)
     }
@@ -229,6 +235,7 @@ impl PageHeader {
     }
 
     /// Live rows, or entries of an index node.
+    #[inline]
     pub(crate) fn live_count(&self) -> u16 {
         self.u16_at(LIVE_COUNT)
     }
@@ -238,6 +245,7 @@ impl PageHeader {
     }
 
     /// The byte offset in the page where the heap begins; it ends with the page.
+    #[inline]
     pub(crate) fn heap_start(&self) -> u16 {
         self.u16_at(HEAP_START)
     }
@@ -247,6 +255,7 @@ impl PageHeader {
     }
 
     /// The bytes inside the heap that nothing uses.
+    #[inline]
     pub(crate) fn heap_dead(&self) -> u16 {
         self.u16_at(HEAP_DEAD)
     }
@@ -256,6 +265,7 @@ impl PageHeader {
     }
 
     /// The layout number of a row page.
+    #[inline]
     pub(crate) fn layout_number(&self) -> u32 {
         self.u32_at(WORD)
     }
@@ -274,6 +284,7 @@ impl PageHeader {
     }
 
     /// The number of a bucket of a hash index.
+    #[inline]
     pub(crate) fn bucket(&self) -> u32 {
         self.u32_at(WORD)
     }
@@ -324,6 +335,7 @@ impl PageHeader {
             .all(|byte| *byte == 0)
     }
 
+    #[inline]
     fn link_at(&self, byte_offset: usize) -> Result<Option<PageNumber>, DamageKind> {
         decode_link(self.u32_at(byte_offset))
     }
@@ -332,6 +344,7 @@ impl PageHeader {
         self.set_u32_at(byte_offset, encode_link(page));
     }
 
+    #[inline]
     fn u16_at(&self, byte_offset: usize) -> u16 {
         let bytes = &self.bytes;
         u16::from_le_bytes([bytes[byte_offset], bytes[byte_offset + 1]])
@@ -341,6 +354,7 @@ impl PageHeader {
         self.bytes[byte_offset..][..2].copy_from_slice(&value.to_le_bytes());
     }
 
+    #[inline]
     fn u32_at(&self, byte_offset: usize) -> u32 {
         let bytes = &self.bytes;
         u32::from_le_bytes([
@@ -362,6 +376,7 @@ pub(crate) fn encode_link(page: Option<PageNumber>) -> u32 {
 }
 
 /// The page that a link leads to.
+#[inline]
 pub(crate) fn decode_link(link: u32) -> Result<Option<PageNumber>, DamageKind> {
     match link.checked_sub(1) {
         None => Ok(None),

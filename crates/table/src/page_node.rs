@@ -77,11 +77,13 @@ impl Slot {
         }
     }
 
+    #[inline]
     pub(crate) fn is_vacant(&self) -> bool {
         self.place.is_null()
     }
 
     /// The node that stands here.
+    #[inline]
     pub(crate) fn node(&self) -> *mut Node {
         self.place.cast()
     }

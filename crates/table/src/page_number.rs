@@ -27,6 +27,7 @@ impl PageNumber {
     pub const STORED_MAX: PageNumber = PageNumber((1 << 27) - 1);
 
     /// The page number `number`, or nothing where it has more than 28 bits.
+    #[inline]
     pub const fn new(number: u32) -> Option<PageNumber> {
         if number <= Self::MAX.0 {
             Some(PageNumber(number))
@@ -36,6 +37,7 @@ impl PageNumber {
     }
 
     /// The number.
+    #[inline]
     pub const fn get(self) -> u32 {
         self.0
     }

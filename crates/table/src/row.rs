@@ -1,7 +1,7 @@
 //! One row, read in place.
 
 use crate::column_type::ColumnType;
-use crate::damaged::DamageKind;
+use crate::damaged::{DamageKind, Damaged};
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::long_value;
@@ -11,14 +11,14 @@ use crate::pages::Pages;
 use crate::row_codec::{decode_cell, decode_row};
 use crate::row_id::RowId;
 use crate::row_page::{Cell, RowPageRef};
+use crate::row_page_ref;
 use crate::table::Table;
 use crate::value::Value;
-use crate::value_ref::ValueRef;
+use crate::value_ref::{AsIs, TakeValue, ValueRef};
 
 /// A row of a view, or of a write transaction. Reading a value copies it only if it is a string or bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
-    layout: &'a Layout,
     row: RowId,
     place: Place<'a>,
 }
@@ -45,41 +45,36 @@ enum Place<'a> {
     /// In a live slot of a page.
     Page(RowPageRef<'a>, &'a Pages),
     /// In a row that no page holds yet, encoded.
-    Pending(&'a [u8]),
+    Pending(&'a [u8], &'a Layout),
 }
 
 impl<'a> Row<'a> {
     /// The row at a place of `table`, or [`Error::NoSuchRow`].
+    #[inline]
     pub(crate) fn find(table: &'a Table, pages: &'a Pages, row: RowId) -> Result<Self, Error> {
-        let missing = || Error::NoSuchRow {
-            table: table.id,
-            values: Vec::new(),
-        };
-        let number = row.page();
-        let layout = &*table.layout;
-        // A place that was never this table's, or is not any more, is the caller's mistake and no damage.
-        let bytes = match pages.get(number) {
-            Ok(bytes) if bytes.owner() == table.id && bytes.is_of(PageKind::Row) => bytes,
-            Ok(_) => return Err(missing()),
-            Err(damaged) if damaged.kind == DamageKind::Missing => return Err(missing()),
-            Err(damaged) => return Err(damaged.into()),
-        };
-        let page = RowPageRef::new(bytes, layout).map_err(|kind| kind.at(number))?;
-        if !page.is_live(row.slot()) {
-            return Err(missing());
+        match look(table, pages, row) {
+            Ok(page) => Ok(Row::at(pages, page, row)),
+            Err(None) => Err(missing(table)),
+            Err(Some(damaged)) => Err(damaged.into()),
         }
-        Ok(Row::at(pages, layout, page, row))
+    }
+
+    /// The row that an index of `table` names: it must be there.
+    #[inline(always)]
+    pub(crate) fn indexed(table: &'a Table, pages: &'a Pages, row: RowId) -> Result<Self, Damaged> {
+        match look(table, pages, row) {
+            Ok(page) => Ok(Row::at(pages, page, row)),
+            Err(None) => {
+                Err(DamageKind::Structure("an index names a row that is not there").at(row.page()))
+            }
+            Err(Some(damaged)) => Err(damaged),
+        }
     }
 
     /// The row at a live slot of a page that was looked at already.
-    pub(crate) fn at(
-        pages: &'a Pages,
-        layout: &'a Layout,
-        page: RowPageRef<'a>,
-        row: RowId,
-    ) -> Self {
+    #[inline]
+    pub(crate) fn at(pages: &'a Pages, page: RowPageRef<'a>, row: RowId) -> Self {
         Row {
-            layout,
             row,
             place: Place::Page(page, pages),
         }
@@ -88,20 +83,28 @@ impl<'a> Row<'a> {
     /// A row that a transaction holds, as [`crate::encode_row`] wrote it.
     pub(crate) fn pending(layout: &'a Layout, row: RowId, bytes: &'a [u8]) -> Self {
         Row {
-            layout,
             row,
-            place: Place::Pending(bytes),
+            place: Place::Pending(bytes, layout),
         }
     }
 
     /// Where the row stands. It may stand elsewhere in a later view, or once its transaction is applied.
+    #[inline]
     pub fn row_id(&self) -> RowId {
         self.row
     }
 
     /// How many columns the row has.
     pub fn column_count(&self) -> usize {
-        self.layout.column_count()
+        self.layout().column_count()
+    }
+
+    #[inline]
+    fn layout(&self) -> &'a Layout {
+        match self.place {
+            Place::Page(page, _) => page.layout(),
+            Place::Pending(_, layout) => layout,
+        }
     }
 
     /// The value of the column at a position.
@@ -110,8 +113,8 @@ impl<'a> Row<'a> {
     /// If there is no such column.
     pub fn value(&self, column: usize) -> Result<Value, Error> {
         let (len, first_page, pages) = match self.place {
-            Place::Pending(bytes) => {
-                return Ok(Value::from(decode_cell(self.layout, bytes, column)));
+            Place::Pending(bytes, layout) => {
+                return Ok(Value::from(decode_cell(layout, bytes, column)));
             }
             Place::Page(page, pages) => match self.cell(page, column)? {
                 Cell::Value(value) => return Ok(Value::from(value)),
@@ -119,7 +122,7 @@ impl<'a> Row<'a> {
             },
         };
         let bytes = long_value::read(pages, first_page, u64::from(len))?;
-        if self.layout.columns()[column].column_type == ColumnType::Bytes {
+        if self.layout().columns()[column].column_type == ColumnType::Bytes {
             return Ok(Value::Bytes(bytes));
         }
         String::from_utf8(bytes).map(Value::String).map_err(|_| {
@@ -135,12 +138,24 @@ impl<'a> Row<'a> {
     /// If there is no such column.
     #[inline]
     pub fn value_ref(&self, column: usize) -> Result<Option<ValueRef<'a>>, Error> {
+        self.give_value(column, AsIs)
+    }
+
+    /// Hands on the value of a column, unless it stands in pages of its own: then [`None`].
+    #[inline(always)]
+    pub(crate) fn give_value<T: TakeValue<'a>>(
+        &self,
+        column: usize,
+        taker: T,
+    ) -> Result<Option<T::Taken>, Error> {
         match self.place {
-            Place::Page(page, _) => Ok(match self.cell(page, column)? {
-                Cell::Value(value) => Some(value),
-                Cell::Long { .. } => None,
-            }),
-            Place::Pending(bytes) => Ok(Some(decode_cell(self.layout, bytes, column))),
+            Place::Page(page, _) => match page.give_cell_of_live(self.row.slot(), column, taker) {
+                Ok(taken) => Ok(taken.ok()),
+                Err(kind) => Err(self.damaged(kind)),
+            },
+            Place::Pending(bytes, layout) => {
+                Ok(Some(taker.take(decode_cell(layout, bytes, column))))
+            }
         }
     }
 
@@ -164,9 +179,9 @@ impl<'a> Row<'a> {
 
     /// All values, in column order, copied only where they must be.
     pub(crate) fn read_all(&self) -> Result<Vec<ReadValue<'a>>, Error> {
-        if let Place::Pending(bytes) = self.place {
+        if let Place::Pending(bytes, layout) = self.place {
             let mut values = Vec::with_capacity(self.column_count());
-            let decoded = decode_row(self.layout, bytes, &mut values);
+            let decoded = decode_row(layout, bytes, &mut values);
             decoded.expect("it was encoded by the transaction");
             return Ok(values.into_iter().map(ReadValue::InRow).collect());
         }
@@ -179,7 +194,7 @@ impl<'a> Row<'a> {
     pub(crate) fn pending_bytes(&self) -> Option<&'a [u8]> {
         match self.place {
             Place::Page(..) => None,
-            Place::Pending(bytes) => Some(bytes),
+            Place::Pending(bytes, _) => Some(bytes),
         }
     }
 
@@ -198,7 +213,45 @@ impl<'a> Row<'a> {
 
     #[inline]
     fn cell(&self, page: RowPageRef<'a>, column: usize) -> Result<Cell<'a>, Error> {
-        let cell = page.cell(self.row.slot(), column);
-        cell.map_err(|kind| kind.at(self.row.page()).into())
+        let cell = page.cell_of_live(self.row.slot(), column);
+        cell.map_err(|kind| self.damaged(kind))
+    }
+
+    #[cold]
+    fn damaged(&self, kind: DamageKind) -> Error {
+        kind.at(self.row.page()).into()
+    }
+}
+
+/// The page of a row of `table`; if it is not there, what is damaged, if anything is. A place that was never this table's, or is
+/// not any more, is the caller's mistake and no damage.
+#[inline(always)]
+fn look<'a>(
+    table: &'a Table,
+    pages: &'a Pages,
+    row: RowId,
+) -> Result<RowPageRef<'a>, Option<Damaged>> {
+    let number = row.page();
+    let bytes = match pages.get(number) {
+        Ok(bytes) => bytes,
+        Err(damaged) if damaged.kind == DamageKind::Missing => return Err(None),
+        Err(damaged) => return Err(Some(damaged)),
+    };
+    row_page_ref::fetch_row(bytes, &table.layout, row.slot());
+    if bytes.owner() != table.id || !bytes.is_of(PageKind::Row) {
+        return Err(None);
+    }
+    match RowPageRef::new(bytes, &table.layout) {
+        Ok(page) if page.is_live(row.slot()) => Ok(page),
+        Ok(_) => Err(None),
+        Err(kind) => Err(Some(kind.at(number))),
+    }
+}
+
+#[cold]
+fn missing(table: &Table) -> Error {
+    Error::NoSuchRow {
+        table: table.id,
+        values: Vec::new(),
     }
 }

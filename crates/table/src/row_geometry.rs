@@ -14,48 +14,94 @@ const KIND_COUNT: usize = WIDTHS.len() + 1;
 const BITMAP_KIND: usize = WIDTHS.len();
 const _: () = assert!(BITMAP_KIND == 5);
 
-/// How many regions of each kind a row page of some layout has.
+/// The kinds whose regions are whole multiples of the alignment whatever the capacity, and the others.
+const WHOLE_KINDS: usize = 2;
+const PADDED_KINDS: usize = KIND_COUNT - WHOLE_KINDS;
+const _: () = assert!(WIDTHS[WHOLE_KINDS - 1] == REGION_ALIGNMENT);
+
+/// Some of the regions of a row page, those that stand first: how many bytes they take follows from the capacity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct RegionCounts([u16; KIND_COUNT]);
+pub(crate) struct Regions {
+    /// What those that are never padded take for each slot, in bytes.
+    slot_bytes: u32,
+    /// How many there are of each kind that is padded.
+    padded: [u16; PADDED_KINDS],
+}
+
+impl Regions {
+    fn add(&mut self, kind: usize, count: u16) {
+        match kind.checked_sub(WHOLE_KINDS) {
+            None => self.slot_bytes += WIDTHS[kind] * u32::from(count),
+            Some(kind) => self.padded[kind] += count,
+        }
+    }
+
+    /// The bytes that they take together in a page with so many slots.
+    #[inline]
+    fn bytes(&self, slots: u16) -> u32 {
+        let mut bytes = self.slot_bytes * u32::from(slots);
+        // Wide columns come first, and most have nothing but wide ones before them.
+        if self.padded != [0; PADDED_KINDS] {
+            for (&count, width) in self.padded.iter().zip(&WIDTHS[WHOLE_KINDS..]) {
+                let region = (u32::from(slots) * width).next_multiple_of(REGION_ALIGNMENT);
+                bytes += region * u32::from(count);
+            }
+            bytes += bitmap_bytes(slots) * u32::from(self.padded[PADDED_KINDS - 1]);
+        }
+        bytes
+    }
+}
 
 /// Which regions are a column's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ColumnPlace {
-    /// Index of the width, or [`BITMAP_KIND`] for a bool.
-    kind: u8,
-    /// Which region of that kind.
-    index: u16,
-    /// Which bitmap is the column's validity, if it is nullable.
-    validity: Option<u16>,
+    pub(crate) column_type: ColumnType,
+    /// What a slot takes, in bytes; zero for bits.
+    width: u8,
+    /// The regions before that of the values.
+    values: Regions,
+    /// The regions before the column's validity bitmap, if it is nullable.
+    validity: Option<Regions>,
 }
 
 impl ColumnPlace {
-    /// Gives each column its regions.
-    pub(crate) fn plan(columns: &[LayoutColumn]) -> (Vec<ColumnPlace>, RegionCounts) {
-        let mut counts = RegionCounts::default();
+    /// Gives each column its regions, and yields all of them.
+    pub(crate) fn plan(columns: &[LayoutColumn]) -> (Vec<ColumnPlace>, Regions) {
+        let mut counts = [0_u16; KIND_COUNT];
+        for column in columns {
+            counts[BITMAP_KIND] += u16::from(column.nullable);
+            counts[kind_of(column.column_type)] += 1;
+        }
+        let mut next = [Regions::default(); KIND_COUNT];
+        let mut all = Regions::default();
+        for kind in 0..KIND_COUNT {
+            next[kind] = all;
+            all.add(kind, counts[kind]);
+        }
         let mut take = |kind: usize| {
-            counts.0[kind] += 1;
-            counts.0[kind] - 1
+            let before = next[kind];
+            next[kind].add(kind, 1);
+            before
         };
-        let places = columns.iter().map(|column| {
-            let validity = column.nullable.then(|| take(BITMAP_KIND));
-            let kind = kind_of(column.column_type);
-            ColumnPlace {
-                kind,
-                index: take(usize::from(kind)),
-                validity,
-            }
+        let places = columns.iter().map(|column| ColumnPlace {
+            column_type: column.column_type,
+            width: WIDTHS
+                .get(kind_of(column.column_type))
+                .map_or(0, |&width| width.to_le_bytes()[0]),
+            validity: column.nullable.then(|| take(BITMAP_KIND)),
+            values: take(kind_of(column.column_type)),
         });
-        (places.collect(), counts)
+        (places.collect(), all)
     }
 
     /// Whether the values are bits.
-    pub(crate) fn is_bits(self) -> bool {
-        usize::from(self.kind) == BITMAP_KIND
+    #[inline]
+    pub(crate) fn is_bits(&self) -> bool {
+        self.column_type == ColumnType::Bool
     }
 }
 
-fn kind_of(column_type: ColumnType) -> u8 {
+fn kind_of(column_type: ColumnType) -> usize {
     match column_type {
         ColumnType::I128 | ColumnType::U128 | ColumnType::Uuid => 0,
         ColumnType::String | ColumnType::Bytes => 0,
@@ -63,7 +109,7 @@ fn kind_of(column_type: ColumnType) -> u8 {
         ColumnType::I32 | ColumnType::U32 | ColumnType::F32 => 2,
         ColumnType::I16 | ColumnType::U16 => 3,
         ColumnType::I8 | ColumnType::U8 => 4,
-        ColumnType::Bool => 5,
+        ColumnType::Bool => BITMAP_KIND,
     }
 }
 
@@ -71,10 +117,8 @@ fn kind_of(column_type: ColumnType) -> u8 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RowGeometry {
     capacity: u16,
-    /// Where the first region of each kind begins.
-    starts: [u32; KIND_COUNT],
-    /// What each region of each kind takes.
-    strides: [u32; KIND_COUNT],
+    /// Where the first region begins, behind the live bitmap.
+    start: u16,
     /// Where the last region ends; may lie beyond the page for a capacity that is too large.
     end: u32,
 }
@@ -82,24 +126,12 @@ pub(crate) struct RowGeometry {
 impl RowGeometry {
     /// The geometry of a page with `capacity` slots.
     #[inline]
-    pub(crate) fn new(counts: &RegionCounts, capacity: u16) -> RowGeometry {
-        let slots = u32::from(capacity);
-        let bitmap = bitmap_bytes(capacity);
-        let mut strides = [bitmap; KIND_COUNT];
-        for (stride, width) in strides.iter_mut().zip(WIDTHS) {
-            *stride = (slots * width).next_multiple_of(REGION_ALIGNMENT);
-        }
-        let mut starts = [0; KIND_COUNT];
-        let mut position = (LIVE_BITMAP + bitmap).next_multiple_of(COLUMNS_ALIGNMENT);
-        for kind in 0..KIND_COUNT {
-            starts[kind] = position;
-            position += strides[kind] * u32::from(counts.0[kind]);
-        }
+    pub(crate) fn new(all: &Regions, capacity: u16) -> RowGeometry {
+        let start = columns_start(capacity);
         RowGeometry {
             capacity,
-            starts,
-            strides,
-            end: position,
+            start,
+            end: u32::from(start) + all.bytes(capacity),
         }
     }
 
@@ -107,7 +139,7 @@ impl RowGeometry {
     pub(crate) fn capacity(layout: &Layout, variable_bytes: u32) -> u16 {
         let variable_bytes = variable_bytes.min(ROW_HEAP_BYTES_MAX);
         let fits = |capacity: u16| {
-            let fixed = RowGeometry::new(layout.region_counts(), capacity).end;
+            let fixed = RowGeometry::new(layout.regions(), capacity).end;
             fixed + u32::from(capacity) * variable_bytes <= HEAP_END
         };
         let (mut fitting, mut too_many) = (1, SLOT_COUNT_MAX + 1);
@@ -156,22 +188,44 @@ impl RowGeometry {
 
     /// Where the column's values begin; for a bool, its bits.
     #[inline]
-    pub(crate) fn values(&self, place: ColumnPlace) -> usize {
-        self.region(usize::from(place.kind), place.index)
+    pub(crate) fn values(&self, place: &ColumnPlace) -> usize {
+        self.after(&place.values)
+    }
+
+    /// Where the column's value in a slot begins; for a bool, somewhere among its bits.
+    #[inline]
+    pub(crate) fn value(&self, place: &ColumnPlace, slot: u16) -> usize {
+        self.values(place) + usize::from(place.width) * usize::from(slot)
+    }
+
+    /// What heap there is for each slot, in bytes.
+    #[inline]
+    pub(crate) fn heap_bytes_a_slot(&self) -> u32 {
+        HEAP_END.saturating_sub(self.end) / u32::from(self.capacity.max(1))
     }
 
     /// Where the column's validity bitmap begins, if it is nullable.
     #[inline]
-    pub(crate) fn validity(&self, place: ColumnPlace) -> Option<usize> {
-        place.validity.map(|index| self.region(BITMAP_KIND, index))
+    pub(crate) fn validity(&self, place: &ColumnPlace) -> Option<usize> {
+        place.validity.as_ref().map(|before| self.after(before))
     }
 
     #[inline]
-    fn region(&self, kind: usize, index: u16) -> usize {
-        self.starts[kind] as usize + self.strides[kind] as usize * usize::from(index)
+    fn after(&self, before: &Regions) -> usize {
+        usize::from(self.start) + before.bytes(self.capacity) as usize
     }
 }
 
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "at most 64 and 8,192 bytes"
+)]
+fn columns_start(capacity: u16) -> u16 {
+    (LIVE_BITMAP + bitmap_bytes(capacity)).next_multiple_of(COLUMNS_ALIGNMENT) as u16
+}
+
+#[inline]
 fn bitmap_bytes(capacity: u16) -> u32 {
     u32::from(capacity)
         .div_ceil(8)

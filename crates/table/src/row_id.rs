@@ -42,6 +42,7 @@ impl RowId {
     }
 
     /// The page.
+    #[inline]
     pub fn page(self) -> PageNumber {
         u32::try_from(self.0 >> SLOT_BITS)
             .ok()
@@ -50,6 +51,7 @@ impl RowId {
     }
 
     /// The slot in the page.
+    #[inline]
     pub const fn slot(self) -> u16 {
         #[expect(clippy::cast_possible_truncation, reason = "12 bits are left")]
         {
@@ -76,11 +78,13 @@ impl RowId {
     }
 
     /// The 40 bits as a number.
+    #[inline]
     pub const fn to_u64(self) -> u64 {
         self.0
     }
 
     /// The row id of the low 40 bits of a number: of what [`RowId::to_u64`] gave.
+    #[inline]
     pub(crate) const fn from_u64(bits: u64) -> RowId {
         RowId(bits & Self::MAX.0)
     }

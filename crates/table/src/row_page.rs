@@ -28,7 +28,7 @@ pub fn capacity(layout: &Layout, variable_bytes: u32) -> u16 {
 /// # Panics
 /// If the layout has no page of this capacity.
 pub fn format(page: &mut PageBuf, layout: &Layout, capacity: u16, owner: TableId) {
-    let geometry = RowGeometry::new(layout.region_counts(), capacity);
+    let geometry = RowGeometry::new(layout.regions(), capacity);
     assert!((1..=SLOT_COUNT_MAX).contains(&capacity));
     assert!(geometry.fits());
     page.begin(PageKind::Row, owner);

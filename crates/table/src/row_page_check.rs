@@ -96,7 +96,7 @@ fn check_column(
 
 fn check_view(
     rows: &RowPageRef<'_>,
-    place: ColumnPlace,
+    place: &ColumnPlace,
     slot: u16,
     column_type: ColumnType,
     used: &mut [bool],

@@ -251,7 +251,7 @@ impl<'a> RowPageMut<'a> {
         }
     }
 
-    fn write_variable(&mut self, place: ColumnPlace, slot: u16, bytes: &[u8]) {
+    fn write_variable(&mut self, place: &ColumnPlace, slot: u16, bytes: &[u8]) {
         let position = self.position(place, slot, VIEW_BYTES);
         if bytes.len() <= INLINE_BYTES_MAX {
             View::write_inline(bytes, self.view_mut(position));
@@ -396,7 +396,7 @@ impl<'a> RowPageMut<'a> {
         self.page.bytes_mut(position..position + VIEW_BYTES)
     }
 
-    fn position(&self, place: ColumnPlace, slot: u16, width: usize) -> usize {
+    fn position(&self, place: &ColumnPlace, slot: u16, width: usize) -> usize {
         self.geometry.values(place) + usize::from(slot) * width
     }
 

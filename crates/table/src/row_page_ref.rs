@@ -2,19 +2,20 @@
 
 use std::fmt;
 
+use crate::ColumnType;
 use crate::cell::Cell;
 use crate::damaged::DamageKind;
 use crate::fixed_value::FixedValue;
+use crate::frames::fetch;
 use crate::layout::Layout;
-use crate::page::PageBuf;
+use crate::page::{PAGE_BYTES, PageBuf};
 use crate::page_format::PageKind;
+use crate::page_number::PageNumber;
 use crate::row_format::{HEAP_END, LIVE_BITMAP, SLOT_COUNT_MAX, VIEW_BYTES};
 use crate::row_geometry::{ColumnPlace, RowGeometry};
 use crate::table_id::TableId;
-use crate::value_codec::value_of_bytes;
-use crate::value_ref::ValueRef;
+use crate::value_ref::{AsIs, TakeValue, ValueRef};
 use crate::view::{View, ViewBytes};
-use crate::{ColumnType, MalformedKind};
 
 /// A row page under its table's layout.
 ///
@@ -33,6 +34,7 @@ impl<'a> RowPageRef<'a> {
     ///
     /// # Errors
     /// [`DamageKind`] if the page is not a row page of this layout or an older one of the same columns.
+    #[inline]
     pub fn new(page: &'a PageBuf, layout: &'a Layout) -> Result<RowPageRef<'a>, DamageKind> {
         let geometry = check_header(page, layout)?;
         Ok(RowPageRef {
@@ -122,23 +124,58 @@ impl<'a> RowPageRef<'a> {
                 "a slot that something refers to is free",
             ));
         }
-        let bytes: &'a [u8] = self.page.as_bytes();
+        self.cell_of_live(slot, column)
+    }
+
+    /// [`RowPageRef::cell`] of a slot that is known to be live.
+    #[inline]
+    pub(crate) fn cell_of_live(&self, slot: u16, column: usize) -> Result<Cell<'a>, DamageKind> {
+        Ok(match self.give_cell_of_live(slot, column, AsIs)? {
+            Ok(value) => Cell::Value(value),
+            Err((len, first_page)) => Cell::Long { len, first_page },
+        })
+    }
+
+    /// Hands on the value of a slot that is known to be live; or yields length and first page of one in pages of its own.
+    #[inline(always)]
+    pub(crate) fn give_cell_of_live<T: TakeValue<'a>>(
+        &self,
+        slot: u16,
+        column: usize,
+        taker: T,
+    ) -> Result<Result<T::Taken, (u32, PageNumber)>, DamageKind> {
+        let bytes = self.page.as_bytes();
         let place = self.layout.place(column);
         if let Some(validity) = self.geometry.validity(place)
             && !bit_at(bytes, validity, slot)
         {
-            return Ok(Cell::Value(ValueRef::Null));
+            return Ok(Ok(taker.take(ValueRef::Null)));
         }
-        let column_type = self.layout.columns()[column].column_type;
         let start = self.geometry.values(place);
-        let Some(width) = column_type.fixed_width() else {
-            return self.variable_cell(column_type, start + usize::from(slot) * VIEW_BYTES);
-        };
-        if place.is_bits() {
-            return Ok(Cell::Value(ValueRef::Bool(bit_at(bytes, start, slot))));
-        }
-        let position = start + usize::from(slot) * width;
-        decode(column_type, &bytes[position..position + width])
+        Ok(Ok(match place.column_type {
+            ColumnType::Bool => taker.take(ValueRef::Bool(bit_at(bytes, start, slot))),
+            ColumnType::I8 => taker.take(ValueRef::I8(self.value_at(start, slot))),
+            ColumnType::I16 => taker.take(ValueRef::I16(self.value_at(start, slot))),
+            ColumnType::I32 => taker.take(ValueRef::I32(self.value_at(start, slot))),
+            ColumnType::I64 => taker.take(ValueRef::I64(self.value_at(start, slot))),
+            ColumnType::I128 => taker.take(ValueRef::I128(self.value_at(start, slot))),
+            ColumnType::U8 => taker.take(ValueRef::U8(self.value_at(start, slot))),
+            ColumnType::U16 => taker.take(ValueRef::U16(self.value_at(start, slot))),
+            ColumnType::U32 => taker.take(ValueRef::U32(self.value_at(start, slot))),
+            ColumnType::U64 => taker.take(ValueRef::U64(self.value_at(start, slot))),
+            ColumnType::U128 => taker.take(ValueRef::U128(self.value_at(start, slot))),
+            ColumnType::F32 => taker.take(ValueRef::F32(self.value_at(start, slot))),
+            ColumnType::F64 => taker.take(ValueRef::F64(self.value_at(start, slot))),
+            ColumnType::Uuid => taker.take(ValueRef::Uuid(self.value_at(start, slot))),
+            ColumnType::Timestamp => taker.take(ValueRef::Timestamp(self.value_at(start, slot))),
+            ColumnType::String | ColumnType::Bytes => {
+                let position = start + usize::from(slot) * VIEW_BYTES;
+                match self.variable_cell(place.column_type, position)? {
+                    Cell::Value(value) => taker.take(value),
+                    Cell::Long { len, first_page } => return Ok(Err((len, first_page))),
+                }
+            }
+        }))
     }
 
     /// The values of a column, one per slot; zero where the slot is free or the value null.
@@ -219,7 +256,7 @@ impl<'a> RowPageRef<'a> {
     }
 
     /// The view of a slot and where it stands, whether or not the slot is live.
-    pub(crate) fn view(&self, place: ColumnPlace, slot: u16) -> (View, usize) {
+    pub(crate) fn view(&self, place: &ColumnPlace, slot: u16) -> (View, usize) {
         let position = self.geometry.values(place) + usize::from(slot) * VIEW_BYTES;
         (View::read(self.page.as_bytes(), position), position)
     }
@@ -232,13 +269,30 @@ impl<'a> RowPageRef<'a> {
     ) -> Result<Cell<'a>, DamageKind> {
         let bytes = self.page.as_bytes();
         let view = View::read(bytes, position);
-        match view.locate(position, self.page.heap_start())? {
-            ViewBytes::Inline(range) | ViewBytes::Heap(range) => decode(column_type, &bytes[range]),
-            ViewBytes::Long(first_page) => Ok(Cell::Long {
-                len: view.len,
-                first_page,
-            }),
-        }
+        let range = match view.locate(position, self.page.heap_start())? {
+            ViewBytes::Inline(range) | ViewBytes::Heap(range) => range,
+            ViewBytes::Long(first_page) => {
+                return Ok(Cell::Long {
+                    len: view.len,
+                    first_page,
+                });
+            }
+        };
+        let value = match column_type {
+            ColumnType::Bytes => ValueRef::Bytes(&bytes[range]),
+            _ => match std::str::from_utf8(&bytes[range]) {
+                Ok(text) => ValueRef::String(text),
+                Err(_) => return Err(DamageKind::Structure("a string is not utf-8")),
+            },
+        };
+        Ok(Cell::Value(value))
+    }
+
+    /// A value of a column of fixed width whose values begin at `start`.
+    #[inline]
+    fn value_at<T: bytemuck::AnyBitPattern>(&self, start: usize, slot: u16) -> T {
+        let position = start + usize::from(slot) * size_of::<T>();
+        bytemuck::pod_read_unaligned(&self.page.as_bytes()[position..position + size_of::<T>()])
     }
 
     fn slots_at<T: bytemuck::Pod>(&self, start: usize) -> Option<&'a [T]> {
@@ -264,38 +318,93 @@ impl fmt::Debug for RowPageRef<'_> {
 }
 
 /// The geometry of a page whose header can be believed.
+#[inline(always)]
 pub(crate) fn check_header(page: &PageBuf, layout: &Layout) -> Result<RowGeometry, DamageKind> {
-    page.expect_kind(PageKind::Row)?;
-    if page.layout_number() > layout.number().0 {
-        return Err(DamageKind::Structure(
-            "a row page has a newer layout than its table",
-        ));
+    let usual = layout.usual_capacity().get();
+    if page.capacity() == usual {
+        return check_capacity(page, layout, usual);
+    }
+    check_unusual(page, layout)
+}
+
+/// Asks for the lines of a row before anything of the page is known: where they stand if it has the usual capacity, and a value in
+/// the heap where it stands if the rows came in the order of their slots and took what was planned for them. Otherwise
+/// nothing is lost but the asking.
+#[inline(always)]
+pub(crate) fn fetch_row(page: &PageBuf, layout: &Layout, slot: u16) {
+    let geometry = RowGeometry::new(layout.regions(), layout.usual_capacity().get());
+    for place in layout.first_places() {
+        fetch(page, geometry.value(place, slot));
+    }
+    let heap_bytes = geometry.heap_bytes_a_slot() * (u32::from(slot) + 1);
+    if let Some(position) = HEAP_END.checked_sub(heap_bytes)
+        && position >= geometry.end_offset()
+    {
+        fetch(page, position as usize);
+    }
+}
+
+/// The header of a page of another capacity than most.
+#[cold]
+fn check_unusual(page: &PageBuf, layout: &Layout) -> Result<RowGeometry, DamageKind> {
+    let usual = layout.usual_capacity();
+    if usual.get() == 0 {
+        usual.set(page.capacity());
+    }
+    check_capacity(page, layout, page.capacity())
+}
+
+/// The header of a page that says to have this capacity.
+#[inline(always)]
+fn check_capacity(
+    page: &PageBuf,
+    layout: &Layout,
+    capacity: u16,
+) -> Result<RowGeometry, DamageKind> {
+    let geometry = RowGeometry::new(layout.regions(), capacity);
+    let heap_start = u32::from(page.heap_start());
+    let sound = page.expect_kind(PageKind::Row).is_ok()
+        && page.layout_number() <= layout.number().0
+        && (1..=SLOT_COUNT_MAX).contains(&capacity)
+        && page.live_count() <= capacity
+        && geometry.end_offset() <= heap_start
+        && heap_start <= HEAP_END
+        && u32::from(page.heap_dead()) <= HEAP_END - heap_start
+        && is_zero_beyond(page, capacity);
+    if sound {
+        return Ok(geometry);
+    }
+    Err(header_damage(page, layout, &geometry))
+}
+
+/// The first thing that can not be believed.
+#[cold]
+fn header_damage(page: &PageBuf, layout: &Layout, geometry: &RowGeometry) -> DamageKind {
+    if let Err(kind) = page.expect_kind(PageKind::Row) {
+        return kind;
     }
     let capacity = page.capacity();
-    if capacity == 0 || capacity > SLOT_COUNT_MAX || page.live_count() > capacity {
-        return Err(DamageKind::Structure(
-            "a row page's slot counts are impossible",
-        ));
-    }
-    let geometry = RowGeometry::new(layout.region_counts(), capacity);
     let heap_start = u32::from(page.heap_start());
-    if geometry.end_offset() > heap_start || heap_start > HEAP_END {
-        return Err(DamageKind::Structure(
-            "a row page's heap begins at an impossible place",
-        ));
-    }
-    if u32::from(page.heap_dead()) > HEAP_END - heap_start {
-        return Err(DamageKind::Structure(
-            "a row page's heap has more holes than bytes",
-        ));
-    }
-    // Slots beyond the capacity are never live: whoever walks the bitmap may rely on it.
-    let live = &page.as_bytes()[LIVE_BITMAP as usize..][..geometry.bitmap_bytes()];
-    let beyond = words_of(live).last().copied().unwrap_or_default();
-    if !capacity.is_multiple_of(64) && beyond >> (capacity % 64) != 0 {
-        return Err(DamageKind::Structure("a slot beyond the capacity is live"));
-    }
-    Ok(geometry)
+    DamageKind::Structure(if page.layout_number() > layout.number().0 {
+        "a row page has a newer layout than its table"
+    } else if capacity == 0 || capacity > SLOT_COUNT_MAX || page.live_count() > capacity {
+        "a row page's slot counts are impossible"
+    } else if geometry.end_offset() > heap_start || heap_start > HEAP_END {
+        "a row page's heap begins at an impossible place"
+    } else if u32::from(page.heap_dead()) > HEAP_END - heap_start {
+        "a row page's heap has more holes than bytes"
+    } else {
+        "a slot beyond the capacity is live"
+    })
+}
+
+/// Whether no slot beyond the capacity is live: whoever walks the bitmap may rely on it.
+#[inline]
+fn is_zero_beyond(page: &PageBuf, capacity: u16) -> bool {
+    let words: &[u64; PAGE_BYTES / 8] = bytemuck::cast_ref(page);
+    let last = words[LIVE_BITMAP as usize / 8 + usize::from(capacity / 64)];
+    // Where the capacity is a multiple of 64, this is what follows the bitmap.
+    capacity.is_multiple_of(64) || last >> (capacity % 64) == 0
 }
 
 #[inline]
@@ -306,14 +415,4 @@ pub(crate) fn bit_at(bytes: &[u8], bitmap_start: usize, slot: u16) -> bool {
 /// A bitmap as words: bitmaps are aligned and padded to 8 bytes.
 fn words_of(bitmap: &[u8]) -> &[u64] {
     bytemuck::cast_slice(bitmap)
-}
-
-#[inline]
-fn decode(column_type: ColumnType, bytes: &[u8]) -> Result<Cell<'_>, DamageKind> {
-    value_of_bytes(column_type, bytes)
-        .map(Cell::Value)
-        .map_err(|kind| match kind {
-            MalformedKind::Utf8 => DamageKind::Structure("a string is not utf-8"),
-            _ => DamageKind::Structure("a value does not decode"),
-        })
 }

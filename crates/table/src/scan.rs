@@ -78,8 +78,7 @@ impl<'a> Iterator for Scan<'a> {
                     {
                         continue;
                     }
-                    let layout = self.table.layout();
-                    return Some(Ok(Row::at(self.table.pages, layout, page, row)));
+                    return Some(Ok(Row::at(self.table.pages, page, row)));
                 }
                 self.current = None;
             }

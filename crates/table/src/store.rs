@@ -57,11 +57,11 @@ impl Store {
     }
 
     /// The table of this id, or [`Error::NoSuchTable`].
+    #[inline]
     pub fn table(&self, table: TableId) -> Result<TableRef<'_>, Error> {
-        let head = self
-            .tables
-            .get(u64::from(table.0))
-            .ok_or(Error::NoSuchTable { table })?;
+        let Some(head) = self.tables.get(u64::from(table.0)) else {
+            return Err(Error::NoSuchTable { table });
+        };
         Ok(TableRef::new(head, &self.pages))
     }
 

@@ -76,14 +76,16 @@ impl Table {
     }
 
     /// An index, and where it stands among the others.
+    #[inline]
     pub(crate) fn index_at(&self, index: IndexId) -> Result<(usize, &Index), Error> {
         let mut indexes = self.indexes.iter().enumerate();
-        indexes
-            .find(|(_, candidate)| candidate.spec.id == index)
-            .ok_or(Error::NoSuchIndex {
+        let Some(found) = indexes.find(|(_, candidate)| candidate.spec.id == index) else {
+            return Err(Error::NoSuchIndex {
                 table: self.id,
                 index,
-            })
+            });
+        };
+        Ok(found)
     }
 
     /// The index by which the log names rows, if there is one.
@@ -227,15 +229,9 @@ impl Table {
     }
 
     /// The row that an index names: it must be there.
+    #[inline]
     pub(crate) fn indexed<'a>(&'a self, pages: &'a Pages, row: RowId) -> Result<Row<'a>, Error> {
-        Row::find(self, pages, row).map_err(|error| match error {
-            Error::NoSuchRow { .. } => {
-                DamageKind::Structure("an index names a row that is not there")
-                    .at(row.page())
-                    .into()
-            }
-            error => error,
-        })
+        Ok(Row::indexed(self, pages, row)?)
     }
 
     /// The row whose primary key has these values.

@@ -21,6 +21,8 @@ use crate::row::Row;
 use crate::row_id::RowId;
 use crate::row_pages::RowPages;
 use crate::scan::Scan;
+use crate::search_key::SearchKey;
+use crate::short_key::ShortKey;
 use crate::table::Table;
 use crate::table_id::TableId;
 use crate::value::Value;
@@ -35,6 +37,7 @@ pub struct TableRef<'a> {
 }
 
 impl<'a> TableRef<'a> {
+    #[inline]
     pub(crate) fn new(table: &'a Table, pages: &'a Pages) -> Self {
         TableRef {
             table,
@@ -149,9 +152,12 @@ impl<'a> TableRef<'a> {
         if key.len() < index.spec.columns.len() {
             return self.index_prefix(index.spec.id, key)?.next().transpose();
         }
+        if let Some(key) = ShortKey::of_values(key) {
+            return self.first_with(position, &SearchKey::Short(key));
+        }
         let mut buffer = KeyBuffer::new();
         encode_key_to(key.iter().map(Value::as_ref), &mut buffer);
-        self.first_with_key(position, buffer.bytes())
+        self.first_with(position, &SearchKey::Long(buffer.bytes()))
     }
 
     /// The rows with exactly these values in the columns of an index of any kind; fewer are refused by a hash index
@@ -177,6 +183,11 @@ impl<'a> TableRef<'a> {
         position: usize,
         key: &[u8],
     ) -> Result<Option<Row<'a>>, Error> {
+        self.first_with(position, &SearchKey::new(key))
+    }
+
+    #[inline(always)]
+    fn first_with(&self, position: usize, key: &SearchKey<'_>) -> Result<Option<Row<'a>>, Error> {
         let index = &self.table.indexes[position];
         let Some(overlay) = self.overlay else {
             return index.find_row(self.table, self.pages, key, |_| true);
@@ -186,7 +197,7 @@ impl<'a> TableRef<'a> {
         match of_base {
             Some(row) => Ok(Some(row)),
             None => overlay
-                .first_with_key(position, key)
+                .first_with_key(position, key.bytes())
                 .map(|row| self.get(row))
                 .transpose(),
         }

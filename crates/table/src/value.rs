@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::ColumnType;
 use crate::value_codec::{decode_value, encode_value};
 pub(crate) use crate::value_ref::ValueRef;
+use crate::value_ref::{AsIs, TakeValue};
 
 /// Most bytes in a string or in bytes: what a signed 32-bit length of an Arrow view can say.
 pub const VALUE_BYTES_MAX: usize = 0x7fff_ffff;
@@ -60,26 +61,33 @@ pub enum Value {
 
 impl Value {
     /// The same value, borrowed.
+    #[inline]
     pub fn as_ref(&self) -> ValueRef<'_> {
+        self.give_to(AsIs)
+    }
+
+    /// Hands on the value, borrowed.
+    #[inline(always)]
+    pub(crate) fn give_to<'a, T: TakeValue<'a>>(&'a self, taker: T) -> T::Taken {
         match self {
-            Value::Null => ValueRef::Null,
-            Value::Bool(value) => ValueRef::Bool(*value),
-            Value::I8(value) => ValueRef::I8(*value),
-            Value::I16(value) => ValueRef::I16(*value),
-            Value::I32(value) => ValueRef::I32(*value),
-            Value::I64(value) => ValueRef::I64(*value),
-            Value::I128(value) => ValueRef::I128(*value),
-            Value::U8(value) => ValueRef::U8(*value),
-            Value::U16(value) => ValueRef::U16(*value),
-            Value::U32(value) => ValueRef::U32(*value),
-            Value::U64(value) => ValueRef::U64(*value),
-            Value::U128(value) => ValueRef::U128(*value),
-            Value::F32(value) => ValueRef::F32(*value),
-            Value::F64(value) => ValueRef::F64(*value),
-            Value::String(value) => ValueRef::String(value),
-            Value::Bytes(value) => ValueRef::Bytes(value),
-            Value::Uuid(value) => ValueRef::Uuid(*value),
-            Value::Timestamp(value) => ValueRef::Timestamp(*value),
+            Value::Null => taker.take(ValueRef::Null),
+            Value::Bool(value) => taker.take(ValueRef::Bool(*value)),
+            Value::I8(value) => taker.take(ValueRef::I8(*value)),
+            Value::I16(value) => taker.take(ValueRef::I16(*value)),
+            Value::I32(value) => taker.take(ValueRef::I32(*value)),
+            Value::I64(value) => taker.take(ValueRef::I64(*value)),
+            Value::I128(value) => taker.take(ValueRef::I128(*value)),
+            Value::U8(value) => taker.take(ValueRef::U8(*value)),
+            Value::U16(value) => taker.take(ValueRef::U16(*value)),
+            Value::U32(value) => taker.take(ValueRef::U32(*value)),
+            Value::U64(value) => taker.take(ValueRef::U64(*value)),
+            Value::U128(value) => taker.take(ValueRef::U128(*value)),
+            Value::F32(value) => taker.take(ValueRef::F32(*value)),
+            Value::F64(value) => taker.take(ValueRef::F64(*value)),
+            Value::String(value) => taker.take(ValueRef::String(value)),
+            Value::Bytes(value) => taker.take(ValueRef::Bytes(value)),
+            Value::Uuid(value) => taker.take(ValueRef::Uuid(*value)),
+            Value::Timestamp(value) => taker.take(ValueRef::Timestamp(*value)),
         }
     }
 

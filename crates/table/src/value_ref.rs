@@ -51,8 +51,30 @@ pub enum ValueRef<'a> {
     Timestamp(i64),
 }
 
+/// What is done with a value. It is compiled for each type by itself where the type is found out: a value that is put together in
+/// memory and taken apart again keeps a processor waiting.
+pub(crate) trait TakeValue<'a> {
+    /// What comes of it.
+    type Taken;
+
+    fn take(self, value: ValueRef<'a>) -> Self::Taken;
+}
+
+/// Takes a value as it is.
+pub(crate) struct AsIs;
+
+impl<'a> TakeValue<'a> for AsIs {
+    type Taken = ValueRef<'a>;
+
+    #[inline(always)]
+    fn take(self, value: ValueRef<'a>) -> ValueRef<'a> {
+        value
+    }
+}
+
 impl<'a> ValueRef<'a> {
     /// The type of the value; `None` for null.
+    #[inline]
     pub fn column_type(self) -> Option<ColumnType> {
         Some(match self {
             ValueRef::Null => return None,
@@ -106,6 +128,7 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The bytes of a string or of bytes; `None` for every other type.
+    #[inline]
     pub fn variable_bytes(self) -> Option<&'a [u8]> {
         match self {
             ValueRef::String(value) => Some(value.as_bytes()),

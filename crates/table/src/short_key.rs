@@ -1,0 +1,168 @@
+//! A key that fits two registers.
+//!
+//! A lookup encodes the key that is asked for and the one of the row that was found. Both are short mostly (nine bytes for a
+//! `u64`); through memory they would be written in pieces of one size and read in pieces of another, for which a processor
+//! has to wait each time.
+
+use crate::Value;
+use crate::key::encode_column;
+use crate::key_buffer::KeyBytes;
+use crate::value_ref::{TakeValue, ValueRef};
+
+/// An encoded key of at most [`ShortKey::BYTES_MAX`] bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ShortKey {
+    /// The first byte lowest. Invariant: zero behind the last one.
+    word: u128,
+    /// In bytes. Above [`ShortKey::BYTES_MAX`] while a key is put together that is not short; the word is good for nothing then.
+    length: usize,
+}
+
+impl ShortKey {
+    pub(crate) const BYTES_MAX: usize = size_of::<u128>();
+
+    const EMPTY: ShortKey = ShortKey { word: 0, length: 0 };
+
+    /// The key of these values, if it is short.
+    #[inline(always)]
+    pub(crate) fn of_values(values: &[Value]) -> Option<ShortKey> {
+        let mut key = ShortKey::EMPTY;
+        for value in values {
+            if !value.give_to(AddTo(&mut key)) {
+                return None;
+            }
+        }
+        Some(key)
+    }
+
+    /// The key that has these bytes, if it is short.
+    #[inline]
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Option<ShortKey> {
+        let mut key = ShortKey::EMPTY;
+        key.put(bytes);
+        (key.length <= Self::BYTES_MAX).then_some(key)
+    }
+
+    /// The key of values that are added one by one.
+    #[inline(always)]
+    pub(crate) fn new() -> ShortKey {
+        ShortKey::EMPTY
+    }
+
+    /// Adds the next column; false if the key is not short then, and good for nothing.
+    #[inline(always)]
+    fn add(&mut self, value: ValueRef<'_>) -> bool {
+        if value
+            .variable_bytes()
+            .is_some_and(|bytes| bytes.len() > Self::BYTES_MAX)
+        {
+            return false;
+        }
+        encode_column(value, self);
+        self.length <= Self::BYTES_MAX
+    }
+
+    /// Adds the bytes of a word, which is zero behind them.
+    #[inline(always)]
+    fn put_word(&mut self, word: u128, length: usize) {
+        self.word |= word << (8 * self.length % 128);
+        self.length = self.length.saturating_add(length);
+    }
+
+    /// The length in bytes.
+    #[inline(always)]
+    pub(crate) fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The bytes as a number, the first one lowest.
+    #[inline(always)]
+    pub(crate) fn word(&self) -> u128 {
+        self.word
+    }
+
+    /// The bytes.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &bytemuck::bytes_of(&self.word)[..self.length]
+    }
+}
+
+/// Adds a value to a key; whether it is short still.
+pub(crate) struct AddTo<'k>(pub(crate) &'k mut ShortKey);
+
+impl<'a> TakeValue<'a> for AddTo<'_> {
+    type Taken = bool;
+
+    #[inline(always)]
+    fn take(self, value: ValueRef<'a>) -> bool {
+        self.0.add(value)
+    }
+}
+
+impl KeyBytes for ShortKey {
+    #[inline(always)]
+    fn put(&mut self, bytes: &[u8]) {
+        if bytes.len() <= Self::BYTES_MAX {
+            let mut word = [0; Self::BYTES_MAX];
+            word[..bytes.len()].copy_from_slice(bytes);
+            self.put_word(u128::from_le_bytes(word), bytes.len());
+        } else {
+            self.length = usize::MAX;
+        }
+    }
+
+    #[inline(always)]
+    fn put_tagged(&mut self, tag: u8, bytes: &[u8]) {
+        if bytes.len() < Self::BYTES_MAX {
+            let mut word = [0; Self::BYTES_MAX];
+            word[0] = tag;
+            word[1..=bytes.len()].copy_from_slice(bytes);
+            self.put_word(u128::from_le_bytes(word), bytes.len() + 1);
+        } else {
+            self.length = usize::MAX;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_up_to_sixteen_bytes_are_short() {
+        let text: Vec<u8> = (1..=20).collect();
+        for length in 0..=20 {
+            let short = ShortKey::of_bytes(&text[..length]);
+            let expected = (length <= 16).then_some(&text[..length]);
+            assert_eq!(short.as_ref().map(ShortKey::bytes), expected);
+        }
+    }
+
+    #[test]
+    fn a_key_of_values_has_the_bytes_that_are_encoded() {
+        let text = |length: usize| Value::String("x".repeat(length));
+        for (values, is_short) in [
+            (vec![], true),
+            (vec![Value::Null], true),
+            (vec![Value::U64(7)], true),
+            (vec![Value::I32(-7), Value::Bool(true), Value::Null], true),
+            (vec![Value::F64(-0.5), Value::F32(1.0)], true),
+            (vec![Value::F64(-0.5), Value::F32(1.0), Value::U8(1)], true),
+            (vec![Value::U64(1), Value::U64(2)], false),
+            (vec![Value::Uuid([9; 16])], false),
+            (vec![text(0)], true),
+            (vec![text(13)], true),
+            (vec![text(14)], false),
+            (vec![text(17)], false),
+            (vec![Value::Bytes(vec![0; 6])], true),
+            (vec![Value::Bytes(vec![0; 7])], false),
+        ] {
+            let mut bytes = Vec::new();
+            crate::encode_key(values.iter().map(Value::as_ref), &mut bytes);
+            let short = ShortKey::of_values(&values);
+            let expected = is_short.then_some(&bytes[..]);
+            assert_eq!(short.as_ref().map(ShortKey::bytes), expected, "{values:?}");
+        }
+    }
+}
