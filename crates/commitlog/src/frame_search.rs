@@ -5,15 +5,16 @@ use std::ops::Range;
 use crate::chain::Chain;
 use crate::checksum::checksum;
 use crate::format::{FRAME_HEADER_BYTES, FrameHeader, PAYLOAD_BYTES_LIMIT, frame_bytes};
+use crate::remaining_bytes::RemainingBytes;
 use crate::tx_id::TxId;
 
 /// A search for the frames in some bytes of a file.
 pub(crate) struct FrameSearch<'a> {
     pub(crate) file: &'a str,
-    pub(crate) bytes: &'a [u8],
-    pub(crate) at: usize,
+    pub(crate) bytes: RemainingBytes,
+    pub(crate) at: u64,
     /// Where the last frame that was passed ends.
-    pub(crate) passed: usize,
+    pub(crate) passed: u64,
     /// The next id, if nothing is lost.
     pub(crate) id: TxId,
     /// Ids from here on stand in other files.
@@ -31,41 +32,58 @@ pub(crate) enum Place {
 }
 
 impl FrameSearch<'_> {
+    /// Whether there is room for a frame here.
+    pub(crate) fn has_room(&self) -> bool {
+        self.at + FRAME_HEADER_BYTES as u64 <= self.bytes.end()
+    }
+
     /// A frame here whose header holds and whose id is possible, and where it ends.
-    pub(crate) fn frame(&self) -> Option<(FrameHeader, usize)> {
-        let header = FrameHeader::decode(self.bytes[self.at..].first_chunk()?)?;
-        let passed = (self.at - self.passed) / FRAME_HEADER_BYTES;
+    pub(crate) fn frame(&mut self) -> Option<(FrameHeader, u64)> {
+        let header = header_at(&mut self.bytes, self.at)?;
+        let passed = (self.at - self.passed) / FRAME_HEADER_BYTES as u64;
         let possible = header.id >= self.id
-            && header.id.0 - self.id.0 <= passed as u64
+            && header.id.0 - self.id.0 <= passed
             && header.id < self.bound
             && header.payload_length <= PAYLOAD_BYTES_LIMIT;
-        let length = usize::try_from(frame_bytes(header.payload_length)).ok()?;
-        let end = self.at.checked_add(length)?;
-        (possible && end <= self.bytes.len()).then_some((header, end))
+        let end = self.at.checked_add(frame_bytes(header.payload_length))?;
+        (possible && end <= self.bytes.end()).then_some((header, end))
+    }
+
+    /// The payload of the frame here.
+    pub(crate) fn payload(&mut self, header: &FrameHeader) -> &[u8] {
+        let at = self.at + FRAME_HEADER_BYTES as u64;
+        self.bytes.get(at, u64::from(header.payload_length))
     }
 
     /// Whether the frame behind this one continues its chain, or this one is the last.
-    pub(crate) fn is_continued(&self, header: &FrameHeader, end: usize) -> bool {
-        let behind = &self.bytes[end..];
-        let Some(bytes) = behind.first_chunk::<FRAME_HEADER_BYTES>() else {
+    pub(crate) fn is_continued(&mut self, header: &FrameHeader, end: u64) -> bool {
+        let behind = self.bytes.get(end, FRAME_HEADER_BYTES as u64);
+        if behind.len() < FRAME_HEADER_BYTES {
             return true;
+        }
+        let is_zero = behind.iter().all(|byte| *byte == 0);
+        let Some(next) = header_at(&mut self.bytes, end) else {
+            return is_zero;
         };
-        let Some(next) = FrameHeader::decode(bytes) else {
-            return *bytes == [0; FRAME_HEADER_BYTES];
-        };
-        let payload = behind[FRAME_HEADER_BYTES..].get(..next.payload_length as usize);
-        payload.is_some_and(|payload| {
-            let chain = header
-                .chain_after
-                .mix(next.id, next.payload_length, checksum(payload));
-            next.id == header.id.next() && chain == next.chain_after
-        })
+        let at = end + FRAME_HEADER_BYTES as u64;
+        let length = u64::from(next.payload_length);
+        if next.id != header.id.next() || length > self.bytes.end() - at {
+            return false;
+        }
+        let sum = checksum(self.bytes.get(at, length));
+        let chain = header.chain_after.mix(next.id, next.payload_length, sum);
+        chain == next.chain_after
     }
 
-    pub(crate) fn place_of(&self, bytes: Range<usize>) -> Range<u64> {
+    pub(crate) fn place_of(&self, bytes: Range<u64>) -> Range<u64> {
         match self.place {
-            Place::Plain => bytes.start as u64..bytes.end as u64,
+            Place::Plain => bytes,
             Place::Block { start, end } => start..end,
         }
     }
+}
+
+fn header_at(bytes: &mut RemainingBytes, at: u64) -> Option<FrameHeader> {
+    let header = bytes.get(at, FRAME_HEADER_BYTES as u64);
+    FrameHeader::decode(header.first_chunk()?)
 }

@@ -82,6 +82,7 @@ mod salvage;
 mod salvage_report;
 mod segment_remains;
 mod frame_search;
+mod remaining_bytes;
 mod examine;
 mod proofs;
 mod verdict;

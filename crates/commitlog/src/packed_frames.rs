@@ -152,7 +152,7 @@ impl PackedFrames {
 }
 
 /// The sound header of a block at some place, if all of its stored bytes are there.
-pub(crate) fn block_at(bytes: &[u8], place: usize) -> Option<BlockHeader> {
+fn block_at(bytes: &[u8], place: usize) -> Option<BlockHeader> {
     let (header, stored) = bytes.get(place..)?.split_first_chunk()?;
     let header = BlockHeader::decode(header)?;
     (stored.len() as u64 >= u64::from(header.stored_length)).then_some(header)

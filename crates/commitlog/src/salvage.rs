@@ -23,26 +23,27 @@ use crate::chain::Chain;
 use crate::checksum::checksum;
 use crate::error::{Error, Result};
 use crate::format::{
-    BLOCK_HEADER_BYTES, BODY_BLOCKS, FRAME_HEADER_BYTES, FRAMES_BYTE, FrameHeader, HEADER_BYTES,
-    VERSION,
+    BLOCK_HEADER_BYTES, BODY_BLOCKS, BlockHeader, FRAMES_BYTE, FrameHeader, HEADER_BYTES, VERSION,
 };
 use crate::frame_search::{FrameSearch, Place};
 use crate::log::Log;
 use crate::log_id::LogId;
 use crate::options::Options;
-use crate::packed_frames::{block_at, unpack_block};
+use crate::packed_frames::unpack_block;
+use crate::remaining_bytes::RemainingBytes;
 use crate::salvage_report::{KeptRecords, SalvageReport, SkipReason, SkippedBytes};
 use crate::segment_name::parse_segment_name;
-use crate::segment_remains::{Remains, load};
+use crate::segment_remains::Remains;
 use crate::tx_id::TxId;
 
 /// Frames begin at multiples of this.
-const FRAME_STEP: usize = 8;
+const FRAME_STEP: u64 = 8;
 
 /// Copies every record that can still be read from a log, whatever has become of its files, into a new log in another directory.
 ///
 /// The source is only read; nobody may write to it meanwhile. The new log begins at 0 with the id `log_id`, and is closed. The report says which
-/// record has become which, and what was passed over. If it fails in between, what is in the destination is of no use.
+/// record has become which, and what was passed over. If it fails in between, what is in the destination is of no use. Files are read a window of 1 MiB, or the
+/// record that is longer, at a time.
 ///
 /// # Errors
 /// [`Error::NoLog`] if no name in the source is that of a segment; [`Error::AlreadyExists`] if the destination holds one, as it does if it is the
@@ -164,20 +165,19 @@ impl Salvage {
             let len = file.len().unwrap_or(0).min(HEADER_BYTES as u64);
             self.skip(&remains.name, 0..len, SkipReason::Header);
         }
-        let (bytes, unreadable) = load(file.as_ref());
-        for range in unreadable {
-            self.skip(&remains.name, range, SkipReason::Unreadable);
+        let mut bytes = RemainingBytes::of_file(Arc::clone(file));
+        for range in bytes.unreadable() {
+            self.skip(&remains.name, range.clone(), SkipReason::Unreadable);
         }
-        let front = usize::try_from(FRAMES_BYTE).unwrap_or(usize::MAX);
         let packed = match remains.header {
             Some(header) => header.body == BODY_BLOCKS,
-            None => block_at(&bytes, front).is_some(),
+            None => block_at(&mut bytes, FRAMES_BYTE).is_some(),
         };
         let mut search = FrameSearch {
             file: &remains.name,
-            bytes: &bytes,
-            at: front,
-            passed: front,
+            bytes,
+            at: FRAMES_BYTE,
+            passed: FRAMES_BYTE,
             id: remains.base(),
             bound,
             chain: None,
@@ -191,27 +191,26 @@ impl Salvage {
 
     /// Reads one block after another, and past what is none.
     fn read_blocks(&mut self, search: &mut FrameSearch<'_>) -> Result<()> {
-        let mut plain = Vec::new();
-        while search.at < search.bytes.len() {
-            let possible = |first: TxId| search.id <= first && first < search.bound;
-            let Some(block) =
-                block_at(search.bytes, search.at).filter(|block| possible(block.first))
+        while search.at < search.bytes.end() {
+            let possible = search.id..search.bound;
+            let Some(block) = block_at(&mut search.bytes, search.at)
+                .filter(|block| possible.contains(&block.first))
             else {
                 search.at += 1;
                 continue;
             };
             self.skip_passed(search, SkipReason::Block);
-            let stored = search.at + BLOCK_HEADER_BYTES;
-            let end = stored + block.stored_length as usize;
-            let place = Place::Block {
-                start: search.at as u64,
-                end: end as u64,
-            };
+            let start = search.at;
+            let stored = start + BLOCK_HEADER_BYTES as u64;
+            let end = stored + u64::from(block.stored_length);
+            let place = Place::Block { start, end };
             search.id = block.first;
-            if unpack_block(&block, &search.bytes[stored..end], &mut plain) {
+            let mut plain = Vec::new();
+            let stored = search.bytes.get(stored, end - stored);
+            if unpack_block(&block, stored, &mut plain) {
                 let mut inner = FrameSearch {
                     file: search.file,
-                    bytes: &plain,
+                    bytes: RemainingBytes::of_block(plain),
                     at: 0,
                     passed: 0,
                     id: block.first,
@@ -222,7 +221,7 @@ impl Salvage {
                 self.read_frames(&mut inner)?;
                 search.id = inner.id;
             } else {
-                self.skip(search.file, search.at as u64..end as u64, SkipReason::Block);
+                self.skip(search.file, start..end, SkipReason::Block);
             }
             search.at = end;
             search.passed = end;
@@ -233,19 +232,17 @@ impl Salvage {
 
     /// Reads one frame after another, and past what is none.
     fn read_frames(&mut self, search: &mut FrameSearch<'_>) -> Result<()> {
-        while search.at + FRAME_HEADER_BYTES <= search.bytes.len() {
+        while search.has_room() {
             let Some((header, end)) = search.frame() else {
                 search.at += FRAME_STEP;
                 search.chain = None;
                 continue;
             };
-            let payload =
-                &search.bytes[search.at + FRAME_HEADER_BYTES..][..header.payload_length as usize];
             let known = match search.chain {
                 Some(chain) if header.id == search.id => Some(chain),
                 _ => self.anchors.get(&header.id).copied(),
             };
-            let sum = checksum(payload);
+            let sum = checksum(search.payload(&header));
             let continues = known.map(|chain| {
                 chain.mix(header.id, header.payload_length, sum) == header.chain_after
             });
@@ -261,14 +258,15 @@ impl Salvage {
             } else if header.id < self.next {
                 self.skip(search.file, bytes, SkipReason::Repeated);
             } else {
-                self.keep(search.file, &header, payload, continues.is_some())?;
+                let file = search.file;
+                self.keep(file, &header, search.payload(&header), continues.is_some())?;
             }
             search.id = header.id.next();
             search.chain = Some(header.chain_after);
             search.at = end;
             search.passed = end;
         }
-        search.at = search.bytes.len();
+        search.at = search.bytes.end();
         self.skip_passed(search, SkipReason::NoFrame);
         Ok(())
     }
@@ -304,13 +302,8 @@ impl Salvage {
     /// Reports what lies between the last frame and here, unless it is nothing but zeros up to the end.
     fn skip_passed(&mut self, search: &mut FrameSearch<'_>, reason: SkipReason) {
         let mut bytes = search.passed.min(search.at)..search.at;
-        if search.at == search.bytes.len() {
-            let passed = &search.bytes[bytes.clone()];
-            let used = passed
-                .iter()
-                .rposition(|byte| *byte != 0)
-                .map_or(0, |last| last + 1);
-            bytes.end = bytes.start + used;
+        if search.at == search.bytes.end() {
+            bytes.end = search.bytes.used().max(bytes.start);
         }
         if !bytes.is_empty() {
             self.skip(search.file, search.place_of(bytes), reason);
@@ -347,4 +340,12 @@ impl Salvage {
         self.log.close()?;
         Ok(self.report)
     }
+}
+
+/// The sound header of a block at some place, if all of its stored bytes are there.
+fn block_at(bytes: &mut RemainingBytes, at: u64) -> Option<BlockHeader> {
+    let header = bytes.get(at, BLOCK_HEADER_BYTES as u64);
+    let header = BlockHeader::decode(header.first_chunk()?)?;
+    let stored = bytes.end() - at - BLOCK_HEADER_BYTES as u64;
+    (u64::from(header.stored_length) <= stored).then_some(header)
 }

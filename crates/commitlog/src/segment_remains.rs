@@ -1,19 +1,11 @@
-//! What is left of one segment: its header and marks, if they are valid, and as many of its bytes as the disk can read.
+//! What is left of one segment: its header and marks, if they are valid.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use disk::{Access, Dir, EntryKind, File};
 
 use crate::format::{HEADER_BYTES, MARK_BLOCK_BYTE, MARK_BYTES, Mark, SegmentHeader};
 use crate::tx_id::TxId;
-
-/// How much is read at once, bytes.
-const READ_BYTES: usize = 1 << 20;
-/// What is given up around a byte that can not be read.
-const SECTOR_BYTES: usize = 4096;
-/// A file is not read further than so many zeros in a row: it may be as long as the file system allows, and empty.
-const ZEROS_BYTES_MAX: usize = 64 << 20;
 
 /// What is left of one segment.
 pub(crate) struct Remains {
@@ -60,42 +52,4 @@ impl Remains {
 fn read_array<const N: usize>(file: &dyn File, at: u64) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     file.read_exact_at(at, &mut bytes).ok().map(|()| bytes)
-}
-
-/// Reads a file, past what can not be read, which is zero then and listed.
-pub(crate) fn load(file: &dyn File) -> (Vec<u8>, Vec<Range<u64>>) {
-    let mut bytes = Vec::new();
-    let mut unreadable: Vec<Range<u64>> = Vec::new();
-    let mut zeros = 0;
-    let len = file.len().unwrap_or(0);
-    while (bytes.len() as u64) < len && zeros < ZEROS_BYTES_MAX {
-        let at = bytes.len() as u64;
-        let count = usize::try_from(len - at).unwrap_or(usize::MAX);
-        let mut chunk = vec![0; count.min(READ_BYTES)];
-        if let Ok(read) = file.read_up_to(at, &mut chunk) {
-            if read == 0 {
-                break;
-            }
-            chunk.truncate(read);
-        } else {
-            // Somewhere in there: sector by sector.
-            for (number, sector) in chunk.chunks_mut(SECTOR_BYTES).enumerate() {
-                let start = at + (number * SECTOR_BYTES) as u64;
-                if file.read_exact_at(start, sector).is_err() {
-                    sector.fill(0);
-                    let end = start + sector.len() as u64;
-                    match unreadable.last_mut() {
-                        Some(last) if last.end == start => last.end = end,
-                        _ => unreadable.push(start..end),
-                    }
-                }
-            }
-        }
-        zeros = match chunk.iter().all(|byte| *byte == 0) {
-            true => zeros + chunk.len(),
-            false => 0,
-        };
-        bytes.append(&mut chunk);
-    }
-    (bytes, unreadable)
 }

@@ -1,0 +1,145 @@
+//! The bytes of a file as far as the disk can read them, a window at a time; those that it can not are zero.
+//!
+//! A file is gone through once to learn where it ends and what can not be read, and then looked at here and there. Memory is bounded by the window
+//! and the longest piece that is asked for, and that lies within the file.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use disk::File;
+
+/// How much is read at once, bytes.
+const WINDOW_BYTES: u64 = 1 << 20;
+/// What is given up around a byte that can not be read. Windows begin at multiples of it.
+const SECTOR_BYTES: u64 = 4096;
+/// A file is not read further than so many zeros in a row: it may be as long as the file system allows, and empty.
+const ZEROS_BYTES_MAX: u64 = 64 << 20;
+
+/// The bytes of a file, or of a block that has been decompressed.
+pub(crate) struct RemainingBytes {
+    /// `None` if the window holds all there is.
+    file: Option<Arc<dyn File>>,
+    window: Vec<u8>,
+    /// Where the window begins.
+    start: u64,
+    end: u64,
+    used: u64,
+    unreadable: Vec<Range<u64>>,
+}
+
+impl RemainingBytes {
+    /// Goes through a file once.
+    pub(crate) fn of_file(file: Arc<dyn File>) -> Self {
+        let mut bytes = RemainingBytes {
+            end: file.len().unwrap_or(0),
+            file: Some(file),
+            window: Vec::new(),
+            start: 0,
+            used: 0,
+            unreadable: Vec::new(),
+        };
+        let mut at = 0;
+        while at < bytes.end && at - bytes.used < ZEROS_BYTES_MAX {
+            let chunk = bytes.get(at, WINDOW_BYTES);
+            let (count, last) = (chunk.len() as u64, used(chunk));
+            if count == 0 {
+                break;
+            }
+            if last > 0 {
+                bytes.used = at + last;
+            }
+            at += count;
+        }
+        bytes.end = at;
+        bytes
+    }
+
+    /// What a block holds.
+    pub(crate) fn of_block(plain: Vec<u8>) -> Self {
+        RemainingBytes {
+            file: None,
+            start: 0,
+            end: plain.len() as u64,
+            used: used(&plain),
+            window: plain,
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// Where they end.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Where those end that are not zero.
+    pub(crate) fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// What can not be read, as far as it was tried.
+    pub(crate) fn unreadable(&self) -> &[Range<u64>] {
+        &self.unreadable
+    }
+
+    /// The `length` bytes at `at`, fewer only at the end.
+    pub(crate) fn get(&mut self, at: u64, length: u64) -> &[u8] {
+        let to = at.saturating_add(length).min(self.end).max(at);
+        if at < self.start || to > self.start + self.window.len() as u64 {
+            self.move_window(at, to);
+        }
+        let place = |at: u64| {
+            let place = usize::try_from(at.saturating_sub(self.start)).unwrap_or(usize::MAX);
+            place.min(self.window.len())
+        };
+        &self.window[place(at)..place(to)]
+    }
+
+    #[cold]
+    fn move_window(&mut self, at: u64, to: u64) {
+        let Some(file) = &self.file else {
+            return;
+        };
+        self.start = at - at % SECTOR_BYTES;
+        let to = to.max(self.start + WINDOW_BYTES).min(self.end);
+        let length = usize::try_from(to.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        self.window.clear();
+        self.window
+            .shrink_to(usize::try_from(WINDOW_BYTES).unwrap_or(length));
+        self.window.resize(length, 0);
+        if let Ok(filled) = file.read_up_to(self.start, &mut self.window) {
+            self.window.truncate(filled);
+            return;
+        }
+        // Somewhere in there: sector by sector.
+        let sector_bytes = usize::try_from(SECTOR_BYTES).unwrap_or(length);
+        let mut start = self.start;
+        for sector in self.window.chunks_mut(sector_bytes) {
+            let end = start + sector.len() as u64;
+            if file.read_exact_at(start, sector).is_err() {
+                sector.fill(0);
+                note(&mut self.unreadable, start..end);
+            }
+            start = end;
+        }
+    }
+}
+
+/// Adds a range to those that are known, which are in order and apart from each other.
+fn note(known: &mut Vec<Range<u64>>, more: Range<u64>) {
+    let from = known.partition_point(|range| range.end < more.start);
+    let to = known.partition_point(|range| range.start <= more.end);
+    let touched = &known[from..to];
+    let start = touched
+        .first()
+        .map_or(more.start, |first| first.start.min(more.start));
+    let end = touched
+        .last()
+        .map_or(more.end, |last| last.end.max(more.end));
+    known.splice(from..to, [start..end]);
+}
+
+/// Where the bytes end that are not zero.
+fn used(bytes: &[u8]) -> u64 {
+    let last = bytes.iter().rposition(|byte| *byte != 0);
+    last.map_or(0, |last| last as u64 + 1)
+}
