@@ -135,7 +135,7 @@ fn note(known: &mut Vec<Range<u64>>, more: Range<u64>) {
     let end = touched
         .last()
         .map_or(more.end, |last| last.end.max(more.end));
-    known.splice(from..to, [start..end]);
+    known.splice(from..to, std::iter::once(start..end));
 }
 
 /// Where the bytes end that are not zero.
