@@ -82,6 +82,12 @@ fn single_rows(store: &mut Store, rows: u64, count: u64) {
         .into_iter()
         .flat_map(|order| [Work::Insert, Work::Update, Work::Delete].map(|work| (work, order)))
     {
+        let what = format!("{work:?} {order:?}").to_lowercase();
+        if !std::env::args().skip(1).all(|part| {
+            what.contains(&part) || part.starts_with('-') || part.parse::<u64>().is_ok()
+        }) {
+            continue;
+        }
         let mut times = vec![Vec::new(); ways.len() + 2];
         for turn in 0..ROUNDS as u64 {
             let keys = keys(order, turn, rows, count);
@@ -93,7 +99,6 @@ fn single_rows(store: &mut Store, rows: u64, count: u64) {
             times[ways.len() + 1].push(run_whole(store, work, &keys));
         }
         let ns: Vec<f64> = times.iter_mut().map(|times| each(times, count)).collect();
-        let what = format!("{work:?} {order:?}").to_lowercase();
         print!("{what:18}");
         ns.iter().for_each(|ns| print!(" {ns:12.0}"));
         println!(" {:16.0}", 1e9 / ns[ns.len() - 1]);
@@ -168,17 +173,23 @@ fn clean_up(store: &mut Store, work: Work, keys: &[u64]) {
     }
 }
 
-/// Updates of one row each, a view taken before each and the last so many held.
+/// Updates of one row each, a view taken before each and the last so many held; and what a view makes it copy, a page and the two
+/// nodes above it, copied in the same order from one place to as many others.
 fn under_views(store: &mut Store, rows: u64, count: u64) {
-    println!("commit of an update, a view taken before each, the last so many held:");
+    println!(
+        "commit of an update, a view taken before each, the last so many held; bound: copying a page and two nodes"
+    );
     let held = [0, 1, 8, 64];
-    let mut times = vec![Vec::new(); held.len()];
+    let held_count = held.len();
+    let page_count = usize::try_from(store.pages().page_count()).unwrap();
+    let pages = vec![1_u8; page_count * table::PAGE_BYTES];
+    let mut times = vec![Vec::new(); 2 * held_count];
     for turn in 0..ROUNDS as u64 {
+        let keys = keys(Order::Scattered, turn, rows, count);
         for (place, &held) in held.iter().enumerate() {
             let mut views = VecDeque::new();
-            let keys = keys(Order::Scattered, turn, rows, count);
             let start = Instant::now();
-            for key in keys {
+            for &key in &keys {
                 if held > 0 {
                     views.push_back(store.clone());
                     if views.len() > held {
@@ -189,13 +200,25 @@ fn under_views(store: &mut Store, rows: u64, count: u64) {
                 commit(store, &bytes, Way::InPlace);
             }
             times[place].push(start.elapsed());
+
+            let copied = table::PAGE_BYTES + 2 * 4096;
+            let mut copies = vec![1_u8; (held + 1) * copied];
+            let start = Instant::now();
+            for (n, &key) in keys.iter().enumerate().filter(|_| held > 0) {
+                let page = usize::try_from(key).unwrap() % (page_count - 1) * table::PAGE_BYTES;
+                let copy = &mut copies[n % (held + 1) * copied..][..copied];
+                copy.copy_from_slice(black_box(&pages[page..page + copied]));
+            }
+            times[held_count + place].push(start.elapsed());
         }
     }
     let ns: Vec<f64> = times.iter_mut().map(|times| each(times, count)).collect();
-    for (held, ns_each) in held.iter().zip(&ns) {
+    for (place, held) in held.iter().enumerate() {
+        let more = ns[place] - ns[0];
+        let bound = ns[held_count + place];
         println!(
-            "{held:4} held {ns_each:10.0} ns   {:+8.0} ns",
-            ns_each - ns[0]
+            "{held:4} held {:10.0} ns   {more:+8.0} ns   bound {bound:8.0} ns",
+            ns[place]
         );
     }
 }

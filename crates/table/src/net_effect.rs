@@ -49,11 +49,13 @@ fn encode_keyed(
         encode_key_row(layout, key_columns, &key, &mut bytes);
         bytes
     };
-    let mut gone: BTreeMap<Vec<u8>, Vec<ReadValue<'_>>> = BTreeMap::new();
+    // Emptied where another row takes the place.
+    let mut gone: Vec<(Vec<u8>, Option<Vec<ReadValue<'_>>>)> = Vec::new();
     for place in overlay.gone() {
         let values = base.get(place)?.read_all()?;
-        gone.insert(key_bytes(&values), values);
+        gone.push((key_bytes(&values), Some(values)));
     }
+    gone.sort_unstable_by(|(key, _), (other, _)| key.cmp(other));
     let is_unique = |column: usize| {
         let mut unique = base.indexes().filter(|spec| spec.unique);
         unique.any(|spec| {
@@ -67,7 +69,9 @@ fn encode_keyed(
     for pending in overlay.rows() {
         let new = Row::pending(layout, pending.row, &pending.bytes).read_all()?;
         let key = key_bytes(&new);
-        let Some(old) = gone.get(&key) else {
+        let found = gone.binary_search_by(|(other, _)| other.cmp(&key)).ok();
+        let found = found.and_then(|at| Some((at, gone[at].1.as_ref()?)));
+        let Some((at, old)) = found else {
             inserts.push(&pending.bytes);
             continue;
         };
@@ -77,7 +81,7 @@ fn encode_keyed(
             inserts.push(&pending.bytes);
             continue;
         }
-        gone.remove(&key);
+        gone[at].1 = None;
         if !changed.is_empty() {
             let value = |column: usize| new[column].as_ref();
             let update = UpdateRow {
@@ -95,7 +99,9 @@ fn encode_keyed(
             updates.push(bytes);
         }
     }
-    write_group(base, Operation::DeleteByKey, gone.keys(), builder);
+    let deletes = gone.iter().filter(|(_, values)| values.is_some());
+    let deletes = deletes.map(|(key, _)| key);
+    write_group(base, Operation::DeleteByKey, deletes, builder);
     write_group(base, Operation::Update, updates, builder);
     write_group(base, Operation::Insert, inserts, builder);
     Ok(())

@@ -179,15 +179,18 @@ impl<'a> Row<'a> {
 
     /// All values, in column order, copied only where they must be.
     pub(crate) fn read_all(&self) -> Result<Vec<ReadValue<'a>>, Error> {
+        let mut all = Vec::with_capacity(self.column_count());
         if let Place::Pending(bytes, layout) = self.place {
             let mut values = Vec::with_capacity(self.column_count());
             let decoded = decode_row(layout, bytes, &mut values);
             decoded.expect("it was encoded by the transaction");
-            return Ok(values.into_iter().map(ReadValue::InRow).collect());
+            all.extend(values.into_iter().map(ReadValue::InRow));
+            return Ok(all);
         }
-        (0..self.column_count())
-            .map(|column| self.read(column))
-            .collect()
+        for column in 0..self.column_count() {
+            all.push(self.read(column)?);
+        }
+        Ok(all)
     }
 
     /// The encoded row, if no page holds it yet.

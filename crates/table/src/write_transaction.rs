@@ -205,12 +205,13 @@ fn admit(
 
 fn keys(seen: TableRef<'_>, values: &[ValueRef<'_>]) -> Result<Keys, Error> {
     let mut key = Vec::with_capacity(64);
-    let keys = seen.table.indexes.iter().map(|index| {
+    let mut keys = Vec::with_capacity(seen.table.indexes.len());
+    for index in &seen.table.indexes {
         key.clear();
         index.key_of_row(seen.id(), values, &mut key)?;
-        Ok(KeyBytes::from(&key[..]))
-    });
-    keys.collect()
+        keys.push(KeyBytes::from(&key[..]));
+    }
+    Ok(keys)
 }
 
 fn encode(seen: TableRef<'_>, values: &[ValueRef<'_>]) -> Arc<[u8]> {
