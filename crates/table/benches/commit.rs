@@ -1,7 +1,7 @@
 //! What a transaction of one row costs: to be made, to be applied, and while views are held.
 //!
-//! The reference row is (u64 key, i64, f64, 32-byte string) with an ordered primary key, a million rows unless an argument says otherwise:
-//! `cargo bench -p table --bench commit -- 10000000`. Keys are scattered over all of them.
+//! The reference row is (u64 key, i64, f64, 32-byte string) with an ordered primary key and a million rows. Arguments ask for another number, a
+//! hash index, or a part: `cargo bench -p table --bench commit -- 10000000 hash update scattered`.
 //!
 //! ```text
 //! applied only      bound: nothing that can still be taken back
@@ -57,8 +57,14 @@ fn main() {
         asked.unwrap_or(1_000_000)
     };
     let count = rows.min(20_000) / 4;
-    let mut store = filled(rows);
-    println!("{rows} rows, transactions of one row, ns each; median of {ROUNDS} rounds");
+    let kind = match std::env::args().any(|argument| argument == "hash") {
+        true => IndexKind::Hash,
+        false => IndexKind::Ordered,
+    };
+    let mut store = filled(rows, kind);
+    println!(
+        "{rows} rows, {kind:?} key, transactions of one row, ns each; median of {ROUNDS} rounds"
+    );
     single_rows(&mut store, rows, count);
     under_views(&mut store, rows, count);
     taking_a_view(&store);
@@ -83,9 +89,7 @@ fn single_rows(store: &mut Store, rows: u64, count: u64) {
         .flat_map(|order| [Work::Insert, Work::Update, Work::Delete].map(|work| (work, order)))
     {
         let what = format!("{work:?} {order:?}").to_lowercase();
-        if !std::env::args().skip(1).all(|part| {
-            what.contains(&part) || part.starts_with('-') || part.parse::<u64>().is_ok()
-        }) {
+        if !asked_for(&what) {
             continue;
         }
         let mut times = vec![Vec::new(); ways.len() + 2];
@@ -103,6 +107,13 @@ fn single_rows(store: &mut Store, rows: u64, count: u64) {
         ns.iter().for_each(|ns| print!(" {ns:12.0}"));
         println!(" {:16.0}", 1e9 / ns[ns.len() - 1]);
     }
+}
+
+/// Whether the arguments that are words of a line's name are all in this one's.
+fn asked_for(what: &str) -> bool {
+    let names = ["insert", "update", "delete", "ascending", "scattered"];
+    let asked = std::env::args().filter(|argument| names.contains(&argument.as_str()));
+    asked.into_iter().all(|argument| what.contains(&argument))
 }
 
 /// Other rows in each turn, all over the table.
@@ -313,7 +324,7 @@ fn row(key: u64) -> [Value; 4] {
     ]
 }
 
-fn filled(rows: u64) -> Store {
+fn filled(rows: u64, kind: IndexKind) -> Store {
     let columns = [
         ColumnType::U64,
         ColumnType::I64,
@@ -330,7 +341,7 @@ fn filled(rows: u64) -> Store {
         id: KEY,
         columns: vec![0],
         unique: true,
-        kind: IndexKind::Ordered,
+        kind,
     };
     store.create_index(TABLE, spec).unwrap();
     store.set_primary_key(TABLE, Some(KEY)).unwrap();

@@ -51,6 +51,7 @@
 
 use crate::page::{PAGE_BYTES, PageBuf};
 use crate::page_format::{PAGE_HEADER_BYTES, decode_link, encode_link};
+use crate::page_mut::PageMut;
 use crate::page_number::PageNumber;
 use crate::row_id::RowId;
 use crate::{DamageKind, Damaged};
@@ -111,9 +112,11 @@ pub(crate) fn lines(page: &PageBuf) -> &Lines {
     bytemuck::cast_ref(page)
 }
 
+/// The line at a position in [`Lines`], to be written. Position 0 is the header's.
 #[inline]
-pub(crate) fn lines_mut(page: &mut PageBuf) -> &mut Lines {
-    bytemuck::cast_mut(page)
+pub(crate) fn line_mut<'a>(page: &'a mut PageMut<'_>, position: usize) -> &'a mut Line {
+    let start = position * size_of::<Line>();
+    bytemuck::from_bytes_mut(page.bytes_mut(start..start + size_of::<Line>()))
 }
 
 /// The position in [`Lines`] of a line.

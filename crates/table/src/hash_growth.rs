@@ -183,7 +183,7 @@ impl HashIndex {
         let bits = bucket.bucket_bits();
         let mut spilled_homes = Vec::new();
         let mut left_over = Vec::new();
-        let new = hash_lines::open_mut(pages, number)?;
+        let mut new = hash_lines::open_mut(pages, number)?;
         for page in old {
             let lines = lines(page);
             spilled_homes.extend(hash_lines::spilled_homes(lines));
@@ -191,7 +191,7 @@ impl HashIndex {
                 if !bits.contains(&hash.bucket_bits) {
                     continue;
                 }
-                if hash_lines::put(new, hash, row) {
+                if hash_lines::put(&mut new, hash, row) {
                     self.line_entry_count += 1;
                 } else {
                     left_over.push((hash, row));
@@ -205,8 +205,8 @@ impl HashIndex {
         // What stood in the tree before stays there; the home lines must go on to say so.
         for home in spilled_homes {
             if self.has_spilled(pages, home, bucket)? {
-                let line = hash_lines::home(hash_lines::open_mut(pages, number)?, home);
-                line.set_spilled(true);
+                let mut bucket = hash_lines::open_mut(pages, number)?;
+                hash_lines::set_spilled(&mut bucket, home, true);
             }
         }
         Ok(())

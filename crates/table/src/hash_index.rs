@@ -210,8 +210,8 @@ impl HashIndex {
         let number = self.bucket_page(pages, hash)?;
         // Looked for before it is opened to be written: a miss must copy nothing.
         if let Some(found) = hash_lines::find(hash_lines::peek(pages, number)?, hash, row) {
-            let lines = hash_lines::open_mut(pages, number)?;
-            hash_lines::take(lines, hash, found).map_err(|kind| kind.at(number))?;
+            let mut bucket = hash_lines::open_mut(pages, number)?;
+            hash_lines::take(&mut bucket, hash, found).map_err(|kind| kind.at(number))?;
             self.line_entry_count = self.line_entry_count.checked_sub(1).ok_or_else(|| {
                 DamageKind::Structure("a hash index has more entries than it counts").at(number)
             })?;
@@ -225,8 +225,8 @@ impl HashIndex {
                 hash.home,
                 Bucket::of(hash.bucket_bits, self.bucket_count),
             )? {
-                hash_lines::home(hash_lines::open_mut(pages, number)?, hash.home)
-                    .set_spilled(false);
+                let mut bucket = hash_lines::open_mut(pages, number)?;
+                hash_lines::set_spilled(&mut bucket, hash.home, false);
             }
         }
         self.shrink_if_empty(pages, owner)?;
@@ -274,12 +274,12 @@ impl HashIndex {
         row: RowId,
     ) -> Result<(), PageError> {
         let number = self.bucket_page(pages, hash)?;
-        let lines = hash_lines::open_mut(pages, number)?;
-        if hash_lines::put(lines, hash, row) {
+        let mut bucket = hash_lines::open_mut(pages, number)?;
+        if hash_lines::put(&mut bucket, hash, row) {
             self.line_entry_count += 1;
             return Ok(());
         }
-        hash_lines::home(lines, hash.home).set_spilled(true);
+        hash_lines::set_spilled(&mut bucket, hash.home, true);
         self.spill(pages, owner, hash, row)
     }
 

@@ -9,11 +9,12 @@
 
 use crate::damaged::{DamageKind, Damaged};
 use crate::hash_format::{
-    DISPLACEMENT_MAX, Line, Lines, encode_entry, entry_head, first_slot, home_of, lines, lines_mut,
+    DISPLACEMENT_MAX, Lines, encode_entry, entry_head, first_slot, home_of, line_mut, lines,
     position_at, position_of,
 };
 use crate::key_hash::KeyHash;
 use crate::page_format::PageKind;
+use crate::page_mut::PageMut;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
 use crate::row_id::RowId;
@@ -34,18 +35,18 @@ pub(crate) fn open(pages: &Pages, number: PageNumber) -> Result<&Lines, Damaged>
     Ok(lines(page))
 }
 
-/// The lines of the bucket in the page `number`, to be written.
+/// The bucket in the page `number`, whose lines are to be written one by one.
 #[inline]
-pub(crate) fn open_mut(pages: &mut Pages, number: PageNumber) -> Result<&mut Lines, Damaged> {
-    let page = pages.get_mut(number)?;
+pub(crate) fn open_mut(pages: &mut Pages, number: PageNumber) -> Result<PageMut<'_>, Damaged> {
+    let page = pages.write(number)?;
     page.expect_kind(PageKind::HashBucket)
         .map_err(|kind| kind.at(number))?;
-    Ok(lines_mut(page))
+    Ok(page)
 }
 
-/// A line, by its number.
-pub(crate) fn home(lines: &mut Lines, home: u16) -> &mut Line {
-    &mut lines[position_of(home)]
+/// Says of a line, by its number, whether entries of it stand in the tree.
+pub(crate) fn set_spilled(bucket: &mut PageMut<'_>, home: u16, spilled: bool) {
+    line_mut(bucket, position_of(home)).set_spilled(spilled);
 }
 
 /// All entries, with what their places say of their hashes.
@@ -76,18 +77,16 @@ pub(crate) fn spilled_homes(lines: &Lines) -> impl Iterator<Item = u16> {
 
 /// Puts an entry into the first line with room; false, and nothing happens, if all that it may stand in are full.
 #[inline]
-pub(crate) fn put(lines: &mut Lines, hash: KeyHash, row: RowId) -> bool {
+pub(crate) fn put(bucket: &mut PageMut<'_>, hash: KeyHash, row: RowId) -> bool {
     let KeyHash { bucket_bits, home } = hash;
     for displacement in 0..=DISPLACEMENT_MAX {
-        let line = &mut lines[position_at(home, bucket_bits, displacement)];
+        let position = position_at(home, bucket_bits, displacement);
+        let line = &lines(bucket)[position];
         if let Some(slot) = line.free_slot() {
-            line.put(
-                slot,
-                bucket_bits,
-                encode_entry(bucket_bits, displacement, row),
-            );
+            let entry = encode_entry(bucket_bits, displacement, row);
+            line_mut(bucket, position).put(slot, bucket_bits, entry);
             for passed in 0..displacement {
-                lines[position_at(home, bucket_bits, passed)].add_passed();
+                line_mut(bucket, position_at(home, bucket_bits, passed)).add_passed();
             }
             return true;
         }
@@ -173,13 +172,13 @@ pub(crate) fn find(lines: &Lines, hash: KeyHash, row: RowId) -> Option<(usize, u
 
 /// Takes away the entry that [`find`] found.
 pub(crate) fn take(
-    lines: &mut Lines,
+    bucket: &mut PageMut<'_>,
     hash: KeyHash,
     (displacement, slot): (usize, usize),
 ) -> Result<(), DamageKind> {
     let position = |displacement| position_at(hash.home, hash.bucket_bits, displacement);
-    lines[position(displacement)].take(slot);
-    let counted = |passed| lines[position(passed)].remove_passed();
+    line_mut(bucket, position(displacement)).take(slot);
+    let counted = |passed| line_mut(bucket, position(passed)).remove_passed();
     if (0..displacement).all(counted) {
         return Ok(());
     }
