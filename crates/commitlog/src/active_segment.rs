@@ -175,10 +175,6 @@ impl ActiveSegment {
     pub(crate) fn recreate(&mut self, dir: &dyn Dir) -> Result<()> {
         let draft = Draft::begin(dir, self.header)?;
         let file = Arc::clone(&draft.file);
-        // It is not closed any more, and must not look so while its name is not durable.
-        for mark in self.marks.iter_mut().flatten() {
-            mark.closed = false;
-        }
         let copied = rewrite_marks(file.as_ref(), &self.header_bytes, &self.marks).and_then(|()| {
             copy(
                 self.file.as_ref(),

@@ -141,7 +141,7 @@ fn after_a_kill_no_name_has_to_be_proved_again() {
         log
     };
     type Step<'a> = (&'a str, &'a dyn Fn(&SimDisk, Log) -> Log);
-    let rows: [Step<'_>; 6] = [
+    let rows: [Step<'_>; 7] = [
         ("created", &|_, log| log),
         ("rotated", &|_, log| {
             log.rotate().unwrap();
@@ -159,6 +159,12 @@ fn after_a_kill_no_name_has_to_be_proved_again() {
             log
         }),
         ("torn in an empty segment", &torn_in_an_empty_segment),
+        ("rotated, and recovered after a power cut", &|disk, log| {
+            log.rotate().unwrap();
+            drop(log);
+            disk.crash(Crash::Power(Choice::Old));
+            Log::open(disk.root(), small(), &[]).unwrap().0
+        }),
         ("pruned, and that", &|disk, log| {
             log.prune_before(TxId(3)).unwrap();
             torn_in_an_empty_segment(disk, log)

@@ -18,7 +18,7 @@ type Step = fn(&SimDisk, Log) -> commitlog::Result<Log>;
 /// Records before this one are durable before the step; there is one more.
 const DURABLE: u64 = 3;
 
-const STEPS: [(&str, Step); 3] = [
+const STEPS: [(&str, Step); 4] = [
     ("rotate", |_, log| log.rotate().map(|()| log)),
     ("rotate twice", |_, log| {
         log.rotate()?;
@@ -26,14 +26,26 @@ const STEPS: [(&str, Step); 3] = [
         log.rotate()?;
         Ok(log)
     }),
-    ("cut a torn tail", |disk, log| {
-        drop(log);
-        let newest = disk.files().pop().unwrap();
-        let torn = disk.read(&newest).unwrap().len() as u64 - 1;
-        disk.flip_bit(&newest, torn, 3);
-        Ok(Log::open(disk.root(), small(), &[])?.0)
+    ("cut a torn tail", |disk, log| torn(disk, log)),
+    ("cut a torn tail in an empty segment", |disk, log| {
+        log.rotate()?;
+        log.append(&payload(DURABLE + 1), None)?;
+        torn(disk, log)
     }),
 ];
+
+/// What is behind the proven end was not written as it was.
+fn torn(disk: &SimDisk, log: Log) -> commitlog::Result<Log> {
+    let end = log.durable_end();
+    drop(log);
+    let newest = disk.files().pop().unwrap();
+    let at = disk.read(&newest).unwrap();
+    let at = at.iter().rposition(|byte| *byte != 0).unwrap() as u64;
+    disk.flip_bit(&newest, at, 3);
+    let (log, report) = Log::open(disk.root(), small(), &[])?;
+    assert_eq!(report.end, end);
+    Ok(log)
+}
 
 /// A log of some segments whose last record is not durable.
 fn log_on(disk: &SimDisk) -> Log {
@@ -83,6 +95,12 @@ fn a_recovery_after_a_failed_call_may_be_cut_off_anywhere() {
             let first = disk.call_count();
             let (log, report) = Log::open(disk.root(), small(), &[]).unwrap();
             let end = disk.call_count();
+            let next = report.end.0 + 1;
+            fill(&log, next);
+            for found in disk.power_cuts(POWER_CUTS_MAX, end) {
+                let ended = content(&found, &row);
+                assert!(next <= ended, "{row}: gone on, it ends at {ended}");
+            }
             drop(log);
             for number in first..=end {
                 let row = format!("{row}, recovery cut off before its call {}", number - first);
