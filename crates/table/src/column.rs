@@ -9,13 +9,14 @@ use std::marker::PhantomData;
 
 use crate::error::Error;
 use crate::fixed_value::{FixedValue, fixed_value};
+use crate::frames::fetch;
 use crate::page::PageBuf;
 use crate::page_number::PageNumber;
 use crate::row::Row;
 use crate::row_id::RowId;
 use crate::row_page::RowPageRef;
-use crate::row_pages::{RowPages, touch};
-use crate::summable::Summable;
+use crate::row_pages::RowPages;
+use crate::summable::{PAGES_AT_ONCE, Summable};
 use crate::table_ref::TableRef;
 
 /// A column of fixed width, read as the Rust type `T`. Nulls are passed over by all of its folds.
@@ -145,10 +146,22 @@ impl<'a, T: FixedValue> Column<'a, T> {
         T: Summable,
     {
         let mut sum = T::Partial::default();
+        let mut group: [&[T]; PAGES_AT_ONCE] = [&[]; PAGES_AT_ONCE];
+        let mut count = 0;
         self.each(|part| match part {
-            Part::Page(page) => T::add_all(&mut sum, page.values),
+            Part::Page(page) => {
+                group[count] = page.values;
+                count += 1;
+                if count == PAGES_AT_ONCE {
+                    T::add_pages(&mut sum, &group);
+                    count = 0;
+                }
+            }
             Part::Value(value) => T::add_all(&mut sum, &[value]),
         })?;
+        group[..count]
+            .iter()
+            .for_each(|values| T::add_all(&mut sum, values));
         T::total(sum).ok_or(Error::SumOverflow {
             table: self.table.id(),
             column: self.position,
@@ -276,13 +289,13 @@ impl<'a, T: FixedValue> Iterator for ColumnPages<'a, T> {
 
 impl<T: FixedValue> FusedIterator for ColumnPages<'_, T> {}
 
-/// Touches the page ahead where the column most likely stands in it, which is where it stands in this one: at its front, and
-/// where the next 4 KiB begin, since there the processor stops fetching ahead by itself.
+/// Asks for the column in the page ahead where it most likely stands, which is where it stands in this one: for its front, and for where
+/// the next 4 KiB begin, since there the processor stops fetching ahead by itself.
 #[inline]
 fn warm<T>(ahead: &PageBuf, page: &PageBuf, values: &[T]) {
     let start = values.as_ptr().addr() - page.as_bytes().as_ptr().addr();
-    touch(ahead, start);
-    touch(ahead, (start + 1).next_multiple_of(4096));
+    fetch(ahead, start);
+    fetch(ahead, (start + 1).next_multiple_of(4096));
 }
 
 /// The set bits of words of 64 slots, ascending.

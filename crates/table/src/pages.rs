@@ -135,6 +135,15 @@ impl Pages {
         }
     }
 
+    /// The bytes of a page, if it is there and not borrowed: nothing is verified.
+    #[inline]
+    pub(crate) fn in_memory(&self, number: PageNumber) -> Option<&PageBuf> {
+        match self.stored(number) {
+            Some(Stored::Frame(frame)) => Some(frame),
+            _ => None,
+        }
+    }
+
     /// The bytes of a page, to be written; copied first where a copy of this can see it or where they are borrowed.
     ///
     /// # Errors

@@ -7,17 +7,22 @@
 //! ```
 //!
 //! Each page names the next one in its header, so a plain walk waits for memory once a page. The walk is one page
-//! ahead instead: the header of the next page is touched when a page is yielded, and looked at when it is its turn.
-
-use std::hint::black_box;
+//! ahead instead: the header of the next page is asked for when a page is yielded, and looked at when it is its turn. What the headers
+//! further on say is not known yet, but mostly a table's pages come in the order of their numbers: so the header of a page with
+//! a number a little higher is asked for too, on the chance that the list comes by.
 
 use crate::damaged::DamageKind;
 use crate::error::Error;
+use crate::frames::fetch;
 use crate::page::PageBuf;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
+use crate::row_format::LIVE_BITMAP;
 use crate::row_page::RowPageRef;
 use crate::table::Table;
+
+/// How far ahead the header of a page is asked for that may come. It takes as long from memory as a few pages take to be summed.
+const PAGES_AHEAD: u32 = 8;
 
 /// Iterates over the row pages of one table, in the order of its list. After an error it ends.
 #[derive(Debug, Clone)]
@@ -59,7 +64,11 @@ impl<'a> RowPages<'a> {
     fn look_ahead(&mut self, next: Option<PageNumber>) {
         self.ahead = next.map(|number| (number, self.pages.get(number).map_err(Error::from)));
         if let Some(page) = self.ahead() {
-            touch(page, 0);
+            fetch_header(page);
+        }
+        let far = next.and_then(|number| PageNumber::new(number.get() + PAGES_AHEAD));
+        if let Some(page) = far.and_then(|number| self.pages.in_memory(number)) {
+            fetch_header(page);
         }
     }
 
@@ -93,11 +102,9 @@ impl<'a> Iterator for RowPages<'a> {
     }
 }
 
-/// Reads a byte and does nothing with it: what stands around it is on its way into the cache then, and a processor
-/// that works out of order does not wait for it.
+/// Asks for what a walk looks at in each page.
 #[inline]
-pub(crate) fn touch(page: &PageBuf, byte_offset: usize) {
-    if let Some(byte) = page.as_bytes().get(byte_offset) {
-        black_box(*byte);
-    }
+fn fetch_header(page: &PageBuf) {
+    fetch(page, 0);
+    fetch(page, LIVE_BITMAP as usize);
 }
