@@ -116,10 +116,10 @@ impl<'a> NodeMut<'a> {
         let start = heap_start - entry.heap_bytes();
         write_entry(self.page.bytes_mut(start..heap_start), entry);
         let place = DIRECTORY + index * PLACE_BYTES;
-        let behind = self.page.bytes_mut(place..directory_end + PLACE_BYTES);
-        behind.copy_within(..directory_end - place, PLACE_BYTES);
-        behind[..PLACE_BYTES]
-            .copy_from_slice(&encode_place(head_of(&entry.key[prefix..]), in_page(start)));
+        self.page
+            .move_within(place..directory_end, place + PLACE_BYTES);
+        let target = self.page.bytes_mut(place..place + PLACE_BYTES);
+        target.copy_from_slice(&encode_place(head_of(&entry.key[prefix..]), in_page(start)));
         let header = self.page.header_mut();
         header.set_common_prefix_bytes(in_page(prefix));
         header.set_heap_start(in_page(start));
@@ -150,10 +150,10 @@ impl<'a> NodeMut<'a> {
         let place = DIRECTORY + index * PLACE_BYTES;
         let directory_end = DIRECTORY + len * PLACE_BYTES;
         self.page.bytes_mut(entry).fill(0);
-        let behind = self.page.bytes_mut(place..directory_end);
-        behind.copy_within(PLACE_BYTES.., 0);
-        let last_place = behind.len() - PLACE_BYTES;
-        behind[last_place..].fill(0);
+        self.page
+            .move_within(place + PLACE_BYTES..directory_end, place);
+        let last_place = directory_end - PLACE_BYTES;
+        self.page.bytes_mut(last_place..directory_end).fill(0);
         let header = self.page.header_mut();
         header.set_heap_start(in_page(heap_start));
         header.set_heap_dead(in_page(dead));

@@ -46,6 +46,16 @@ impl<'a> PageMut<'a> {
         }
         bytes
     }
+
+    /// Moves some bytes behind the header up or down. What they leave stays as it was.
+    #[inline]
+    pub(crate) fn move_within(&mut self, from: Range<usize>, to: usize) {
+        debug_assert!(from.start.min(to) >= PAGE_HEADER_BYTES);
+        if let Some((journal, number)) = &mut self.journal {
+            journal.note_move(*number, self.page, &from, to);
+        }
+        self.page.as_bytes_mut().copy_within(from, to);
+    }
 }
 
 impl<'a> From<&'a mut PageBuf> for PageMut<'a> {

@@ -271,11 +271,11 @@ impl Pages {
         self.version = trial.version;
         *self.is_shared.get_mut() = true;
         let tree = &mut self.tree;
-        self.journal.take_back(|number, byte_offset, bytes| {
+        self.journal.take_back(|number, put_back| {
             // SAFETY: nobody else holds a version after this one, and what is noted was born after it.
             let frame = unsafe { tree.frame_born_after(number.get(), trial.seen) };
             let (frame, _) = frame.expect("a page that was written in place is there");
-            frame.as_bytes_mut()[byte_offset..][..bytes.len()].copy_from_slice(bytes);
+            put_back(frame);
         });
     }
 
