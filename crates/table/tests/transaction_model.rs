@@ -55,19 +55,31 @@ fn layout() -> Layout {
     Layout::new(LayoutNumber(1), columns).unwrap()
 }
 
-/// Id, columns, unique.
-fn indexes(table: TableId) -> Vec<(IndexId, Vec<u16>, bool)> {
+fn indexes(table: TableId) -> Vec<IndexSpec> {
+    let index = |kind, id, columns: &[u16], unique| IndexSpec {
+        id: IndexId(id),
+        columns: columns.to_vec(),
+        unique,
+        kind,
+    };
+    let ordered = |id, columns, unique| index(IndexKind::Ordered, id, columns, unique);
+    let hash = |id, columns, unique| index(IndexKind::Hash, id, columns, unique);
     if table == KEYED {
         vec![
-            (IndexId(1), vec![KEY], true),
-            (IndexId(2), vec![GROUP], false),
-            (IndexId(3), vec![NAME], true),
-            (IndexId(5), vec![GROUP, NAME, FLAG], false),
+            hash(1, &[KEY], true),
+            ordered(2, &[GROUP], false),
+            ordered(3, &[NAME], true),
+            ordered(4, &[KEY], true),
+            ordered(5, &[GROUP, NAME, FLAG], false),
+            hash(6, &[GROUP], false),
+            hash(7, &[NAME], true),
         ]
     } else {
         vec![
-            (IndexId(1), vec![NAME, KEY], false),
-            (IndexId(2), vec![GROUP, FLAG], true),
+            ordered(1, &[NAME, KEY], false),
+            hash(2, &[GROUP, FLAG], true),
+            hash(4, &[NAME, KEY], false),
+            hash(6, &[BLOB], false),
         ]
     }
 }
@@ -76,13 +88,7 @@ fn empty_store() -> Store {
     let mut store = Store::new([3; 32]);
     for table in TABLES {
         store.create_table(table, layout()).unwrap();
-        for (id, columns, unique) in indexes(table) {
-            let spec = IndexSpec {
-                id,
-                columns,
-                unique,
-                kind: IndexKind::Ordered,
-            };
+        for spec in indexes(table) {
             store.create_index(table, spec).unwrap();
         }
     }
@@ -138,9 +144,10 @@ impl Expected {
                 .map(|&c| row[usize::from(c)].clone())
                 .collect()
         };
-        for (index, columns, _) in indexes(table) {
+        let ordered = |spec: &IndexSpec| spec.kind == IndexKind::Ordered;
+        for spec in indexes(table).into_iter().filter(ordered) {
             let mut bytes = Vec::new();
-            let key = key_of(&columns, row);
+            let (index, key) = (spec.id, key_of(&spec.columns, row));
             table::encode_key(key.iter().map(Value::as_ref), &mut bytes);
             let (bytes, max) = (bytes.len(), 4096);
             if bytes > max {
@@ -152,13 +159,14 @@ impl Expected {
                 });
             }
         }
-        for (index, columns, unique) in indexes(table) {
-            let key = key_of(&columns, row);
+        for spec in indexes(table) {
+            let key = key_of(&spec.columns, row);
             let has_null = key.iter().any(Value::is_null);
             let taken = self
                 .all()
-                .any(|(place, held)| Some(*place) != except && key_of(&columns, held) == key);
-            if unique && !has_null && taken {
+                .any(|(place, held)| Some(*place) != except && key_of(&spec.columns, held) == key);
+            if spec.unique && !has_null && taken {
+                let index = spec.id;
                 return Some(Error::UniqueViolation { table, index, key });
             }
         }
@@ -206,16 +214,22 @@ fn check_all(table: TableRef<'_>, expected: &Expected, random: &mut Random) {
             "{row}"
         );
     }
-    for (index, columns, _) in indexes(table.id()) {
-        let sorted = sorted_by(expected, &columns);
-        check_range(
-            table,
-            index,
-            &sorted,
-            Bound::Unbounded,
-            Bound::Unbounded,
-            random,
-        );
+    for spec in indexes(table.id()) {
+        let (index, columns) = (spec.id, &spec.columns);
+        let sorted = sorted_by(expected, columns);
+        let in_order: Rows = table.in_key_order(index).unwrap().map(seen).collect();
+        let rows = sorted.iter().map(|(_, row, values)| (*row, values.clone()));
+        assert!(rows.eq(in_order), "in the order of {index}");
+        if spec.kind == IndexKind::Ordered {
+            check_range(
+                table,
+                index,
+                &sorted,
+                Bound::Unbounded,
+                Bound::Unbounded,
+                random,
+            );
+        }
         // Keys that are there, and that were there, and bounds of fewer columns.
         let mut keys: Vec<Vec<Value>> = Vec::new();
         for _ in 0..3 {
@@ -227,6 +241,11 @@ fn check_all(table: TableRef<'_>, expected: &Expected, random: &mut Random) {
             let length = 1 + random.next(columns.len() as u64) as usize;
             let key = columns[..length].iter();
             keys.push(key.map(|&c| values[usize::from(c)].clone()).collect());
+        }
+        if spec.kind == IndexKind::Hash {
+            keys.iter()
+                .for_each(|key| check_whole_key(table, &spec, &sorted, key));
+            continue;
         }
         for key in &keys {
             let first = sorted.iter().find(|(other, ..)| other.starts_with(key));
@@ -253,6 +272,40 @@ fn check_all(table: TableRef<'_>, expected: &Expected, random: &mut Random) {
             );
             check_range(table, index, &sorted, lower, upper, random);
         }
+    }
+}
+
+/// What a hash index finds for a key, and refuses for fewer columns.
+fn check_whole_key(
+    table: TableRef<'_>,
+    spec: &IndexSpec,
+    sorted: &[(Vec<Value>, RowId, Vec<Value>)],
+    key: &[Value],
+) {
+    let refused = |error: Error| {
+        let expected = Error::WholeKeyOnly {
+            table: table.id(),
+            index: spec.id,
+        };
+        assert_eq!(error, expected);
+    };
+    refused(table.index_prefix(spec.id, key).unwrap_err());
+    if key.len() < spec.columns.len() {
+        refused(table.find(spec.id, key).unwrap_err());
+        refused(table.find_all(spec.id, key).unwrap_err());
+        return;
+    }
+    let expected: Rows = sorted
+        .iter()
+        .filter(|(other, ..)| other == key)
+        .map(|(_, row, values)| (*row, values.clone()))
+        .collect();
+    let mut all: Rows = table.find_all(spec.id, key).unwrap().map(seen).collect();
+    all.sort();
+    assert_eq!(all, expected, "{key:?}");
+    match table.find(spec.id, key).unwrap() {
+        Some(row) => assert!(expected.contains(&seen(Ok(row))), "{key:?}"),
+        None => assert!(expected.is_empty(), "{key:?}"),
     }
 }
 
