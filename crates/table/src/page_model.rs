@@ -304,6 +304,34 @@ fn a_page_that_nobody_else_sees_is_written_in_place() {
     copy.check();
 }
 
+/// A page table of three levels with 256 nodes below the first slot of the root, and five more below each of the next four.
+#[test]
+fn what_two_versions_share_is_not_looked_at_for_changes() {
+    let mut copy = Copy::default();
+    let below_first = (0..256).map(|leaf| leaf << 8);
+    let others = (1..5).flat_map(|node| (0..5).map(move |leaf| node << 16 | leaf << 8));
+    for number in below_first.chain(others) {
+        copy.take(&Step::Restore(0, number, 1));
+    }
+    // Pages by their place among all, and how many nodes lead to all that were changed so far: what is shared is left alone.
+    let view = copy.clone();
+    assert_eq!(copy.pages.nodes_compared_since(&view.pages), 0);
+    for (index, compared) in [(7, 3), (7, 3), (9, 4), (256 + 5, 6), (256 + 9, 7)] {
+        copy.take(&Step::Write(0, index, 2));
+        assert_eq!(
+            copy.pages.nodes_compared_since(&view.pages),
+            compared,
+            "{index}"
+        );
+        assert_eq!(view.pages.nodes_compared_since(&copy.pages), compared);
+        copy.check_changes(&view);
+    }
+    // The leaf goes with its last page, so there are not two of it to be compared, but one and nothing.
+    copy.take(&Step::Free(0, 0));
+    assert_eq!(copy.pages.nodes_compared_since(&view.pages), 8);
+    copy.check_changes(&view);
+}
+
 #[test]
 fn a_trial_copies_no_page_that_nobody_else_sees() {
     let mut copy = Copy::default();

@@ -33,6 +33,8 @@ impl PageTree {
         let mut changes = PageTreeChanges {
             stack: Vec::new(),
             life: PhantomData,
+            #[cfg(test)]
+            compared_count: 0,
         };
         let (newer, older) = (Side::root(self), Side::root(older));
         changes.push(newer, older, 0, height);
@@ -104,6 +106,9 @@ impl<'a> Iterator for PageTreeIter<'a> {
 pub(crate) struct PageTreeChanges<'a> {
     stack: Vec<Pair>,
     life: PhantomData<&'a Node>,
+    /// How many nodes were held against those of the other tree.
+    #[cfg(test)]
+    pub(crate) compared_count: usize,
 }
 
 /// The two subtrees under one place.
@@ -162,6 +167,10 @@ impl Side {
 impl PageTreeChanges<'_> {
     fn push(&mut self, newer: Side, older: Side, first: u32, height: u32) {
         if !newer.is_one_with(&older) {
+            #[cfg(test)]
+            {
+                self.compared_count += 1;
+            }
             self.stack.push(Pair {
                 newer,
                 older,

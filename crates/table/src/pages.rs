@@ -297,6 +297,15 @@ impl Pages {
             .map(|(number, page)| (page_number(number), page.map(PageRef)))
     }
 
+    /// How many nodes of the page table [`Pages::changed_since`] looks at.
+    #[cfg(test)]
+    pub(crate) fn nodes_compared_since(&self, older: &Pages) -> usize {
+        // SAFETY: both versions are held for as long as they are borrowed.
+        let mut changes = unsafe { self.tree.changed_since(&older.tree) };
+        while changes.next().is_some() {}
+        changes.compared_count
+    }
+
     /// Frames in use, and how much is kept for older versions only.
     #[cfg(test)]
     pub(crate) fn audit(&self) -> (usize, usize) {
