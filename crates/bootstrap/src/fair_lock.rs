@@ -12,9 +12,11 @@
 //! reader that was woken up comes to it. Handing it on in strict order would make each turn as slow as waking a thread up. So those who
 //! wait stand in line, and the first of them is passed by a bounded number of times.
 
+use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::{self, Thread};
 
 /// How often the first one who waits is passed by.
 const PASSED_BY_MAX: u64 = 64;
@@ -31,16 +33,15 @@ pub(crate) struct FairLock<T> {
     /// From which number of turns on nobody passes those who wait.
     limit: AtomicU64,
     line: Mutex<Line>,
-    moved_up: Condvar,
 }
 
 /// Those who wait.
 #[derive(Debug)]
 struct Line {
-    /// The number that the next one gets who comes to wait.
-    end: u64,
-    /// The number of the first one.
+    /// The number of the first one: they are numbered as they come.
     front: u64,
+    /// All of them, the first one first.
+    waiting: VecDeque<Thread>,
 }
 
 /// The lock, until it is dropped.
@@ -58,8 +59,10 @@ impl<T> FairLock<T> {
             value: Mutex::new(value),
             turns: AtomicU64::new(0),
             limit: AtomicU64::new(NO_LIMIT),
-            line: Mutex::new(Line { end: 0, front: 0 }),
-            moved_up: Condvar::new(),
+            line: Mutex::new(Line {
+                front: 0,
+                waiting: VecDeque::new(),
+            }),
         }
     }
 
@@ -82,14 +85,16 @@ impl<T> FairLock<T> {
     #[cold]
     fn wait(&self) -> FairGuard<'_, T> {
         let mut line = self.line();
-        let place = line.end;
-        line.end += 1;
+        let place = line.front + line.waiting.len() as u64;
+        line.waiting.push_back(thread::current());
         let came = self.turns();
         if line.front == place {
             self.limit.store(came + PASSED_BY_MAX, Ordering::Relaxed);
         }
         while line.front != place {
-            line = unpoisoned(self.moved_up.wait(line));
+            drop(line);
+            thread::park();
+            line = self.line();
         }
         drop(line);
         let value = unpoisoned(self.value.lock());
@@ -101,13 +106,15 @@ impl<T> FairLock<T> {
     fn move_up(&self) {
         let mut line = self.line();
         line.front += 1;
-        if line.front == line.end {
-            self.limit.store(NO_LIMIT, Ordering::Relaxed);
-        } else {
-            let limit = self.turns() + PASSED_BY_MAX;
-            self.limit.store(limit, Ordering::Relaxed);
-            self.moved_up.notify_all();
-        }
+        line.waiting.pop_front();
+        let limit = match line.waiting.front() {
+            Some(next) => {
+                next.unpark();
+                self.turns() + PASSED_BY_MAX
+            }
+            None => NO_LIMIT,
+        };
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     fn taken<'a>(&'a self, value: MutexGuard<'a, T>, _came: u64) -> FairGuard<'a, T> {
@@ -127,6 +134,12 @@ impl<T> FairLock<T> {
 
     fn line(&self) -> MutexGuard<'_, Line> {
         unpoisoned(self.line.lock())
+    }
+}
+
+impl<T: Default> Default for FairLock<T> {
+    fn default() -> Self {
+        FairLock::new(T::default())
     }
 }
 
@@ -150,8 +163,6 @@ fn unpoisoned<T>(result: Result<T, PoisonError<T>>) -> T {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
-
     use super::*;
 
     #[test]

@@ -3,10 +3,12 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
-/// One thread at a time has the turn; others wait, in no order to rely on.
+use crate::fair_lock::{FairGuard, FairLock};
+
+/// One thread at a time has the turn; others wait, none of them for ever. A transaction that panicked has left nothing behind.
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
-    running: Mutex<()>,
+    running: FairLock<()>,
     /// Set by the thread that has the turn, so that one that reads its own id here would wait for itself.
     holder: Mutex<Option<ThreadId>>,
 }
@@ -15,7 +17,7 @@ pub(crate) struct Turn {
 #[derive(Debug)]
 pub(crate) struct Held<'a> {
     turn: &'a Turn,
-    _running: MutexGuard<'a, ()>,
+    _running: FairGuard<'a, ()>,
 }
 
 impl Turn {
@@ -25,8 +27,7 @@ impl Turn {
         if *self.holder() == Some(this) {
             return None;
         }
-        // A transaction that panicked has left nothing behind, whatever the mutex thinks of it.
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = self.running.lock();
         *self.holder() = Some(this);
         Some(Held {
             turn: self,
