@@ -10,8 +10,8 @@
 //!     64 | body ... to the end of the file                   |
 //! ```
 //!
-//! State 0 is published. State 255 is withdrawn: the snapshot was removed, its packs are to be removed, and then the
-//! manifest; it is written in place, so it is outside of the checksum. Any other state is damage.
+//! State 0 is published. State 255 is withdrawn: the snapshot was removed, or never came to exist; its packs are to be removed, and then the
+//! manifest. It is written in place, so it is outside of the checksum. Any other state is damage.
 //!
 //! The body is [postcard](https://postcard.jamesmunns.com/wire-format): log id (16 bytes), tx u64, chain u64,
 //! minimum reader u16, metadata (bytes), packs (sequence of: snapshot it was written for u64, pack id u64, length
@@ -198,6 +198,16 @@ impl ManifestHeader {
     /// Whether a manifest that could be decoded is withdrawn.
     pub(crate) fn is_withdrawn(bytes: &[u8]) -> bool {
         bytes[MANIFEST_STATE_AT] == STATE_WITHDRAWN
+    }
+
+    /// Makes the bytes of a manifest those of a withdrawn one.
+    pub(crate) fn withdraw(bytes: &mut [u8]) {
+        bytes[MANIFEST_STATE_AT] = STATE_WITHDRAWN;
+    }
+
+    /// The offset and the byte that publish a manifest.
+    pub(crate) fn publication() -> (u64, u8) {
+        (MANIFEST_STATE_AT as u64, STATE_PUBLISHED)
     }
 
     /// The offset and the byte that withdraw a manifest.

@@ -1,7 +1,8 @@
-//! A manifest on disk: reading it, and taking it back.
+//! A manifest on disk: reading it, publishing it, and taking it back.
 //!
-//! A published manifest is taken back by one byte written in place. That needs no space on a full disk, no name
-//! changes, and after a failed sync it can simply be written and synced again.
+//! A manifest is published, and taken back, by one byte written in place. That needs no space on a full disk, no name
+//! changes, and after a failed sync it can simply be written and synced again. It is published only once its name is durable: so that of a published one is,
+//! which no later sync of the directory could prove.
 
 use disk::{Access, Dir};
 
@@ -43,10 +44,18 @@ pub(crate) fn read(dir: &dyn Dir, name: &str, id: SnapshotId) -> Result<Manifest
     })
 }
 
+/// Publishes a manifest whose name is durable, durably, whether or not that was tried before.
+pub(crate) fn publish(dir: &dyn Dir, name: &str) -> Result<()> {
+    write_state(dir, name, ManifestHeader::publication())
+}
+
 /// Takes a manifest back, durably, whether or not that was tried before.
 pub(crate) fn withdraw(dir: &dyn Dir, name: &str) -> Result<()> {
+    write_state(dir, name, ManifestHeader::withdrawal())
+}
+
+fn write_state(dir: &dyn Dir, name: &str, (offset, state): (u64, u8)) -> Result<()> {
     let file = dir.open(name, Access::ReadWrite)?;
-    let (offset, state) = ManifestHeader::withdrawal();
     file.write_all_at(offset, &[state])?;
     Ok(file.sync()?)
 }

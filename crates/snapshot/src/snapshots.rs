@@ -40,10 +40,13 @@ impl Snapshots {
     /// [`Error::Io`].
     pub fn open(dir: Arc<dyn Dir>, options: Options) -> Result<Self> {
         if !options.read_only {
-            // The last process may have been killed between publishing a manifest and syncing its name. Whoever
-            // prunes a log because of that snapshot must not lose it in the next power cut.
             dir.sync()?;
             leftovers::sweep(&*dir)?;
+            // The last sync of the process that published one may have failed. Whoever prunes a log because of that snapshot must not lose it in the next power
+            // cut.
+            for manifest in listing::list(&*dir)?.sound {
+                manifest_file::publish(&*dir, &file_name::manifest(manifest.id()))?;
+            }
         }
         Ok(Snapshots {
             dir,
@@ -90,7 +93,7 @@ impl Snapshots {
                 progress: Progress::default(),
                 blobs_shared: 0,
                 file_bytes: 0,
-                syncs: 0,
+                syncs: 1,
             });
         }
         let nonce = match self.options.nonce {
@@ -167,6 +170,8 @@ impl Snapshots {
             Ok(Some(manifest)) => {
                 let found = manifest.header();
                 if found.log_id == header.log_id && found.chain == header.chain {
+                    // It may be one that could neither be published for good nor taken back.
+                    manifest_file::publish(dir, &file_name::manifest(id))?;
                     return Ok(Some(manifest));
                 }
                 Err(occupied())

@@ -2,14 +2,16 @@
 //!
 //! ```text
 //!  1  <pack>.tmp        written, synced          (each pack)
-//!  2  <manifest>.tmp    written, synced          names the packs
+//!  2  <manifest>.tmp    written, synced          names the packs; still withdrawn
 //!  3  directory synced                           a pack with its final name never lacks one of the two manifests
 //!  4  <pack>.tmp -> <pack>, directory synced
 //!  5  <manifest>.tmp -> <manifest>, directory synced
+//!  6  <manifest>        published in place, synced
 //! ```
 //!
-//! Crash before 5: the temporary manifest, if it is whole, says which packs are nobody's; the next writable open
-//! removes them. The rename in 5 is the moment in which the snapshot begins to exist.
+//! Crash before 6: the withdrawn manifest, if it is whole, says which packs are nobody's; the next writable open
+//! removes them. The byte written in 6 is the moment in which the snapshot begins to exist. Were that the rename, a process that finds a manifest could not know whether
+//! its name is durable: the sync of the directory may have failed, and another one proves nothing.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -18,7 +20,7 @@ use disk::Dir;
 
 use crate::error::{Error, Result};
 use crate::file_name::{self, FileName, PackName};
-use crate::format::{self, BLOB_BYTES_MAX, NodeChild, PackHeader};
+use crate::format::{self, BLOB_BYTES_MAX, ManifestHeader, NodeChild, PackHeader};
 use crate::hash::Hash;
 use crate::header::Header;
 use crate::leftovers;
@@ -159,7 +161,8 @@ impl Writer<'_> {
     ) -> Result<Written> {
         let packs = self.packs.finish()?;
         let manifest = Manifest::new(header.clone(), packs, sections);
-        let bytes = manifest.encode()?;
+        let mut bytes = manifest.encode()?;
+        ManifestHeader::withdraw(&mut bytes);
         let temporary = file_name::temporary_manifest(manifest.id());
         let file = dir.create(&temporary)?;
         file.write_all_at(0, &bytes)?;
@@ -169,16 +172,18 @@ impl Writer<'_> {
             dir.rename(&pack.name.temporary(), &pack.name.published())?;
         }
         dir.sync()?;
-        dir.rename(&temporary, &file_name::manifest(manifest.id()))?;
+        let published = file_name::manifest(manifest.id());
+        dir.rename(&temporary, &published)?;
         dir.sync()?;
+        manifest_file::publish(dir, &published)?;
         Ok(Written {
             file_bytes: manifest.pack_bytes() + bytes.len() as u64,
             manifest,
             already_there: false,
             progress: self.progress,
             blobs_shared: self.blobs_shared,
-            // The manifest's, and three of the directory.
-            syncs: self.packs.syncs() + 4,
+            // The manifest's, twice, and three of the directory.
+            syncs: self.packs.syncs() + 5,
         })
     }
 }

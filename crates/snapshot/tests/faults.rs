@@ -4,7 +4,7 @@
 #[path = "fixture/fixture.rs"]
 mod fixture;
 
-use disk::{Call, Crash, Fault, Operation, SimDisk};
+use disk::{Call, Crash, Fault, Moment, Operation, SimDisk};
 use fixture::{
     Section, all_modes, check_content, content, disk_with, open, page, read_back, repeatable,
     tiny_sections, write,
@@ -366,4 +366,30 @@ fn a_failed_read_is_no_verdict() {
         }
         assert_eq!(failed > 0, fault == Fault::Eio);
     }
+}
+
+/// A sync fails, the process ends before it has cleared up, and the system goes on: what the next process lists is durable all the same.
+#[test]
+fn what_the_next_process_lists_after_a_failed_sync_is_durable() {
+    let start = disk_with(&[1]);
+    let allowed: &[&[u64]] = &[&[1], &[2, 1]];
+    let mut published = 0;
+    for first in 0..30 {
+        for killed in first + 1..first + 8 {
+            let disk = start.fork();
+            let snapshots = open(&disk);
+            let calls = disk.call_count();
+            disk.fail_at(calls + first, Fault::Eio);
+            let (crash, moment) = (Crash::Kill, Moment::Before);
+            disk.fail_at(calls + killed, Fault::Crash { crash, moment });
+            if write(&snapshots, 2, &tiny_sections(2)).is_ok() {
+                continue;
+            }
+            disk.clear_faults();
+            disk.crash(Crash::Kill);
+            published += usize::from(sound_ids(&open(&disk.fork())).len() == 2);
+            check_crashed(&disk, allowed, 1);
+        }
+    }
+    assert!(published > 0);
 }
