@@ -438,23 +438,6 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_keeps_every_page_as_it_was() {
-        let mut pages = Pages::new();
-        let first = pages.allocate(PageKind::Row, OWNER).unwrap();
-        let second = pages.allocate(PageKind::Row, OWNER).unwrap();
-        let view = pages.clone();
-        pages.get_mut(first).unwrap().as_bytes_mut()[100] = 9;
-        pages.free(second).unwrap();
-        let third = pages.allocate(PageKind::IndexLeaf, TableId(8)).unwrap();
-        assert_eq!(third, second);
-
-        assert_eq!(view.get(first).unwrap().as_bytes()[100], 0);
-        assert_eq!(view.get(second).unwrap().kind(), Some(PageKind::Row));
-        assert_eq!(pages.get(third).unwrap().kind(), Some(PageKind::IndexLeaf));
-        assert_eq!(pages.get(third).unwrap().owner(), TableId(8));
-    }
-
-    #[test]
     fn changes_are_the_pages_written_added_and_gone() {
         let mut pages = Pages::new();
         let all: Vec<_> = (0..5000)
