@@ -63,7 +63,7 @@ pub use schema::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, IndexDefinition, Mistake, NewColumn,
     NewTable, SequenceDefinition, TableDefinition,
 };
-pub use table::{ColumnType, IndexKind, RowId, Value};
+pub use table::{ColumnType, IndexKind, MemoryUse, RowId, Value};
 pub use table_view::{Rows, TableView};
 pub use timestamp::Timestamp;
 pub use transaction::{Savepoint, Transaction};

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use schema::{IndexDefinition, TableDefinition};
-use table::{IndexKind, IndexRange, KeyRows, RowId, Scan, TableRef, Value};
+use table::{IndexKind, IndexRange, KeyRows, MemoryUse, RowId, Scan, TableRef, Value};
 
 use crate::error::Error;
 use crate::record::Record;
@@ -29,6 +29,14 @@ impl<'a> TableView<'a> {
     /// How many rows it has.
     pub fn row_count(&self) -> u64 {
         self.rows.row_count()
+    }
+
+    /// What it takes in memory, by what stands there; [`TableDefinition::index_of`] knows the names of the indexes.
+    ///
+    /// # Errors
+    /// Damage.
+    pub fn memory_use(&self) -> Result<MemoryUse, Error> {
+        Ok(self.rows.memory_use().map_err(schema::Error::Table)?)
     }
 
     /// All rows, in no order to rely on.

@@ -40,6 +40,12 @@ impl View {
             .map(|definition| &**definition)
     }
 
+    /// The memory set aside for pages in the whole database, in bytes: of all tables, of older views, and free to be used again. Pages read in place
+    /// from a snapshot's file are not counted. [`TableView::memory_use`] tells what one table takes.
+    pub fn memory_bytes(&self) -> usize {
+        self.0.state().store().pages().memory_bytes()
+    }
+
     /// A hash of the content, 32 bytes: each table's definition and rows, and nothing else. Equal content gives equal
     /// digests on every machine, however it came to be.
     ///

@@ -3,7 +3,7 @@
 //! ```text
 //!   0              FILL_MIN (1/3)                  DENSE (15/16)  NODE_BYTES
 //!   |-- merge, or share --|                              |            |
-//!                                       write anew <---- | ----> split
+//!                                       write anew <---- | ----> share a leaf, or split
 //! ```
 //!
 //! Entries have 13 to 4113 bytes, so a node is measured in bytes, not in entries. Let N be the room of a
@@ -13,6 +13,8 @@
 //!   most the entry at the point: each half of a leaf has at least (15/16 N - e) / 2 = 13273 bytes; each half
 //!   of an inner node, out of which one entry goes up, at least (15/16 N - 2 e) / 2 = 11217. Both are above
 //!   N/3 = 10901. Each half fits: it has at most (N + e + e) / 2 < N.
+//! - *A leaf that would be split* shares evenly with a neighbour under the same parent first, if both have 7/8 of 15/16 N at most then: the leaves of an index whose
+//!   keys come in no order stay three quarters full or more, instead of all being split at about the same time. The sum is that of a split.
 //! - *A node below N/3* after a removal takes a neighbour under the same parent. Do both fit into 15/16 N,
 //!   they become one. Otherwise they share evenly, and the same sum as above holds. There is a neighbour, as
 //!   an inner node has at least two children.
@@ -42,6 +44,8 @@ use crate::table_id::TableId;
 pub(crate) const FILL_MIN: usize = NODE_BYTES / 3;
 /// Up to here nodes are merged, and written anew instead of being split.
 pub(crate) const DENSE: usize = NODE_BYTES / 16 * 15;
+/// What two leaves have together at most for one to share with the other instead of being split.
+const SHARED_MAX: usize = DENSE / 8 * 7 * 2;
 
 const _: () = {
     use crate::btree_format::ENTRY_BYTES_MAX;
@@ -62,6 +66,9 @@ impl BTree {
         entry: &Entry<'_>,
     ) -> Result<(), PageError> {
         let mut level = self.root_level() - path.step_count();
+        if level == 0 && self.share_leaf(pages, owner, path, number, position, entry)? {
+            return Ok(());
+        }
         let Some((mut separator, mut right)) = make_room(
             pages,
             owner,
@@ -99,6 +106,65 @@ impl BTree {
                 None => return Ok(()),
             }
         }
+    }
+
+    /// Puts `entry` at `position` of a leaf that is too full for it, if it can share with a neighbour: `false`, and nothing has changed, if not.
+    fn share_leaf(
+        &mut self,
+        pages: &mut Pages,
+        owner: TableId,
+        mut path: Path,
+        leaf: PageNumber,
+        position: usize,
+        entry: &Entry<'_>,
+    ) -> Result<bool, PageError> {
+        let is_last = path.leads_to_last();
+        let node = Node::open(pages, leaf, 0)?;
+        let needed = node.used_bytes() + entry.bytes();
+        let begins_next = is_last && position == node.len();
+        let Some(parent) = path.pop().filter(|_| needed > DENSE && !begins_next) else {
+            return Ok(false);
+        };
+        let above = Node::open(pages, parent.node, 1)?;
+        // The emptier one of the neighbours, by the separator between.
+        let mut emptiest: Option<(usize, usize)> = None;
+        for (between, neighbour) in [
+            (parent.child.checked_sub(1), parent.child.wrapping_sub(1)),
+            (Some(parent.child), parent.child + 1),
+        ] {
+            let Some(between) = between.filter(|&between| between < above.len()) else {
+                continue;
+            };
+            let used = Node::open(pages, above.child(neighbour)?, 0)?.used_bytes();
+            if emptiest.is_none_or(|(least, _)| used < least) {
+                emptiest = Some((used, between));
+            }
+        }
+        let Some((_, between)) = emptiest.filter(|(used, _)| used + needed <= SHARED_MAX) else {
+            return Ok(false);
+        };
+        let (left, right) = (above.child(between)?, above.child(between + 1)?);
+        if left == right {
+            return Err(above.broken("an inner index node has a child twice").into());
+        }
+        // The pages stay as they are while their numbers are written anew.
+        let (left_page, right_page) = (pages.page(left)?, pages.page(right)?);
+        let left_node = Node::new(&left_page, left, 0)?;
+        let right_node = Node::new(&right_page, right, 0)?;
+        let mut entries = Vec::with_capacity(left_node.len() + right_node.len() + 1);
+        for entry in left_node.entries().chain(right_node.entries()) {
+            entries.push(entry?);
+        }
+        let position = position + if leaf == right { left_node.len() } else { 0 };
+        entries.insert(position, *entry);
+        let separator = write_halves(pages, owner, 0, None, &entries, left, right)?;
+        let mut above = NodeMut::open(pages, parent.node, 1)?;
+        above.remove(between)?;
+        let entry = separator.before(right);
+        if !above.insert(between, &entry)? {
+            self.insert_where_full(pages, owner, path, parent.node, between, &entry)?;
+        }
+        Ok(true)
     }
 
     /// A new root above the old one, whose right half `entry` leads to.

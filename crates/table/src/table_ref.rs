@@ -15,6 +15,7 @@ use crate::key_buffer::KeyBuffer;
 use crate::key_hash::KeyHash;
 use crate::key_rows::KeyRows;
 use crate::layout::Layout;
+use crate::memory_use::MemoryUse;
 use crate::overlay::Overlay;
 use crate::pages::Pages;
 use crate::row::Row;
@@ -68,14 +69,12 @@ impl<'a> TableRef<'a> {
             .map_or(of_base, |overlay| overlay.row_count(of_base))
     }
 
-    /// Pages in use: row pages, and index nodes of all its indexes. Long values are not counted, nor is what a
-    /// transaction has written.
-    pub fn page_count(&self) -> Result<u64, Error> {
-        let mut count = self.table.heap.page_count() + self.table.content.page_count(self.pages)?;
-        for index in &self.table.indexes {
-            count += index.page_count(self.pages)?;
-        }
-        Ok(count)
+    /// What it takes in memory, without what a transaction has written. Looks at the header of every page of the store.
+    ///
+    /// # Errors
+    /// Damage.
+    pub fn memory_use(&self) -> Result<MemoryUse, Error> {
+        MemoryUse::of(self.table, self.pages)
     }
 
     /// The index by whose columns the log names its rows, if it has one.
