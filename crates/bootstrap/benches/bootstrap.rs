@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! commit, durable      bound: write the same bytes and fdatasync; about 100 us on an ordinary disk
-//! commit, unsynced     bound: append the same bytes to the log alone; the rest is the transaction and copying pages
+//! commit, unsynced     bound: append the same bytes to the log alone; the rest is the transaction
 //! open by replay       bound: read and verify the same log alone; the rest is applying rows
 //! open from snapshot   bound: read the same snapshot alone; mapped: the tree of hashes only
 //! ```
