@@ -13,7 +13,7 @@
 //!  00000000000000000042-<id>.pack     the nodes and blobs; pages of 32 KiB aligned for mapping
 //! ```
 //!
-//! The manifest is published last, by a rename: before it there is no snapshot, after it there is all of it. What is
+//! The manifest is published last, by one byte, once it has its name for good: before that there is no snapshot, after it there is all of it. What is
 //! found damaged is an error or, in a listing, a value that names file and byte; the caller takes an older snapshot.
 //!
 //! ```
