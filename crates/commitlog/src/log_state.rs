@@ -212,8 +212,18 @@ impl State {
 
     /// Whether record `id` is durable, for someone who has noticed so many truncations: `None` as long as that is open.
     pub(crate) fn durability(&self, id: TxId, truncations: usize) -> Option<Result<()>> {
-        let known = self.check_truncations(truncations, id.next());
-        if known.is_err() || id < self.durable.id {
+        self.arrival(id, self.durable.id, truncations)
+    }
+
+    /// The same for what has come as far as `reached`. Any number may be asked for.
+    pub(crate) fn arrival(
+        &self,
+        id: TxId,
+        reached: TxId,
+        truncations: usize,
+    ) -> Option<Result<()>> {
+        let known = self.check_truncations(truncations, TxId(id.0.saturating_add(1)));
+        if known.is_err() || id < reached {
             return Some(known);
         }
         let possible = self.check_exists(id).and_then(|()| self.check_open());

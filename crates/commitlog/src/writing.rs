@@ -135,12 +135,9 @@ impl SharedLog {
         let mut held = self.lock();
         let truncations = held.truncated_to.len();
         loop {
-            held.check_truncations(truncations, id.next())?;
-            if id < held.written().id {
-                return Ok(());
+            if let Some(ended) = held.arrival(id, held.written().id, truncations) {
+                return ended;
             }
-            held.check_exists(id)?;
-            held.check_open()?;
             held = self.write_or_wait(held)?;
         }
     }
