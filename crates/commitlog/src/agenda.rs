@@ -52,7 +52,7 @@ impl Agenda {
             self.write_at = None;
             return false;
         }
-        let write_at = *self.write_at.get_or_insert(now + LINGER);
+        let write_at = *self.write_at.get_or_insert(now.saturating_add(LINGER));
         ends.is_queue_long || write_at <= now
     }
 
@@ -66,7 +66,7 @@ impl Agenda {
     /// A sync was done.
     pub(crate) fn synced(&mut self, now: Duration) {
         if let Some(interval) = self.interval {
-            self.sync_at = now + interval;
+            self.sync_at = now.saturating_add(interval);
         }
     }
 

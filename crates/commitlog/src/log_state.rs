@@ -333,7 +333,8 @@ impl State {
             self.nudge();
         }
         self.active.advance(written);
-        self.queue.recycle(write.frames, 2 * queue_bytes_max);
+        self.queue
+            .recycle(write.frames, queue_bytes_max.saturating_mul(2));
         Ok(())
     }
 

@@ -4,8 +4,9 @@
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use commitlog::{Error, Log, LogId, Options, TxId};
+use commitlog::{Error, Handoff, Log, LogId, Options, SyncPolicy, TxId};
 use disk::SimDisk;
 
 const LOG_ID: LogId = LogId(*b"to the limit....");
@@ -39,5 +40,45 @@ fn waiting_for_a_record_that_there_can_not_be_is_refused() {
             }
             assert_eq!(log.commit(b"goes on", None).unwrap(), TxId(1), "{name}");
         }
+    }
+}
+
+#[test]
+fn an_interval_without_end_never_ends() {
+    let log = create(Options {
+        sync_policy: SyncPolicy::Interval(Duration::MAX),
+        ..Options::default()
+    });
+    log.commit(b"1", None).unwrap();
+    // None has begun.
+    assert_eq!(log.maintain(Duration::from_secs(1)).unwrap(), None);
+    assert_eq!(log.durable_end(), TxId(2));
+    log.commit(b"2", None).unwrap();
+    assert_eq!(
+        log.maintain(Duration::from_secs(2)).unwrap(),
+        Some(Duration::MAX)
+    );
+    assert_eq!(log.durable_end(), TxId(2));
+}
+
+#[test]
+fn at_the_end_of_time_all_is_written_that_waits_for_a_while() {
+    let log = create(Options {
+        handoff: Handoff::Queued,
+        ..Options::default()
+    });
+    log.append(b"1", None).unwrap();
+    assert_eq!(log.maintain(Duration::MAX).unwrap(), None);
+    assert_eq!(log.chain_after(TxId(1)).unwrap(), log.chain_at_end());
+}
+
+#[test]
+fn a_queue_without_a_bound_is_one() {
+    let log = create(Options {
+        queue_bytes_max: usize::MAX,
+        ..Options::default()
+    });
+    for id in 1..4 {
+        assert_eq!(log.commit(b"x", None).unwrap(), TxId(id));
     }
 }
