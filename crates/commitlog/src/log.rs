@@ -138,7 +138,7 @@ impl Log {
     /// Appends a record. It is with the operating system when this returns, or queued, as [`Options::handoff`] says; it is durable only
     /// later: see [`Log::wait_durable`].
     ///
-    /// May start a new segment, which syncs, under every policy.
+    /// May start a new segment, which syncs, under every policy. The time `i64::MIN` is the same as none.
     ///
     /// # Errors
     /// [`Error::TransactionTooLarge`] and [`Error::Full`]: nothing was written, the log goes on. [`Error::Io`], [`Error::Unknown`]: if the log is poisoned

@@ -9,7 +9,8 @@ use crate::tx_id::TxId;
 pub struct Record<'a> {
     /// Its number.
     pub id: TxId,
-    /// The wall-clock time its writer gave, nanoseconds since the epoch; nothing in the log depends on it.
+    /// The wall-clock time its writer gave, nanoseconds since the epoch; nothing in the log depends on it. `None` if none was given, or `i64::MIN`,
+    /// which stands for that in the files.
     pub time: Option<i64>,
     /// The chain after this record.
     pub chain: Chain,

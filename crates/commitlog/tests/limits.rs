@@ -82,3 +82,20 @@ fn a_queue_without_a_bound_is_one() {
         assert_eq!(log.commit(b"x", None).unwrap(), TxId(id));
     }
 }
+
+#[test]
+fn the_first_of_all_times_is_none() {
+    let log = create(Options::default());
+    // Given, read back.
+    let rows = [
+        (Some(i64::MIN), None),
+        (Some(i64::MIN + 1), Some(i64::MIN + 1)),
+        (Some(i64::MAX), Some(i64::MAX)),
+        (None, None),
+    ];
+    for (given, read) in rows {
+        let id = log.commit(b"x", given).unwrap();
+        let mut reader = log.reader(id).unwrap();
+        assert_eq!(reader.next_record().unwrap().unwrap().time, read);
+    }
+}
