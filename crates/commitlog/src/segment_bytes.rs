@@ -205,7 +205,11 @@ impl Plain {
             self.window_start = offset;
             return Ok(());
         }
-        let wanted = len.max(WINDOW_BYTES).min(limit.saturating_sub(offset));
+        let mut wanted = len.max(WINDOW_BYTES).min(limit.saturating_sub(offset));
+        if wanted > WINDOW_BYTES {
+            // A mark of another process says how far to look, a header how long its frame is, and both may lie.
+            wanted = wanted.min(self.file.len()?.saturating_sub(offset));
+        }
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         let mut bytes = match std::mem::replace(&mut self.window, Window::Read(Vec::new())) {
             Window::Read(bytes) => bytes,

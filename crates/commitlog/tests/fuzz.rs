@@ -3,13 +3,19 @@
 //! `CAIRN_SEEDS=N` tries N seeds, `CAIRN_MINUTES=N` goes on for N minutes, `CAIRN_SEED=S` replays the seed S.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 
+#[path = "support/hooked_dir.rs"]
+mod hooked_dir;
 #[path = "support/seeds.rs"]
 mod seeds;
 
+use std::sync::Arc;
+
 use commitlog::{
-    Error, Log, LogId, Options, Proof, ReadOnlyLog, ReadOnlyOptions, Shipment, Start, TxId, salvage,
+    Error, FollowOptions, Follower, Log, LogId, Options, Proof, ReadOnlyLog, ReadOnlyOptions,
+    Shipment, Start, TxId, salvage,
 };
-use disk::SimDisk;
+use disk::{Dir, SimDisk};
+use hooked_dir::{HookedDir, Hooks};
 use seeds::{Random, for_each_seed};
 
 const LOG_ID: LogId = LogId(*b"hostile bytes...");
@@ -42,10 +48,60 @@ fn valid(random: &mut Random) -> SimDisk {
     disk
 }
 
+/// Nobody asks for more than a window, or than there is.
+#[derive(Debug)]
+struct ReadsNoMoreThanThereIs;
+
+impl Hooks for ReadsNoMoreThanThereIs {
+    fn before_read(&self, bytes: usize, file_bytes: u64) {
+        assert!(bytes as u64 <= file_bytes.max(256 << 10), "{bytes} bytes");
+    }
+}
+
+/// The directory for somebody who reads it beside its writer.
+fn watched(disk: &SimDisk) -> Arc<dyn Dir> {
+    HookedDir::around(disk.root(), Arc::new(ReadsNoMoreThanThereIs))
+}
+
+/// Follows a log from its beginning, and has read what there is.
+fn follow(disk: &SimDisk, show_unproven: bool) -> Option<Follower> {
+    let options = ReadOnlyOptions {
+        show_unproven,
+        ..ReadOnlyOptions::default()
+    };
+    let log = ReadOnlyLog::open(watched(disk), options, &[]).ok()?;
+    let options = FollowOptions {
+        show_unproven,
+        ..FollowOptions::default()
+    };
+    let mut follower = log.follow(log.base(), options).ok()?;
+    follow_on(&mut follower);
+    Some(follower)
+}
+
+/// Follows as far as it goes, and a little beyond an error. Yields how many records there were.
+fn follow_on(follower: &mut Follower) -> usize {
+    let mut records = 0;
+    for _ in 0..3 {
+        loop {
+            let next = follower.next_id();
+            match follower.poll_next() {
+                Ok(Some(record)) => assert_eq!(record.id, next),
+                Ok(None) => return records,
+                Err(Error::Io(error)) => panic!("the simulated disk did not fail: {error}"),
+                Err(_) => break,
+            }
+            records += 1;
+        }
+    }
+    records
+}
+
 /// Bytes are instructions: how to change a valid log, or a whole file if the first one says so.
 fn fuzz_segments(data: &[u8]) {
     let mut random = Random::new(u64::from(crc32c::crc32c(data)));
     let disk = valid(&mut random);
+    let followers = [true, false].map(|unproven| follow(&disk, unproven).unwrap());
     let files = disk.files();
     match data.first() {
         Some(0) => disk.write(FIRST, &data[1..]),
@@ -75,13 +131,14 @@ fn fuzz_segments(data: &[u8]) {
             }
         }
     }
-    exercise(&disk);
+    exercise(&disk, followers);
 }
 
 /// Headers with good checksums and hostile fields: only reachable if the checksums are made to fit.
 fn fuzz_sealed_fields(seed: u64) {
     let mut random = Random::new(seed);
     let disk = valid(&mut random);
+    let followers = [true, false].map(|unproven| follow(&disk, unproven).unwrap());
     let files = disk.files();
     let file = random.pick(&files);
     let mut bytes = disk.read(file).unwrap();
@@ -142,7 +199,7 @@ fn fuzz_sealed_fields(seed: u64) {
         _ => {}
     }
     disk.write(file, &bytes);
-    exercise(&disk);
+    exercise(&disk, followers);
 }
 
 /// Gives the mark in this block the checksum that fits it and the header.
@@ -154,8 +211,14 @@ fn fit_mark(bytes: &mut [u8], block: usize) {
     bytes[mark + 60..mark + 64].copy_from_slice(&sum.to_le_bytes());
 }
 
-/// Everything that reads what is there.
-fn exercise(disk: &SimDisk) {
+/// Everything that reads what is there, or began to before it came there.
+fn exercise(disk: &SimDisk, followers: [Follower; 2]) {
+    for mut follower in followers {
+        follow_on(&mut follower);
+    }
+    for unproven in [true, false] {
+        follow(disk, unproven);
+    }
     let proofs = [Proof {
         through: TxId(2),
         chain: commitlog::Chain(5),
@@ -165,7 +228,7 @@ fn exercise(disk: &SimDisk) {
         show_unproven: true,
         ..ReadOnlyOptions::default()
     };
-    if let Ok(log) = ReadOnlyLog::open(disk.root(), options, &proofs) {
+    if let Ok(log) = ReadOnlyLog::open(watched(disk), options, &proofs) {
         let _ = log.verify();
         let _ = log.chain_after(log.base());
     }
@@ -305,5 +368,35 @@ fn a_length_of_gigabytes_allocates_nothing() {
         assert_eq!(log.next_id(), TxId(1));
         let torn = report.torn.unwrap();
         assert_eq!((torn.byte_offset, torn.bytes_cut), (12288 + 40, 32));
+    }
+}
+
+#[test]
+fn a_mark_and_a_length_that_lie_to_a_follower_allocate_nothing() {
+    for (length, unproven) in [(1 << 30, false), (1 << 30, true), (1 << 20, false)] {
+        let disk = SimDisk::new(1);
+        let root = disk.root();
+        let log = Log::create(root, LOG_ID, Options::default(), &[(b"genesis", None)]).unwrap();
+        let mut follower = follow(&disk, unproven).unwrap();
+        let mut bytes = disk.read(FIRST).unwrap();
+        // Behind the genesis stands a frame that goes far beyond the end of the file, and a newer mark says that it is proven.
+        bytes.truncate(12288 + 40);
+        let mut header = [0; 32];
+        header[4..8].copy_from_slice(&u32::to_le_bytes(length));
+        header[8..16].copy_from_slice(&1u64.to_le_bytes());
+        let sum = crc32c::crc32c(&header[4..]);
+        header[..4].copy_from_slice(&sum.to_le_bytes());
+        bytes.extend_from_slice(&header);
+        let mut fields = [0; 24];
+        fields[..8].copy_from_slice(&100u64.to_le_bytes());
+        fields[8..16].copy_from_slice(&2u64.to_le_bytes());
+        fields[16..].copy_from_slice(&(1u64 << 31).to_le_bytes());
+        bytes[4096..4104].copy_from_slice(b"cairnmrk");
+        bytes[4104..4128].copy_from_slice(&fields);
+        bytes[4128..4156].fill(0);
+        fit_mark(&mut bytes, 0);
+        disk.write(FIRST, &bytes);
+        assert_eq!(follow_on(&mut follower), 0);
+        drop(log);
     }
 }

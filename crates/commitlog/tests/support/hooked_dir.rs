@@ -9,7 +9,9 @@ use disk::{Access, Dir, Entry, File, Lock, Map, Result};
 
 /// What is done around the calls of all files.
 pub(crate) trait Hooks: Debug + Send + Sync {
-    fn before_write(&self, offset: u64);
+    fn before_write(&self, _offset: u64) {}
+    /// So many bytes are asked for, of a file of so many.
+    fn before_read(&self, _bytes: usize, _file_bytes: u64) {}
     fn before_sync(&self) {}
     fn after_sync(&self) {}
 }
@@ -89,6 +91,7 @@ impl File for HookedFile {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        self.hooks.before_read(buffer.len(), self.file.len()?);
         self.file.read_at(offset, buffer)
     }
 
