@@ -44,8 +44,8 @@ pub struct Options {
     pub sync_policy: SyncPolicy,
     /// When [`crate::Log::append`] and [`crate::Log::append_batch`] return. Default: when the operating system has the bytes.
     pub handoff: Handoff,
-    /// So many bytes are queued at most; who appends more waits until there is room. Nothing is ever dropped. A single record or batch that is
-    /// longer waits until the queue is empty. Default: 1 MiB.
+    /// So many bytes are queued or being written at most; who appends more waits until there is room. Nothing is ever dropped. A single record or batch that is
+    /// longer waits until there are none, and is written before the call returns. Default: 1 MiB.
     pub queue_bytes_max: usize,
     /// Whether segments that are not written any more are stored in compressed blocks, by whoever maintains the log: see [`crate::Log::maintain`] and
     /// [`crate::Log::compress_sealed`]. Default: no.

@@ -109,6 +109,10 @@ impl SharedLog {
             state.queue.push(*record);
         }
         match handoff {
+            // What is longer than may be lost is with the operating system before it is acknowledged.
+            _ if bytes > self.options().queue_bytes_max as u64 => {
+                self.write_through(held, ids.end)?;
+            }
             Handoff::Written => self.write_through(held, ids.end)?,
             Handoff::Queued => {
                 let is_long = state.queue.len() >= WRITE_BYTES;
@@ -165,8 +169,9 @@ impl SharedLog {
     fn room(&self, state: &State, bytes: u64, apart: bool) -> Room {
         let needed = state.end.byte + bytes;
         let is_full = needed > self.options().segment_bytes_max;
-        let queued = state.queue.len();
-        let overflows = queued > 0 && queued as u64 + bytes > self.options().queue_bytes_max as u64;
+        // What is being written counts: a kill takes it, too.
+        let unwritten = state.end.byte - state.written().byte;
+        let overflows = unwritten > 0 && unwritten + bytes > self.options().queue_bytes_max as u64;
         if state.condition != Condition::Open {
             Room::Never
         } else if state.cut_waits || (is_full && state.end.id > state.active.header().base) {

@@ -163,6 +163,24 @@ fn a_batch_gets_ids_together_and_is_one_write() {
     for (payload, time) in records {
         let record = reader.next_record().unwrap().unwrap();
         assert_eq!((record.payload, record.time), (payload, time));
+#[test]
+fn what_is_longer_than_the_queue_may_be_is_written_before_it_is_acknowledged() {
+    for maintained in [false, true] {
+        let disk = SimDisk::new(3);
+        let options = Options {
+            queue_bytes_max: 1000,
+            ..options(SyncPolicy::Never, Handoff::Queued)
+        };
+        let log = create(&disk, options);
+        let _maintainer = maintained.then(|| Maintainer::start(&log).unwrap());
+        log.append(&[1; 1000], None).unwrap();
+        assert_eq!(after_kill(&disk), 2);
+        let batch: Vec<(&[u8], Option<i64>)> = vec![(&[2; 100], None); 50];
+        assert_eq!(log.append_batch(&batch).unwrap(), TxId(2)..TxId(52));
+        assert_eq!(after_kill(&disk), 52);
+    }
+}
+
     }
     assert!(reader.next_record().unwrap().is_none());
 }
