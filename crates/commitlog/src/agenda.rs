@@ -14,8 +14,8 @@ pub(crate) struct Agenda {
     interval: Option<Duration>,
     /// How many threads do what is due as soon as they are nudged.
     pub(crate) attendants: usize,
-    /// Something has become due since they last looked.
-    pub(crate) nudged: bool,
+    /// How often something has become due: each of them compares it with what it was when they last looked.
+    pub(crate) nudges: u64,
     /// Somebody waits for everything before this to be durable.
     pub(crate) wanted: TxId,
     /// When the queue is to be written, once that is known.
@@ -53,13 +53,15 @@ impl Agenda {
             return false;
         }
         let write_at = *self.write_at.get_or_insert(now.saturating_add(LINGER));
-        ends.is_queue_long || write_at <= now
+        ends.is_queue_long || is_over(write_at, now, LINGER)
     }
 
     /// Whether to sync now.
     pub(crate) fn sync_is_due(&self, now: Duration, ends: Ends) -> bool {
         let is_wanted = self.wanted.min(ends.end) > ends.durable;
-        let interval_ends = self.interval.is_some() && self.sync_at <= now;
+        let interval_ends = self
+            .interval
+            .is_some_and(|interval| is_over(self.sync_at, now, interval));
         is_wanted || (interval_ends && ends.end > ends.durable)
     }
 
@@ -80,4 +82,9 @@ impl Agenda {
             (write, sync) => write.or(sync),
         }
     }
+}
+
+/// Whether a wait of length `span` that ends at `end` is over. One that has longer to go was begun by somebody whose clock was ahead.
+fn is_over(end: Duration, now: Duration, span: Duration) -> bool {
+    end.saturating_sub(now) > span || end <= now
 }

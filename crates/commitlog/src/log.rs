@@ -194,9 +194,10 @@ impl Log {
 
     /// Does what is due in the background, for a thread that calls this from time to time: writes what is queued, and syncs if the interval of the
     /// policy is over or a future waits; if there is nothing of that and the options ask for it, compresses one segment, which may take a
-    /// second for each 100 MiB. `now` is a time that never goes back, counted from anywhere.
+    /// second for each 100 MiB. `now` is a time counted from anywhere; where it goes back, because somebody else counts now, what waited is due.
     ///
-    /// Yields when something will be due, if nothing happens before that. Who can be woken meanwhile uses a [`Maintainer`](crate::Maintainer); who can not
+    /// A call writes once and syncs once at most, however much is appended meanwhile. Yields when something will be due, if nothing happens before that: `now`, if that is
+    /// already so. Who can be woken meanwhile uses a [`Maintainer`](crate::Maintainer); who can not
     /// calls this again after the interval at the latest.
     ///
     /// # Errors

@@ -182,7 +182,7 @@ impl State {
 
     /// Something has become due for those who maintain the log.
     pub(crate) fn nudge(&mut self) {
-        self.agenda.nudged = true;
+        self.agenda.nudges += 1;
         self.news.work = true;
     }
 

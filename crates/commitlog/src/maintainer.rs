@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::Duration;
 
 #[cfg(shuttle)]
 use shuttle::thread::{Builder, JoinHandle};
@@ -84,14 +84,16 @@ impl Attendance {
     }
 
     fn attend(self, is_stopped: &AtomicBool) -> Result<()> {
-        let start = Instant::now();
+        let mut nudges = 0;
         while !is_stopped.load(Ordering::Acquire) {
-            let next = match self.shared.maintain(start.elapsed()) {
+            let next = match self.shared.maintain(self.shared.age()) {
                 Err(Error::Closed) => return Ok(()),
                 maintained => maintained?,
             };
-            let at_most = next.map(|next| next.saturating_sub(start.elapsed()));
-            self.shared.wait_for_work(at_most);
+            let due_in = next.map(|next| next.saturating_sub(self.shared.age()));
+            if due_in != Some(Duration::ZERO) {
+                nudges = self.shared.wait_for_work(nudges, due_in);
+            }
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use disk::Dir;
 
@@ -42,6 +42,8 @@ pub(crate) struct SharedLog {
     log_id: LogId,
     seek_cache: SeekCache,
     monitor: Monitor,
+    /// From here on maintainers count, all of them alike.
+    opened_at: Instant,
     /// How often the log was truncated since it was opened; changes while the state is held.
     pub(crate) truncations: AtomicUsize,
 }
@@ -78,6 +80,7 @@ impl SharedLog {
             options,
             seek_cache: SeekCache::default(),
             monitor: Monitor::new(State::new(opened, interval)),
+            opened_at: Instant::now(),
             truncations: AtomicUsize::new(0),
         }
     }
@@ -98,6 +101,11 @@ impl SharedLog {
         self.log_id
     }
 
+    /// How long the log has been open.
+    pub(crate) fn age(&self) -> Duration {
+        self.opened_at.elapsed()
+    }
+
     pub(crate) fn base(&self) -> TxId {
         self.lock().headers[0].base
     }
@@ -107,16 +115,14 @@ impl SharedLog {
         self.lock().end.id
     }
 
-    /// Where the log ends, once what is queued is written; if that fails, where what is written ends.
+    /// Where the log ends, once what is queued now is written; if that fails, where what is written ends.
     pub(crate) fn settled_end(&self) -> Position {
-        let mut held = self.lock();
-        while held.condition == Condition::Open && !held.is_written() {
-            match self.write_or_wait(held) {
-                Ok(again) => held = again,
-                Err(_) => return self.lock().written(),
-            }
+        let held = self.lock();
+        let end = held.end.id;
+        match self.write_before(held, end) {
+            Ok(held) => held.written(),
+            Err(_) => self.lock().written(),
         }
-        held.written()
     }
 
     pub(crate) fn durable_end(&self) -> TxId {

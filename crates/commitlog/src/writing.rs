@@ -230,6 +230,16 @@ impl SharedLog {
         }
     }
 
+    /// Writes everything before `end`, or waits until others have. What is appended meanwhile does not make it longer.
+    pub(crate) fn write_before<'a>(&'a self, mut held: Held<'a>, end: TxId) -> Result<Held<'a>> {
+        // A truncation may have taken the end back.
+        while held.written().id < end.min(held.end.id) {
+            held.check_open()?;
+            held = self.write_or_wait(held)?;
+        }
+        Ok(held)
+    }
+
     /// Writes what is queued, or waits until another thread that writes is done.
     pub(crate) fn write_or_wait<'a>(&'a self, held: Held<'a>) -> Result<Held<'a>> {
         if held.may_write() {

@@ -1,12 +1,14 @@
 //! What is done in the background beside appenders: by a maintainer that comes and goes, by hand, for futures that are given up.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use commitlog::{Error, Handoff, Maintainer, Options, SyncPolicy};
-use disk::Fault;
+use commitlog::{Error, Handoff, Log, LogId, Maintainer, Options, SyncPolicy};
+use disk::{Fault, SimDisk};
 use shuttle::thread;
 
+use crate::hooked_dir::{HookedDir, Hooks};
 use crate::scene::{
     Scene, all, check_contents, explore, holds, is_durable, join, payload, scene, spawn_each,
 };
@@ -110,6 +112,92 @@ fn maintainers_come_and_go_beside_appenders() {
         maintaining.join().unwrap();
         drop(log);
         check_contents(&disk, all(2, 2));
+    });
+}
+
+/// Before this byte of a segment stand its header and marks, and a genesis of seven bytes.
+const FIRST_APPENDED_BYTE: u64 = 12288 + 40;
+/// What a record of six bytes takes.
+const FRAME_BYTES: u64 = 40;
+const QUEUE_BYTES_MAX: u64 = 3 * FRAME_BYTES;
+
+/// Looks in the middle of each write how much is acknowledged that is not written.
+#[derive(Debug, Default)]
+struct QueueBound {
+    acknowledged: AtomicU64,
+}
+
+impl Hooks for QueueBound {
+    fn before_write(&self, offset: u64) {
+        for _ in 0..4 {
+            thread::yield_now();
+        }
+        if let Some(written) = offset.checked_sub(FIRST_APPENDED_BYTE) {
+            let acknowledged = self.acknowledged.load(Ordering::SeqCst);
+            assert!(acknowledged <= written + QUEUE_BYTES_MAX);
+        }
+    }
+}
+
+#[test]
+fn a_kill_takes_no_more_than_the_bound_of_the_queue_also_while_it_is_written() {
+    for maintained in [false, true] {
+        explore(move || {
+            let disk = SimDisk::new(1);
+            let bound = Arc::<QueueBound>::default();
+            let dir = HookedDir::around(disk.root(), Arc::clone(&bound) as Arc<dyn Hooks>);
+            let options = Options {
+                sync_policy: SyncPolicy::Never,
+                handoff: Handoff::Queued,
+                queue_bytes_max: usize::try_from(QUEUE_BYTES_MAX).unwrap(),
+                ..Options::default()
+            };
+            let log = Log::create(dir, LogId([1; 16]), options, &[(b"genesis", None)]).unwrap();
+            let log = Arc::new(log);
+            let maintainer = maintained.then(|| Maintainer::start(&log).unwrap());
+            join(spawn_each(2, {
+                let log = Arc::clone(&log);
+                move |thread| {
+                    for number in 0..4 {
+                        log.append(&payload(thread, number), None).unwrap();
+                        bound.acknowledged.fetch_add(FRAME_BYTES, Ordering::SeqCst);
+                    }
+                }
+            }));
+            if let Some(maintainer) = maintainer {
+                maintainer.stop().unwrap();
+            }
+            drop(log);
+            check_contents(&disk, all(2, 4));
+        });
+    }
+}
+
+#[test]
+fn of_two_maintainers_each_ends_when_it_is_told_to() {
+    explore(|| {
+        let Scene { disk, log, .. } = scene(Options {
+            sync_policy: SyncPolicy::Never,
+            handoff: Handoff::Queued,
+            ..Options::default()
+        });
+        let maintainers = [0, 1].map(|_| Maintainer::start(&log).unwrap());
+        let at = disk.clone();
+        let futures = spawn_each(1, {
+            let log = Arc::clone(&log);
+            move |thread| {
+                let payload = payload(thread, 0);
+                let id = log.append(&payload, None).unwrap();
+                shuttle::future::block_on(log.durable(id)).unwrap();
+                assert!(is_durable(&at, &payload));
+            }
+        });
+        for maintainer in maintainers {
+            maintainer.stop().unwrap();
+        }
+        join(futures);
+        drop(log);
+        check_contents(&disk, all(1, 1));
     });
 }
 
@@ -260,4 +348,39 @@ fn futures_that_are_given_up_while_they_wait_leave_nobody_behind() {
             check_contents(&disk, all(3, 1));
         });
     }
+}
+
+/// A task that was given up, and all that goes with it when its waker does: another future of the same log.
+struct GivenUp {
+    _future: std::sync::Mutex<commitlog::Durable>,
+}
+
+impl std::task::Wake for GivenUp {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn what_goes_with_a_waker_may_use_the_log() {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+    explore(|| {
+        let Scene { log, .. } = scene(Options::default());
+        let maintainer = Maintainer::start(&log).unwrap();
+        let id = log.append(&payload(0, 0), None).unwrap();
+        let mut inner = log.durable(id);
+        let _ = std::pin::Pin::new(&mut inner).poll(&mut Context::from_waker(Waker::noop()));
+        {
+            let mut outer = pin!(log.durable(id));
+            let waker = Waker::from(Arc::new(GivenUp {
+                _future: std::sync::Mutex::new(inner),
+            }));
+            let _ = outer.as_mut().poll(&mut Context::from_waker(&waker));
+            drop(waker);
+            // Only the log knows of the task now.
+            let _ = outer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        }
+        log.wait_durable(id).unwrap();
+        maintainer.stop().unwrap();
+    });
 }
