@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::error::Result;
+use crate::log_state::Sleeper;
 use crate::shared_log::SharedLog;
 use crate::tx_id::TxId;
 
@@ -17,8 +18,8 @@ pub struct Durable {
     id: TxId,
     /// How many truncations there were when this was made.
     truncations: usize,
-    /// Under which number its waker is known, if it is.
-    sleeper: Option<u64>,
+    /// As what its waker is known, if it is.
+    sleeper: Option<Sleeper>,
 }
 
 impl Durable {
@@ -38,16 +39,18 @@ impl Future for Durable {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
+        // Not with the state held: it is somebody else's code, which may want it.
+        let waker = context.waker().clone();
         let mut held = this.shared.lock();
+        if let Some(sleeper) = this.sleeper.take() {
+            held.forget_sleeper(sleeper);
+        }
         loop {
-            if let Some(number) = this.sleeper.take() {
-                held.forget_sleeper(number);
-            }
             if let Some(ended) = held.durability(this.id, this.truncations) {
                 return Poll::Ready(ended);
             }
             if held.agenda.attendants > 0 || !held.may_sync() {
-                this.sleeper = Some(held.sleep(this.id, context.waker().clone()));
+                this.sleeper = Some(held.sleep(this.id, waker));
                 return Poll::Pending;
             }
             // Nobody else would.
@@ -62,8 +65,8 @@ impl Future for Durable {
 
 impl Drop for Durable {
     fn drop(&mut self) {
-        if let Some(number) = self.sleeper {
-            self.shared.lock().forget_sleeper(number);
+        if let Some(sleeper) = self.sleeper {
+            self.shared.lock().forget_sleeper(sleeper);
         }
     }
 }

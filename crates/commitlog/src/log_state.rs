@@ -11,7 +11,7 @@
 //! Two things are done without the mutex, each by one thread at a time for all: writing, which moves `written` to what `end` was, and
 //! syncing, which moves `durable` to what `written` was.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -62,8 +62,8 @@ pub(crate) struct State {
     pub(crate) unpackable: BTreeSet<TxId>,
     pub(crate) minimum_reader: u16,
     pub(crate) agenda: Agenda,
-    /// Futures that wait for something to be durable.
-    sleepers: Vec<Sleeper>,
+    /// The wakers of futures that wait for a record to be durable, in the order of the records.
+    sleepers: BTreeMap<Sleeper, Waker>,
     next_sleeper: u64,
     /// What has changed since the state was taken.
     pub(crate) news: News,
@@ -72,13 +72,8 @@ pub(crate) struct State {
     pub(crate) waiting_for_work: usize,
 }
 
-/// A future that waits for a record to be durable.
-#[derive(Debug)]
-struct Sleeper {
-    number: u64,
-    id: TxId,
-    waker: Waker,
-}
+/// A future that waits for a record to be durable: the record, and a number of its own.
+pub(crate) type Sleeper = (TxId, u64);
 
 /// What a log still does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,12 +90,15 @@ pub(crate) struct News {
     pub(crate) durable: bool,
     pub(crate) work: bool,
     pub(crate) wakers: Vec<Waker>,
+    /// Wakers that nobody needs any more. To drop them is left to who tells the news, too: what goes with them may want the state.
+    pub(crate) forgotten: Vec<Waker>,
 }
 
 impl News {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        !self.written && !self.durable && !self.work && self.wakers.is_empty()
+        let idle = self.wakers.is_empty() && self.forgotten.is_empty();
+        !self.written && !self.durable && !self.work && idle
     }
 }
 
@@ -133,7 +131,7 @@ impl State {
             unpackable: BTreeSet::new(),
             minimum_reader,
             agenda: Agenda::new(interval),
-            sleepers: Vec::new(),
+            sleepers: BTreeMap::new(),
             next_sleeper: 0,
             news: News::default(),
             waiting_for_written: 0,
@@ -174,10 +172,7 @@ impl State {
         self.news.written = true;
         self.news.durable = true;
         self.nudge();
-        let sleepers = self.sleepers.drain(..);
-        self.news
-            .wakers
-            .extend(sleepers.map(|sleeper| sleeper.waker));
+        self.wake(TxId(u64::MAX));
     }
 
     /// Something has become due for those who maintain the log.
@@ -188,26 +183,32 @@ impl State {
 
     /// Wakes the futures that are concerned: those whose record is durable, and all of them if nobody but they would sync.
     pub(crate) fn wake_sleepers(&mut self) {
-        let all = self.agenda.attendants == 0;
-        let durable = self.durable.id;
-        let woken = self
-            .sleepers
-            .extract_if(.., |sleeper| all || sleeper.id < durable);
-        self.news.wakers.extend(woken.map(|sleeper| sleeper.waker));
+        match self.agenda.attendants {
+            0 => self.wake(TxId(u64::MAX)),
+            _ => self.wake(self.durable.id),
+        }
+    }
+
+    /// Wakes the futures that wait for a record before `end`.
+    fn wake(&mut self, end: TxId) {
+        let later = self.sleepers.split_off(&(end, 0));
+        let woken = std::mem::replace(&mut self.sleepers, later);
+        self.news.wakers.extend(woken.into_values());
     }
 
     /// Has a waker woken when record `id` may be durable, and asks those who maintain the log to see to that.
-    pub(crate) fn sleep(&mut self, id: TxId, waker: Waker) -> u64 {
-        let number = self.next_sleeper;
+    pub(crate) fn sleep(&mut self, id: TxId, waker: Waker) -> Sleeper {
+        let sleeper = (id, self.next_sleeper);
         self.next_sleeper += 1;
-        self.sleepers.push(Sleeper { number, id, waker });
+        self.sleepers.insert(sleeper, waker);
         self.agenda.wanted = self.agenda.wanted.max(id.next());
         self.nudge();
-        number
+        sleeper
     }
 
-    pub(crate) fn forget_sleeper(&mut self, number: u64) {
-        self.sleepers.retain(|sleeper| sleeper.number != number);
+    pub(crate) fn forget_sleeper(&mut self, sleeper: Sleeper) {
+        let forgotten = self.sleepers.remove(&sleeper);
+        self.news.forgotten.extend(forgotten);
     }
 
     /// Whether record `id` is durable, for someone who has noticed so many truncations: `None` as long as that is open.
