@@ -282,29 +282,35 @@ impl Log {
     /// [`Error::Pruned`] if the record is not kept any more, [`Error::BeyondEnd`] if it lies behind [`Log::next_id`]. What
     /// comes before it is written if it was queued, with the errors of [`Log::wait_written`].
     pub fn reader(&self, from: TxId) -> Result<Reader> {
-        if let Some(last) = from.previous()
-            && from <= self.next_id()
-        {
-            // Where it begins may still be queued.
-            self.shared.wait_written(last)?;
-        }
+        self.write_before(from)?;
         Reader::of_live_log(Arc::clone(&self.shared), from)
+    }
+
+    /// Where something begins to read may still be queued.
+    fn write_before(&self, from: TxId) -> Result<()> {
+        match from.previous() {
+            Some(last) if from <= self.next_id() => self.shared.wait_written(last),
+            _ => Ok(()),
+        }
     }
 
     /// Yields record `from` and those behind it as they become durable, waiting for them. Independent of this handle's life.
     ///
     /// # Errors
     /// [`Error::Pruned`]; [`Error::BeyondEnd`] if `from` lies behind [`Log::next_id`]; [`Error::OtherHistory`] if
-    /// [`FollowOptions::chain_before`] is not the chain before it, and [`Error::Damaged`] or [`Error::Io`] where that is looked up.
+    /// [`FollowOptions::chain_before`] is not the chain before it, and [`Error::Damaged`] or [`Error::Io`] where that is looked up. What
+    /// comes before it is written if it was queued, with the errors of [`Log::wait_written`].
     pub fn follow(&self, from: TxId, options: FollowOptions) -> Result<Follower> {
+        self.write_before(from)?;
         Follower::of_live_log(Arc::clone(&self.shared), from, options)
     }
 
-    /// Reads and verifies every record that is kept. Yields how many there are.
+    /// Reads and verifies every record that is kept. Yields how many there are. What is queued is written for that; if it can not be, it is not counted.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Io`].
     pub fn verify(&self) -> Result<u64> {
+        self.shared.settled_end();
         self.reader(self.base())?.count_remaining()
     }
 
