@@ -2,11 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::active_segment::MarkFlag;
 use crate::damage::DamageKind;
 use crate::error::{Error, Result};
 use crate::format::{EPOCH_MAX, SegmentHeader};
 use crate::log::Pruned;
-use crate::log_state::Condition;
+use crate::log_state::{Condition, State};
 use crate::look::{open_segment, segment_path};
 use crate::monitor::Change;
 use crate::options::Mistake;
@@ -66,6 +67,9 @@ impl SharedLog {
             segments_removed: state.headers.len() - after,
         };
         if end == old_end {
+            // Nothing is given up, and what is kept has to be durable all the same.
+            let kept = state.make_durable();
+            state.poison_unless(kept)?;
             return Ok(truncated);
         }
         state.untouched = false;
@@ -127,13 +131,10 @@ impl SharedLog {
         let pairs = state.headers.windows(2);
         let removable = pairs.take_while(|pair| pair[1].base <= id).count();
         let base = state.headers[removable].base;
-        if removable == 0 && state.leftovers.is_empty() {
-            return Ok(Pruned {
-                segments_removed: 0,
-                base,
-            });
-        }
-        if removable > 0 && self.options().mistake != Some(Mistake::PruneNewestFirst) {
+        if removable == 0 {
+            let kept = state.make_durable();
+            state.poison_unless(kept)?;
+        } else if self.options().mistake != Some(Mistake::PruneNewestFirst) {
             state.untouched = false;
             // The commit point. Before it nothing has happened; behind it the files are leftovers, whichever of them come back.
             let raised = state.raise_floor(base);
@@ -155,5 +156,19 @@ impl SharedLog {
             segments_removed,
             base,
         })
+    }
+}
+
+impl State {
+    /// Makes everything durable that is written, which is all there is: nobody writes or syncs.
+    fn make_durable(&mut self) -> Result<()> {
+        assert!(self.is_written());
+        let end = self.active.end();
+        if self.durable != end {
+            self.active.file().sync()?;
+            self.active.mark(end, MarkFlag::Plain)?;
+            self.set_durable(end);
+        }
+        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use commitlog::{
     DamageKind, Error, Log, Options, Proof, ReadOnlyLog, ReadOnlyOptions, SyncPolicy, TxId,
 };
-use disk::{Crash, Fault, SimDisk};
+use disk::{Crash, Fault, Operation, SimDisk};
 use logs::{LOG_ID, expected, fill, payload, read_all, small};
 
 const END: u64 = 20;
@@ -417,4 +417,58 @@ fn a_wait_for_a_record_that_was_given_up_ends() {
     assert!(log.wait_durable(TxId(1)).is_ok());
     let log = Arc::new(log);
     assert_eq!(log.durable_end(), TxId(2));
+}
+
+/// Under the policy that never syncs, nothing is given up and nothing removed: what is promised of the rest holds all the same.
+#[test]
+fn what_is_kept_is_durable_even_if_nothing_is_given_up() {
+    let options = Options {
+        sync_policy: SyncPolicy::Never,
+        ..Options::default()
+    };
+    let create = || {
+        let disk = SimDisk::new(1);
+        let log = Log::create(disk.root(), LOG_ID, options.clone(), &[(b"genesis", None)]).unwrap();
+        log.commit(b"one", None).unwrap();
+        log.rotate().unwrap();
+        (disk, log)
+    };
+    // The floor is raised, and the file can not be removed yet.
+    let prune_half = || {
+        let mut tried = (0..).map(|ahead| {
+            let (disk, log) = create();
+            disk.fail_at(disk.call_count() + ahead, Fault::Eio);
+            log.prune_before(TxId(2)).unwrap_err();
+            disk.clear_faults();
+            (disk, log)
+        });
+        let failed = |disk: &SimDisk| disk.calls().last().unwrap().operation;
+        tried
+            .find(|(disk, _)| failed(disk) == Operation::Remove)
+            .unwrap()
+    };
+    type Step = fn(&Log) -> commitlog::Result<()>;
+    let rows: [(&str, (SimDisk, Log), Step); 4] = [
+        ("truncate", create(), |log| {
+            log.truncate_after(TxId(6)).map(drop)
+        }),
+        ("prune", create(), |log| log.prune_before(TxId(0)).map(drop)),
+        ("prune to bytes", create(), |log| {
+            log.prune_to_bytes(u64::MAX, TxId(0)).map(drop)
+        }),
+        ("prune what is left", prune_half(), |log| {
+            log.prune_before(TxId(2)).map(drop)
+        }),
+    ];
+    for (name, (disk, log), step) in rows {
+        for number in 2..7 {
+            assert_eq!(log.append(b"more", None).unwrap(), TxId(number));
+        }
+        step(&log).unwrap();
+        assert_eq!(log.durable_end(), TxId(7), "{name}");
+        for cut in disk.power_cuts(16, 1) {
+            let (_, report) = Log::open(cut.root(), options.clone(), &[]).unwrap();
+            assert_eq!(report.end, TxId(7), "{name}");
+        }
+    }
 }
