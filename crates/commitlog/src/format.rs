@@ -148,10 +148,17 @@ const BLOCK_GROWTH_MAX: u64 = 255;
 /// The longest payload that the format knows, whatever the options say: 1 GiB.
 pub(crate) const PAYLOAD_BYTES_LIMIT: u32 = 1 << 30;
 
+/// No file reads as zero for longer in a row, but for one that is nothing of ours: the longest record may be reserved, or be zero itself, and some space ahead.
+pub(crate) const ZEROS_BYTES_MAX: u64 = PAYLOAD_BYTES_LIMIT as u64 + (64 << 20);
+
 /// No log gets further, so that ids and bytes behind a header can be counted without overflow.
 pub(crate) const BASE_MAX: TxId = TxId(1 << 62);
 /// No log is truncated more often, so that there is always a next epoch.
 pub(crate) const EPOCH_MAX: u32 = 1 << 31;
+/// Where a log is made to begin at most: half of what can be read, so that it never gets where it could not be opened.
+pub(crate) const START_BASE_MAX: TxId = TxId(BASE_MAX.0 / 2);
+/// The highest epoch that a log is made with, for the same reason.
+pub(crate) const START_EPOCH_MAX: u32 = EPOCH_MAX / 2;
 /// No segment has more marks.
 const SEQUENCE_MAX: u64 = 1 << 62;
 

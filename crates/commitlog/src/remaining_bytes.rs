@@ -8,17 +8,16 @@ use std::sync::Arc;
 
 use disk::File;
 
+use crate::format::ZEROS_BYTES_MAX;
+
 /// How much is read at once, bytes.
 const WINDOW_BYTES: u64 = 1 << 20;
 /// What is given up around a byte that can not be read. Windows begin at multiples of it.
 const SECTOR_BYTES: u64 = 4096;
-/// A file is not read further than so many zeros in a row: it may be as long as the file system allows, and empty.
-const ZEROS_BYTES_MAX: u64 = 64 << 20;
 
-/// The bytes of a file, or of a block that has been decompressed.
+/// The bytes of a file.
 pub(crate) struct RemainingBytes {
-    /// `None` if the window holds all there is.
-    file: Option<Arc<dyn File>>,
+    file: Arc<dyn File>,
     window: Vec<u8>,
     /// Where the window begins.
     start: u64,
@@ -28,11 +27,11 @@ pub(crate) struct RemainingBytes {
 }
 
 impl RemainingBytes {
-    /// Goes through a file once.
+    /// Goes through a file once, but not behind more zeros than we ever write in a row: it may be as long as the file system allows, and empty.
     pub(crate) fn of_file(file: Arc<dyn File>) -> Self {
         let mut bytes = RemainingBytes {
             end: file.len().unwrap_or(0),
-            file: Some(file),
+            file,
             window: Vec::new(),
             start: 0,
             used: 0,
@@ -54,16 +53,9 @@ impl RemainingBytes {
         bytes
     }
 
-    /// What a block holds.
-    pub(crate) fn of_block(plain: Vec<u8>) -> Self {
-        RemainingBytes {
-            file: None,
-            start: 0,
-            end: plain.len() as u64,
-            used: used(&plain),
-            window: plain,
-            unreadable: Vec::new(),
-        }
+    /// Gives the memory of the window back, until more is asked for.
+    pub(crate) fn let_go(&mut self) {
+        self.window = Vec::new();
     }
 
     /// Where they end.
@@ -96,9 +88,6 @@ impl RemainingBytes {
 
     #[cold]
     fn move_window(&mut self, at: u64, to: u64) {
-        let Some(file) = &self.file else {
-            return;
-        };
         self.start = at - at % SECTOR_BYTES;
         let to = to.max(self.start + WINDOW_BYTES).min(self.end);
         let length = usize::try_from(to.saturating_sub(self.start)).unwrap_or(usize::MAX);
@@ -106,7 +95,7 @@ impl RemainingBytes {
         self.window
             .shrink_to(usize::try_from(WINDOW_BYTES).unwrap_or(length));
         self.window.resize(length, 0);
-        if let Ok(filled) = file.read_up_to(self.start, &mut self.window) {
+        if let Ok(filled) = self.file.read_up_to(self.start, &mut self.window) {
             self.window.truncate(filled);
             return;
         }
@@ -115,7 +104,7 @@ impl RemainingBytes {
         let mut start = self.start;
         for sector in self.window.chunks_mut(sector_bytes) {
             let end = start + sector.len() as u64;
-            if file.read_exact_at(start, sector).is_err() {
+            if self.file.read_exact_at(start, sector).is_err() {
                 sector.fill(0);
                 note(&mut self.unreadable, start..end);
             }

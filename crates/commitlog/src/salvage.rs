@@ -10,8 +10,10 @@
 //!
 //! Opening never does this: it repairs nothing that was proven. Here, all that can be read is taken, beyond a torn place too, and the report says what was passed
 //! over. Behind a damaged place the search goes on at the next multiple of 8 where a frame header stands whose checksum holds and whose id
-//! is possible there: higher than the last one, by no more than fit into the bytes between. Its payload can only be vouched for by the chain before it, which a
-//! mark may still know. If nothing does, the frame is taken if the one behind it continues its chain, or if it is the last, and is reported as not proven.
+//! is possible there: higher than the last one, by no more than fit into the bytes between. From there the records are followed as long as each continues the one
+//! before. That proves nothing yet, for a payload may hold the records of another log: a segment's header or a mark that knows the chain at one of their
+//! ids proves them, or shows that they are none of this log's. First all pieces are found ([`crate::piece_search`]), then it is decided which are taken
+//! ([`crate::piece`]), and then these are copied.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,24 +22,18 @@ use std::sync::Arc;
 use disk::Dir;
 
 use crate::chain::Chain;
-use crate::checksum::checksum;
 use crate::error::{Error, Result};
-use crate::format::{
-    BLOCK_HEADER_BYTES, BODY_BLOCKS, BlockHeader, FRAMES_BYTE, FrameHeader, HEADER_BYTES, VERSION,
-};
-use crate::frame_search::{FrameSearch, Place};
+use crate::format::{BODY_BLOCKS, FRAMES_BYTE, FrameHeader, HEADER_BYTES, VERSION};
 use crate::log::Log;
 use crate::log_id::LogId;
 use crate::options::Options;
-use crate::packed_frames::unpack_block;
+use crate::piece::{Piece, choose};
+use crate::piece_search::{Link, PieceSearch};
 use crate::remaining_bytes::RemainingBytes;
 use crate::salvage_report::{KeptRecords, SalvageReport, SkipReason, SkippedBytes};
 use crate::segment_name::parse_segment_name;
 use crate::segment_remains::Remains;
 use crate::tx_id::TxId;
-
-/// Frames begin at multiples of this.
-const FRAME_STEP: u64 = 8;
 
 /// Copies every record that can still be read from a log, whatever has become of its files, into a new log in another directory.
 ///
@@ -71,21 +67,26 @@ pub fn salvage(
     let mut salvage = Salvage {
         log,
         anchors: BTreeMap::new(),
-        next: remains[0].base(),
         first: remains[0].base(),
         last_trace: remains[0].base(),
+        pieces: Vec::new(),
+        skipped: Vec::new(),
         report,
     };
-    let used: Vec<&Remains> = salvage.choose(&remains);
-    for remains in &used {
-        salvage.note_anchors(remains);
+    let used = salvage.choose_segments(&remains);
+    for file in &used {
+        salvage.note_anchors(&remains[*file]);
     }
-    for (place, remains) in used.iter().enumerate() {
-        let bases = used[place + 1..].iter().map(|later| later.base());
-        let bound = bases.filter(|base| *base > remains.base()).min();
-        salvage.read_segment(remains, bound.unwrap_or(TxId(u64::MAX)))?;
+    let mut searches = BTreeMap::new();
+    for (place, &file) in used.iter().enumerate() {
+        let base = remains[file].base();
+        let bases = used[place + 1..].iter().map(|later| remains[*later].base());
+        let bound = bases.filter(|later| *later > base).min();
+        let search = salvage.search_segment(file, &remains[file], bound.unwrap_or(TxId(u64::MAX)));
+        searches.insert(file, search);
     }
-    salvage.finish()
+    let disputed = salvage.copy_pieces(&remains, &mut searches)?;
+    salvage.finish(&remains, disputed)
 }
 
 fn most_frequent(remains: &[Remains]) -> Option<LogId> {
@@ -102,22 +103,24 @@ struct Salvage {
     log: Log,
     /// The chain before some ids, as headers and marks tell.
     anchors: BTreeMap<TxId, Chain>,
-    /// The lowest id that is not kept or given up yet.
-    next: TxId,
     first: TxId,
     /// The first id of which there is no trace.
     last_trace: TxId,
+    /// In the order of the files, and of their places there.
+    pieces: Vec<Piece>,
+    /// In which file, and where.
+    skipped: Vec<(usize, Range<u64>, SkipReason)>,
     report: SalvageReport,
 }
 
 impl Salvage {
     /// The segments to read; the others are reported.
-    fn choose<'a>(&mut self, remains: &'a [Remains]) -> Vec<&'a Remains> {
+    fn choose_segments(&mut self, remains: &[Remains]) -> Vec<usize> {
         let mut used = Vec::new();
         let mut epoch = 0;
-        for remains in remains {
+        for (place, remains) in remains.iter().enumerate() {
             let Some(file) = &remains.file else {
-                self.skip(&remains.name, 0..0, SkipReason::NotAFile);
+                self.skipped.push((place, 0..0, SkipReason::NotAFile));
                 continue;
             };
             let unused = match remains.header {
@@ -138,9 +141,9 @@ impl Salvage {
             match unused {
                 Some(reason) => {
                     let len = file.len().unwrap_or(0);
-                    self.skip(&remains.name, 0..len, reason);
+                    self.skipped.push((place, 0..len, reason));
                 }
-                None => used.push(remains),
+                None => used.push(place),
             }
         }
         used
@@ -157,117 +160,193 @@ impl Salvage {
         }
     }
 
-    fn read_segment(&mut self, remains: &Remains, bound: TxId) -> Result<()> {
-        let Some(file) = &remains.file else {
-            return Ok(());
-        };
+    /// Finds the pieces of a segment, each as long as it can be.
+    fn search_segment(&mut self, file: usize, remains: &Remains, bound: TxId) -> PieceSearch {
+        let opened = remains.file.as_ref().expect("it was chosen");
         if remains.header.is_none() {
-            let len = file.len().unwrap_or(0).min(HEADER_BYTES as u64);
-            self.skip(&remains.name, 0..len, SkipReason::Header);
+            let len = opened.len().unwrap_or(0).min(HEADER_BYTES as u64);
+            self.skipped.push((file, 0..len, SkipReason::Header));
         }
-        let mut bytes = RemainingBytes::of_file(Arc::clone(file));
+        let bytes = RemainingBytes::of_file(Arc::clone(opened));
         for range in bytes.unreadable() {
-            self.skip(&remains.name, range.clone(), SkipReason::Unreadable);
+            let skipped = (file, range.clone(), SkipReason::Unreadable);
+            self.skipped.push(skipped);
         }
-        let packed = match remains.header {
-            Some(header) => header.body == BODY_BLOCKS,
-            None => block_at(&mut bytes, FRAMES_BYTE).is_some(),
+        let is_packed = remains.header.map(|header| header.body == BODY_BLOCKS);
+        let mut search = PieceSearch::new(bytes, is_packed, remains.base(), bound);
+        let gap = match search.is_packed {
+            true => SkipReason::Block,
+            false => SkipReason::NoFrame,
         };
-        let mut search = FrameSearch {
-            file: &remains.name,
-            bytes,
-            at: FRAMES_BYTE,
-            passed: FRAMES_BYTE,
-            id: remains.base(),
-            bound,
-            chain: None,
-            place: Place::Plain,
-        };
-        match packed {
-            true => self.read_blocks(&mut search),
-            false => self.read_frames(&mut search),
-        }
-    }
-
-    /// Reads one block after another, and past what is none.
-    fn read_blocks(&mut self, search: &mut FrameSearch<'_>) -> Result<()> {
-        while search.at < search.bytes.end() {
-            let possible = search.id..search.bound;
-            let Some(block) = block_at(&mut search.bytes, search.at)
-                .filter(|block| possible.contains(&block.first))
-            else {
-                search.at += 1;
+        let (mut at, mut passed) = (FRAMES_BYTE, FRAMES_BYTE);
+        // What the record here is, if nothing is lost.
+        let mut expected = remains
+            .header
+            .map(|header| (header.base, header.chain_before));
+        // Nothing begins in the zeros behind that.
+        while at < search.bytes.used() {
+            let Some(first) = search.link_at(at) else {
+                at += search.step();
+                expected = None;
                 continue;
             };
-            self.skip_passed(search, SkipReason::Block);
-            let start = search.at;
-            let stored = start + BLOCK_HEADER_BYTES as u64;
-            let end = stored + u64::from(block.stored_length);
-            let place = Place::Block { start, end };
-            search.id = block.first;
-            let mut plain = Vec::new();
-            let stored = search.bytes.get(stored, end - stored);
-            if unpack_block(&block, stored, &mut plain) {
-                let mut inner = FrameSearch {
-                    file: search.file,
-                    bytes: RemainingBytes::of_block(plain),
-                    at: 0,
-                    passed: 0,
-                    id: block.first,
-                    bound: search.bound,
-                    chain: Some(block.chain_before),
-                    place,
-                };
-                self.read_frames(&mut inner)?;
-                search.id = inner.id;
-            } else {
-                self.skip(search.file, start..end, SkipReason::Block);
-            }
-            search.at = end;
-            search.passed = end;
-        }
-        self.skip_passed(search, SkipReason::Block);
-        Ok(())
-    }
-
-    /// Reads one frame after another, and past what is none.
-    fn read_frames(&mut self, search: &mut FrameSearch<'_>) -> Result<()> {
-        while search.has_room() {
-            let Some((header, end)) = search.frame() else {
-                search.at += FRAME_STEP;
-                search.chain = None;
-                continue;
-            };
-            let known = match search.chain {
-                Some(chain) if header.id == search.id => Some(chain),
-                _ => self.anchors.get(&header.id).copied(),
-            };
-            let sum = checksum(search.payload(&header));
-            let continues = known.map(|chain| {
-                chain.mix(header.id, header.payload_length, sum) == header.chain_after
-            });
-            if continues.is_none() && !search.is_continued(&header, end) {
-                search.at += FRAME_STEP;
+            let expected_chain = expected
+                .take()
+                .and_then(|(id, chain)| (id == first.ids.start).then_some(chain));
+            let anchor = self.anchors.get(&first.ids.start).copied();
+            let known = anchor.or(expected_chain);
+            let continues = known.map(|chain| first.continues(chain));
+            let (piece, is_refuted) = self.follow(&mut search, file, &first, continues);
+            let is_more = piece.ids.start > first.ids.start || piece.ids.end > first.ids.end;
+            let is_alone = !is_refuted
+                && (first.is_first_whole()
+                    || (continues.is_none() && search.is_last(first.bytes.end)));
+            if !(piece.is_proven || is_more || is_alone || expected_chain.is_some()) {
+                at += search.step();
                 continue;
             }
-            self.skip_passed(search, SkipReason::NoFrame);
-            self.last_trace = self.last_trace.max(header.id.next());
-            let bytes = search.place_of(search.at..end);
+            if passed < at {
+                self.skipped.push((file, passed..at, gap));
+            }
             if continues == Some(false) {
-                self.skip(search.file, bytes, SkipReason::Payload);
-            } else if header.id < self.next {
-                self.skip(search.file, bytes, SkipReason::Repeated);
-            } else {
-                let file = search.file;
-                self.keep(file, &header, search.payload(&header), continues.is_some())?;
+                let reason = match search.is_packed {
+                    true => SkipReason::Contradicted,
+                    false => SkipReason::Payload,
+                };
+                self.skipped.push((file, first.bytes.clone(), reason));
+                self.last_trace = self.last_trace.max(first.ids.end);
             }
-            search.id = header.id.next();
-            search.chain = Some(header.chain_after);
-            search.at = end;
-            search.passed = end;
+            at = piece.bytes.end;
+            passed = at;
+            expected = Some((piece.ids.end, piece.chain_after));
+            if piece.is_proven {
+                search.lowest = (piece.ids.end, at);
+            }
+            if piece.ids.is_empty() {
+                continue;
+            }
+            if is_refuted {
+                let skipped = (file, piece.bytes, SkipReason::Contradicted);
+                self.skipped.push(skipped);
+            } else {
+                self.pieces.push(piece);
+            }
         }
-        search.at = search.bytes.end();
-        self.skip_passed(search, SkipReason::NoFrame);
+        let used = search.bytes.used();
+        if passed < used {
+            // A block may end with zeros, and no space is reserved behind it.
+            let end = match search.is_packed {
+                true => search.bytes.end(),
+                false => used,
+            };
+            self.skipped.push((file, passed..end, gap));
+        }
+        search.bytes.let_go();
+        search
+    }
+
+    /// The piece that begins here, or behind this if its payload is another one, and whether something that knows the chain in it contradicts it.
+    fn follow(
+        &self,
+        search: &mut PieceSearch,
+        file: usize,
+        first: &Link,
+        continues: Option<bool>,
+    ) -> (Piece, bool) {
+        let mut piece = Piece {
+            file,
+            bytes: first.bytes.clone(),
+            ids: first.ids.clone(),
+            chain_after: first.chain_after,
+            is_proven: continues == Some(true),
+            is_first_whole: continues == Some(true) || first.is_first_whole(),
+        };
+        if continues == Some(false) {
+            piece.bytes.start = piece.bytes.end;
+            piece.ids.start = piece.ids.end;
+            piece.is_first_whole = true;
+        }
+        let mut is_refuted = false;
+        loop {
+            match self.anchors.get(&piece.ids.end) {
+                Some(chain) if *chain == piece.chain_after => piece.is_proven = true,
+                Some(_) => is_refuted = true,
+                None => {}
+            }
+            let next = search.link_at(piece.bytes.end).filter(|next| {
+                next.ids.start == piece.ids.end && next.continues(piece.chain_after)
+            });
+            let Some(next) = next else {
+                break;
+            };
+            piece.bytes.end = next.bytes.end;
+            piece.ids.end = next.ids.end;
+            piece.chain_after = next.chain_after;
+        }
+        let is_refuted = is_refuted && !piece.is_proven;
+        (piece, is_refuted)
+    }
+
+    /// Copies the pieces that are taken. Yields the ids that others claim with as much right.
+    fn copy_pieces(
+        &mut self,
+        remains: &[Remains],
+        searches: &mut BTreeMap<usize, PieceSearch>,
+    ) -> Result<Vec<Range<TxId>>> {
+        let chosen = choose(std::mem::take(&mut self.pieces));
+        for (pieces, reason) in [
+            (chosen.repeated, SkipReason::Repeated),
+            (chosen.contradicted, SkipReason::Contradicted),
+        ] {
+            let skipped = pieces
+                .into_iter()
+                .map(|piece| (piece.file, piece.bytes, reason));
+            self.skipped.extend(skipped);
+        }
+        for (from, piece) in &chosen.taken {
+            self.last_trace = self.last_trace.max(piece.ids.end);
+            let Some(search) = searches.get_mut(&piece.file) else {
+                continue;
+            };
+            self.copy_piece(&remains[piece.file].name, search, *from, piece)?;
+            search.bytes.let_go();
+        }
+        for ids in &chosen.disputed {
+            self.last_trace = self.last_trace.max(ids.end);
+        }
+        Ok(chosen.disputed)
+    }
+
+    /// Copies the records of a piece from `from` on, as long as they are what was found.
+    fn copy_piece(
+        &mut self,
+        name: &str,
+        search: &mut PieceSearch,
+        from: TxId,
+        piece: &Piece,
+    ) -> Result<()> {
+        // What was possible was decided when it was found.
+        search.lowest = (piece.ids.start, piece.bytes.start);
+        let mut at = piece.bytes.start;
+        let mut chain = None;
+        while at < piece.bytes.end {
+            let Some(link) = search.link_at(at) else {
+                return Ok(());
+            };
+            if chain.is_some_and(|chain| !link.continues(chain)) {
+                return Ok(());
+            }
+            if link.ids.start < from {
+                let skipped = (piece.file, link.bytes.clone(), SkipReason::Repeated);
+                self.skipped.push(skipped);
+            }
+            search.records(&link, |header, payload| match header.id < from {
+                true => Ok(()),
+                false => self.keep(name, header, payload, piece.proves(header.id)),
+            })?;
+            at = link.bytes.end;
+            chain = Some(link.chain_after);
+        }
         Ok(())
     }
 
@@ -279,7 +358,6 @@ impl Salvage {
         chain_proven: bool,
     ) -> Result<()> {
         let new = self.log.append(payload, header.time)?;
-        self.next = header.id.next();
         self.report.records += 1;
         match self.report.kept.last_mut() {
             Some(last)
@@ -299,53 +377,45 @@ impl Salvage {
         Ok(())
     }
 
-    /// Reports what lies between the last frame and here, unless it is nothing but zeros up to the end.
-    fn skip_passed(&mut self, search: &mut FrameSearch<'_>, reason: SkipReason) {
-        let mut bytes = search.passed.min(search.at)..search.at;
-        if search.at == search.bytes.end() {
-            bytes.end = search.bytes.used().max(bytes.start);
-        }
-        if !bytes.is_empty() {
-            self.skip(search.file, search.place_of(bytes), reason);
-        }
-        search.passed = search.at;
-    }
-
-    fn skip(&mut self, file: &str, bytes: Range<u64>, reason: SkipReason) {
-        match self.report.skipped.last_mut() {
-            Some(last)
-                if last.file == file && last.reason == reason && last.bytes.end >= bytes.start =>
-            {
-                last.bytes.end = last.bytes.end.max(bytes.end);
-            }
-            _ => self.report.skipped.push(SkippedBytes {
-                file: file.to_owned(),
-                bytes,
-                reason,
-            }),
-        }
-    }
-
-    fn finish(mut self) -> Result<SalvageReport> {
+    fn finish(
+        mut self,
+        remains: &[Remains],
+        mut missing: Vec<Range<TxId>>,
+    ) -> Result<SalvageReport> {
         let mut next = self.first;
         for kept in &self.report.kept {
-            if next < kept.ids.start {
-                self.report.missing.push(next..kept.ids.start);
-            }
+            missing.push(next..kept.ids.start);
             next = kept.ids.end;
         }
-        if next < self.last_trace {
-            self.report.missing.push(next..self.last_trace);
+        missing.push(next..self.last_trace);
+        missing.retain(|ids| !ids.is_empty());
+        missing.sort_by_key(|ids| ids.start);
+        for ids in missing {
+            match self.report.missing.last_mut() {
+                Some(last) if last.end >= ids.start => last.end = last.end.max(ids.end),
+                _ => self.report.missing.push(ids),
+            }
+        }
+        self.skipped
+            .sort_by_key(|(file, bytes, _)| (*file, bytes.start));
+        for (file, bytes, reason) in self.skipped {
+            let file = &remains[file].name;
+            match self.report.skipped.last_mut() {
+                Some(last)
+                    if last.file == *file
+                        && last.reason == reason
+                        && last.bytes.end >= bytes.start =>
+                {
+                    last.bytes.end = last.bytes.end.max(bytes.end);
+                }
+                _ => self.report.skipped.push(SkippedBytes {
+                    file: file.clone(),
+                    bytes,
+                    reason,
+                }),
+            }
         }
         self.log.close()?;
         Ok(self.report)
     }
-}
-
-/// The sound header of a block at some place, if all of its stored bytes are there.
-fn block_at(bytes: &mut RemainingBytes, at: u64) -> Option<BlockHeader> {
-    let header = bytes.get(at, BLOCK_HEADER_BYTES as u64);
-    let header = BlockHeader::decode(header.first_chunk()?)?;
-    let stored = bytes.end() - at - BLOCK_HEADER_BYTES as u64;
-    (u64::from(header.stored_length) <= stored).then_some(header)
 }

@@ -15,7 +15,8 @@ pub struct SalvageReport {
     pub records: u64,
     /// Which records they are, in order.
     pub kept: Vec<KeptRecords>,
-    /// The ids between the source's first segment and its last trace (a record, a segment, a mark) of which nothing is kept.
+    /// The ids between the source's first segment and its last trace (a record, a segment, a mark) of which nothing is kept. And those that are kept but not proven
+    /// while another place claims them with as much right: what is kept there may be what was stored within a payload.
     pub missing: Vec<Range<TxId>>,
     /// What was passed over, in the order of the segments.
     pub skipped: Vec<SkippedBytes>,
@@ -31,8 +32,9 @@ pub struct KeptRecords {
     pub ids: Range<TxId>,
     /// The id of the first of them in the new log; the others follow.
     pub new_first: TxId,
-    /// Whether the chain proves them: from the record before, the segment's header, a block's header or a mark. If not, only the checksum of the
-    /// frame's header vouches for it, and the next record continues it; its payload may be another one.
+    /// Whether the chain proves them: from the segment's header or a mark on, or up to one. If not, all that is known is that they continue each other, so they may
+    /// be records of another log that were stored within a payload; and of the first one in a plain segment, that the checksum of the frame's header holds: its
+    /// payload may be another one.
     pub chain_proven: bool,
 }
 
@@ -75,4 +77,7 @@ pub enum SkipReason {
     Block,
     /// The records are kept already, from another file or place.
     Repeated,
+    /// The records there continue each other, and a header, a mark or others that were kept under the same ids contradict them: they were stored within a payload, or
+    /// those that were kept were.
+    Contradicted,
 }

@@ -24,16 +24,13 @@ use std::sync::Arc;
 use disk::{File, Map};
 
 use crate::error::Result;
-use crate::format::FRAMES_BYTE;
+use crate::format::{FRAMES_BYTE, ZEROS_BYTES_MAX};
 use crate::frame_cursor::Position;
 use crate::packed_frames::PackedFrames;
 use crate::tx_id::TxId;
 
 /// How much is read at once, bytes. Less than that is not worth a map.
 const WINDOW_BYTES: u64 = 256 << 10;
-
-/// More than is ever reserved ahead. A longer tail is not looked through: the file may be as long as the file system allows, and empty.
-const TAIL_BYTES_MAX: u64 = 64 << 20;
 
 /// The front of a segment file, up to a limit.
 #[derive(Debug)]
@@ -146,7 +143,9 @@ impl SegmentBytes {
 
     /// What stands behind the end of the frames.
     pub(crate) fn tail(&mut self, end: u64) -> Result<Tail> {
-        if self.limit - end.min(self.limit) > TAIL_BYTES_MAX {
+        // A longer tail is not looked through: the file may be as long as the file system allows, and empty. Only a batch that is longer than the longest record
+        // leaves one, if the process is killed between reserving and writing; it is cut as torn, and nothing of it had an id.
+        if self.limit - end.min(self.limit) > ZEROS_BYTES_MAX {
             return Ok(Tail::Other {
                 bytes: self.limit - end,
             });

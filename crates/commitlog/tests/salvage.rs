@@ -13,7 +13,9 @@ mod seeds;
 
 use std::ops::Range;
 
-use commitlog::{Error, Log, LogId, Options, SalvageReport, SkipReason, TxId, salvage};
+use commitlog::{
+    Chain, Error, Log, LogId, Options, SalvageReport, SkipReason, Start, SyncPolicy, TxId, salvage,
+};
 use disk::SimDisk;
 use logs::{LOG_ID, fill, payload, read_all, small};
 use seeds::{Random, for_each_seed};
@@ -281,31 +283,96 @@ fn what_is_torn_is_read_past_and_a_block_is_lost_as_a_whole() {
     );
 }
 
+/// Salvages; checks that every record that is kept is one that was written.
+fn salvaged_around_others(disk: &SimDisk, payloads: &[Vec<u8>]) -> (SalvageReport, Ids) {
+    let destination = SimDisk::new(9);
+    let report = salvage(disk.root().as_ref(), destination.root(), NEW_ID, small()).unwrap();
+    let (log, _) = Log::open(destination.root(), small(), &[]).unwrap();
+    let new = read_all(&log);
+    for kept in &report.kept {
+        for (place, id) in (kept.ids.start.0..kept.ids.end.0).enumerate() {
+            let found = &new[kept.new_first.0 as usize + place].1;
+            assert_eq!(found, &payloads[id as usize], "record {id}: {report:#?}");
+        }
+    }
+    let ids = ids(&report);
+    (report, ids)
+}
+
+/// A payload holds the records of another log, and its own header is lost: what stands in it has ids that are possible there and continues itself.
 #[test]
 fn records_within_payloads_are_not_taken_for_records() {
-    // Each payload holds a whole segment of another log, frames and all.
-    let other = log_on(Options::default(), false).read(FIRST).unwrap();
-    let disk = SimDisk::new(1);
-    let log = Log::create(disk.root(), NEW_ID, Options::default(), &[(&other, None)]).unwrap();
-    for _ in 1..6 {
-        log.commit(&other[12288..], None).unwrap();
+    let other = SimDisk::new(2);
+    let source = Log::create(other.root(), NEW_ID, Options::default(), &[]).unwrap();
+    fill(&source, 60);
+    // Up to which record the other log was shipped; whether marks know the chain at the end.
+    for (shipped, closed) in [(7, true), (25, true), (60, true), (7, false), (25, false)] {
+        let shipment = source.ship(TxId(5)..TxId(shipped), 1 << 20).unwrap();
+        let mut payloads: Vec<Vec<u8>> = (0..30).map(|id| vec![id; 50]).collect();
+        payloads[5] = shipment.into_bytes();
+        let disk = SimDisk::new(1);
+        let options = Options {
+            sync_policy: SyncPolicy::Never,
+            ..Options::default()
+        };
+        let log = Log::create(disk.root(), LOG_ID, options, &[]).unwrap();
+        for payload in &payloads {
+            log.append(payload, None).unwrap();
+        }
+        if closed {
+            log.close().unwrap();
+        }
+        drop(log);
+        disk.flip_bit(FIRST, 12288 + 5 * 88 + 3, 1);
+        let (report, (kept, missing)) = salvaged_around_others(&disk, &payloads);
+        let (proven, lost) = match closed {
+            true => (vec![(0..5, true), (6..7, false), (7..30, true)], 5..6),
+            // Nothing says which of the two is it: the later one is kept, and what both claim is among what is missing.
+            false => (vec![(0..5, true), (6..30, false)], 5..shipped),
+        };
+        assert_eq!(kept, proven, "{shipped}: {report:#?}");
+        assert_eq!(missing, [lost], "{shipped}");
+        let reasons: Vec<SkipReason> = report.skipped.iter().map(|one| one.reason).collect();
+        assert!(reasons.contains(&SkipReason::Contradicted), "{reasons:?}");
     }
+}
+
+/// The same with blocks in a damaged block, which is stored as it is because nothing makes it shorter.
+#[test]
+fn blocks_within_payloads_are_not_taken_for_blocks() {
+    let mut random = Random::new(3);
+    let mut noise =
+        |length: usize| -> Vec<u8> { (0..length).map(|_| random.next() as u8).collect() };
+    let other = SimDisk::new(2);
+    let start = Start {
+        base: TxId(6),
+        chain: Chain(5),
+        epoch: 0,
+    };
+    let source = Log::create_at(other.root(), NEW_ID, Options::default(), start, &[]).unwrap();
+    for _ in 0..4 {
+        source.commit(&noise(3000), None).unwrap();
+    }
+    source.rotate().unwrap();
+    source.compress_sealed().unwrap().unwrap();
+    let blocks = other.read("00000000000000000006.log").unwrap()[12288..].to_vec();
+    let mut payloads: Vec<Vec<u8>> = (0..12).map(|_| noise(30_000)).collect();
+    payloads[5] = blocks;
+    payloads[5].extend(noise(15_000));
+    let disk = SimDisk::new(1);
+    let log = Log::create(disk.root(), LOG_ID, Options::default(), &[]).unwrap();
+    for payload in &payloads {
+        log.commit(payload, None).unwrap();
+    }
+    log.rotate().unwrap();
+    log.compress_sealed().unwrap().unwrap();
     drop(log);
-    let frame = (32 + other.len() as u64).next_multiple_of(8);
-    let second = 12288 + frame;
-    // The header of record 1 is lost: its payload is looked through.
-    disk.flip_bit(FIRST, second + 3, 1);
-    let destination = SimDisk::new(2);
-    let report = salvage(
-        disk.root().as_ref(),
-        destination.root(),
-        LOG_ID,
-        Options::default(),
-    )
-    .unwrap();
-    assert_eq!(report.kept[0].ids, TxId(0)..TxId(1));
-    // Frames of ids that are possible there continue each other, so they look like records: the report does not call the first of them proven.
-    assert!(report.kept[1..].iter().any(|kept| !kept.chain_proven));
+    // Two records in each block: 4 and 5 are in the third.
+    let third = 12288 + 2 * (48 + 2 * 30_032);
+    disk.flip_bit(FIRST, third + 48 + 100, 1);
+    let (report, (kept, missing)) = salvaged_around_others(&disk, &payloads);
+    assert_eq!(kept, [(0..4, true), (6..12, true)], "{report:#?}");
+    assert_eq!(missing, [4..6]);
 }
 
 #[test]
