@@ -75,8 +75,10 @@ impl SharedLog {
             // It was pruned meanwhile.
             Err(Error::Io(error)) if error.is_not_found() => return Ok(None),
             Err(error) => {
-                if matches!(error, Error::Damaged { .. }) {
-                    held.unpackable.insert(old.base);
+                match error {
+                    Error::Damaged { .. } => drop(held.unpackable.insert(old.base)),
+                    // What is in the way may go away.
+                    _ => held.packing_waits = true,
                 }
                 return Err(error);
             }
@@ -89,28 +91,20 @@ impl SharedLog {
         let published = draft.take_name(self.dir());
         held.poison_unless(published)?;
         held.headers[place].body = BODY_BLOCKS;
+        held.packing_waits = false;
         Ok(Some(compressed))
     }
 }
 
 impl SharedLog {
-    /// Compresses one segment if there is one. Yields whether there may be more. One that fails is left as it is until the log is opened again.
+    /// Compresses one segment if there is one. Yields whether there may be more. A failure is told once: a damaged segment stays as it is, and after any other
+    /// failure this waits for the next new segment, or for a call of [`crate::Log::compress_sealed`] that succeeds.
     pub(crate) fn compress_in_background(&self) -> Result<bool> {
-        let Some((segment, _)) = self.lock().plain_segment() else {
+        let waits = self.lock().packing_waits;
+        if waits {
             return Ok(false);
-        };
-        match self.compress_sealed() {
-            Ok(done) => Ok(done.is_some()),
-            Err(error) => {
-                let mut held = self.lock();
-                if held.check_open().is_err() {
-                    return Err(error);
-                }
-                tracing::warn!(%error, segment = segment.base.0, "a segment could not be compressed");
-                held.unpackable.insert(segment.base);
-                Ok(true)
-            }
         }
+        self.compress_sealed().map(|done| done.is_some())
     }
 }
 

@@ -60,6 +60,8 @@ pub(crate) struct State {
     pub(crate) rewriting: bool,
     /// Segments that can not be compressed, for they are damaged.
     pub(crate) unpackable: BTreeSet<TxId>,
+    /// Compressing failed for another reason: in the background it is tried again once there is a new segment.
+    pub(crate) packing_waits: bool,
     pub(crate) minimum_reader: u16,
     pub(crate) agenda: Agenda,
     /// The wakers of futures that wait for a record to be durable, in the order of the records.
@@ -129,6 +131,7 @@ impl State {
             truncated_to: Vec::new(),
             rewriting: false,
             unpackable: BTreeSet::new(),
+            packing_waits: false,
             minimum_reader,
             agenda: Agenda::new(interval),
             sleepers: BTreeMap::new(),

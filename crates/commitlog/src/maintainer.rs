@@ -48,7 +48,7 @@ impl Maintainer {
     /// Ends the thread and says what made it end before, if something did.
     ///
     /// # Errors
-    /// What [`Log::maintain`] reported: the log is poisoned.
+    /// What [`Log::maintain`] reported: the log is poisoned, or, while it went on, a segment could not be compressed: then this is the first such failure.
     pub fn stop(mut self) -> Result<()> {
         self.join()
     }
@@ -85,17 +85,24 @@ impl Attendance {
 
     fn attend(self, is_stopped: &AtomicBool) -> Result<()> {
         let mut nudges = 0;
+        let mut failed = Ok(());
         while !is_stopped.load(Ordering::Acquire) {
             let next = match self.shared.maintain(self.shared.age()) {
-                Err(Error::Closed) => return Ok(()),
-                maintained => maintained?,
+                Ok(next) => next,
+                Err(Error::Closed) => return failed,
+                // A segment could not be compressed. The first such failure is told in the end.
+                Err(error) if self.shared.check_goes_on().is_ok() => {
+                    failed = failed.and(Err(error));
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
             let due_in = next.map(|next| next.saturating_sub(self.shared.age()));
             if due_in != Some(Duration::ZERO) {
                 nudges = self.shared.wait_for_work(nudges, due_in);
             }
         }
-        Ok(())
+        failed
     }
 }
 

@@ -14,8 +14,8 @@ use std::thread;
 use std::time::Duration;
 
 use commitlog::{
-    BadFrame, DamageKind, Error, Log, Options, Proof, ProofVerdict, ReadOnlyLog, ReadOnlyOptions,
-    TxId,
+    BadFrame, DamageKind, Error, Log, Maintainer, Options, Proof, ProofVerdict, ReadOnlyLog,
+    ReadOnlyOptions, TxId,
 };
 use disk::{Dir, Fault, SimDisk};
 use hooked_dir::{HookedDir, Hooks};
@@ -99,7 +99,7 @@ fn one_segment_for_each_call_and_the_newest_never() {
     assert_eq!(log.compress_sealed().unwrap(), None);
 }
 
-/// Without the option nothing is compressed; with it one segment in each step, and a damaged one is passed over.
+/// Without the option nothing is compressed; with it one segment in each step, and a damaged one is reported once and passed over.
 #[test]
 fn maintaining_compresses_if_the_options_ask_for_it() {
     for compress_sealed in [false, true] {
@@ -113,7 +113,15 @@ fn maintaining_compresses_if_the_options_ask_for_it() {
         disk.flip_bit(&second, 12288 + 34, 1);
         let now = Duration::from_secs(5);
         let mut steps = 0;
-        while log.maintain(now).unwrap().is_some() {
+        loop {
+            match log.maintain(now) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) => {
+                    assert!(matches!(error, Error::Damaged { .. }), "{error}");
+                    assert_eq!(steps, 1);
+                }
+            }
             steps += 1;
             let done = compressed(&disk.root())
                 .into_iter()
@@ -127,6 +135,71 @@ fn maintaining_compresses_if_the_options_ask_for_it() {
         (expected[1], expected[last]) = (false, false);
         assert_eq!(compressed(&disk.root()), expected);
         assert_eq!(steps, if compress_sealed { last } else { 0 });
+        fill(&log, END + 1);
+    }
+}
+
+/// A thread that maintains the log goes on, and tells in the end.
+#[test]
+fn damage_that_a_maintainer_finds_is_told_when_it_stops() {
+    let disk = SimDisk::new(1);
+    let log = log_on(&disk, small());
+    log.close().unwrap();
+    drop(log);
+    let files = disk.files();
+    for damaged in [1, 3] {
+        disk.flip_bit(&files[damaged], 12288 + 34, 1);
+    }
+    let options = Options {
+        compress_sealed: true,
+        ..small()
+    };
+    let (log, _) = Log::open(disk.root(), options, &[]).unwrap();
+    let maintainer = Maintainer::start(&log).unwrap();
+    // All but the damaged ones and the newest.
+    while compressed(&disk.root())
+        .into_iter()
+        .filter(|is| *is)
+        .count()
+        < files.len() - 3
+    {
+        thread::yield_now();
+    }
+    fill(&log, END + 1);
+    match maintainer.stop() {
+        Err(Error::Damaged { file, .. }) => assert!(file.ends_with(&files[1]), "{file:?}"),
+        stopped => panic!("{stopped:?}"),
+    }
+    fill(&log, END + 2);
+    log.close().unwrap();
+}
+
+/// No space for the compressed file: that is said once, nothing is tried in vain, and it is made when there is space.
+#[test]
+fn compressing_goes_on_when_space_returns() {
+    for by_hand in [false, true] {
+        let disk = SimDisk::new(1);
+        let options = Options {
+            compress_sealed: true,
+            ..small()
+        };
+        let log = log_on(&disk, options);
+        disk.set_capacity(Some(disk.used_bytes()));
+        let now = Duration::from_secs(5);
+        let refused = log.maintain(now);
+        assert!(matches!(refused, Err(Error::Full(_))), "{refused:?}");
+        let calls = disk.call_count();
+        assert_eq!(log.maintain(now).unwrap(), None);
+        assert_eq!(disk.call_count(), calls);
+        assert!(matches!(log.compress_sealed(), Err(Error::Full(_))));
+        disk.set_capacity(None);
+        match by_hand {
+            true => assert_eq!(log.compress_sealed().unwrap().unwrap().segment, TxId(0)),
+            false => log.rotate().unwrap(),
+        }
+        while log.maintain(now).unwrap().is_some() {}
+        let is = compressed(&disk.root());
+        assert!(is[..is.len() - 1].iter().all(|is| *is), "{is:?}");
     }
 }
 
