@@ -92,30 +92,27 @@ impl ActiveSegment {
             chain_before: start.chain,
             epoch: start.epoch,
         };
-        let draft = Draft::begin(dir, header)?;
-        let mut segment = draft.segment(start.base, Position::start_of(&header));
+        let start_of = Position::start_of(&header);
         let mut frames = Frames::default();
         for record in records {
             check_length(record.0, PAYLOAD_BYTES_LIMIT)?;
             frames.push(*record);
         }
-        let end = frames.seal(segment.end, |_, _| {});
-        if !frames.is_empty() {
-            draft.file.write_all_at(segment.end.byte, frames.bytes())?;
-        }
-        segment.end = end;
-        segment.mark_unnamed()?;
-        draft.publish(dir)?;
-        segment.mark_named()?;
-        segment.reserved = segment.end.byte;
-        Ok(segment)
+        let end = frames.seal(start_of, |_, _| {});
+        ActiveSegment::replace(dir, header, start.base, |to| {
+            to.write_all_at(start_of.byte, frames.bytes())?;
+            Ok(end)
+        })
+        .flatten()
     }
 
     /// Makes the segment that continues this one, atomically. If this one is empty, the new one has the same name and takes its place.
     ///
     /// A new name comes without a mark: the first one says that this segment was marked as continued, and is the caller's to write then. Until
     /// then that mark tells the floor, and where a segment takes the place of another nothing but its own.
-    pub(crate) fn successor(&self, dir: &dyn Dir, minimum_reader: u16) -> Result<Self> {
+    ///
+    /// What fails before there is a file to be named changes nothing; what fails behind that is the inner error.
+    pub(crate) fn successor(&self, dir: &dyn Dir, minimum_reader: u16) -> Result<Result<Self>> {
         let header = SegmentHeader {
             version: VERSION,
             body: BODY_FRAMES,
@@ -127,13 +124,13 @@ impl ActiveSegment {
         let draft = Draft::begin(dir, header)?;
         let mut segment = draft.segment(self.floor, Position::start_of(&header));
         if !self.is_empty() {
-            draft.publish(dir)?;
-            return Ok(segment);
+            return Ok(draft.publish(dir).map(|()| segment));
         }
-        segment.mark_unnamed()?;
-        draft.publish(dir)?;
-        segment.mark_named()?;
-        Ok(segment)
+        let named = segment
+            .mark_unnamed()
+            .and_then(|()| draft.publish(dir))
+            .and_then(|()| segment.mark_named());
+        Ok(named.map(|()| segment))
     }
 
     /// Makes a segment in the place of the one of the same name, atomically: `copy` writes the frames and says where they end.

@@ -12,7 +12,7 @@ use crate::compression::Compressed;
 use crate::durable::Durable;
 use crate::error::{Error, Result};
 use crate::follower::{FollowOptions, Follower};
-use crate::format::{BASE_MAX, EPOCH_MAX};
+use crate::format::{START_BASE_MAX, START_EPOCH_MAX};
 use crate::log_id::LogId;
 use crate::look::{Extent, look};
 use crate::new_record::check_length;
@@ -54,7 +54,7 @@ impl Log {
     /// A crash at any point leaves the complete log or none. Once this returns Ok, it is durable, `first` included.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`] if the directory holds a segment; [`Error::TransactionTooLarge`]; [`Error::Io`], after
+    /// [`Error::AlreadyExists`] if the directory holds a segment; [`Error::TransactionTooLarge`]; [`Error::Full`]: there is no log; [`Error::Io`], after
     /// which the log may exist or not.
     pub fn create(
         dir: Arc<dyn Dir>,
@@ -71,7 +71,7 @@ impl Log {
     /// As [`Log::create`].
     ///
     /// # Panics
-    /// If the base is above 2^62 or the epoch above 2^31, which no log reaches.
+    /// If the base is above 2^61 or the epoch above 2^30: so there is room behind it that no log uses up.
     pub fn create_at(
         dir: Arc<dyn Dir>,
         log_id: LogId,
@@ -79,8 +79,12 @@ impl Log {
         start: Start,
         first: &[(&[u8], Option<i64>)],
     ) -> Result<Log> {
-        assert!(start.base <= BASE_MAX, "no log begins at {}", start.base);
-        assert!(start.epoch <= EPOCH_MAX, "no log has so many epochs");
+        assert!(
+            start.base <= START_BASE_MAX,
+            "no log begins at {}",
+            start.base
+        );
+        assert!(start.epoch <= START_EPOCH_MAX, "no log has so many epochs");
         let names = dir.list()?;
         if names
             .iter()
@@ -142,7 +146,8 @@ impl Log {
     ///
     /// # Errors
     /// [`Error::TransactionTooLarge`] and [`Error::Full`]: nothing was written, the log goes on. [`Error::Io`], [`Error::Unknown`]: if the log is poisoned
-    /// afterwards, the record may appear after reopening. [`Error::Poisoned`] and [`Error::Closed`]: nothing was appended.
+    /// afterwards, the record may appear after reopening; if it is not, nothing was appended. [`Error::Poisoned`] and [`Error::Closed`]: nothing was appended.
+    /// [`Error::Truncated`]: the record had its id, and another thread gave it up by [`Log::truncate_after`] before this returned.
     pub fn append(&self, payload: &[u8], time: Option<i64>) -> Result<TxId> {
         self.append_with(payload, time, self.shared.options().handoff)
     }
@@ -170,7 +175,7 @@ impl Log {
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::Poisoned`] if a write failed: the record may appear after reopening or not.
-    /// [`Error::BeyondEnd`] if there is no such record.
+    /// [`Error::BeyondEnd`] if there is no such record, [`Error::Truncated`] if it is given up meanwhile.
     pub fn wait_written(&self, id: TxId) -> Result<()> {
         self.shared.wait_written(id)
     }
@@ -179,7 +184,8 @@ impl Log {
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::Poisoned`] if a sync failed: the record may appear after reopening or not.
-    /// [`Error::BeyondEnd`] if there is no such record.
+    /// [`Error::BeyondEnd`] if there is no such record, [`Error::Truncated`] if it is given up meanwhile. [`Error::Closed`] if the log was dropped without a
+    /// close, or is closed while nothing of it was durable: the record was appended, and nobody waited for it; it may appear after reopening or not.
     pub fn wait_durable(&self, id: TxId) -> Result<()> {
         self.shared.wait_durable(id)
     }
@@ -187,7 +193,8 @@ impl Log {
     /// A future that ends when the record is durable, with the errors of [`Log::wait_durable`]. It needs no particular runtime.
     ///
     /// A [`Maintainer`](crate::Maintainer) syncs for it, and so does any thread that waits. If there is neither, polling it syncs, and so blocks the thread
-    /// that polls. Dropping it changes nothing for others.
+    /// that polls. Dropping it changes nothing for others. It outlives the log: [`Error::Closed`] then says that nobody waited for the record any more, not that it
+    /// is lost.
     pub fn durable(&self, id: TxId) -> Durable {
         Durable::new(Arc::clone(&self.shared), id)
     }
@@ -201,7 +208,8 @@ impl Log {
     /// calls this again after the interval at the latest.
     ///
     /// # Errors
-    /// [`Error::Io`], after which the log is poisoned; [`Error::Poisoned`], [`Error::Closed`].
+    /// [`Error::Io`], after which the log is poisoned; [`Error::Poisoned`], [`Error::Closed`]. And, once each, what [`Log::compress_sealed`] says, after which the
+    /// log goes on: a damaged segment stays as it is, other failures are tried again when there is a new segment.
     pub fn maintain(&self, now: Duration) -> Result<Option<Duration>> {
         self.shared.maintain(now)
     }
@@ -209,7 +217,8 @@ impl Log {
     /// Appends a record and waits as the sync policy says.
     ///
     /// # Errors
-    /// As [`Log::append`] and [`Log::wait_durable`].
+    /// As [`Log::append`] and [`Log::wait_durable`], and so [`Error::Poisoned`] and [`Error::Closed`] say less than after an append: the record may have got its id,
+    /// then it may appear after reopening or not. [`Error::Truncated`] or [`Error::BeyondEnd`]: another thread gave it up before it was durable.
     pub fn commit(&self, payload: &[u8], time: Option<i64>) -> Result<TxId> {
         match self.shared.options().sync_policy {
             SyncPolicy::EveryCommit => {
@@ -328,6 +337,8 @@ impl Log {
     /// Appends what [`Log::ship`] copied out of this log or another one, verified before anything is written: all of its records, with their ids and times, or none. The
     /// chain is this log's own; in a copy of the same history it is the same. They are durable only later, as after [`Log::append`].
     ///
+    /// If the records need a newer reader than the header of the newest segment asks for, they begin a new one, so that an older program refuses them by name.
+    ///
     /// # Errors
     /// Nothing was appended: [`Error::BadShipment`]; [`Error::NotNext`] if it does not begin where this log ends; [`Error::OtherHistory`] if it comes
     /// from this log or a copy of it (by its id), and the chains before it differ; [`Error::TransactionTooLarge`]. And as [`Log::append`].
@@ -346,14 +357,14 @@ impl Log {
         // Looked at again when the ids are given; by then space for them is reserved.
         shipment.check_next(self.shared.next_id())?;
         shipment.check_history(log_id, self.shared.settled_end())?;
-        self.raise_minimum_reader(shipment.header().minimum_reader);
         self.shared.append_shipped(&batch, &shipment)
     }
 
     /// Starts a new segment, if the newest one holds a record. Everything before is durable afterwards.
     ///
     /// # Errors
-    /// [`Error::Full`]: the log goes on in the old segment. [`Error::Io`], after which the log is poisoned. [`Error::Poisoned`], [`Error::Closed`].
+    /// [`Error::Full`], and [`Error::Io`] if the log is not poisoned afterwards, for instance because a directory has the temporary name of the new segment: the log
+    /// goes on in the old segment. [`Error::Io`] otherwise: the log is poisoned. [`Error::Poisoned`], [`Error::Closed`].
     pub fn rotate(&self) -> Result<()> {
         self.shared.rotate()
     }

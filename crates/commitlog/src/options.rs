@@ -101,11 +101,11 @@ pub enum Mistake {
 /// Where a new log begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Start {
-    /// The id of the first record.
+    /// The id of the first record; at most 2^61.
     pub base: TxId,
     /// The chain before it.
     pub chain: Chain,
-    /// Raised by one whenever records of this log were given up on purpose.
+    /// Raised by one whenever records of this log were given up on purpose; at most 2^30.
     pub epoch: u32,
 }
 

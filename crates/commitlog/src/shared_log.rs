@@ -210,15 +210,18 @@ impl SharedLog {
         if state.active.is_empty() && !state.cut_waits {
             return Ok(());
         }
+        self.begin_segment(state, state.minimum_reader)
+    }
+
+    /// Starts a new segment whose header asks for this payload version; it takes the place of the active one if that is empty. As for [`SharedLog::rotate_claimed`],
+    /// everything is written.
+    pub(crate) fn begin_segment(&self, state: &mut State, minimum_reader: u16) -> Result<()> {
         state.untouched = false;
         let sealed = state.seal();
         state.poison_unless(sealed)?;
-        let created = state.active.successor(self.dir(), state.minimum_reader);
-        let mut next = match created {
-            // Refused: the old segment simply goes on.
-            Err(Error::Full(error)) => return Err(Error::Full(error)),
-            created => state.poison_unless(created)?,
-        };
+        // What fails before the file is there changes nothing: the old segment simply goes on.
+        let created = state.active.successor(self.dir(), minimum_reader)?;
+        let mut next = state.poison_unless(created)?;
         if state.active.is_empty() {
             // The next one has replaced it, name and all.
             state.headers.pop();
@@ -228,6 +231,8 @@ impl SharedLog {
             state.poison_unless(continued)?;
         }
         state.cut_waits = false;
+        state.packing_waits = false;
+        state.minimum_reader = state.minimum_reader.max(minimum_reader);
         state.continue_in(next);
         if self.options.compress_sealed {
             state.nudge();

@@ -84,12 +84,24 @@ impl SharedLog {
                 break;
             };
             shipment.check_next(held.end.id)?;
-            if held.is_written() {
-                shipment.check_history(self.log_id(), held.written())?;
+            if !held.is_written() {
+                // The chain is known only once everything is written.
+                held = self.write_or_wait(held)?;
+                continue;
+            }
+            shipment.check_history(self.log_id(), held.written())?;
+            let needed = shipment.header().minimum_reader;
+            if records.is_empty() || needed <= held.active.header().minimum_reader {
                 break;
             }
-            // The chain is known only once everything is written.
-            held = self.write_or_wait(held)?;
+            // Whoever reads less is to refuse these records by the header.
+            held = self.claim(held)?;
+            if shipment
+                .check_history(self.log_id(), held.written())
+                .is_ok()
+            {
+                self.begin_segment(&mut held, needed)?;
+            }
         }
         let state = &mut *held;
         let first = state.end.id;

@@ -392,6 +392,25 @@ fn a_temporary_name_that_is_no_file_is_left_alone() {
     }
 }
 
+/// What has the temporary name of the next segment can not be removed: nothing that counts has happened, and the log goes on where it is.
+#[test]
+fn a_directory_in_the_way_of_the_next_segment_refuses_it() {
+    let (temporary, dir) = temporary();
+    let first = [(&b"genesis"[..], Some(7))];
+    let log = Log::create(Arc::clone(&dir), LOG_ID, Options::default(), &first).unwrap();
+    let name = "00000000000000000001.log.tmp";
+    if !instead(&temporary.path().join(name), "a directory") {
+        return;
+    }
+    assert!(matches!(log.rotate(), Err(Error::Io(_))));
+    fill(&log, 2);
+    log.rotate().unwrap();
+    fill(&log, 3);
+    log.close().unwrap();
+    let (log, _) = Log::open(dir, small(), &[]).unwrap();
+    assert_eq!(read_all(&log), expected(0, 3));
+}
+
 /// Somebody puts something else under the names of a log that is open: every call ends, with an error or without.
 #[test]
 fn what_happens_to_the_files_of_an_open_log_hangs_nobody() {

@@ -211,6 +211,61 @@ fn an_enormous_empty_tail_is_cut_without_being_read() {
     assert_eq!(log.verify().unwrap(), 3);
 }
 
+/// Space for the longest records is reserved as zeros before they are written: a process killed in between leaves nothing but them.
+#[test]
+fn space_reserved_for_a_long_record_is_no_torn_tail() {
+    let (_temporary, dir) = temporary();
+    let log = create(&dir, small());
+    log.sync().unwrap();
+    drop(log);
+    let first = dir
+        .open("00000000000000000000.log", Access::ReadWrite)
+        .unwrap();
+    first.set_len(200 << 20).unwrap();
+    let read = ReadOnlyLog::open(Arc::clone(&dir), ReadOnlyOptions::default(), &[]).unwrap();
+    assert_eq!(read.unfinished_tail(), None);
+    let (log, report) = Log::open(Arc::clone(&dir), small(), &[]).unwrap();
+    assert_eq!((report.end, report.torn), (TxId(1), None));
+    fill(&log, 3);
+}
+
+/// The highest place and epoch that a log may be made with leave room for what comes.
+#[test]
+fn a_log_that_begins_as_late_as_it_may_goes_on_and_opens_again() {
+    let start = Start {
+        base: TxId(1 << 61),
+        chain: Chain(5),
+        epoch: 1 << 30,
+    };
+    let disk = SimDisk::new(1);
+    let log = Log::create_at(disk.root(), LOG_ID, small(), start, &[]).unwrap();
+    for _ in 0..5 {
+        log.commit(&[7; 100], None).unwrap();
+    }
+    log.truncate_after(TxId((1 << 61) + 2)).unwrap();
+    log.rotate().unwrap();
+    log.close().unwrap();
+    let (_, report) = Log::open(disk.root(), small(), &[]).unwrap();
+    assert_eq!(report.end, TxId((1 << 61) + 3));
+    let (base, epoch) = (start.base, start.epoch);
+    for start in [
+        Start {
+            base: TxId(base.0 + 1),
+            ..start
+        },
+        Start {
+            epoch: epoch + 1,
+            ..start
+        },
+    ] {
+        let disk = SimDisk::new(1);
+        let made = std::panic::catch_unwind(|| {
+            Log::create_at(disk.root(), LOG_ID, small(), start, &[]).map(drop)
+        });
+        assert!(made.is_err(), "{start:?}");
+    }
+}
+
 #[test]
 fn a_torn_tail_is_reported_and_the_log_goes_on_in_a_new_segment() {
     let disk = SimDisk::new(1);

@@ -52,6 +52,20 @@ fn a_full_disk_refuses_with_nothing_written_and_goes_on_when_space_returns() {
 }
 
 #[test]
+fn a_log_that_finds_no_space_is_not_created_and_leaves_nothing() {
+    let disk = SimDisk::new(1);
+    let first = [(&[7; 5000][..], None)];
+    let create = || Log::create(disk.root(), LOG_ID, Options::default(), &first);
+    for capacity in [0, 100, 12288, 12288 + 4096] {
+        disk.set_capacity(Some(capacity));
+        assert!(matches!(create(), Err(Error::Full(_))), "{capacity}");
+        assert_eq!(disk.files(), [""; 0], "{capacity}");
+    }
+    disk.set_capacity(None);
+    assert_eq!(create().unwrap().next_id(), TxId(1));
+}
+
+#[test]
 fn a_torn_tail_on_a_full_disk_waits_until_there_is_space() {
     for records in [1, 2] {
         let disk = SimDisk::new(1);

@@ -12,6 +12,7 @@ use std::thread;
 use commitlog::{
     BadShipment, Error, Log, LogId, Options, ReadOnlyLog, ReadOnlyOptions, Shipment, Start, TxId,
 };
+use disk::SimDisk;
 use logs::{LOG_ID, create, expected, files, fill, read_all, small, temporary};
 
 const HEADER: usize = 72;
@@ -352,4 +353,55 @@ fn what_is_wrong_with_a_shipment_is_said() {
             ..
         })
     ));
+}
+
+/// What needs a newer reader begins a segment that says so, whatever its records join; what is not appended asks for nothing.
+#[test]
+fn an_older_program_refuses_shipped_records_by_the_header() {
+    let newer = Options {
+        minimum_reader: 9,
+        ..small()
+    };
+    let (_one, from) = temporary();
+    let source = create(&from, newer);
+    source.commit(&[5; 100_000], None).unwrap();
+    let ship = |range: Range<u64>| source.ship(ids(range), 1 << 20).unwrap().into_bytes();
+    let asked = |disk: &SimDisk| Log::inspect(disk.root().as_ref()).unwrap().minimum_reader;
+    // Into an empty segment, and into one with a record.
+    for begun in [0, 1] {
+        let disk = SimDisk::new(1);
+        let copy = Log::create(disk.root(), LOG_ID, small(), &[]).unwrap();
+        if begun > 0 {
+            copy.commit(b"genesis", Some(7)).unwrap();
+        }
+        disk.set_capacity(Some(disk.used_bytes() + 50_000));
+        if begun > 0 {
+            assert!(matches!(
+                copy.append_shipment(&ship(1..2)),
+                Err(Error::Full(_))
+            ));
+        }
+        assert_eq!(
+            copy.append_shipment(&ship(begun..begun)).unwrap(),
+            ids(begun..begun)
+        );
+        disk.set_capacity(None);
+        copy.rotate().unwrap();
+        assert_eq!(asked(&disk), 0, "{begun}");
+        assert_eq!(
+            copy.append_shipment(&ship(begun..2)).unwrap(),
+            ids(begun..2)
+        );
+        assert_eq!(asked(&disk), 9, "{begun}");
+        assert_eq!(copy.chain_at_end(), source.chain_at_end());
+        drop(copy);
+        let older = Options {
+            reader: 3,
+            ..small()
+        };
+        let refused = Log::open(disk.root(), older, &[]);
+        assert!(matches!(refused, Err(Error::NewerFormat { needed: 9, .. })));
+        let (copy, _) = Log::open(disk.root(), small(), &[]).unwrap();
+        assert_eq!(copy.ship(ids(0..2), 1 << 20).unwrap().minimum_reader(), 9);
+    }
 }
