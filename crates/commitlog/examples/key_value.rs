@@ -5,10 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::ffi::OsString;
+use std::process::ExitCode;
 use std::sync::Arc;
 
-use commitlog::{Log, LogId, Options, Start, TxId};
+use commitlog::{Log, LogId, Options, TxId};
 use disk::{Dir, OsDir};
+
+/// Says in the log that its records are those of this program.
+const LOG_ID: LogId = LogId(*b"key_value, v. 1.");
 
 /// What was set and not removed.
 pub(crate) struct Store {
@@ -22,12 +27,12 @@ impl Store {
     pub(crate) fn open(dir: Arc<dyn Dir>) -> Result<Store, Box<dyn Error>> {
         let lock = dir.lock("lock", &disk::this_process())?;
         let options = Options::default();
-        let log = match Log::open(Arc::clone(&dir), options.clone(), &[]) {
-            Err(commitlog::Error::NoLog { .. }) => {
-                let log_id = LogId(*b"key_value, v. 1.");
-                Log::create_at(dir, log_id, options, Start::genesis(log_id), &[])?
-            }
-            opened => opened?.0,
+        // Opening may repair: first see whose log it is.
+        let log = match Log::inspect(dir.as_ref()) {
+            Err(commitlog::Error::NoLog { .. }) => Log::create(dir, LOG_ID, options, &[])?,
+            Ok(extent) if extent.log_id != LOG_ID => return Err("another program's log".into()),
+            Ok(_) => Log::open(dir, options, &[])?.0,
+            Err(error) => return Err(error.into()),
         };
         let mut store = Store {
             map: BTreeMap::new(),
@@ -36,7 +41,7 @@ impl Store {
         };
         let mut reader = store.log.reader(TxId(0))?;
         while let Some(record) = reader.next_record()? {
-            apply(&mut store.map, record.payload);
+            apply(&mut store.map, record.payload).ok_or("a record that is none of a store")?;
         }
         Ok(store)
     }
@@ -52,33 +57,42 @@ impl Store {
         record.extend_from_slice(key);
         record.extend_from_slice(value.unwrap_or_default());
         self.log.commit(&record, None)?;
-        apply(&mut self.map, &record); // the log before the map: what the map shows is durable
+        let applied = apply(&mut self.map, &record); // the log before the map: what the map shows is durable
+        assert!(applied.is_some());
         Ok(())
     }
 }
 
 /// A record is 1 to set or 0 to remove, the length of the key, the key, the value.
-fn apply(map: &mut BTreeMap<Vec<u8>, Vec<u8>>, record: &[u8]) {
-    let (key, value) = record[2..].split_at(usize::from(record[1]));
-    match record[0] {
-        1 => map.insert(key.to_vec(), value.to_vec()),
-        _ => map.remove(key),
-    };
+fn apply(map: &mut BTreeMap<Vec<u8>, Vec<u8>>, record: &[u8]) -> Option<()> {
+    let ([action, key_length], rest) = record.split_first_chunk()?;
+    let (key, value) = rest.split_at_checked(usize::from(*key_length))?;
+    match action {
+        1 => drop(map.insert(key.to_vec(), value.to_vec())),
+        0 => drop(map.remove(key)),
+        _ => return None,
+    }
+    Some(())
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match *arguments {
-        [path, "get", key] => match Store::open(OsDir::open(path)?)?.get(key.as_bytes()) {
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let words: Vec<&[u8]> = arguments
+        .iter()
+        .map(|word| word.as_encoded_bytes())
+        .collect();
+    let open = || Store::open(OsDir::open(&arguments[0])?);
+    match *words {
+        [_, b"get", key] => match open()?.get(key) {
             Some(value) => println!("{}", String::from_utf8_lossy(value)),
             None => println!("not set"),
         },
-        [path, "set", key, value] => {
-            Store::open(OsDir::open(path)?)?.set(key.as_bytes(), Some(value.as_bytes()))?;
+        [_, b"set", key, value] => open()?.set(key, Some(value))?,
+        [_, b"remove", key] => open()?.set(key, None)?,
+        _ => {
+            eprintln!("DIRECTORY set KEY VALUE, DIRECTORY remove KEY or DIRECTORY get KEY");
+            return Ok(ExitCode::from(2));
         }
-        [path, "remove", key] => Store::open(OsDir::open(path)?)?.set(key.as_bytes(), None)?,
-        _ => println!("DIRECTORY set KEY VALUE, DIRECTORY remove KEY or DIRECTORY get KEY"),
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,9 @@
 #![allow(dead_code, reason = "its test uses `tail` alone")]
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::io::{self, Write};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,12 +45,17 @@ pub(crate) fn tail(
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let path = arguments.next().ok_or("name a directory")?;
-    let first = arguments
-        .next()
-        .map(|id| id.parse().map(TxId))
-        .transpose()?;
-    tail(OsDir::open(path)?, first, None, &mut io::stdout().lock())
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let number = |id: &OsString| id.to_str()?.parse().ok().map(TxId);
+    let (path, first) = match &arguments[..] {
+        [path] => (path, None),
+        [path, id] if number(id).is_some() => (path, number(id)),
+        _ => {
+            eprintln!("DIRECTORY [FIRST_ID]");
+            return Ok(ExitCode::from(2));
+        }
+    };
+    tail(OsDir::open(path)?, first, None, &mut io::stdout().lock())?;
+    Ok(ExitCode::SUCCESS)
 }

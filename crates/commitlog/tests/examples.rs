@@ -33,6 +33,28 @@ fn a_store_is_the_fold_of_its_log() {
     assert_eq!(store.get(b"three"), None);
 }
 
+/// A log of another program is not touched, and records of one that has the same name for its log are an error.
+#[test]
+fn what_is_no_store_is_refused() {
+    let rows: [(LogId, &[u8]); 4] = [
+        (LogId([3; 16]), &[1, 1, b'k', b'v']),
+        (LogId(*b"key_value, v. 1."), b""),
+        (LogId(*b"key_value, v. 1."), &[1, 200, b'k']),
+        (LogId(*b"key_value, v. 1."), &[7, 1, b'k']),
+    ];
+    for (log_id, record) in rows {
+        let disk = SimDisk::new(1);
+        let log = Log::create(disk.root(), log_id, Options::default(), &[(record, None)]).unwrap();
+        log.append(b"not closed", None).unwrap();
+        drop(log);
+        let before = disk.read("00000000000000000000.log");
+        assert!(Store::open(disk.root()).is_err(), "{record:?}");
+        if log_id == LogId([3; 16]) {
+            assert_eq!(disk.read("00000000000000000000.log"), before);
+        }
+    }
+}
+
 fn two_segments(disk: &SimDisk) -> Log {
     let log_id = LogId([0xAB; 16]);
     let log = Log::create(disk.root(), log_id, Options::default(), &[(b"first", None)]).unwrap();

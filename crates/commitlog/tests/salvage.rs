@@ -369,7 +369,7 @@ fn blocks_within_payloads_are_not_taken_for_blocks() {
     drop(log);
     // Two records in each block: 4 and 5 are in the third.
     let third = 12288 + 2 * (48 + 2 * 30_032);
-    disk.flip_bit(FIRST, third + 48 + 100, 1);
+    disk.flip_bit(FIRST, third + 20, 1);
     let (report, (kept, missing)) = salvaged_around_others(&disk, &payloads);
     assert_eq!(kept, [(0..4, true), (6..12, true)], "{report:#?}");
     assert_eq!(missing, [4..6]);
