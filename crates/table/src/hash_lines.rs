@@ -9,7 +9,7 @@
 
 use crate::damaged::{DamageKind, Damaged};
 use crate::hash_format::{
-    DISPLACEMENT_MAX, Lines, encode_entry, entry_head, first_slot, home_of, line_mut, lines,
+    DISPLACEMENT_MAX, Line, Lines, encode_entry, entry_head, first_slot, home_of, line_mut, lines,
     position_at, position_of,
 };
 use crate::key_hash::KeyHash;
@@ -103,17 +103,21 @@ pub(crate) struct Matches<'a> {
     lines: &'a Lines,
     hash: KeyHash,
     displacement: usize,
-    /// What is left of the slots of the current line whose tags fit.
+    /// The line of this displacement.
+    line: &'a Line,
+    /// What is left of its slots whose tags fit.
     slots: u64,
 }
 
 #[inline]
 pub(crate) fn matches(lines: &Lines, hash: KeyHash) -> Matches<'_> {
+    let line = &lines[position_of(hash.home)];
     Matches {
         lines,
         hash,
         displacement: 0,
-        slots: lines[position_of(hash.home)].slots_like(hash.bucket_bits),
+        line,
+        slots: line.slots_like(hash.bucket_bits),
     }
 }
 
@@ -124,21 +128,20 @@ impl Iterator for Matches<'_> {
     fn next(&mut self) -> Option<RowId> {
         let KeyHash { bucket_bits, home } = self.hash;
         loop {
-            let line = &self.lines[position_at(home, bucket_bits, self.displacement)];
             while self.slots != 0 {
                 let slot = first_slot(self.slots);
                 self.slots &= self.slots - 1;
                 let head = entry_head(bucket_bits, self.displacement);
-                if let Some(row) = line.row_with_head(slot, head) {
+                if let Some(row) = self.line.row_with_head(slot, head) {
                     return Some(row);
                 }
             }
-            if line.passed() == 0 || self.displacement == DISPLACEMENT_MAX {
+            if self.line.passed() == 0 || self.displacement == DISPLACEMENT_MAX {
                 return None;
             }
             self.displacement += 1;
-            let next = &self.lines[position_at(home, bucket_bits, self.displacement)];
-            self.slots = next.slots_like(bucket_bits);
+            self.line = &self.lines[position_at(home, bucket_bits, self.displacement)];
+            self.slots = self.line.slots_like(bucket_bits);
         }
     }
 }
