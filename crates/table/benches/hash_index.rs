@@ -11,9 +11,8 @@
 //! `HashMap<u64, Vec<u8>>` of encoded rows: a find reads every column. That map reads two to three scattered places, the
 //! table one line of the index, the header of the row's page and five places in it, none of which waits for another.
 //!
-//! Seen on two shared cores under load, a million keys: insert 3.6, hit 4.1, miss 11 and delete 3.2 times of hashbrown,
-//! at 15.8 bytes a row beside its 35.7; 0.41, 0.34, 0.34 and 0.27 times of our B+tree. Whole tables: insert 1.5, hit 3.4, miss
-//! 6.3 and delete 4.9 times of the map; the index is an eighth of such a hit, the row with its seven places in a page the rest.
+//! Seen on two shared cores under load, a million keys: 15.8 bytes a row beside 35.7 of hashbrown. What whole tables take beside the map
+//! stands in the README of the crate: two waits for memory, for the line and for the row, are nearly all of a hit.
 //!
 //! Rivals take turns within a round; the median of the rounds counts, and ratios are to hashbrown or to the map (1.00 is as
 //! fast, higher is slower).

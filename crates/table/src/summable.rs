@@ -229,3 +229,43 @@ macro_rules! floats {
 }
 
 floats!(f32, f64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pages of different lengths with one value among zeros, wherever it stands, are summed as one by one.
+    #[test]
+    fn pages_in_step_have_the_sum_of_their_values() {
+        let lengths = [9, 40, 17, 23];
+        for value in [1, -1, 1 << 47, -(1 << 48), 1 << 48, i64::MAX, i64::MIN] {
+            for page in 0..PAGES_AT_ONCE {
+                for at in 0..lengths[page] {
+                    let mut pages = lengths.map(|length| vec![value / 3; length]);
+                    pages[page][at] = value;
+                    let pages = pages.each_ref().map(|values| &values[..]);
+                    let expected: i128 =
+                        pages.concat().iter().map(|&value| i128::from(value)).sum();
+                    let mut sum = 5;
+                    i64::add_pages(&mut sum, &pages);
+                    assert_eq!(sum, expected + 5, "{value} at {at} of page {page}");
+                    let mut zeros = lengths.map(|length| vec![0_u64; length]);
+                    zeros[page][at] = value.cast_unsigned();
+                    let zeros = zeros.each_ref().map(|values| &values[..]);
+                    let mut sum = 5;
+                    u64::add_pages(&mut sum, &zeros);
+                    assert_eq!(sum, u128::from(value.cast_unsigned()) + 5);
+                }
+            }
+        }
+    }
+
+    /// As many values as four pages can have, all as large as a small one can be.
+    #[test]
+    fn the_largest_sum_in_step_fits() {
+        let page = vec![i64::MAX >> 15; usize::from(crate::row_format::SLOT_COUNT_MAX)];
+        let mut sum = 0;
+        i64::add_pages(&mut sum, &[&page[..]; PAGES_AT_ONCE]);
+        assert_eq!(sum, 4 * 4095 * ((1_i128 << 48) - 1));
+    }
+}

@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use table::{
     ColumnType, Error, IndexId, IndexKind, IndexSpec, KeyHash, Layout, LayoutColumn, LayoutNumber,
-    RowId, Store, TableId, Value, ValueRef, encode_key,
+    RowId, Store, TableId, Value, ValueRef, WriteTransaction, encode_key,
 };
 
 const TABLE: TableId = TableId(7);
@@ -195,4 +195,28 @@ fn keys_of_one_hash_are_told_apart_by_their_rows() {
         assert_eq!(found(&store, other), Some(other.into()));
         store.check().unwrap();
     }
+}
+
+/// Rows of one key beyond 112 stand in a tree. What is gone in a transaction is passed over in both places.
+#[test]
+fn a_row_in_the_tree_is_found_when_those_in_the_lines_are_gone() {
+    let mut store = store(&hash_columns());
+    store.create_index(TABLE, hash(1, &[1], false)).unwrap();
+    for number in 0..300_u64 {
+        let row = [number.into(), Value::I32(7), Value::Null];
+        store.insert(TABLE, &row).unwrap();
+    }
+    let key = [Value::I32(7)];
+    let found = store.table(TABLE).unwrap().find_all(INDEX, &key).unwrap();
+    let rows: Vec<RowId> = found.map(|row| row.unwrap().row_id()).collect();
+    assert_eq!(rows.len(), 300);
+    let mut writes = WriteTransaction::new(&store);
+    for row in rows {
+        let table = writes.table(TABLE).unwrap();
+        let first = table.find(INDEX, &key).unwrap().unwrap();
+        assert_eq!(first.row_id(), row);
+        writes.delete(TABLE, row).unwrap();
+    }
+    let table = writes.table(TABLE).unwrap();
+    assert!(table.find(INDEX, &key).unwrap().is_none());
 }
