@@ -251,10 +251,14 @@ mod tests {
                     assert_eq!(sum, expected + 5, "{value} at {at} of page {page}");
                     let mut zeros = lengths.map(|length| vec![0_u64; length]);
                     zeros[page][at] = value.cast_unsigned();
+                    // Another one in the rest of the longest page: together they may not fit 64 bits.
+                    zeros[1][39] = u64::MAX;
                     let zeros = zeros.each_ref().map(|values| &values[..]);
+                    let expected: u128 =
+                        zeros.concat().iter().map(|&value| u128::from(value)).sum();
                     let mut sum = 5;
                     u64::add_pages(&mut sum, &zeros);
-                    assert_eq!(sum, u128::from(value.cast_unsigned()) + 5);
+                    assert_eq!(sum, expected + 5);
                 }
             }
         }
