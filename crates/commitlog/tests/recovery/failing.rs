@@ -1,6 +1,6 @@
 //! Steps of which one call fails, or that find the disk full.
 
-use commitlog::{Error, Handoff};
+use commitlog::{Error, Handoff, SyncInProgress};
 use disk::{Fault, SimDisk};
 
 use crate::claims::{Checked, Ending, Violation, violated};
@@ -32,7 +32,7 @@ impl Explorer {
             (Err(error), Fault::Short | Fault::Interrupted) => {
                 return violated(format!("not handled: {error}"));
             }
-            (Err(Error::Full(_)), _) => go_on_with_space(&life, &mut model)?,
+            (Err(Error::Full(_)), _) => go_on_with_space(&mut life, &mut model)?,
             (Err(_), _) => {}
         }
         self.tally.failed_calls += 1;
@@ -62,7 +62,7 @@ impl Explorer {
                     life.check_keeps(last, &before).map_err(context)?;
                     model = life.model.clone();
                 }
-                Err(Error::Full(_)) => go_on_with_space(&life, &mut model).map_err(context)?,
+                Err(Error::Full(_)) => go_on_with_space(&mut life, &mut model).map_err(context)?,
                 Err(_) => return violated("not handled").map_err(context),
             }
             self.tally.failed_calls += 1;
@@ -82,7 +82,11 @@ impl Explorer {
 }
 
 /// Nothing was appended that was refused, and the next record is.
-fn go_on_with_space(life: &Life, model: &mut Model) -> Checked<()> {
+fn go_on_with_space(life: &mut Life, model: &mut Model) -> Checked<()> {
+    // The next record may begin a segment, which waits for a sync in progress.
+    if let Some(Ok(end)) = life.pending.take().map(SyncInProgress::finish) {
+        model.acknowledge(end.0);
+    }
     let payloads = [b"space is back".to_vec()];
     let next = model.end();
     match append(life.log(), &payloads, Handoff::Written) {
