@@ -158,13 +158,28 @@ impl BTree {
         let position = position + if leaf == right { left_node.len() } else { 0 };
         entries.insert(position, *entry);
         let separator = write_halves(pages, owner, 0, None, &entries, left, right)?;
-        let mut above = NodeMut::open(pages, parent.node, 1)?;
-        above.remove(between)?;
         let entry = separator.before(right);
-        if !above.insert(between, &entry)? {
-            self.insert_where_full(pages, owner, path, parent.node, between, &entry)?;
-        }
+        self.replace_separator(pages, owner, path, parent.node, between, &entry)?;
         Ok(true)
+    }
+
+    /// Lets `entry` separate two children of `parent`, which path leads to, instead of the entry at `between`.
+    fn replace_separator(
+        &mut self,
+        pages: &mut Pages,
+        owner: TableId,
+        path: Path,
+        parent: PageNumber,
+        between: usize,
+        entry: &Entry<'_>,
+    ) -> Result<(), PageError> {
+        let level = self.root_level() - path.step_count();
+        let mut node = NodeMut::open(pages, parent, level)?;
+        node.remove(between)?;
+        if !node.insert(between, entry)? {
+            self.insert_where_full(pages, owner, path, parent, between, entry)?;
+        }
+        Ok(())
     }
 
     /// A new root above the old one, whose right half `entry` leads to.
@@ -296,12 +311,7 @@ impl BTree {
             return Ok(());
         }
         let separator = write_halves(pages, owner, level, leftmost, &entries, left, right)?;
-        let mut parent_node = NodeMut::open(pages, parent, parent_level)?;
-        parent_node.remove(between)?;
         let entry = separator.before(right);
-        if !parent_node.insert(between, &entry)? {
-            self.insert_where_full(pages, owner, path, parent, between, &entry)?;
-        }
-        Ok(())
+        self.replace_separator(pages, owner, path, parent, between, &entry)
     }
 }
