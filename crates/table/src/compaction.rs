@@ -28,16 +28,16 @@ pub(crate) fn compact(
     scratch: &mut Scratch,
 ) -> Result<(), Error> {
     for _ in 0..group_rows.saturating_mul(2).saturating_add(MOVES_MIN) {
-        if !table.heap.is_sparse(pages, &table.layout)? || !move_one(table, pages, scratch)? {
+        if !move_one(table, pages, scratch)? {
             break;
         }
     }
     Ok(())
 }
 
-/// Moves one row out of the last page; `false` if no page has room for it.
+/// Moves one row out of the last page; `false` if the table is not sparse or no page has room for it.
 fn move_one(table: &mut Table, pages: &mut Pages, scratch: &mut Scratch) -> Result<bool, Error> {
-    let Some(row) = table.heap.first_row_of_last_page(pages, &table.layout)? else {
+    let Some(row) = table.heap.row_to_move(pages, &table.layout)? else {
         return Ok(false);
     };
     let values = table.read(pages, row)?.values()?;

@@ -173,18 +173,9 @@ impl Heap {
         Ok(())
     }
 
-    /// Whether the rows would fit half of the pages, as far as the last one tells how many fit a page.
-    pub(crate) fn is_sparse(&self, pages: &Pages, layout: &Layout) -> Result<bool, Error> {
-        let Some(number) = self.last else {
-            return Ok(false);
-        };
-        let page = RowPageRef::new(pages.get(number)?, layout).map_err(|kind| kind.at(number))?;
-        let slots_elsewhere = self.page_count.saturating_sub(1) * u64::from(page.capacity());
-        Ok(self.row_count * 2 < slots_elsewhere)
-    }
-
-    /// The row in the lowest slot of the last page.
-    pub(crate) fn first_row_of_last_page(
+    /// The row to move for the last page to be given back: the one in its lowest slot, if all rows would fit half of the pages, as far as the last one tells
+    /// how many fit a page.
+    pub(crate) fn row_to_move(
         &self,
         pages: &Pages,
         layout: &Layout,
@@ -193,6 +184,10 @@ impl Heap {
             return Ok(None);
         };
         let page = RowPageRef::new(pages.get(number)?, layout).map_err(|kind| kind.at(number))?;
+        let slots_elsewhere = self.page_count.saturating_sub(1) * u64::from(page.capacity());
+        if self.row_count * 2 >= slots_elsewhere {
+            return Ok(None);
+        }
         let slot = page.live_slots().next();
         Ok(slot.map(|slot| RowId::new(number, slot)))
     }
