@@ -120,23 +120,20 @@ impl SharedLog {
         for record in records {
             state.queue.push(*record);
         }
-        match handoff {
-            // What is longer than may be lost is with the operating system before it is acknowledged.
-            _ if bytes > self.options().queue_bytes_max as u64 => {
-                self.write_through(held, ids.end)?;
+        // What is longer than may be lost is with the operating system before it is acknowledged.
+        let may_wait = handoff == Handoff::Queued && bytes <= self.options().queue_bytes_max as u64;
+        if !may_wait {
+            self.write_through(held, ids.end)?;
+            return Ok(ids);
+        }
+        let is_long = state.queue.len() >= WRITE_BYTES;
+        if state.agenda.attendants > 0 {
+            // They write it, while this thread goes on.
+            if queued == 0 || (is_long && queued < WRITE_BYTES) {
+                state.nudge();
             }
-            Handoff::Written => self.write_through(held, ids.end)?,
-            Handoff::Queued => {
-                let is_long = state.queue.len() >= WRITE_BYTES;
-                if state.agenda.attendants > 0 {
-                    // They write it, while this thread goes on.
-                    if queued == 0 || (is_long && queued < WRITE_BYTES) {
-                        state.nudge();
-                    }
-                } else if is_long && state.may_write() {
-                    self.lead_write(held, None)?;
-                }
-            }
+        } else if is_long && state.may_write() {
+            self.lead_write(held, None)?;
         }
         Ok(ids)
     }
