@@ -12,7 +12,7 @@ use commitlog::{
     BadFrame, Chain, DamageKind, Error, FormatPart, Log, Options, Proof, ReadOnlyLog,
     ReadOnlyOptions, Start, TxId,
 };
-use disk::{Access, SimDisk};
+use disk::{Access, Dir, SimDisk};
 use logs::{LOG_ID, create, expected, files, fill, payload, read_all, small, temporary};
 
 #[test]
@@ -192,16 +192,22 @@ fn segments_that_a_truncation_left_behind_are_ignored_and_removed() {
     assert_eq!(Log::inspect(old.root().as_ref()).unwrap().epoch, 1);
 }
 
-#[test]
-fn an_enormous_empty_tail_is_cut_without_being_read() {
-    let (_temporary, dir) = temporary();
+/// A log of one record that was not closed, its file made so long by zeros.
+fn log_of_length(bytes: u64) -> (tempfile::TempDir, Arc<dyn Dir>) {
+    let (temporary, dir) = temporary();
     let log = create(&dir, small());
     log.sync().unwrap();
     drop(log);
     let first = dir
         .open("00000000000000000000.log", Access::ReadWrite)
         .unwrap();
-    first.set_len(1 << 42).unwrap();
+    first.set_len(bytes).unwrap();
+    (temporary, dir)
+}
+
+#[test]
+fn an_enormous_empty_tail_is_cut_without_being_read() {
+    let (_temporary, dir) = log_of_length(1 << 42);
     let (log, report) = Log::open(Arc::clone(&dir), small(), &[]).unwrap();
     assert!(report.torn.is_some());
     assert_eq!(report.end, TxId(1));
@@ -214,14 +220,7 @@ fn an_enormous_empty_tail_is_cut_without_being_read() {
 /// Space for the longest records is reserved as zeros before they are written: a process killed in between leaves nothing but them.
 #[test]
 fn space_reserved_for_a_long_record_is_no_torn_tail() {
-    let (_temporary, dir) = temporary();
-    let log = create(&dir, small());
-    log.sync().unwrap();
-    drop(log);
-    let first = dir
-        .open("00000000000000000000.log", Access::ReadWrite)
-        .unwrap();
-    first.set_len(200 << 20).unwrap();
+    let (_temporary, dir) = log_of_length(200 << 20);
     let read = ReadOnlyLog::open(Arc::clone(&dir), ReadOnlyOptions::default(), &[]).unwrap();
     assert_eq!(read.unfinished_tail(), None);
     let (log, report) = Log::open(Arc::clone(&dir), small(), &[]).unwrap();
