@@ -21,8 +21,9 @@
 //!
 //! Invariant, as long as the oldest segment has version 2 or newer: at least two marks name the floor, so that a write that was lost does not make the
 //! log look as if its first segment were. A prune writes it to both marks of the newest segment before it removes anything, and segments that
-//! take the place of others, or begin a log elsewhere than at 0, have it in both from the start. A mark that is bad may have named it: then nothing is said
-//! to be missing, since a sound log would be refused, and the log begins where it does.
+//! take the place of others, or begin a log elsewhere than at 0, have it in both from the start. A mark that is bad may be one that a kill cut off while it
+//! was written, and with the other one lost nothing names the floor: then nothing is said to be missing, since a sound log would be refused, and the log begins
+//! where it does. A block of zeros is no such mark.
 
 use std::ops::Range;
 
@@ -104,7 +105,7 @@ pub(crate) fn line_up(segments: &[SegmentFacts]) -> Result<Lineup, LineupDamage>
         && oldest.base > lineup.floor
     {
         let mut kept = lineup.kept.iter().map(|&index| &segments[index]);
-        if oldest.version >= VERSION_WITH_FLOOR && kept.all(SegmentFacts::has_all_marks) {
+        if oldest.version >= VERSION_WITH_FLOOR && !kept.any(|segment| segment.has_bad_mark) {
             lineup.missing = Some(lineup.floor..oldest.base);
         } else {
             lineup.floor = oldest.base;
@@ -461,12 +462,12 @@ mod tests {
             let found = found(&log(base, floor, version));
             assert_eq!(found, (TxId(expected), missing), "{base}, {floor}");
         }
-        // A mark that is gone, or bad, may have said it; one that was never written can not.
+        // A mark that is bad may have said it. Of two that said it no single fault takes both.
         for at in 0..2 {
             for block in 0..2 {
                 let mut log = log(4, 3, 2);
                 log[at].marks[block] = None;
-                assert_eq!(found(&log).1, None, "{at}, {block}");
+                assert_eq!(found(&log).1, Some(TxId(3)..TxId(4)), "{at}, {block}");
             }
             let mut bad = log(4, 3, 2);
             bad[at].has_bad_mark = true;
@@ -479,5 +480,11 @@ mod tests {
         first.sequence = 0;
         fresh[2].marks[0] = Some(first);
         assert_eq!(found(&fresh), (TxId(3), Some(TxId(3)..TxId(4))));
+        // What a truncation left behind, without its first mark, when the log itself is lost.
+        let mut leftover = [segment(4, &[])];
+        let mut second = mark(4, 4);
+        second.sequence = 1;
+        leftover[0].marks[1] = Some(second);
+        assert_eq!(found(&leftover), (TxId(0), Some(TxId(0)..TxId(4))));
     }
 }

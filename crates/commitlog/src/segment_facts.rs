@@ -45,15 +45,6 @@ impl SegmentFacts {
         floors.max().unwrap_or_default()
     }
 
-    /// Whether every mark is there that was written last in its block.
-    pub(crate) fn has_all_marks(&self) -> bool {
-        !self.has_bad_mark
-            && match self.marks {
-                [None, None] | [Some(_), Some(_)] => true,
-                [Some(mark), None] | [None, Some(mark)] => mark.sequence == 0,
-            }
-    }
-
     /// The place up to which neither base nor marks leave it open that it had been synced.
     pub(crate) fn marked(&self) -> Position {
         let marks = self.marks.iter().flatten();
