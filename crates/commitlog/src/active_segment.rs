@@ -94,11 +94,11 @@ impl ActiveSegment {
         };
         let start_of = Position::start_of(&header);
         let mut frames = Frames::default();
+        let mut end = start_of;
         for record in records {
             check_length(record.0, PAYLOAD_BYTES_LIMIT)?;
-            frames.push(*record);
+            end = frames.push_sealed(end, *record);
         }
-        let end = frames.seal(start_of, |_, _| {});
         ActiveSegment::replace(dir, header, start.base, |to| {
             to.write_all_at(start_of.byte, frames.bytes())?;
             Ok(end)

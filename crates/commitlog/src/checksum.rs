@@ -7,19 +7,19 @@
 use crate::short_checksum::{short_checksum, words_checksum};
 
 /// The checksum of `bytes`.
-#[inline]
+#[inline(always)]
 pub(crate) fn checksum(bytes: &[u8]) -> u32 {
     checksum_append(0, bytes)
 }
 
 /// The checksum of the bytes behind `checksum` followed by `bytes`.
-#[inline]
+#[inline(always)]
 pub(crate) fn checksum_append(checksum: u32, bytes: &[u8]) -> u32 {
     short_checksum(checksum, bytes).unwrap_or_else(|| crc32c::crc32c_append(checksum, bytes))
 }
 
 /// The checksum of four bytes and three times eight bytes, all little-endian: of a header without a detour through memory.
-#[inline]
+#[inline(always)]
 pub(crate) fn checksum_of_words(first: u32, words: [u64; 3]) -> u32 {
     words_checksum(first, words).unwrap_or_else(|| {
         let start = crc32c::crc32c(&first.to_le_bytes());
@@ -33,6 +33,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::short_checksum::with_short_checksums;
 
     proptest! {
         #[test]
@@ -47,6 +48,8 @@ mod tests {
                 checksum_append(before, bytes),
                 crc32c::crc32c_append(before, bytes)
             );
+            let within = with_short_checksums(|| checksum(bytes));
+            prop_assert_eq!(within, crc32c::crc32c(bytes));
         }
 
         #[test]

@@ -317,14 +317,14 @@ impl FrameHeader {
         bytes
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn encode_to(&self, bytes: &mut [u8; FRAME_HEADER_BYTES]) {
         put(bytes, 0, self.checksum().to_le_bytes());
         self.encode_fields_to(bytes);
     }
 
     /// All but the checksum.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn encode_fields_to(&self, bytes: &mut [u8; FRAME_HEADER_BYTES]) {
         let time = self.time.unwrap_or(TIME_NONE);
         put(bytes, FRAME_LENGTH, self.payload_length.to_le_bytes());
@@ -341,7 +341,7 @@ impl FrameHeader {
     }
 
     /// All but the checksum, which is not looked at: for bytes that were never out of memory.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decode_fields(bytes: &[u8; FRAME_HEADER_BYTES]) -> FrameHeader {
         let time = i64::from_le_bytes(get(bytes, FRAME_TIME));
         FrameHeader {
@@ -353,7 +353,7 @@ impl FrameHeader {
     }
 
     /// Of bytes 4 to 32, taken from the fields: the way through memory would be longer.
-    #[inline]
+    #[inline(always)]
     fn checksum(&self) -> u32 {
         let time = self.time.unwrap_or(TIME_NONE).cast_unsigned();
         checksum_of_words(self.payload_length, [self.id.0, time, self.chain_after.0])

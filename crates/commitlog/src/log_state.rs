@@ -306,13 +306,13 @@ impl State {
         !self.syncing && self.claims == 0
     }
 
-    /// Takes the queue out, to be written up to the end as it is now. Behind it come `apart_bytes` that are not in the queue.
-    pub(crate) fn begin_write(&mut self, apart_bytes: u64) -> Write {
+    /// Takes the queue out, to be written up to the end as it is now. Behind it come `own_bytes` that are not in the queue.
+    pub(crate) fn begin_write(&mut self, own_bytes: u64) -> Write {
         assert!(!self.writing);
         self.writing = true;
         let from = self.written();
         let frames = self.queue.take();
-        self.end.byte = from.byte + frames.len() as u64 + apart_bytes;
+        self.end.byte = from.byte + frames.len() as u64 + own_bytes;
         Write {
             file: Arc::clone(self.active.file()),
             base: self.active.header().base,

@@ -303,7 +303,7 @@ impl SharedLog {
         held.check_open()?;
         if !held.is_written() {
             let mut write = held.begin_write(0);
-            let wrote = self.carry_out(&mut write, None);
+            let wrote = self.carry_out(&mut write, &[]);
             held.end_write(write, wrote, self.options.queue_bytes_max)?;
         }
         Ok(held)

@@ -14,7 +14,7 @@
 const SHORT_BYTES_MAX: usize = 384;
 
 /// The checksum of the bytes behind `checksum` followed by `bytes`; `None` if the bytes are many or the processor has no instruction for it.
-#[inline]
+#[inline(always)]
 pub(crate) fn short_checksum(checksum: u32, bytes: &[u8]) -> Option<u32> {
     #[cfg(target_arch = "x86_64")]
     if bytes.len() <= SHORT_BYTES_MAX && is_x86_feature_detected!("sse4.2") {
@@ -26,7 +26,7 @@ pub(crate) fn short_checksum(checksum: u32, bytes: &[u8]) -> Option<u32> {
 }
 
 /// The checksum of four bytes and three times eight bytes, all little-endian; `None` if the processor has no instruction for it.
-#[inline]
+#[inline(always)]
 pub(crate) fn words_checksum(first: u32, words: [u64; 3]) -> Option<u32> {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("sse4.2") {
@@ -37,6 +37,20 @@ pub(crate) fn words_checksum(first: u32, words: [u64; 3]) -> Option<u32> {
     None
 }
 
+/// Does something in which short checksums are computed again and again.
+///
+/// The instruction can stand only in functions made for processors that have it. So each checksum costs a call, and what is computed on both sides of the call goes through
+/// memory; but `work` and what is always inlined into it becomes part of such a function.
+#[inline]
+pub(crate) fn with_short_checksums<T>(work: impl FnOnce() -> T) -> T {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("sse4.2") {
+        // SAFETY: the processor has the instruction.
+        return unsafe { sse42::run(work) };
+    }
+    work()
+}
+
 #[cfg(target_arch = "x86_64")]
 #[expect(
     clippy::cast_possible_truncation,
@@ -45,6 +59,12 @@ pub(crate) fn words_checksum(first: u32, words: [u64; 3]) -> Option<u32> {
 mod sse42 {
     use std::arch::x86_64::{_mm_crc32_u8, _mm_crc32_u32, _mm_crc32_u64};
 
+    #[target_feature(enable = "sse4.2")]
+    pub(super) fn run<T>(work: impl FnOnce() -> T) -> T {
+        work()
+    }
+
+    #[inline]
     #[target_feature(enable = "sse4.2")]
     pub(super) fn of_bytes(checksum: u32, bytes: &[u8]) -> u32 {
         let (words, rest) = bytes.as_chunks();
@@ -63,6 +83,7 @@ mod sse42 {
         !state
     }
 
+    #[inline]
     #[target_feature(enable = "sse4.2")]
     pub(super) fn of_words(first: u32, words: [u64; 3]) -> u32 {
         let mut state = u64::from(_mm_crc32_u32(!0, first));

@@ -89,7 +89,7 @@ impl SharedLog {
             held = if held.writing {
                 held.wait_for(Change::Written)
             } else {
-                self.lead_write(held, None)?
+                self.lead_write(held, &[], 0)?
             };
             held.check_open()?;
         }

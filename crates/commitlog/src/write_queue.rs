@@ -7,11 +7,12 @@ use disk::File;
 use crate::active_segment::write_zeros;
 use crate::error::Result;
 use crate::frame_cursor::Position;
-use crate::frames::{Frames, seal_header};
+use crate::frames::Frames;
 use crate::new_record::NewRecord;
+use crate::short_checksum::with_short_checksums;
 use crate::tx_id::TxId;
 
-/// At this many bytes somebody writes the queue, and a longer payload does not pass through it.
+/// At this many bytes somebody writes the queue, and a record that is longer and comes alone does not pass through it.
 pub(crate) const WRITE_BYTES: usize = 64 << 10;
 
 /// Where a log ends, or will once all that has an id is written: what can be known before the chain is computed.
@@ -81,30 +82,53 @@ pub(crate) struct Write {
 }
 
 impl Write {
-    /// Seals the frames and hands them to the operating system, behind them a record that does not stand in the queue, if there is one. `passed` hears where
-    /// each frame begins and ends. Yields the end of them all.
+    /// Seals the frames and hands them to the operating system, behind them the records that the caller has not queued. `passed` hears where each frame
+    /// begins and ends. Yields the end of them all.
     pub(crate) fn carry_out(
         &mut self,
-        apart: Option<NewRecord<'_>>,
-        mut passed: impl FnMut(Position, Position),
+        own: &[NewRecord<'_>],
+        passed: impl FnMut(Position, Position),
     ) -> Result<Position> {
-        let mut end = self.frames.seal(self.from, &mut passed);
-        let last = apart.map(|(payload, time)| seal_header(end, payload, time));
-        if let Some(header) = &last {
-            self.frames.push_header(header);
-            let before = end;
-            end = end.after(header);
-            passed(before, end);
-        }
+        let long = long_record(own);
+        let end = with_short_checksums(|| self.seal(own, long, passed));
         assert_eq!(End::from(end), self.to);
         self.file
             .write_all_at(self.from.byte, self.frames.bytes())?;
-        if let Some((payload, _)) = apart {
+        if let Some((payload, _)) = long {
             let at = self.from.byte + self.frames.len() as u64;
             self.file.write_all_at(at, payload)?;
             let payload_end = at + payload.len() as u64;
             write_zeros(self.file.as_ref(), payload_end, end.byte)?;
         }
         Ok(end)
+    }
+
+    /// Makes the frames as they will be written, but for the payload of a long record.
+    #[inline(always)]
+    fn seal(
+        &mut self,
+        own: &[NewRecord<'_>],
+        long: Option<NewRecord<'_>>,
+        mut passed: impl FnMut(Position, Position),
+    ) -> Position {
+        let mut end = self.frames.seal(self.from, &mut passed);
+        for record in own {
+            let before = end;
+            end = match long {
+                None => self.frames.push_sealed(before, *record),
+                Some(record) => self.frames.push_header(before, record),
+            };
+            passed(before, end);
+        }
+        end
+    }
+}
+
+/// A record that stands alone and is too long to be copied: its payload is written from where it is, and never waits in the queue.
+#[inline]
+pub(crate) fn long_record<'a>(records: &[NewRecord<'a>]) -> Option<NewRecord<'a>> {
+    match records {
+        [record] if record.0.len() > WRITE_BYTES => Some(*record),
+        _ => None,
     }
 }

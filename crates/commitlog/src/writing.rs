@@ -2,9 +2,10 @@
 //!
 //! ```text
 //!   append   make room         what can refuse refuses here: nothing has happened yet
-//!            id, payload       into the queue
-//!            write             the first who needs it: checksums and chain of the whole queue, then all of it at once; the others queue behind it
-//!                              meanwhile
+//!            id                from here on it has happened
+//!            payload           into the queue, unless this thread is about to write anyway
+//!            write             the first who needs it: checksums and chain of the whole queue and of its own records, then all of it at once; the
+//!                              others queue behind it meanwhile
 //! ```
 
 use std::ops::Range;
@@ -19,7 +20,7 @@ use crate::options::{Handoff, Mistake, SyncPolicy};
 use crate::shared_log::SharedLog;
 use crate::shipment::VerifiedShipment;
 use crate::tx_id::TxId;
-use crate::write_queue::{WRITE_BYTES, Write};
+use crate::write_queue::{WRITE_BYTES, Write, long_record};
 
 /// Where there is room for more records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,15 +65,11 @@ impl SharedLog {
         for (payload, _) in records {
             bytes += check_length(payload, self.options().payload_bytes_max)?;
         }
-        let apart = match records {
-            [record] if record.0.len() > WRITE_BYTES => Some(*record),
-            _ => None,
-        };
-        let apart_or_not = apart.is_some();
+        let apart = long_record(records).is_some();
         let mut held = self.lock();
         loop {
-            if self.room(&held, bytes, apart_or_not) != Room::There {
-                held = match self.make_room(held, bytes, apart_or_not) {
+            if self.room(&held, bytes, apart) != Room::There {
+                held = match self.make_room(held, bytes, apart) {
                     Err(Error::Full(error)) if self.begins_refused_batch(records) => {
                         self.append(&records[..1], handoff)?;
                         return Err(Error::Full(error));
@@ -112,16 +109,16 @@ impl SharedLog {
         let ids = first..TxId(first.0 + records.len() as u64);
         state.end.id = ids.end;
         state.end.byte += bytes;
-        if apart.is_some() {
-            self.lead_write(held, apart)?;
+        // What is longer than may be lost is with the operating system before it is acknowledged.
+        let may_wait = handoff == Handoff::Queued && bytes <= self.options().queue_bytes_max as u64;
+        if apart || (!may_wait && state.may_write()) {
+            self.lead_write(held, records, bytes)?;
             return Ok(ids);
         }
         let queued = state.queue.len();
         for record in records {
             state.queue.push(*record);
         }
-        // What is longer than may be lost is with the operating system before it is acknowledged.
-        let may_wait = handoff == Handoff::Queued && bytes <= self.options().queue_bytes_max as u64;
         if !may_wait {
             self.write_through(held, ids.end)?;
             return Ok(ids);
@@ -133,7 +130,7 @@ impl SharedLog {
                 state.nudge();
             }
         } else if is_long && state.may_write() {
-            self.lead_write(held, None)?;
+            self.lead_write(held, &[], 0)?;
         }
         Ok(ids)
     }
@@ -252,33 +249,29 @@ impl SharedLog {
     /// Writes what is queued, or waits until another thread that writes is done.
     pub(crate) fn write_or_wait<'a>(&'a self, held: Held<'a>) -> Result<Held<'a>> {
         if held.may_write() {
-            self.lead_write(held, None)
+            self.lead_write(held, &[], 0)
         } else {
             Ok(held.wait_for(Change::Written))
         }
     }
 
-    /// Writes what is queued, while others go on, and behind it the record that does not pass through the queue and has the last id, if there is one.
+    /// Writes what is queued, while others go on, and behind it the caller's own records, which are not queued, have the last ids and take so many bytes.
     pub(crate) fn lead_write<'a>(
         &'a self,
         mut held: Held<'a>,
-        apart: Option<NewRecord<'_>>,
+        own: &[NewRecord<'_>],
+        own_bytes: u64,
     ) -> Result<Held<'a>> {
-        let apart_bytes = apart.map_or(Ok(0), |(payload, _)| check_length(payload, u32::MAX))?;
-        let mut write = held.begin_write(apart_bytes);
-        let (mut held, wrote) = held.meanwhile(|| self.carry_out(&mut write, apart));
+        let mut write = held.begin_write(own_bytes);
+        let (mut held, wrote) = held.meanwhile(|| self.carry_out(&mut write, own));
         held.end_write(write, wrote, self.options().queue_bytes_max)?;
         Ok(held)
     }
 
     /// Makes frames and hands them to the operating system. Yields their end.
-    pub(crate) fn carry_out(
-        &self,
-        write: &mut Write,
-        apart: Option<NewRecord<'_>>,
-    ) -> Result<Position> {
+    pub(crate) fn carry_out(&self, write: &mut Write, own: &[NewRecord<'_>]) -> Result<Position> {
         let base = write.base;
-        write.carry_out(apart, |before, after| {
+        write.carry_out(own, |before, after| {
             self.seek_cache().note(base, before, after);
         })
     }
