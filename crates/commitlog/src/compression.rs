@@ -69,7 +69,11 @@ impl SharedLog {
         held.rewriting = true;
         let _rewriting = Rewriting(self);
         let goes_on = || self.check_goes_on();
-        let (mut held, packed) = held.meanwhile(|| pack_segment(self.dir(), &old, end, &goes_on));
+        drop(held);
+        let packed = self
+            .monitor()
+            .apart(|| pack_segment(self.dir(), &old, end, &goes_on));
+        let mut held = self.lock();
         let PackedDraft { draft, compressed } = match packed {
             Ok(packed) => packed,
             // It was pruned meanwhile.

@@ -64,7 +64,7 @@ mod maintaining;
 mod agenda;
 mod new_record;
 mod frames;
-mod write_queue;
+mod writer;
 mod active_segment;
 mod reader;
 mod seek_cache;

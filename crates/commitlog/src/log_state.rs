@@ -21,11 +21,12 @@ use crate::agenda::{Agenda, Ends};
 use crate::error::{Error, Result};
 use crate::format::SegmentHeader;
 use crate::frame_cursor::Position;
+use crate::frames::Frames;
 use crate::options::Mistake;
 use crate::shared_log::Opened;
 use crate::syncing::SyncTicket;
 use crate::tx_id::TxId;
-use crate::write_queue::{End, WRITE_BYTES, Write, WriteQueue};
+use crate::writer::{End, WRITE_BYTES, Writer};
 
 /// The state of a log.
 ///
@@ -36,13 +37,14 @@ pub(crate) struct State {
     /// All segments, oldest first; the last one is the active one. Never empty.
     pub(crate) headers: Vec<SegmentHeader>,
     pub(crate) active: ActiveSegment,
-    pub(crate) queue: WriteQueue,
+    /// Records in the order of their ids, those that nobody has begun to write.
+    pub(crate) queue: Frames,
+    /// `None` while somebody writes.
+    writer: Option<Box<Writer>>,
     /// Where the next record goes; no byte behind that is taken. Exact when the queue is empty.
     pub(crate) end: End,
     /// Everything before this is durable, and marked as such.
     pub(crate) durable: Position,
-    /// Whether somebody writes right now.
-    pub(crate) writing: bool,
     /// Whether somebody syncs right now.
     pub(crate) syncing: bool,
     /// How many threads wait until nobody writes or syncs: nobody begins to, until they had their turn.
@@ -119,9 +121,9 @@ impl State {
             end: active.end().into(),
             durable: active.end(),
             headers,
+            queue: Frames::default(),
+            writer: Some(Box::new(Writer::of(&active))),
             active,
-            queue: WriteQueue::default(),
-            writing: false,
             syncing: false,
             claims: 0,
             condition: Condition::Open,
@@ -258,8 +260,7 @@ impl State {
     pub(crate) fn continue_in(&mut self, next: ActiveSegment) {
         assert!(self.queue.is_empty());
         self.headers.push(*next.header());
-        self.end = next.end().into();
-        self.active = next;
+        self.write_to(next);
         self.news.written = true;
         self.set_durable(self.active.end());
     }
@@ -271,11 +272,18 @@ impl State {
         self.unpackable.retain(|base| *base < cut.header().base);
         self.headers.push(*cut.header());
         self.truncated_to.push(cut.end().id);
-        self.end = cut.end().into();
         self.durable = cut.end();
-        self.active = cut;
+        self.write_to(cut);
         self.tell_all();
         given_up
+    }
+
+    /// What is appended comes into another segment from now on.
+    fn write_to(&mut self, active: ActiveSegment) {
+        assert!(!self.is_writing());
+        self.end = active.end().into();
+        self.writer = Some(Box::new(Writer::of(&active)));
+        self.active = active;
     }
 
     /// Fails if record `next` does not come next any more for someone who has noticed so many truncations.
@@ -296,9 +304,16 @@ impl State {
         }
     }
 
+    /// Whether somebody writes right now.
+    #[inline]
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writer.is_none()
+    }
+
     /// Whether a thread may begin to write.
+    #[inline]
     pub(crate) fn may_write(&self) -> bool {
-        !self.writing && self.claims == 0
+        !self.is_writing() && self.claims == 0
     }
 
     /// Whether a thread may begin to sync.
@@ -306,39 +321,32 @@ impl State {
         !self.syncing && self.claims == 0
     }
 
-    /// Takes the queue out, to be written up to the end as it is now. Behind it come `own_bytes` that are not in the queue.
-    pub(crate) fn begin_write(&mut self, own_bytes: u64) -> Write {
-        assert!(!self.writing);
-        self.writing = true;
-        let from = self.written();
-        let frames = self.queue.take();
-        self.end.byte = from.byte + frames.len() as u64 + own_bytes;
-        Write {
-            file: Arc::clone(self.active.file()),
-            base: self.active.header().base,
-            from,
-            to: self.end,
-            frames,
-        }
+    /// Lets a thread write up to the end as it is now: what is queued, and behind it `own_bytes` that are not.
+    #[inline]
+    pub(crate) fn begin_write(&mut self, own_bytes: u64) -> Box<Writer> {
+        let mut writer = self.writer.take().expect("nobody writes");
+        assert_eq!(self.written(), writer.end());
+        self.end = writer.take(&mut self.queue, own_bytes, self.end.id);
+        writer
     }
 
     /// Nobody writes any more.
+    #[inline]
     pub(crate) fn end_write(
         &mut self,
-        write: Write,
-        wrote: Result<Position>,
+        mut writer: Box<Writer>,
+        wrote: Result<()>,
         queue_bytes_max: usize,
     ) -> Result<()> {
-        self.writing = false;
+        let written = writer.end();
+        writer.clear(queue_bytes_max.saturating_mul(2));
+        self.writer = Some(writer);
         self.news.written = true;
-        let written = self.poison_unless(wrote)?;
-        assert_eq!(self.written(), write.from);
+        self.poison_unless(wrote)?;
         if self.agenda.has_interval() && self.durable == self.written() {
             self.nudge();
         }
         self.active.advance(written);
-        self.queue
-            .recycle(write.frames, queue_bytes_max.saturating_mul(2));
         Ok(())
     }
 

@@ -7,7 +7,6 @@
 //! `--cfg shuttle` they belong to that explorer.
 
 use std::ops::{Deref, DerefMut};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 #[cfg(shuttle)]
@@ -52,24 +51,26 @@ impl Monitor {
     pub(crate) fn lock(&self) -> Held<'_> {
         Held {
             monitor: self,
-            guard: Some(match self.state.lock() {
-                Ok(guard) => guard,
-                Err(panicked) => distrust(panicked.into_inner()),
-            }),
+            guard: Some(self.guard()),
             was_panicking: std::thread::panicking(),
         }
     }
 
-    /// Does something while others may have the state, on behalf of those who wait.
-    pub(crate) fn apart<T>(&self, work: impl FnOnce() -> T) -> (Held<'_>, T) {
-        match catch_unwind(AssertUnwindSafe(work)) {
-            Ok(done) => (self.lock(), done),
-            Err(panic) => {
-                // Nobody knows how far it came, and nobody else would end it.
-                self.lock().poison();
-                resume_unwind(panic)
-            }
+    #[inline]
+    fn guard(&self) -> MutexGuard<'_, State> {
+        match self.state.lock() {
+            Ok(guard) => guard,
+            Err(panicked) => distrust(panicked.into_inner()),
         }
+    }
+
+    /// Does something while others may have the state, on behalf of those who wait.
+    #[inline]
+    pub(crate) fn apart<T>(&self, work: impl FnOnce() -> T) -> T {
+        let ward = Ward(self);
+        let done = work();
+        std::mem::forget(ward);
+        done
     }
 
     fn condvar(&self, change: Change) -> &Condvar {
@@ -94,6 +95,15 @@ impl Monitor {
         for waker in news.wakers {
             waker.wake();
         }
+    }
+}
+
+/// Poisons the log if what is done apart ends in a panic: nobody knows how far it came, and nobody else would end it.
+struct Ward<'a>(&'a Monitor);
+
+impl Drop for Ward<'_> {
+    fn drop(&mut self) {
+        self.0.lock().poison();
     }
 }
 
@@ -152,10 +162,27 @@ impl<'a> Held<'a> {
     }
 
     /// Lets go of the state while something is done: see [`Monitor::apart`].
-    pub(crate) fn meanwhile<T>(self, work: impl FnOnce() -> T) -> (Held<'a>, T) {
-        let monitor = self.monitor;
-        drop(self);
-        monitor.apart(work)
+    #[inline]
+    pub(crate) fn meanwhile<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        self.let_go();
+        let done = self.monitor.apart(work);
+        self.guard = Some(self.monitor.guard());
+        done
+    }
+
+    #[inline]
+    fn let_go(&mut self) {
+        let Some(state) = self.guard.as_mut() else {
+            return;
+        };
+        if std::thread::panicking() && !self.was_panicking {
+            state.poison();
+        }
+        let news = self.take_news();
+        drop(self.guard.take());
+        if let Some(news) = news {
+            self.monitor.tell(news);
+        }
     }
 
     fn waiting(&mut self, change: Change) -> &mut usize {
@@ -197,16 +224,6 @@ impl DerefMut for Held<'_> {
 impl Drop for Held<'_> {
     #[inline]
     fn drop(&mut self) {
-        let Some(state) = self.guard.as_mut() else {
-            return;
-        };
-        if std::thread::panicking() && !self.was_panicking {
-            state.poison();
-        }
-        let news = self.take_news();
-        drop(self.guard.take());
-        if let Some(news) = news {
-            self.monitor.tell(news);
-        }
+        self.let_go();
     }
 }

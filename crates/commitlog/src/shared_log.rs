@@ -287,7 +287,7 @@ impl SharedLog {
     pub(crate) fn claim<'a>(&'a self, mut held: Held<'a>) -> Result<Held<'a>> {
         let mut stood_in_the_way = false;
         held.claims += 1;
-        while held.condition == Condition::Open && (held.writing || held.syncing) {
+        while held.condition == Condition::Open && (held.is_writing() || held.syncing) {
             let awaited = match held.syncing {
                 true => Change::Durable,
                 false => Change::Written,
@@ -302,9 +302,9 @@ impl SharedLog {
         }
         held.check_open()?;
         if !held.is_written() {
-            let mut write = held.begin_write(0);
-            let wrote = self.carry_out(&mut write, &[]);
-            held.end_write(write, wrote, self.options.queue_bytes_max)?;
+            let mut writer = held.begin_write(0);
+            let wrote = self.carry_out(&mut writer, &[]);
+            held.end_write(writer, wrote, self.options.queue_bytes_max)?;
         }
         Ok(held)
     }

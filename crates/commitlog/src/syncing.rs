@@ -62,7 +62,8 @@ impl SharedLog {
 
     /// Syncs, marks what was synced and releases its waiters, or poisons.
     pub(crate) fn finish_sync(&self, ticket: &SyncTicket) -> Result<Held<'_>> {
-        let (mut held, synced) = self.monitor().apart(|| ticket.file.sync());
+        let synced = self.monitor().apart(|| ticket.file.sync());
+        let mut held = self.lock();
         held.syncing = false;
         held.news.durable = true;
         if held.agenda.wanted > ticket.end.id {
@@ -86,11 +87,11 @@ impl SharedLog {
         let appended = held.end.id;
         while held.written().id < appended {
             // Whoever claims the log waits for the end of this sync.
-            held = if held.writing {
-                held.wait_for(Change::Written)
+            if held.is_writing() {
+                held = held.wait_for(Change::Written);
             } else {
-                self.lead_write(held, &[], 0)?
-            };
+                self.lead_write(&mut held, &[], 0)?;
+            }
             held.check_open()?;
         }
         let ticket = held.sync_ticket(self.options().mistake);

@@ -12,7 +12,6 @@ use std::ops::Range;
 
 use crate::active_segment::Reserve;
 use crate::error::{Error, Result};
-use crate::frame_cursor::Position;
 use crate::log_state::{Condition, State};
 use crate::monitor::{Change, Held};
 use crate::new_record::{NewRecord, check_length};
@@ -20,7 +19,7 @@ use crate::options::{Handoff, Mistake, SyncPolicy};
 use crate::shared_log::SharedLog;
 use crate::shipment::VerifiedShipment;
 use crate::tx_id::TxId;
-use crate::write_queue::{WRITE_BYTES, Write, long_record};
+use crate::writer::{WRITE_BYTES, Writer, long_record};
 
 /// Where there is room for more records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +111,7 @@ impl SharedLog {
         // What is longer than may be lost is with the operating system before it is acknowledged.
         let may_wait = handoff == Handoff::Queued && bytes <= self.options().queue_bytes_max as u64;
         if apart || (!may_wait && state.may_write()) {
-            self.lead_write(held, records, bytes)?;
+            self.lead_write(&mut held, records, bytes)?;
             return Ok(ids);
         }
         let queued = state.queue.len();
@@ -130,7 +129,7 @@ impl SharedLog {
                 state.nudge();
             }
         } else if is_long && state.may_write() {
-            self.lead_write(held, &[], 0)?;
+            self.lead_write(&mut held, &[], 0)?;
         }
         Ok(ids)
     }
@@ -247,31 +246,32 @@ impl SharedLog {
     }
 
     /// Writes what is queued, or waits until another thread that writes is done.
-    pub(crate) fn write_or_wait<'a>(&'a self, held: Held<'a>) -> Result<Held<'a>> {
+    pub(crate) fn write_or_wait<'a>(&'a self, mut held: Held<'a>) -> Result<Held<'a>> {
         if held.may_write() {
-            self.lead_write(held, &[], 0)
+            self.lead_write(&mut held, &[], 0)?;
+            Ok(held)
         } else {
             Ok(held.wait_for(Change::Written))
         }
     }
 
     /// Writes what is queued, while others go on, and behind it the caller's own records, which are not queued, have the last ids and take so many bytes.
-    pub(crate) fn lead_write<'a>(
-        &'a self,
-        mut held: Held<'a>,
+    #[inline]
+    pub(crate) fn lead_write(
+        &self,
+        held: &mut Held<'_>,
         own: &[NewRecord<'_>],
         own_bytes: u64,
-    ) -> Result<Held<'a>> {
-        let mut write = held.begin_write(own_bytes);
-        let (mut held, wrote) = held.meanwhile(|| self.carry_out(&mut write, own));
-        held.end_write(write, wrote, self.options().queue_bytes_max)?;
-        Ok(held)
+    ) -> Result<()> {
+        let mut writer = held.begin_write(own_bytes);
+        let wrote = held.meanwhile(|| self.carry_out(&mut writer, own));
+        held.end_write(writer, wrote, self.options().queue_bytes_max)
     }
 
-    /// Makes frames and hands them to the operating system. Yields their end.
-    pub(crate) fn carry_out(&self, write: &mut Write, own: &[NewRecord<'_>]) -> Result<Position> {
-        let base = write.base;
-        write.carry_out(own, |before, after| {
+    /// Makes frames and hands them to the operating system.
+    pub(crate) fn carry_out(&self, writer: &mut Writer, own: &[NewRecord<'_>]) -> Result<()> {
+        let base = writer.base();
+        writer.write(own, |before, after| {
             self.seek_cache().note(base, before, after);
         })
     }

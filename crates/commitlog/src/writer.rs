@@ -1,10 +1,10 @@
-//! Records that have an id and are not with the operating system yet.
+//! Writing records that have an id, by one thread at a time.
 
 use std::sync::Arc;
 
 use disk::File;
 
-use crate::active_segment::write_zeros;
+use crate::active_segment::{ActiveSegment, write_zeros};
 use crate::error::Result;
 use crate::frame_cursor::Position;
 use crate::frames::Frames;
@@ -33,74 +33,80 @@ impl From<Position> for End {
     }
 }
 
-/// Records in the order of their ids.
-#[derive(Debug, Default)]
-pub(crate) struct WriteQueue {
-    frames: Frames,
-    /// Where the next ones gather while these are written, so that no record costs an allocation.
-    spare: Frames,
-}
-
-impl WriteQueue {
-    #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.frames.len()
-    }
-
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.frames.is_empty()
-    }
-
-    /// Puts a record behind the others.
-    #[inline]
-    pub(crate) fn push(&mut self, record: NewRecord<'_>) {
-        self.frames.push(record);
-    }
-
-    /// Takes all records out.
-    pub(crate) fn take(&mut self) -> Frames {
-        std::mem::replace(&mut self.frames, std::mem::take(&mut self.spare))
-    }
-
-    /// Gives the memory of frames back that are written now.
-    pub(crate) fn recycle(&mut self, mut written: Frames, bytes_max: usize) {
-        written.clear(bytes_max);
-        self.spare = written;
-    }
-}
-
-/// Frames that somebody is about to write.
+/// The way into the active segment. There is one: whoever has it writes.
 #[derive(Debug)]
-pub(crate) struct Write {
-    pub(crate) file: Arc<dyn File>,
+pub(crate) struct Writer {
+    file: Arc<dyn File>,
     /// The first record of the segment.
-    pub(crate) base: TxId,
-    pub(crate) from: Position,
-    pub(crate) to: End,
-    pub(crate) frames: Frames,
+    base: TxId,
+    /// What is written ends here.
+    end: Position,
+    /// And will end here.
+    to: End,
+    /// What comes between. Empty while nobody writes: its memory is kept, so that no record costs an allocation.
+    frames: Frames,
 }
 
-impl Write {
+impl Writer {
+    pub(crate) fn of(segment: &ActiveSegment) -> Writer {
+        Writer {
+            file: Arc::clone(segment.file()),
+            base: segment.header().base,
+            end: segment.end(),
+            to: segment.end().into(),
+            frames: Frames::default(),
+        }
+    }
+
+    /// The first record of the segment.
+    pub(crate) fn base(&self) -> TxId {
+        self.base
+    }
+
+    /// Where what is written ends.
+    #[inline]
+    pub(crate) fn end(&self) -> Position {
+        self.end
+    }
+
+    /// Takes all records out of a queue, to be written with so many bytes of others behind them. `next` is the record behind all of them. Yields where they
+    /// will end.
+    #[inline]
+    pub(crate) fn take(&mut self, queue: &mut Frames, own_bytes: u64, next: TxId) -> End {
+        assert!(self.frames.is_empty());
+        std::mem::swap(&mut self.frames, queue);
+        self.to = End {
+            id: next,
+            byte: self.end.byte + self.frames.len() as u64 + own_bytes,
+        };
+        self.to
+    }
+
+    /// Forgets the frames, which are written or never will be, and keeps their memory unless there is more of it than so.
+    #[inline]
+    pub(crate) fn clear(&mut self, bytes_max: usize) {
+        self.frames.clear(bytes_max);
+    }
+
     /// Seals the frames and hands them to the operating system, behind them the records that the caller has not queued. `passed` hears where each frame
-    /// begins and ends. Yields the end of them all.
-    pub(crate) fn carry_out(
+    /// begins and ends.
+    pub(crate) fn write(
         &mut self,
         own: &[NewRecord<'_>],
         passed: impl FnMut(Position, Position),
-    ) -> Result<Position> {
+    ) -> Result<()> {
         let long = long_record(own);
         let end = with_short_checksums(|| self.seal(own, long, passed));
         assert_eq!(End::from(end), self.to);
-        self.file
-            .write_all_at(self.from.byte, self.frames.bytes())?;
+        self.file.write_all_at(self.end.byte, self.frames.bytes())?;
         if let Some((payload, _)) = long {
-            let at = self.from.byte + self.frames.len() as u64;
+            let at = self.end.byte + self.frames.len() as u64;
             self.file.write_all_at(at, payload)?;
             let payload_end = at + payload.len() as u64;
             write_zeros(self.file.as_ref(), payload_end, end.byte)?;
         }
-        Ok(end)
+        self.end = end;
+        Ok(())
     }
 
     /// Makes the frames as they will be written, but for the payload of a long record.
@@ -111,7 +117,7 @@ impl Write {
         long: Option<NewRecord<'_>>,
         mut passed: impl FnMut(Position, Position),
     ) -> Position {
-        let mut end = self.frames.seal(self.from, &mut passed);
+        let mut end = self.frames.seal(self.end, &mut passed);
         for record in own {
             let before = end;
             end = match long {
