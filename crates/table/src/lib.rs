@@ -126,6 +126,7 @@ mod usual_capacity;
 mod row_page;
 mod row_page_ref;
 mod row_page_mut;
+mod packed_heap;
 mod row_page_check;
 mod fixed_value;
 mod cell;

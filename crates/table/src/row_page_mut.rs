@@ -3,6 +3,7 @@
 use crate::cell::CellInput;
 use crate::damaged::DamageKind;
 use crate::layout::Layout;
+use crate::packed_heap::PackedHeap;
 use crate::page::{PAGE_BYTES, PageBuf};
 use crate::page_mut::PageMut;
 use crate::row_format::{HEAP_END, INLINE_BYTES_MAX, LIVE_BITMAP, VIEW_BYTES};
@@ -344,51 +345,47 @@ impl<'a> RowPageMut<'a> {
     /// Writes the heap anew without holes: column by column, slot by slot, from the page's end downwards.
     fn compact(&mut self) -> Result<(), DamageKind> {
         let old_start = usize::from(self.page.heap_start());
-        let values = self.heap_values()?;
-        let live_bytes = values
-            .iter()
-            .map(|(_, view)| view.len as usize)
-            .sum::<usize>();
-        if live_bytes + usize::from(self.page.heap_dead()) != HEAP_END as usize - old_start {
+        let mut heap = PackedHeap::new(self.page.as_bytes(), old_start);
+        let mut columns = Vec::new();
+        for (column, definition) in self.layout.columns().iter().enumerate() {
+            if definition.column_type.fixed_width().is_none() {
+                columns.push(self.packed_views(column, &mut heap)?);
+            }
+        }
+        let (start, bytes) = heap.finish();
+        if PAGE_BYTES - start + usize::from(self.page.heap_dead()) != PAGE_BYTES - old_start {
             return Err(DamageKind::Structure("a row page's heap does not add up"));
         }
-        let heap = self.page.bytes_mut(old_start..PAGE_BYTES);
-        let old_heap = heap.to_vec();
-        heap.fill(0);
-        let mut end = PAGE_BYTES;
-        for (position, view) in values {
-            let ViewBytes::Heap(range) = view.locate(position, u16_of(old_start))? else {
-                continue;
-            };
-            let value = &old_heap[range.start - old_start..range.end - old_start];
-            let start = end - value.len();
-            self.page.bytes_mut(start..end).copy_from_slice(value);
-            View::in_page(value, u32_of(start)).write(self.view_mut(position));
-            end = start;
+        for (first, views) in columns {
+            let target = self.page.bytes_mut(first..first + views.len());
+            target.copy_from_slice(&views);
         }
-        self.set_heap_start(end);
+        let target = self.page.bytes_mut(old_start..PAGE_BYTES);
+        target.copy_from_slice(&bytes);
+        self.set_heap_start(start);
         self.set_heap_dead(0);
         Ok(())
     }
 
-    /// Each view whose bytes are in the heap, with its position, column by column.
-    fn heap_values(&self) -> Result<Vec<(usize, View)>, DamageKind> {
-        let page = self.as_ref();
+    /// Where the views of a column begin, and what they are once its values stand in a packed heap.
+    fn packed_views(
+        &self,
+        column: usize,
+        heap: &mut PackedHeap<'_>,
+    ) -> Result<(usize, Vec<u8>), DamageKind> {
+        let first = self.geometry.values(self.layout.place(column));
+        let length = usize::from(self.geometry.slots()) * VIEW_BYTES;
+        let mut views = self.page.as_bytes()[first..first + length].to_vec();
         let heap_start = self.page.heap_start();
-        let mut values = Vec::new();
-        for (column, definition) in self.layout.columns().iter().enumerate() {
-            if definition.column_type.fixed_width().is_some() {
-                continue;
-            }
-            let place = self.layout.place(column);
-            for slot in page.live_slots() {
-                let (view, position) = page.view(place, slot);
-                if let ViewBytes::Heap(_) = view.locate(position, heap_start)? {
-                    values.push((position, view));
-                }
+        for slot in self.as_ref().live_slots() {
+            let position = usize::from(slot) * VIEW_BYTES;
+            let found = View::read(&views, position);
+            if let ViewBytes::Heap(range) = found.locate(first + position, heap_start)? {
+                let moved = found.moved(u32_of(heap.put(range)?));
+                moved.write(&mut views[position..position + VIEW_BYTES]);
             }
         }
-        Ok(values)
+        Ok((first, views))
     }
 
     /// The bytes of the view at a position.

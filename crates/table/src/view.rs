@@ -45,6 +45,14 @@ impl View {
         }
     }
 
+    /// The same of a value in the page that stands at another `byte_offset` now.
+    pub(crate) fn moved(self, byte_offset: u32) -> View {
+        View {
+            offset: byte_offset,
+            ..self
+        }
+    }
+
     /// The view of a value that stands in pages of its own.
     pub(crate) fn long(len: u32, prefix: [u8; 4], first_page: PageNumber) -> View {
         View {
