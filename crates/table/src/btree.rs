@@ -244,52 +244,6 @@ impl BTree {
         Ok(true)
     }
 
-    /// A tree of entries that come in order: leaves are filled to the brim. Entries out of order are
-    /// inserted one by one, and those that come twice are taken once.
-    ///
-    /// # Errors
-    /// As [`BTree::insert`].
-    ///
-    /// # Panics
-    /// When a key is longer than [`KEY_BYTES_MAX`].
-    pub fn bulk_build<K: AsRef<[u8]>>(
-        pages: &mut Pages,
-        owner: TableId,
-        sorted: impl IntoIterator<Item = (K, RowId)>,
-    ) -> Result<BTree, PageError> {
-        let mut tree = BTree::new();
-        let mut last_leaf: Option<PageNumber> = None;
-        for (key, row) in sorted {
-            let key = key.as_ref();
-            if let Some(number) = last_leaf
-                && key.len() <= KEY_BYTES_MAX
-            {
-                let mut leaf = NodeMut::open(pages, number, 0)?;
-                let node = leaf.node()?;
-                let len = node.len();
-                let goes_last = node
-                    .last()?
-                    .is_some_and(|last| last.cmp_with(key, row.to_u64()).is_lt());
-                if goes_last
-                    && leaf.insert(
-                        len,
-                        &Entry {
-                            key,
-                            row,
-                            child: None,
-                        },
-                    )?
-                {
-                    tree.entry_count += 1;
-                    continue;
-                }
-            }
-            tree.insert(pages, owner, key, row)?;
-            last_leaf = tree.last_leaf(pages)?;
-        }
-        Ok(tree)
-    }
-
     /// Takes all entries away and gives all pages back.
     pub fn clear(&mut self, pages: &mut Pages) -> Result<(), Damaged> {
         let tree = std::mem::take(self);
@@ -363,13 +317,5 @@ impl BTree {
             number = node.child(node.child_for(key, row)?)?;
         }
         Node::open(pages, number, 0).map(Some)
-    }
-
-    fn last_leaf(&self, pages: &Pages) -> Result<Option<PageNumber>, Damaged> {
-        let Some(root) = self.root else {
-            return Ok(None);
-        };
-        let (_, leaf) = Path::descend(pages, root, self.root_level(), |node| Ok(node.len()))?;
-        Ok(Some(leaf))
     }
 }

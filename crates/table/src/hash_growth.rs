@@ -42,33 +42,15 @@ const _: () = {
     assert!(MERGE_ENTRIES * 2 - FEW_BUCKETS_ENTRIES < SPLIT_ENTRIES + FEW_BUCKETS_ENTRIES);
 };
 
-impl HashIndex {
-    /// An index that has the buckets for so many entries, and none of them yet: filling it splits nothing. It must get at
-    /// least one entry.
-    ///
-    /// # Errors
-    /// When no page number is vacant.
-    pub fn with_room_for(
-        pages: &mut Pages,
-        owner: TableId,
-        entry_count: u64,
-    ) -> Result<HashIndex, PageError> {
-        let count = entry_count
-            .saturating_sub(FEW_BUCKETS_ENTRIES)
-            .div_ceil(SPLIT_ENTRIES)
-            .clamp(1, BUCKET_COUNT_MAX.into());
-        let mut index = HashIndex::new();
-        for _ in 0..count {
-            index.add_bucket(pages, owner)?;
-        }
-        for place in 0..index.bucket_count {
-            let number = index.page_at(pages, place)?;
-            let bucket = Bucket::at_place(place, index.bucket_count);
-            pages.get_mut(number)?.set_bucket(bucket.number());
-        }
-        Ok(index)
-    }
+/// How many buckets so many entries need, of which there is one at least.
+pub(crate) fn bucket_count_for(entry_count: u64) -> u32 {
+    let count = entry_count
+        .saturating_sub(FEW_BUCKETS_ENTRIES)
+        .div_ceil(SPLIT_ENTRIES);
+    u32::try_from(count).map_or(BUCKET_COUNT_MAX, |count| count.clamp(1, BUCKET_COUNT_MAX))
+}
 
+impl HashIndex {
     /// Adds an empty bucket: the second half of one that was split, or the only one.
     pub(crate) fn add_bucket(
         &mut self,

@@ -1,4 +1,15 @@
-//! An index made from the rows of a table, all at once.
+//! An index made from the rows of a table, all at once, with the help of all cores.
+//!
+//! ```text
+//!   row pages   | part | part |      each part: its rows' keys, put in order by a thread of its own
+//!                    \   /
+//!                    merged          in order: nodes and buckets are written one after the other, each once
+//! ```
+//!
+//! What comes out is a function of the rows alone, however many parts there were.
+
+use std::panic::resume_unwind;
+use std::thread::{self, Builder};
 
 use crate::btree::BTree;
 use crate::error::Error;
@@ -10,74 +21,134 @@ use crate::key_hash::KeyHash;
 use crate::pages::Pages;
 use crate::row::Row;
 use crate::row_id::RowId;
+use crate::row_pages::{NumberedPage, RowPages};
+use crate::sorted_keys::{SortedKeys, merged};
 use crate::table::Table;
-use crate::table_ref::TableRef;
+
+/// So few pages are not worth a thread.
+const PART_PAGES_MIN: usize = 32;
+const PARTS_MAX: usize = 16;
 
 /// An index over all rows; refused, and nothing changed, if it is unique and they are not.
 pub(crate) fn build(table: &Table, pages: &mut Pages, spec: IndexSpec) -> Result<Index, Error> {
-    match spec.kind {
-        IndexKind::Ordered => build_ordered(table, pages, Index::new(spec)),
-        IndexKind::Hash => build_hash(table, pages, Index::new(spec)),
-    }
+    let mut index = Index::new(spec);
+    index.entries = match index.spec.kind {
+        IndexKind::Ordered => Entries::Ordered(build_ordered(table, pages, &index)?),
+        IndexKind::Hash => Entries::Hash(build_hash(table, pages, &index)?),
+    };
+    Ok(index)
 }
 
-fn build_ordered(table: &Table, pages: &mut Pages, mut index: Index) -> Result<Index, Error> {
-    let mut entries: Vec<(Vec<u8>, RowId)> = Vec::new();
-    for row in TableRef::new(table, pages).scan() {
-        let row = row?;
+fn build_ordered(table: &Table, pages: &mut Pages, index: &Index) -> Result<BTree, Error> {
+    let parts = in_parts(table, pages, |rows| {
+        let mut keys = SortedKeys::with_room_for(row_count(rows));
+        for_each_row(pages, rows, |row| {
+            keys.push(row.row_id(), |key| {
+                index.key_of_stored_row(table.id, row, key)
+            })
+        })?;
+        keys.sort();
+        Ok(keys)
+    })?;
+    let mut duplicate = None;
+    let mut before: Option<&[u8]> = None;
+    let sorted = merged(&parts).map(|found| {
+        // Nulls are exempt from uniqueness.
+        if before == Some(found.key) && index.spec.unique && !found.has_null {
+            duplicate.get_or_insert(found.row);
+        }
+        before = Some(found.key);
+        (found.key, found.row)
+    });
+    let mut tree = BTree::bulk_build(pages, table.id, sorted)?;
+    if let Some(row) = duplicate {
+        tree.clear(pages)?;
+        return Err(violation(table, pages, index, row));
+    }
+    Ok(tree)
+}
+
+fn build_hash(table: &Table, pages: &mut Pages, index: &Index) -> Result<HashIndex, Error> {
+    let parts = in_parts(table, pages, |rows| {
+        let mut hashes: Vec<(KeyHash, RowId)> = Vec::with_capacity(row_count(rows));
         let mut key = Vec::new();
-        let has_null = index.key_of_stored_row(table.id, &row, &mut key)?;
-        // Nulls are exempt from uniqueness: mark them so that the check below passes them over.
-        key.push(u8::from(has_null));
-        entries.push((key, row.row_id()));
-    }
-    entries.sort_unstable();
-    for pair in entries.windows(2) {
-        let has_null = pair[0].0.last() == Some(&1);
-        if index.spec.unique && !has_null && pair[0].0 == pair[1].0 {
-            return Err(violation(table, pages, &index, pair[1].1));
+        for_each_row(pages, rows, |row| {
+            key.clear();
+            index.key_of_stored_row(table.id, row, &mut key)?;
+            hashes.push((KeyHash::new(&table.hash_key, &key), row.row_id()));
+            Ok(())
+        })?;
+        hashes.sort_unstable();
+        Ok(hashes)
+    })?;
+    let mut hashes = parts.concat();
+    // Finds the parts in order, and merges them.
+    hashes.sort();
+    if index.spec.unique {
+        for of_one_hash in hashes.chunk_by(|a, b| a.0 == b.0) {
+            if of_one_hash.len() > 1 {
+                check_different(table, pages, index, of_one_hash)?;
+            }
         }
     }
-    let sorted = entries
-        .iter()
-        .map(|(key, row)| (&key[..key.len() - 1], *row));
-    index.entries = Entries::Ordered(BTree::bulk_build(pages, table.id, sorted)?);
-    Ok(index)
+    Ok(HashIndex::bulk_build(pages, table.id, &hashes)?)
 }
 
-fn build_hash(table: &Table, pages: &mut Pages, mut index: Index) -> Result<Index, Error> {
-    let mut entries: Vec<(KeyHash, RowId)> = Vec::new();
-    // Rows that may have the key of another one: of a unique index those without a null.
-    let mut unique: Vec<(KeyHash, RowId)> = Vec::new();
-    let mut key = Vec::new();
-    for row in TableRef::new(table, pages).scan() {
-        let row = row?;
-        key.clear();
-        let has_null = index.key_of_stored_row(table.id, &row, &mut key)?;
-        let entry = (KeyHash::new(&table.hash_key, &key), row.row_id());
-        entries.push(entry);
-        if index.spec.unique && !has_null {
-            unique.push(entry);
+/// Does the same to parts of a table's row pages, each in a thread of its own. Yields what came of them, in order, or what failed first.
+fn in_parts<T: Send>(
+    table: &Table,
+    pages: &Pages,
+    work: impl Fn(&[NumberedPage<'_>]) -> Result<T, Error> + Sync,
+) -> Result<Vec<T>, Error> {
+    let rows = RowPages::new(table, pages).collect::<Result<Vec<_>, _>>()?;
+    let part_count = match rows.len() / PART_PAGES_MIN {
+        0 | 1 => 1,
+        most => {
+            thread::available_parallelism().map_or(1, |cores| most.min(cores.get()).min(PARTS_MAX))
         }
-    }
-    unique.sort_unstable();
-    for of_one_hash in unique
-        .chunk_by(|a, b| a.0 == b.0)
-        .filter(|rows| rows.len() > 1)
-    {
-        check_different(table, pages, &index, of_one_hash)?;
-    }
-    if !entries.is_empty() {
-        let mut hashes = HashIndex::with_room_for(pages, table.id, entries.len() as u64)?;
-        for (hash, row) in entries {
-            hashes.insert(pages, table.id, hash, row)?;
+    };
+    let part_pages = rows.len().div_ceil(part_count).max(1);
+    let (here, others) = rows.split_at(part_pages.min(rows.len()));
+    let work = &work;
+    thread::scope(|scope| {
+        let others: Vec<_> = others
+            .chunks(part_pages)
+            .map(|part| (part, Builder::new().spawn_scoped(scope, move || work(part))))
+            .collect();
+        let mut results = vec![work(here)];
+        for (part, thread) in others {
+            results.push(match thread {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                // The system gives no more threads.
+                Err(_) => work(part),
+            });
         }
-        index.entries = Entries::Hash(hashes);
-    }
-    Ok(index)
+        results.into_iter().collect()
+    })
 }
 
-/// Refuses rows of one hash two of which have the same key.
+fn row_count(rows: &[NumberedPage<'_>]) -> usize {
+    rows.iter()
+        .map(|page| usize::from(page.rows.live_count()))
+        .sum()
+}
+
+fn for_each_row(
+    pages: &Pages,
+    rows: &[NumberedPage<'_>],
+    mut each: impl FnMut(&Row<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    for page in rows {
+        let mut next = 0;
+        while let Some(slot) = page.rows.next_live_slot(next) {
+            next = slot + 1;
+            each(&Row::at(pages, page.rows, RowId::new(page.number, slot)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses rows of one hash two of which have the same key, unless a column of it is null.
 fn check_different(
     table: &Table,
     pages: &Pages,
@@ -87,8 +158,9 @@ fn check_different(
     let mut keys: Vec<(Vec<u8>, RowId)> = Vec::new();
     for &(_, row) in rows {
         let mut key = Vec::new();
-        index.key_of_stored_row(table.id, &table.read(pages, row)?, &mut key)?;
-        keys.push((key, row));
+        if !index.key_of_stored_row(table.id, &table.read(pages, row)?, &mut key)? {
+            keys.push((key, row));
+        }
     }
     keys.sort_unstable();
     let equal = keys.windows(2).find(|pair| pair[0].0 == pair[1].0);

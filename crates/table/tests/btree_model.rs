@@ -313,14 +313,25 @@ fn ascending_keys_fill_their_leaves() {
 }
 
 #[test]
-fn a_build_from_entries_out_of_order_takes_each_once() {
+fn a_build_is_what_was_given_in_order() {
     let mut random = Random(3);
-    let entries: Vec<Entry> = (0..2_000)
-        .map(|_| (key(Keys::Mixed, &mut random), row(Keys::Mixed, &mut random)))
-        .collect();
-    let mut pages = Pages::new();
-    let tree = BTree::bulk_build(&mut pages, OWNER, entries.clone()).unwrap();
-    check_equal(&tree, &pages, &entries.into_iter().collect());
+    for count in [1, 2, 10, 2_000, 60_000] {
+        let entries: BTreeSet<Entry> = (0..count)
+            .map(|_| (key(Keys::Mixed, &mut random), row(Keys::Mixed, &mut random)))
+            .collect();
+        let mut pages = Pages::new();
+        let tree = BTree::bulk_build(&mut pages, OWNER, entries.clone()).unwrap();
+        check_equal(&tree, &pages, &entries);
+    }
+    let tree = BTree::bulk_build(&mut Pages::new(), OWNER, [([0], RowId::MIN); 0]).unwrap();
+    assert!(tree.is_empty());
+}
+
+#[test]
+#[should_panic(expected = "entries come in order")]
+fn a_build_from_entries_out_of_order_is_refused() {
+    let entries = [([2], RowId::MIN), ([1], RowId::MIN)];
+    let _ = BTree::bulk_build(&mut Pages::new(), OWNER, entries);
 }
 
 #[test]
