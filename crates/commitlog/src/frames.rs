@@ -13,6 +13,9 @@ use crate::frame_cursor::Position;
 use crate::new_record::{NewRecord, length_of};
 use crate::tx_id::TxId;
 
+/// So many bytes of memory at a time are filled with zeros, to be written over.
+const GROWTH_BYTES: usize = 4096;
+
 /// Records one behind the other as they will stand in a segment, the headers incomplete until they are sealed.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
@@ -113,9 +116,10 @@ impl Frames {
         &mut self.bytes[start..self.len]
     }
 
+    /// By little: what is not used yet is not touched either.
     #[cold]
     fn grow(&mut self) {
-        let wished = self.len.max(2 * self.bytes.len());
+        let wished = self.len.next_multiple_of(GROWTH_BYTES);
         self.bytes.resize(wished, 0);
     }
 
