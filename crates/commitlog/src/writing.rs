@@ -110,26 +110,22 @@ impl SharedLog {
         state.end.byte += bytes;
         // What is longer than may be lost is with the operating system before it is acknowledged.
         let may_wait = handoff == Handoff::Queued && bytes <= self.options().queue_bytes_max as u64;
-        if apart || (!may_wait && state.may_write()) {
+        let queued = state.queue.len();
+        let is_long = queued as u64 + bytes >= WRITE_BYTES as u64;
+        // Else they write it, while this thread goes on.
+        let is_attended = state.agenda.attendants > 0;
+        let writes = !may_wait || (is_long && !is_attended);
+        if apart || (writes && state.may_write()) {
             self.lead_write(&mut held, records, bytes)?;
             return Ok(ids);
         }
-        let queued = state.queue.len();
         for record in records {
             state.queue.push(*record);
         }
         if !may_wait {
             self.write_through(held, ids.end)?;
-            return Ok(ids);
-        }
-        let is_long = state.queue.len() >= WRITE_BYTES;
-        if state.agenda.attendants > 0 {
-            // They write it, while this thread goes on.
-            if queued == 0 || (is_long && queued < WRITE_BYTES) {
-                state.nudge();
-            }
-        } else if is_long && state.may_write() {
-            self.lead_write(&mut held, &[], 0)?;
+        } else if is_attended && (queued == 0 || (is_long && queued < WRITE_BYTES)) {
+            state.nudge();
         }
         Ok(ids)
     }
