@@ -13,7 +13,8 @@
 
 use crate::error::Error;
 use crate::pages::Pages;
-use crate::table::{Scratch, Table};
+use crate::scratch::Scratch;
+use crate::table::Table;
 use crate::value::Value;
 use crate::value_ref::ValueRef;
 

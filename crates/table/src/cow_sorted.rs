@@ -6,7 +6,7 @@
 //!   leaf:          entry entry entry ...          entry entry ...           up to 64 of them, in order
 //! ```
 //!
-//! A copy takes one reference count. A write copies the nodes from the root to the entry, and only where somebody else
+//! An only entry, as a transaction of one row has it, stands in the list itself. A copy takes one reference count, or that entry. A write copies the nodes from the root to the entry, and only where somebody else
 //! holds them too. Whoever calls says where an entry belongs by comparing it with entries that are there, so a key can be
 //! looked for without being made.
 //!
@@ -15,25 +15,34 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use crate::cow_sorted_range::CowSortedRange;
+
 /// The most entries of a leaf, and the most children of an inner node.
 const NODE_MAX: usize = 64;
 
 /// Entries in an order that the caller knows, none of them twice. Copied in O(1).
 #[derive(Debug, Clone)]
 pub(crate) struct CowSorted<T> {
-    /// Invariant: nothing exactly when there is no entry. All leaves are equally deep.
-    root: Option<Arc<Node<T>>>,
+    root: Root<T>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Root<T> {
+    Nothing,
+    Only(T),
+    /// Invariant: all leaves are equally deep.
+    Node(Arc<Node<T>>),
 }
 
 /// Invariant: never empty.
 #[derive(Debug, Clone)]
-enum Node<T> {
+pub(crate) enum Node<T> {
     Leaf(Vec<T>),
     Inner(Vec<Child<T>>),
 }
 
 #[derive(Debug, Clone)]
-struct Child<T> {
+pub(crate) struct Child<T> {
     /// Invariant: no entry below comes before it, unless the child is the first of its node; all entries of the children
     /// in front do.
     first: T,
@@ -45,22 +54,32 @@ struct Child<T> {
 impl<T> CowSorted<T> {
     /// No entries.
     pub(crate) fn new() -> Self {
-        CowSorted { root: None }
+        CowSorted {
+            root: Root::Nothing,
+        }
     }
 
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
-        self.root.as_ref().map_or(0, |root| root.count())
+        match &self.root {
+            Root::Nothing => 0,
+            Root::Only(_) => 1,
+            Root::Node(root) => root.count(),
+        }
     }
 
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.root.is_none()
+        matches!(self.root, Root::Nothing)
     }
 
     /// The entry that `compare` finds equal to what is looked for. It says how an entry compares with that.
     pub(crate) fn get(&self, compare: impl Fn(&T) -> Ordering) -> Option<&T> {
-        let mut node = self.root.as_deref()?;
+        let mut node = match &self.root {
+            Root::Nothing => return None,
+            Root::Only(entry) => return compare(entry).is_eq().then_some(entry),
+            Root::Node(root) => &**root,
+        };
         loop {
             match node {
                 Node::Leaf(entries) => {
@@ -76,7 +95,11 @@ impl<T> CowSorted<T> {
 
     /// The first entry that is not before some place. `is_before` must hold for the first entries and for no later one.
     pub(crate) fn first_from(&self, is_before: impl Fn(&T) -> bool) -> Option<&T> {
-        let mut node = self.root.as_deref()?;
+        let mut node = match &self.root {
+            Root::Nothing => return None,
+            Root::Only(entry) => return (!is_before(entry)).then_some(entry),
+            Root::Node(root) => &**root,
+        };
         // Where to go on if the leaf that is come to ends before the place.
         let mut behind: Option<&Node<T>> = None;
         loop {
@@ -98,7 +121,7 @@ impl<T> CowSorted<T> {
 
     /// All entries, in order, from both ends.
     pub(crate) fn iter(&self) -> CowSortedRange<'_, T> {
-        CowSortedRange::new(self.root.as_deref(), 0, self.len())
+        CowSortedRange::new(&self.root, 0, self.len())
     }
 
     /// The entries that are not before the range and not behind it, in order, from both ends. `is_before` must hold for
@@ -108,11 +131,14 @@ impl<T> CowSorted<T> {
         is_before: impl Fn(&T) -> bool,
         is_behind: impl Fn(&T) -> bool,
     ) -> CowSortedRange<'_, T> {
-        let root = self.root.as_deref();
-        let rank = |is_before: &dyn Fn(&T) -> bool| root.map_or(0, |root| root.rank(is_before));
+        let rank = |is_before: &dyn Fn(&T) -> bool| match &self.root {
+            Root::Nothing => 0,
+            Root::Only(entry) => usize::from(is_before(entry)),
+            Root::Node(root) => root.rank(is_before),
+        };
         let front = rank(&is_before);
         let back = rank(&|entry| !is_behind(entry));
-        CowSortedRange::new(root, front, back.max(front))
+        CowSortedRange::new(&self.root, front, back.max(front))
     }
 }
 
@@ -121,7 +147,11 @@ impl<T: Clone> CowSorted<T> {
     pub(crate) fn get_mut(&mut self, compare: impl Fn(&T) -> Ordering) -> Option<&mut T> {
         // Looked for first: an entry that is not there must copy nothing.
         self.get(&compare)?;
-        let mut node = Arc::make_mut(self.root.as_mut()?);
+        let mut node = match &mut self.root {
+            Root::Nothing => return None,
+            Root::Only(entry) => return Some(entry),
+            Root::Node(root) => Arc::make_mut(root),
+        };
         loop {
             match node {
                 Node::Leaf(entries) => {
@@ -138,26 +168,38 @@ impl<T: Clone> CowSorted<T> {
 
     /// Adds an entry that is not there yet. `compare` says how one that is there compares with it.
     pub(crate) fn insert(&mut self, entry: T, compare: impl Fn(&T) -> Ordering) {
-        let Some(root) = &mut self.root else {
-            self.root = Some(Arc::new(Node::Leaf(vec![entry])));
+        if let Root::Node(root) = &mut self.root {
+            if let Some(right) = Arc::make_mut(root).insert(entry, &compare) {
+                let left = Child::new(Arc::clone(root));
+                *root = Arc::new(Node::Inner(vec![left, right]));
+            }
             return;
-        };
-        if let Some(right) = Arc::make_mut(root).insert(entry, &compare) {
-            let left = Child::new(Arc::clone(root));
-            *root = Arc::new(Node::Inner(vec![left, right]));
         }
+        self.root = match std::mem::replace(&mut self.root, Root::Nothing) {
+            Root::Only(there) if compare(&there).is_lt() => {
+                Root::Node(Arc::new(Node::Leaf(vec![there, entry])))
+            }
+            Root::Only(there) => Root::Node(Arc::new(Node::Leaf(vec![entry, there]))),
+            _ => Root::Only(entry),
+        };
     }
 
     /// Takes the entry that `compare` finds equal away and returns it.
     pub(crate) fn remove(&mut self, compare: impl Fn(&T) -> Ordering) -> Option<T> {
         self.get(&compare)?;
-        let removed = Arc::make_mut(self.root.as_mut()?).remove(&compare);
-        while let Some(root) = &self.root {
+        let Root::Node(root) = &mut self.root else {
+            let Root::Only(entry) = std::mem::replace(&mut self.root, Root::Nothing) else {
+                return None;
+            };
+            return Some(entry);
+        };
+        let removed = Arc::make_mut(root).remove(&compare);
+        while let Root::Node(root) = &self.root {
             match &**root {
                 Node::Inner(children) if children.len() == 1 => {
-                    self.root = Some(Arc::clone(&children[0].node));
+                    self.root = Root::Node(Arc::clone(&children[0].node));
                 }
-                node if node.count() == 0 => self.root = None,
+                node if node.count() == 0 => self.root = Root::Nothing,
                 _ => break,
             }
         }
@@ -189,7 +231,7 @@ impl<T> Node<T> {
     }
 
     /// The leaf in which the entry of a rank stands, and where in it.
-    fn leaf_of(&self, mut rank: usize) -> (&[T], usize) {
+    pub(crate) fn leaf_of(&self, mut rank: usize) -> (&[T], usize) {
         let mut node = self;
         loop {
             match node {
@@ -291,74 +333,6 @@ fn put<E>(items: &mut Vec<E>, place: usize, item: E) -> Option<Vec<E>> {
     Some(right)
 }
 
-/// A part of a [`CowSorted`], in order, from both ends.
-#[derive(Debug, Clone)]
-pub(crate) struct CowSortedRange<'a, T> {
-    root: Option<&'a Node<T>>,
-    /// Invariant: ranks of entries; from `front` up to `back` are still to come.
-    front: usize,
-    back: usize,
-    /// The rest of the leaf at the front, and at the back; empty before the first look and at a leaf's end.
-    front_leaf: &'a [T],
-    back_leaf: &'a [T],
-}
-
-impl<'a, T> CowSortedRange<'a, T> {
-    fn new(root: Option<&'a Node<T>>, front: usize, back: usize) -> Self {
-        CowSortedRange {
-            root,
-            front,
-            back,
-            front_leaf: &[],
-            back_leaf: &[],
-        }
-    }
-
-    /// What [`Iterator::next`] would give.
-    pub(crate) fn peek(&mut self) -> Option<&'a T> {
-        if self.front == self.back {
-            return None;
-        }
-        if self.front_leaf.is_empty() {
-            let (leaf, place) = self.root?.leaf_of(self.front);
-            self.front_leaf = &leaf[place..];
-        }
-        self.front_leaf.first()
-    }
-
-    /// What [`DoubleEndedIterator::next_back`] would give.
-    pub(crate) fn peek_back(&mut self) -> Option<&'a T> {
-        if self.front == self.back {
-            return None;
-        }
-        if self.back_leaf.is_empty() {
-            let (leaf, place) = self.root?.leaf_of(self.back - 1);
-            self.back_leaf = &leaf[..=place];
-        }
-        self.back_leaf.last()
-    }
-}
-
-impl<'a, T> Iterator for CowSortedRange<'a, T> {
-    type Item = &'a T;
-
-    fn next(&mut self) -> Option<&'a T> {
-        let entry = self.peek()?;
-        self.front += 1;
-        self.front_leaf = &self.front_leaf[1..];
-        Some(entry)
-    }
-}
-
-impl<T> DoubleEndedIterator for CowSortedRange<'_, T> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        let entry = self.peek_back()?;
-        self.back -= 1;
-        self.back_leaf = &self.back_leaf[..self.back_leaf.len() - 1];
-        Some(entry)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -401,7 +375,7 @@ mod tests {
         assert_eq!(list.is_empty(), model.is_empty());
         assert!(list.iter().eq(model));
         assert!(list.iter().rev().eq(model.iter().rev()));
-        if let Some(root) = &list.root {
+        if let Root::Node(root) = &list.root {
             check_node(root);
         }
     }

@@ -1,6 +1,7 @@
 //! An index of a table: its columns, and its entries in a B+tree or in lines of hashes.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use crate::btree::{BTree, KEY_BYTES_MAX};
 use crate::damaged::{DamageKind, Damaged};
@@ -9,7 +10,8 @@ use crate::hash_index::HashIndex;
 use crate::hash_lines;
 use crate::index_kind::IndexKind;
 use crate::index_spec::IndexSpec;
-use crate::key::{encode_key, prefix_end};
+use crate::key::{encode_key, encode_key_to, prefix_end};
+use crate::key_buffer::KeyBuffer;
 use crate::key_hash::KeyHash;
 use crate::pages::Pages;
 use crate::row::Row;
@@ -23,7 +25,8 @@ use crate::value_ref::ValueRef;
 /// The rows of a table by the encoded values of some columns.
 #[derive(Debug, Clone)]
 pub(crate) struct Index {
-    pub(crate) spec: IndexSpec,
+    /// Shared by all copies: a trial copies the head of each table that it changes.
+    pub(crate) spec: Arc<IndexSpec>,
     /// Invariant: of the kind that the spec says.
     pub(crate) entries: Entries,
 }
@@ -36,7 +39,7 @@ pub(crate) enum Entries {
 }
 
 impl Index {
-    pub(crate) fn new(spec: IndexSpec) -> Self {
+    pub(crate) fn new(spec: Arc<IndexSpec>) -> Self {
         let entries = match spec.kind {
             IndexKind::Ordered => Entries::Ordered(BTree::new()),
             IndexKind::Hash => Entries::Hash(HashIndex::new()),
@@ -60,6 +63,19 @@ impl Index {
         encode_key(values.clone(), out);
         self.check_length(table, out.len() - start)?;
         Ok(values.into_iter().any(|value| value.is_null()))
+    }
+
+    /// The key of a row, which costs no allocation if it is short.
+    pub(crate) fn short_key_of_row(
+        &self,
+        table: TableId,
+        row: &[ValueRef<'_>],
+    ) -> Result<KeyBuffer, Error> {
+        let mut key = KeyBuffer::new();
+        let columns = self.spec.columns.iter();
+        encode_key_to(columns.map(|&column| row[usize::from(column)]), &mut key);
+        self.check_length(table, key.bytes().len())?;
+        Ok(key)
     }
 
     /// Appends the key of a row that stands in a page to `out`; whether one of its columns is null.

@@ -9,6 +9,7 @@
 //! What comes out is a function of the rows alone, however many parts there were.
 
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::thread::{self, Builder};
 
 use crate::btree::BTree;
@@ -31,7 +32,7 @@ const PARTS_MAX: usize = 16;
 
 /// An index over all rows; refused, and nothing changed, if it is unique and they are not.
 pub(crate) fn build(table: &Table, pages: &mut Pages, spec: IndexSpec) -> Result<Index, Error> {
-    let mut index = Index::new(spec);
+    let mut index = Index::new(Arc::new(spec));
     index.entries = match index.spec.kind {
         IndexKind::Ordered => Entries::Ordered(build_ordered(table, pages, &index)?),
         IndexKind::Hash => Entries::Hash(build_hash(table, pages, &index)?),

@@ -8,7 +8,7 @@
 //! In a transaction two ordered walks are one: the entries of the base whose rows are not gone, and those of the overlay.
 
 use crate::btree::BTreeRange;
-use crate::cow_sorted::CowSortedRange;
+use crate::cow_sorted_range::CowSortedRange;
 use crate::damaged::Damaged;
 use crate::error::Error;
 use crate::overlay::{Entry, Overlay};

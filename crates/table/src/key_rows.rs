@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use crate::cow_sorted::CowSortedRange;
+use crate::cow_sorted_range::CowSortedRange;
 use crate::error::Error;
 use crate::hash_candidates::HashCandidates;
 use crate::index::Index;

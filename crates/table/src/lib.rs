@@ -58,6 +58,7 @@ mod key_rows;
 mod write_transaction;
 mod overlay;
 mod cow_sorted;
+mod cow_sorted_range;
 mod key_bytes;
 mod net_effect;
 mod error;
@@ -65,6 +66,7 @@ mod error;
 // One table: its head, its rows, its indexes.
 mod table_id;
 mod table;
+mod scratch;
 mod heap;
 mod compaction;
 mod index_id;

@@ -15,7 +15,8 @@ use std::cmp::Ordering;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::cow_sorted::{CowSorted, CowSortedRange};
+use crate::cow_sorted::CowSorted;
+use crate::cow_sorted_range::CowSortedRange;
 use crate::key_bytes::KeyBytes;
 use crate::row_id::RowId;
 

@@ -7,7 +7,8 @@ use crate::heap::Heap;
 use crate::index::Index;
 use crate::layout::Layout;
 use crate::pages::Pages;
-use crate::table::{Scratch, Table};
+use crate::scratch::Scratch;
+use crate::table::Table;
 use crate::table_ref::TableRef;
 use crate::value::Value;
 use crate::value_ref::ValueRef;
@@ -53,7 +54,7 @@ pub(crate) fn relayout(table: &mut Table, pages: &mut Pages, layout: Layout) -> 
     table.layout = Arc::new(layout);
     table.heap = Heap::default();
     for index in &mut table.indexes {
-        *index = Index::new(index.spec.clone());
+        *index = Index::new(Arc::clone(&index.spec));
     }
     let mut scratch = Scratch::default();
     for row in &rows {

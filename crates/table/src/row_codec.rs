@@ -88,11 +88,21 @@ pub fn encode_key_row(
     out: &mut Vec<u8>,
 ) {
     assert_eq!(values.len(), key_columns.len());
+    encode_key_columns(layout, key_columns, values.iter().copied(), out);
+}
+
+/// [`encode_key_row`] of as many values as there are columns, from wherever they come.
+pub(crate) fn encode_key_columns<'v>(
+    layout: &Layout,
+    key_columns: &[u16],
+    values: impl Iterator<Item = ValueRef<'v>>,
+    out: &mut Vec<u8>,
+) {
     let columns = key_columns
         .iter()
         .map(|&column| &layout.columns()[usize::from(column)]);
     let nullable_count = columns.clone().filter(|column| column.nullable).count();
-    encode_columns(columns.zip(values.iter().copied()), nullable_count, out);
+    encode_columns(columns.zip(values), nullable_count, out);
 }
 
 /// Decodes the values of a key's columns from the front of `bytes` into `values`, which is cleared first.

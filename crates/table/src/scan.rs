@@ -1,6 +1,6 @@
 //! All rows of a table, page after page, and then those that a transaction has written.
 
-use crate::cow_sorted::CowSortedRange;
+use crate::cow_sorted_range::CowSortedRange;
 use crate::damaged::DamageKind;
 use crate::error::Error;
 use crate::overlay::PendingRow;

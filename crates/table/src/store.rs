@@ -23,7 +23,8 @@ use crate::page_number::PageNumber;
 use crate::pages::Pages;
 use crate::row_codec::UpdateRow;
 use crate::row_id::RowId;
-use crate::table::{Scratch, Table};
+use crate::scratch::Scratch;
+use crate::table::Table;
 use crate::table_check;
 use crate::table_head_format;
 use crate::table_id::TableId;
@@ -40,8 +41,10 @@ pub struct Store {
     hash_key: Arc<[u8; 32]>,
     pages: Pages,
     tables: CowRadix<Arc<Table>>,
-    /// The heads that a trial has changed, as they were, oldest first.
-    tried: Option<Vec<(TableId, Option<Arc<Table>>)>>,
+    /// The heads that the trial has changed, as they were, oldest first. Empty without one.
+    tried: Vec<(TableId, Option<Arc<Table>>)>,
+    is_trying: bool,
+    scratch: Scratch,
 }
 
 impl Store {
@@ -52,7 +55,9 @@ impl Store {
             hash_key: Arc::new(hash_key),
             pages: Pages::new(),
             tables: CowRadix::new(),
-            tried: None,
+            tried: Vec::new(),
+            is_trying: false,
+            scratch: Scratch::default(),
         }
     }
 
@@ -85,7 +90,7 @@ impl Store {
 
     /// Removes a table with its rows and indexes and gives back its pages.
     pub fn drop_table(&mut self, table: TableId) -> Result<(), Error> {
-        let (head, pages) = self.parts(table)?;
+        let (head, pages, _) = self.parts(table)?;
         head.clear(pages)?;
         self.tables.remove(u64::from(table.0));
         Ok(())
@@ -94,40 +99,40 @@ impl Store {
     /// Continues a table under a new layout: the same columns first, then new ones, which existing rows show at their
     /// default (null without one). The number must rise. Costs a rewrite of the table.
     pub fn change_layout(&mut self, table: TableId, layout: Layout) -> Result<(), Error> {
-        let (head, pages) = self.parts(table)?;
+        let (head, pages, _) = self.parts(table)?;
         crate::relayout::relayout(head, pages, layout)
     }
 
     /// Adds an index and fills it from the rows; refused if it is unique and they are not.
     pub fn create_index(&mut self, table: TableId, spec: IndexSpec) -> Result<(), Error> {
-        let (head, pages) = self.parts(table)?;
+        let (head, pages, _) = self.parts(table)?;
         head.create_index(pages, spec)
     }
 
     /// Removes an index; the primary key's is refused.
     pub fn drop_index(&mut self, table: TableId, index: IndexId) -> Result<(), Error> {
-        let (head, pages) = self.parts(table)?;
+        let (head, pages, _) = self.parts(table)?;
         head.drop_index(pages, index)
     }
 
     /// Names the rows of a table by a unique index over columns that are never null, or by their whole content.
     pub fn set_primary_key(&mut self, table: TableId, index: Option<IndexId>) -> Result<(), Error> {
-        let (head, pages) = self.parts(table)?;
+        let (head, pages, _) = self.parts(table)?;
         head.set_primary_key(pages, index)
     }
 
     /// Adds a row; values in column order.
     pub fn insert(&mut self, table: TableId, values: &[Value]) -> Result<RowId, Error> {
         let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
-        let (head, pages) = self.parts(table)?;
+        let (head, pages, scratch) = self.parts(table)?;
         head.check_values(&values)?;
-        head.insert(pages, &values, &mut Scratch::default())
+        head.insert(pages, &values, scratch)
     }
 
     /// Removes the row at a place.
     pub fn delete(&mut self, table: TableId, row: RowId) -> Result<(), Error> {
-        let (head, pages) = self.parts(table)?;
-        head.delete(pages, row, &mut Scratch::default())
+        let (head, pages, scratch) = self.parts(table)?;
+        head.delete(pages, row, scratch)
     }
 
     /// Changes values of the row at a place; returns where it stands now.
@@ -141,17 +146,17 @@ impl Store {
             .iter()
             .map(|(column, value)| (*column, value.as_ref()))
             .collect();
-        let (head, pages) = self.parts(table)?;
+        let (head, pages, scratch) = self.parts(table)?;
         changes
             .iter()
             .try_for_each(|&(column, value)| head.check_value(column, value))?;
-        head.update(pages, row, &changes, &mut Scratch::default())
+        head.update(pages, row, &changes, scratch)
     }
 
     /// Applies one group of a transaction: the only way in which logged rows reach a table.
     pub fn apply_group(&mut self, group: &Group<'_>) -> Result<(), Error> {
         let table = group.table;
-        let (head, pages) = self.parts(table)?;
+        let (head, pages, scratch) = self.parts(table)?;
         let layout = Arc::clone(&head.layout);
         if group.layout != layout.number() {
             return Err(Error::WrongLayout {
@@ -160,40 +165,40 @@ impl Store {
                 found: group.layout,
             });
         }
-        let key_columns = head.primary_index().map(|index| index.spec.columns.clone());
-        let mut scratch = Scratch::default();
+        let key = head.primary_index().map(|index| Arc::clone(&index.spec));
+        let key_columns = key.as_ref().map(|key| &key.columns[..]);
         let mut rows = group.reader();
-        let mut values = Vec::new();
+        let mut values = Vec::with_capacity(layout.column_count());
         match (group.operation, key_columns) {
             (Operation::Insert, _) => {
                 while rows.row(&layout, &mut values)? {
-                    head.insert(pages, &values, &mut scratch)?;
+                    head.insert(pages, &values, scratch)?;
                 }
             }
             (Operation::DeleteByKey, Some(key_columns)) => {
-                while rows.key(&layout, &key_columns, &mut values)? {
+                while rows.key(&layout, key_columns, &mut values)? {
                     let row = head.find_by_key(pages, &values)?;
-                    head.delete(pages, row, &mut scratch)?;
+                    head.delete(pages, row, scratch)?;
                 }
             }
             (Operation::DeleteRow, None) => {
                 while rows.row(&layout, &mut values)? {
-                    let row = head.find_by_content(pages, &values, &mut scratch)?;
-                    head.delete(pages, row, &mut scratch)?;
+                    let row = head.find_by_content(pages, &values, scratch)?;
+                    head.delete(pages, row, scratch)?;
                 }
             }
             (Operation::Update, Some(key_columns)) => {
                 let mut update = UpdateRow::default();
-                while rows.update(&layout, &key_columns, &mut update)? {
+                while rows.update(&layout, key_columns, &mut update)? {
                     let row = head.find_by_key(pages, &update.key)?;
-                    head.update(pages, row, &update.changes, &mut scratch)?;
+                    head.update(pages, row, &update.changes, scratch)?;
                 }
             }
             (operation, _) => return Err(Error::WrongOperation { table, operation }),
         }
         match group.operation {
             Operation::Insert => Ok(()),
-            _ => compact(head, pages, u64::from(group.row_count), &mut scratch),
+            _ => compact(head, pages, u64::from(group.row_count), scratch),
         }
     }
 
@@ -204,7 +209,7 @@ impl Store {
     /// In a trial.
     pub fn begin_trial(&mut self) {
         self.pages.begin_trial();
-        self.tried = Some(Vec::new());
+        self.is_trying = true;
     }
 
     /// Keeps what was changed since the trial began, and ends it.
@@ -213,7 +218,8 @@ impl Store {
     /// Without a trial.
     pub fn keep_trial(&mut self) {
         self.pages.keep_trial();
-        self.tried = None;
+        self.tried.clear();
+        self.is_trying = false;
     }
 
     /// Takes back what was changed since the trial began, and ends it. Good after an error, too.
@@ -222,7 +228,8 @@ impl Store {
     /// Without a trial.
     pub fn take_back_trial(&mut self) {
         self.pages.take_back_trial();
-        for (table, head) in self.tried.take().into_iter().flatten() {
+        self.is_trying = false;
+        for (table, head) in self.tried.drain(..) {
             match head {
                 Some(head) => self.tables.insert(u64::from(table.0), head),
                 None => self.tables.remove(u64::from(table.0)),
@@ -283,19 +290,20 @@ impl Store {
     }
 
     fn note_head(&mut self, table: TableId) {
-        let Some(tried) = &mut self.tried else { return };
-        if tried.iter().all(|(other, _)| *other != table) {
+        if self.is_trying && self.tried.iter().all(|(other, _)| *other != table) {
             let head = self.tables.get(u64::from(table.0));
-            tried.push((table, head.cloned()));
+            self.tried.push((table, head.cloned()));
         }
     }
 
-    fn parts(&mut self, table: TableId) -> Result<(&mut Table, &mut Pages), Error> {
+    /// The head of a table, the pages, and buffers, to change the table with.
+    fn parts(&mut self, table: TableId) -> Result<(&mut Table, &mut Pages, &mut Scratch), Error> {
         self.note_head(table);
         let head = self
             .tables
             .get_mut(u64::from(table.0))
             .ok_or(Error::NoSuchTable { table })?;
-        Ok((Arc::make_mut(head), &mut self.pages))
+        self.scratch.shrink();
+        Ok((Arc::make_mut(head), &mut self.pages, &mut self.scratch))
     }
 }

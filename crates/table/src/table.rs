@@ -13,11 +13,14 @@ use crate::index::Index;
 use crate::index_build;
 use crate::index_id::IndexId;
 use crate::index_spec::IndexSpec;
+use crate::key::encode_key_to;
+use crate::key_buffer::KeyBuffer;
 use crate::layout::Layout;
 use crate::pages::Pages;
 use crate::row::{ReadValue, Row};
 use crate::row_codec::encode_row;
 use crate::row_id::RowId;
+use crate::scratch::Scratch;
 use crate::table_id::TableId;
 use crate::table_ref::TableRef;
 use crate::value::{VALUE_BYTES_MAX, Value};
@@ -36,26 +39,6 @@ pub(crate) struct Table {
     pub(crate) indexes: Vec<Index>,
     /// Rows by the hash of their content. Invariant: holds every row while there is no primary key, else nothing.
     pub(crate) content: BTree,
-}
-
-/// Buffers that one row after the other uses, so that a row costs no allocation.
-#[derive(Debug, Default)]
-pub(crate) struct Scratch {
-    keys: Vec<u8>,
-    /// End of each index's key in `keys`.
-    ends: Vec<usize>,
-    row: Vec<u8>,
-}
-
-impl Scratch {
-    fn key(&self, position: usize) -> &[u8] {
-        let start = if position == 0 {
-            0
-        } else {
-            self.ends[position - 1]
-        };
-        &self.keys[start..self.ends[position]]
-    }
 }
 
 impl Table {
@@ -157,10 +140,15 @@ impl Table {
         row: RowId,
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
-        let values = self.read(pages, row)?.read_all()?;
-        let values: Vec<ValueRef<'_>> = values.iter().map(ReadValue::as_ref).collect();
-        self.encode_keys(&values, scratch)?;
-        let hash = self.hash_of_content(&values, scratch);
+        let found = self.read(pages, row)?;
+        self.encode_stored_keys(&found, scratch)?;
+        let hash = if self.primary_key.is_none() {
+            let values = found.read_all()?;
+            let values: Vec<ValueRef<'_>> = values.iter().map(ReadValue::as_ref).collect();
+            self.hash_of_content(&values, scratch)
+        } else {
+            None
+        };
         self.remove_entries(pages, hash, scratch, row)?;
         self.heap.remove(pages, &self.layout, row)
     }
@@ -241,10 +229,10 @@ impl Table {
             values: key.iter().map(|&value| Value::from(value)).collect(),
         };
         let index = self.primary_index().ok_or_else(missing)?;
-        let mut bytes = Vec::new();
-        crate::key::encode_key(key.iter().copied(), &mut bytes);
+        let mut buffer = KeyBuffer::new();
+        encode_key_to(key.iter().copied(), &mut buffer);
         index
-            .find(self, pages, &bytes, |_| true)?
+            .find(self, pages, buffer.bytes(), |_| true)?
             .ok_or_else(missing)
     }
 
@@ -366,11 +354,18 @@ impl Table {
         values: &[ValueRef<'_>],
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
-        scratch.keys.clear();
-        scratch.ends.clear();
+        scratch.clear_keys();
         for index in &self.indexes {
-            index.key_of_row(self.id, values, &mut scratch.keys)?;
-            scratch.ends.push(scratch.keys.len());
+            scratch.add_key(|keys| index.key_of_row(self.id, values, keys).map(drop))?;
+        }
+        Ok(())
+    }
+
+    /// [`Table::encode_keys`] of a row that stands in a page: only the columns of keys are read.
+    fn encode_stored_keys(&self, row: &Row<'_>, scratch: &mut Scratch) -> Result<(), Error> {
+        scratch.clear_keys();
+        for index in &self.indexes {
+            scratch.add_key(|keys| index.key_of_stored_row(self.id, row, keys).map(drop))?;
         }
         Ok(())
     }

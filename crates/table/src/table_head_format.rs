@@ -138,12 +138,12 @@ impl<T: Serialize + DeserializeOwned> TableHead<T> {
                 Entries::Hash(_) => IndexKind::Hash,
             };
             Index {
-                spec: IndexSpec {
+                spec: Arc::new(IndexSpec {
                     id: stored.id,
                     columns: stored.columns,
                     unique: stored.unique,
                     kind,
-                },
+                }),
                 entries,
             }
         });

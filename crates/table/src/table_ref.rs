@@ -79,12 +79,12 @@ impl<'a> TableRef<'a> {
 
     /// The index by whose columns the log names its rows, if it has one.
     pub fn primary_key(&self) -> Option<&'a IndexSpec> {
-        self.table.primary_index().map(|index| &index.spec)
+        self.table.primary_index().map(|index| &*index.spec)
     }
 
     /// Its indexes, ascending by id, the primary key's included.
     pub fn indexes(&self) -> impl Iterator<Item = &'a IndexSpec> + use<'a> {
-        self.table.indexes.iter().map(|index| &index.spec)
+        self.table.indexes.iter().map(|index| &*index.spec)
     }
 
     /// All rows, in the order of the pages they stand in; those that a transaction has written come last, in the order in

@@ -12,6 +12,7 @@
 //! real store by the same function that replays a log.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::cow_sorted::CowSorted;
 use crate::error::Error;
@@ -28,6 +29,8 @@ use crate::transaction_builder::TransactionBuilder;
 use crate::value::Value;
 use crate::value_ref::ValueRef;
 
+static LAST_STAMP: AtomicU64 = AtomicU64::new(0);
+
 /// Row changes that have not happened yet. Dropping it leaves no trace.
 #[derive(Debug, Clone)]
 pub struct WriteTransaction {
@@ -36,8 +39,8 @@ pub struct WriteTransaction {
     /// How many rows were written so far, of all tables. Goes on counting after a rebase, so that the id of a row from
     /// before finds no other one.
     pending_count: u64,
-    /// Which transaction it is. Shared with its savepoints, so that no later one can have the same.
-    stamp: Arc<()>,
+    /// Which transaction it is: no other one of this process has the same, but its savepoints.
+    stamp: u64,
 }
 
 /// A state of one [`WriteTransaction`] to come back to.
@@ -51,7 +54,7 @@ impl WriteTransaction {
             base: base.clone(),
             overlays: CowSorted::new(),
             pending_count: 0,
-            stamp: Arc::new(()),
+            stamp: LAST_STAMP.fetch_add(1, Ordering::Relaxed),
         }
     }
 
@@ -102,8 +105,7 @@ impl WriteTransaction {
         let seen = self.table(table)?;
         let found = seen.get(row)?;
         let old = found.read_all()?;
-        let old: Vec<ValueRef<'_>> = old.iter().map(ReadValue::as_ref).collect();
-        let mut new = old.clone();
+        let mut new: Vec<ValueRef<'_>> = old.iter().map(ReadValue::as_ref).collect();
         for (column, value) in changes {
             seen.table.check_value(*column, value.as_ref())?;
             new[*column] = value.as_ref();
@@ -111,6 +113,7 @@ impl WriteTransaction {
         let keys = admit(seen, &new, Some((row, &old)))?;
         let bytes = encode(seen, &new);
         if found.pending_bytes().is_some() {
+            let old: Vec<ValueRef<'_>> = old.iter().map(ReadValue::as_ref).collect();
             let old_keys = self::keys(seen, &old)?;
             self.overlay(table).update(row, bytes, &old_keys, keys);
             return Ok(row);
@@ -130,7 +133,7 @@ impl WriteTransaction {
     /// If the savepoint is one of another transaction: what that one did would be done again.
     pub fn roll_back_to(&mut self, savepoint: &Savepoint) {
         assert!(
-            Arc::ptr_eq(&self.stamp, &savepoint.0.stamp),
+            self.stamp == savepoint.0.stamp,
             "a savepoint is good in its own transaction only"
         );
         self.clone_from(&savepoint.0);
@@ -183,13 +186,13 @@ impl WriteTransaction {
 fn admit(
     seen: TableRef<'_>,
     values: &[ValueRef<'_>],
-    old: Option<(RowId, &[ValueRef<'_>])>,
+    old: Option<(RowId, &[ReadValue<'_>])>,
 ) -> Result<Keys, Error> {
     let keys = keys(seen, values)?;
     for (position, (index, key)) in seen.table.indexes.iter().zip(&keys).enumerate() {
-        let is_kept = |(_, old): (_, &[ValueRef<'_>])| {
+        let is_kept = |(_, old): (_, &[ReadValue<'_>])| {
             let mut columns = index.spec.columns.iter().map(|&column| usize::from(column));
-            columns.all(|column| old[column] == values[column])
+            columns.all(|column| old[column].as_ref() == values[column])
         };
         // A row keeps the keys that it has.
         if index.exempts(values) || old.is_some_and(is_kept) {
@@ -204,14 +207,11 @@ fn admit(
 }
 
 fn keys(seen: TableRef<'_>, values: &[ValueRef<'_>]) -> Result<Keys, Error> {
-    let mut key = Vec::with_capacity(64);
-    let mut keys = Vec::with_capacity(seen.table.indexes.len());
-    for index in &seen.table.indexes {
-        key.clear();
-        index.key_of_row(seen.id(), values, &mut key)?;
-        keys.push(KeyBytes::from(&key[..]));
-    }
-    Ok(keys)
+    let keys = seen.table.indexes.iter().map(|index| {
+        let key = index.short_key_of_row(seen.id(), values)?;
+        Ok(KeyBytes::from(key.bytes()))
+    });
+    keys.collect()
 }
 
 fn encode(seen: TableRef<'_>, values: &[ValueRef<'_>]) -> Arc<[u8]> {
