@@ -131,11 +131,14 @@ impl BTree {
         let Some(mut number) = self.root else {
             return Ok(None);
         };
-        let mut is_last_leaf = true;
+        // The separator behind the leaf that the way leads to.
+        let mut behind: Option<(Node<'_>, usize)> = None;
         for level in (1..=self.root_level()).rev() {
             let node = Node::open(pages, number, level)?;
             let child = node.child_for(key, 0)?;
-            is_last_leaf &= child == node.len();
+            if child < node.len() {
+                behind = Some((node, child));
+            }
             number = node.child(child)?;
         }
         let leaf = Node::open(pages, number, 0)?;
@@ -144,10 +147,12 @@ impl BTree {
             let entry = leaf.entry(position)?;
             return Ok((entry.key == key).then_some(entry.row));
         }
-        if is_last_leaf {
-            return Ok(None);
+        // What is behind a separator is not below it, and that is not below the key: so the key begins in the next leaf if anywhere, and only if it is
+        // the separator's.
+        match behind {
+            Some((node, separator)) if node.entry(separator)?.key == key => {}
+            _ => return Ok(None),
         }
-        // The key may begin in the next leaf: a separator that was cut short leads here, too.
         let first = self.first_at_or_after(pages, Bound::Included(key))?;
         Ok(first.and_then(|(found, row)| (found == key).then_some(row)))
     }
