@@ -3,7 +3,7 @@
 //! | measured | bound |
 //! |---|---|
 //! | append, not synced, in the hands of the OS when it returns | one bare `write` of length, CRC-32C and payload per record |
-//! | append in batches of 100, or handed off to the queue, all with the OS at the end | the same frames through a buffer of 64 KiB |
+//! | append in batches of 100, or handed off to the queue, one by one or in batches, all with the OS at the end | the same frames through a buffer of 64 KiB |
 //! | append in batches of 100, in the hands of the OS when it returns | one bare `write` of the frames of each batch |
 //! | durable commits, 1, 8 and 64 threads | one bare write and `fdatasync` per record by one thread, into a growing file |
 //! | | the same into a zero-filled one |
@@ -60,6 +60,11 @@ fn main() {
         let name = format!("append {bytes} B, queued");
         let bound = ("buffered", buffered(bytes, count, 64 << 10));
         compare(&name, append_queued(bytes, count, false), vec![bound]);
+        let name = format!("append {bytes} B, queued in batches of {BATCH}");
+        let bound = ("buffered", buffered(bytes, count, 64 << 10));
+        compare(&name, append_queued_batches(bytes, count), vec![bound]);
+        // A round begins with a thread that has to wake up, and with memory that was never touched: it is long enough that neither counts.
+        let count = count.max((36 << 20) / (bytes + 32));
         let name = format!("append {bytes} B, queued, a maintainer writes");
         let bound = ("buffered", buffered(bytes, count, 64 << 10));
         compare(&name, append_queued(bytes, count, true), vec![bound]);
@@ -212,6 +217,22 @@ fn append_queued<'a>(bytes: usize, count: usize, maintained: bool) -> Round<'a> 
         }
         log.wait_written(TxId(count as u64 - 1)).unwrap();
         each(start.elapsed(), count)
+    })
+}
+
+fn append_queued_batches<'a>(bytes: usize, count: usize) -> Round<'a> {
+    let payload = vec![7; bytes];
+    Box::new(move || {
+        let (_temporary, dir) = temporary();
+        let log = create(dir, SyncPolicy::Never);
+        let batch = [(&payload[..], None); BATCH];
+        let start = Instant::now();
+        for _ in 0..count / BATCH {
+            log.append_batch_with(&batch, Handoff::Queued).unwrap();
+        }
+        let last = (count / BATCH * BATCH) as u64 - 1;
+        log.wait_written(TxId(last)).unwrap();
+        each(start.elapsed(), count / BATCH * BATCH)
     })
 }
 

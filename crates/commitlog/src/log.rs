@@ -168,7 +168,19 @@ impl Log {
     /// # Errors
     /// As [`Log::append`].
     pub fn append_batch(&self, records: &[(&[u8], Option<i64>)]) -> Result<Range<TxId>> {
-        self.shared.append(records, self.shared.options().handoff)
+        self.append_batch_with(records, self.shared.options().handoff)
+    }
+
+    /// Appends records as [`Log::append_batch`] does, and returns when `handoff` says. To queue many at once costs each of them less than to queue them one by one.
+    ///
+    /// # Errors
+    /// As [`Log::append`].
+    pub fn append_batch_with(
+        &self,
+        records: &[(&[u8], Option<i64>)],
+        handoff: Handoff,
+    ) -> Result<Range<TxId>> {
+        self.shared.append(records, handoff)
     }
 
     /// Waits until the operating system has the record: then a killed process does not lose it.

@@ -200,6 +200,25 @@ fn a_batch_gets_ids_together_and_is_one_write() {
 }
 
 #[test]
+fn a_batch_is_handed_off_as_the_call_says_whatever_the_options_say() {
+    // Records found after a kill right behind the call.
+    let rows = [
+        (Handoff::Written, Handoff::Queued, 1),
+        (Handoff::Queued, Handoff::Written, 3),
+    ];
+    for (option, call, killed) in rows {
+        let disk = SimDisk::new(4);
+        let log = create(&disk, options(SyncPolicy::Never, option));
+        let batch: [(&[u8], _); 2] = [(b"one", None), (b"two", None)];
+        let ids = log.append_batch_with(&batch, call).unwrap();
+        assert_eq!(ids, TxId(1)..TxId(3));
+        assert_eq!(after_kill(&disk), killed, "{call:?}");
+        log.wait_written(TxId(2)).unwrap();
+        assert_eq!(after_kill(&disk), 3, "{call:?}");
+    }
+}
+
+#[test]
 fn a_batch_with_a_record_that_is_too_large_changes_nothing() {
     let disk = SimDisk::new(5);
     let log = create(
