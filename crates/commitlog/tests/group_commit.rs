@@ -5,7 +5,7 @@
 mod hooked_dir;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
@@ -157,6 +157,39 @@ fn a_panic_of_the_one_who_syncs_releases_the_others_with_an_error() {
 }
 
 #[test]
+fn a_panic_of_the_one_who_writes_releases_those_who_queued_behind_it() {
+    let disk = SimDisk::new(8);
+    let trap = Arc::new(Trap {
+        is_set: AtomicBool::new(false),
+        sprung: Barrier::new(2),
+    });
+    let dir = HookedDir::around(disk.root(), Arc::clone(&trap) as Arc<dyn Hooks>);
+    let log = create(dir);
+    // Space for the others is reserved with it.
+    log.append(b"written", None).unwrap();
+    trap.is_set.store(true, Ordering::SeqCst);
+    thread::scope(|scope| {
+        let leader = scope.spawn(|| log.append(b"the leader's", None));
+        trap.sprung.wait();
+        let follower = scope.spawn(|| log.append(b"a follower's", None));
+        while log.next_id() < TxId(4) {
+            thread::yield_now();
+        }
+        trap.sprung.wait();
+        assert!(leader.join().is_err());
+        let released = follower.join().unwrap();
+        assert!(matches!(released, Err(Error::Unknown { id: TxId(3) })));
+    });
+    assert!(matches!(log.append(b"x", None), Err(Error::Poisoned)));
+    assert!(matches!(log.close(), Err(Error::Poisoned)));
+    assert_eq!(log.verify().unwrap(), 1);
+    drop(log);
+    let (log, report) = Log::open(disk.root(), Options::default(), &[]).unwrap();
+    assert_eq!((report.end, report.torn), (TxId(2), None));
+    assert_eq!(log.verify().unwrap(), 2);
+}
+
+#[test]
 fn rotation_and_appending_threads_do_not_lose_records() {
     let disk = SimDisk::new(6);
     let options = Options {
@@ -274,5 +307,22 @@ impl Hooks for Gate {
     fn before_sync(&self) {
         self.pass();
         self.panic_if_told(Operation::SyncFile);
+    }
+}
+
+/// Panics in the next write of frames, once somebody has met it there twice.
+#[derive(Debug)]
+struct Trap {
+    is_set: AtomicBool,
+    sprung: Barrier,
+}
+
+impl Hooks for Trap {
+    fn before_write(&self, offset: u64) {
+        if offset >= FRAMES_BYTE && self.is_set.swap(false, Ordering::SeqCst) {
+            self.sprung.wait();
+            self.sprung.wait();
+            panic!("told to");
+        }
     }
 }
