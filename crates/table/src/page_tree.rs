@@ -83,15 +83,37 @@ impl PageTree {
     ///
     /// # Safety
     /// As all that read.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn get<'a>(&self, number: u32) -> Option<Stored<'a>> {
         // SAFETY: as the caller says; the slot is not vacant.
         unsafe { self.slot(number).map(|slot| slot.stored()) }
     }
 
     /// The slot in which the page of a number stands.
-    #[inline]
+    #[inline(always)]
     unsafe fn slot(&self, number: u32) -> Option<Slot> {
+        // Up to 2 GiB, straight on: each look-up walks here three times, and what it costs is what the next one waits.
+        let leaf = match (self.height, number >> DIGIT_BITS) {
+            (2, above) if (above as usize) < FAN_OUT => {
+                // SAFETY: a tree of some height is not empty, and a node stands in a slot above height 0.
+                let leaf = unsafe { (*self.root.node()).slots[above as usize] };
+                if leaf.is_vacant() {
+                    return None;
+                }
+                leaf
+            }
+            (1, 0) => self.root,
+            // SAFETY: as the caller says.
+            _ => return unsafe { self.slot_at_height(number) },
+        };
+        // SAFETY: as above.
+        let slot = unsafe { (*leaf.node()).slots[number as usize % FAN_OUT] };
+        (!slot.is_vacant()).then_some(slot)
+    }
+
+    /// [`PageTree::slot`] of a tree of any height.
+    #[inline(never)]
+    unsafe fn slot_at_height(&self, number: u32) -> Option<Slot> {
         if !holds(self.height, number) {
             return None;
         }

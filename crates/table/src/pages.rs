@@ -126,8 +126,18 @@ impl Pages {
     ///
     /// # Errors
     /// `Missing`; `Checksum` and `Length` of a borrowed page.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, number: PageNumber) -> Result<&PageBuf, Damaged> {
+        match self.in_memory(number) {
+            Some(frame) => Ok(frame),
+            None => self.get_borrowed(number),
+        }
+    }
+
+    /// [`Pages::get`] of a page that is no frame. Apart from it, so that whoever reads a page carries no error through memory that
+    /// is hardly ever one.
+    #[inline(never)]
+    fn get_borrowed(&self, number: PageNumber) -> Result<&PageBuf, Damaged> {
         match self.stored(number) {
             Some(Stored::Frame(frame)) => Ok(frame),
             Some(Stored::Borrowed(page)) => page.bytes().map_err(|kind| kind.at(number)),
@@ -136,7 +146,7 @@ impl Pages {
     }
 
     /// The bytes of a page, if it is there and not borrowed: nothing is verified.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn in_memory(&self, number: PageNumber) -> Option<&PageBuf> {
         match self.stored(number) {
             Some(Stored::Frame(frame)) => Some(frame),
@@ -312,7 +322,7 @@ impl Pages {
         self.versions.audit()
     }
 
-    #[inline]
+    #[inline(always)]
     fn stored(&self, number: PageNumber) -> Option<Stored<'_>> {
         // SAFETY: the version is held for as long as this is borrowed.
         unsafe { self.tree.get(number.get()) }
