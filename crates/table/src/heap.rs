@@ -327,7 +327,7 @@ impl Heap {
         if fixed_bytes as u64 + heap_bytes > PAGE_BYTES as u64 {
             capacity = RowGeometry::capacity(layout, u32_of(heap_bytes));
         }
-        layout.usual_capacity().set(capacity);
+        layout.set_usual(RowGeometry::new(layout.regions(), capacity));
         let number = pages.allocate(PageKind::Row, owner)?;
         row_page::format(pages.get_mut(number)?, layout, capacity, owner);
         self.append(pages, number)?;

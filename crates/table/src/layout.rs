@@ -4,15 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::row_geometry::{ColumnPlace, Regions};
-use crate::usual_capacity::UsualCapacity;
+use crate::row_geometry::{ColumnPlace, Regions, RowGeometry};
+use crate::usual_page::UsualPage;
 use crate::{ColumnType, Value};
 
 /// Most columns that a layout has.
 pub const COLUMN_COUNT_MAX: usize = 1024;
-
-/// Of so many columns a row is asked for as soon as its place is known.
-const FETCHED_COLUMNS_MAX: usize = 8;
 
 /// Which of a table's layouts, in the order they came into force; it rises with each change.
 #[derive(
@@ -72,7 +69,7 @@ pub struct Layout {
     places: Vec<ColumnPlace>,
     regions: Regions,
     nullable_count: usize,
-    usual_capacity: UsualCapacity,
+    usual_page: UsualPage,
 }
 
 impl Layout {
@@ -100,7 +97,7 @@ impl Layout {
             places,
             regions,
             nullable_count,
-            usual_capacity: UsualCapacity::default(),
+            usual_page: UsualPage::default(),
         })
     }
 
@@ -133,16 +130,15 @@ impl Layout {
         &self.places[column]
     }
 
-    /// The capacity that row pages have mostly.
+    /// What row pages look like mostly.
     #[inline]
-    pub(crate) fn usual_capacity(&self) -> &UsualCapacity {
-        &self.usual_capacity
+    pub(crate) fn usual_page(&self) -> &UsualPage {
+        &self.usual_page
     }
 
-    /// Where the first few columns stand.
-    #[inline]
-    pub(crate) fn first_places(&self) -> &[ColumnPlace] {
-        &self.places[..self.places.len().min(FETCHED_COLUMNS_MAX)]
+    /// Takes row pages of this geometry for the usual ones from now on.
+    pub(crate) fn set_usual(&self, geometry: RowGeometry) {
+        self.usual_page.set(geometry, &self.places);
     }
 
     /// All regions of a row page.

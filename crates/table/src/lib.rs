@@ -125,7 +125,7 @@ mod damaged;
 mod row_id;
 mod row_format;
 mod row_geometry;
-mod usual_capacity;
+mod usual_page;
 mod row_page;
 mod row_page_ref;
 mod row_page_mut;

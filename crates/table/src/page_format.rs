@@ -148,6 +148,12 @@ impl PageHeader {
         }
     }
 
+    /// Whether the page is of `kind`, in a version that this build reads.
+    #[inline]
+    pub(crate) fn is_readable(&self, kind: PageKind) -> bool {
+        self.bytes[..LEVEL] == [kind.code(), VERSION]
+    }
+
     /// The kind of the page, or nothing where the code is unknown.
     pub fn kind(&self) -> Option<PageKind> {
         PageKind::from_code(self.bytes[KIND])

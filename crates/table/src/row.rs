@@ -11,7 +11,6 @@ use crate::pages::Pages;
 use crate::row_codec::{decode_cell, decode_row};
 use crate::row_id::RowId;
 use crate::row_page::{Cell, RowPageRef};
-use crate::row_page_ref;
 use crate::table::Table;
 use crate::value::Value;
 use crate::value_ref::{AsIs, TakeValue, ValueRef};
@@ -52,6 +51,9 @@ impl<'a> Row<'a> {
     /// The row at a place of `table`, or [`Error::NoSuchRow`].
     #[inline]
     pub(crate) fn find(table: &'a Table, pages: &'a Pages, row: RowId) -> Result<Self, Error> {
+        if let Some(row) = Row::glimpsed(table, pages, row) {
+            return Ok(row);
+        }
         match look(table, pages, row) {
             Ok(page) => Ok(Row::at(pages, page, row)),
             Err(None) => Err(missing(table)),
@@ -61,14 +63,34 @@ impl<'a> Row<'a> {
 
     /// The row that an index of `table` names: it must be there.
     #[inline(always)]
-    pub(crate) fn indexed(table: &'a Table, pages: &'a Pages, row: RowId) -> Result<Self, Damaged> {
+    pub(crate) fn indexed(table: &'a Table, pages: &'a Pages, row: RowId) -> Result<Self, Error> {
+        match Row::glimpsed(table, pages, row) {
+            Some(row) => Ok(row),
+            None => Row::indexed_there(table, pages, row),
+        }
+    }
+
+    /// [`Row::indexed`], looked for closely.
+    #[cold]
+    #[inline(never)]
+    fn indexed_there(table: &'a Table, pages: &'a Pages, row: RowId) -> Result<Self, Error> {
         match look(table, pages, row) {
             Ok(page) => Ok(Row::at(pages, page, row)),
             Err(None) => {
-                Err(DamageKind::Structure("an index names a row that is not there").at(row.page()))
+                let kind = DamageKind::Structure("an index names a row that is not there");
+                Err(kind.at(row.page()).into())
             }
-            Err(Some(damaged)) => Err(damaged),
+            Err(Some(damaged)) => Err(damaged.into()),
         }
+    }
+
+    /// The row at a place of `table`, if a glimpse shows that it is there. Nothing else is carried along here, so that a row that
+    /// is there costs the least.
+    #[inline(always)]
+    pub(crate) fn glimpsed(table: &'a Table, pages: &'a Pages, row: RowId) -> Option<Self> {
+        let bytes = pages.get(row.page()).ok()?;
+        let page = RowPageRef::of_row(bytes, &table.layout, table.id, row.slot())?;
+        Some(Row::at(pages, page, row))
     }
 
     /// The row at a live slot of a page that was looked at already.
@@ -228,7 +250,6 @@ impl<'a> Row<'a> {
 
 /// The page of a row of `table`; if it is not there, what is damaged, if anything is. A place that was never this table's, or is
 /// not any more, is the caller's mistake and no damage.
-#[inline(always)]
 fn look<'a>(
     table: &'a Table,
     pages: &'a Pages,
@@ -240,7 +261,6 @@ fn look<'a>(
         Err(damaged) if damaged.kind == DamageKind::Missing => return Err(None),
         Err(damaged) => return Err(Some(damaged)),
     };
-    row_page_ref::fetch_row(bytes, &table.layout, row.slot());
     if bytes.owner() != table.id || !bytes.is_of(PageKind::Row) {
         return Err(None);
     }

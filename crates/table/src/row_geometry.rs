@@ -37,16 +37,24 @@ impl Regions {
     }
 
     /// The bytes that they take together in a page with so many slots.
-    #[inline]
+    #[inline(always)]
     fn bytes(&self, slots: u16) -> u32 {
-        let mut bytes = self.slot_bytes * u32::from(slots);
+        let whole = self.slot_bytes * u32::from(slots);
         // Wide columns come first, and most have nothing but wide ones before them.
-        if self.padded != [0; PADDED_KINDS] {
-            for (&count, width) in self.padded.iter().zip(&WIDTHS[WHOLE_KINDS..]) {
-                let region = (u32::from(slots) * width).next_multiple_of(REGION_ALIGNMENT);
-                bytes += region * u32::from(count);
-            }
-            bytes += bitmap_bytes(slots) * u32::from(self.padded[PADDED_KINDS - 1]);
+        if self.padded == [0; PADDED_KINDS] {
+            whole
+        } else {
+            whole + self.padded_bytes(slots)
+        }
+    }
+
+    /// What those take that are padded. Apart from the rest: a compiler would begin with it before it is known to be needed.
+    #[inline(never)]
+    fn padded_bytes(&self, slots: u16) -> u32 {
+        let mut bytes = bitmap_bytes(slots) * u32::from(self.padded[PADDED_KINDS - 1]);
+        for (&count, width) in self.padded.iter().zip(&WIDTHS[WHOLE_KINDS..]) {
+            let region = (u32::from(slots) * width).next_multiple_of(REGION_ALIGNMENT);
+            bytes += region * u32::from(count);
         }
         bytes
     }
@@ -94,6 +102,16 @@ impl ColumnPlace {
         (places.collect(), all)
     }
 
+    /// Whether values may stand in the heap.
+    pub(crate) fn has_heap(&self) -> bool {
+        self.column_type.fixed_width().is_none()
+    }
+
+    /// What a slot takes, in bytes; zero for bits.
+    pub(crate) fn width(&self) -> u8 {
+        self.width
+    }
+
     /// Whether the values are bits.
     #[inline]
     pub(crate) fn is_bits(&self) -> bool {
@@ -132,6 +150,30 @@ impl RowGeometry {
             capacity,
             start,
             end: u32::from(start) + all.bytes(capacity),
+        }
+    }
+
+    /// The geometry of no page: its regions end behind every page.
+    pub(crate) const NONE: RowGeometry = RowGeometry {
+        capacity: u16::MAX,
+        start: u16::MAX,
+        end: u32::MAX,
+    };
+
+    /// The geometry as a number.
+    #[inline]
+    pub(crate) fn to_bits(self) -> u64 {
+        u64::from(self.end) << 32 | u64::from(self.start) << 16 | u64::from(self.capacity)
+    }
+
+    /// The geometry that [`RowGeometry::to_bits`] made the number of.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "what was put together")]
+    pub(crate) fn from_bits(bits: u64) -> RowGeometry {
+        RowGeometry {
+            capacity: bits as u16,
+            start: (bits >> 16) as u16,
+            end: (bits >> 32) as u32,
         }
     }
 
@@ -192,16 +234,10 @@ impl RowGeometry {
         self.after(&place.values)
     }
 
-    /// Where the column's value in a slot begins; for a bool, somewhere among its bits.
-    #[inline]
-    pub(crate) fn value(&self, place: &ColumnPlace, slot: u16) -> usize {
-        self.values(place) + usize::from(place.width) * usize::from(slot)
-    }
-
     /// What heap there is for each slot, in bytes.
-    #[inline]
-    pub(crate) fn heap_bytes_a_slot(&self) -> u32 {
-        HEAP_END.saturating_sub(self.end) / u32::from(self.capacity.max(1))
+    #[expect(clippy::cast_possible_truncation, reason = "at most 32 KiB")]
+    pub(crate) fn heap_bytes_a_slot(&self) -> u16 {
+        (HEAP_END.saturating_sub(self.end) / u32::from(self.capacity.max(1))) as u16
     }
 
     /// Where the column's validity bitmap begins, if it is nullable.

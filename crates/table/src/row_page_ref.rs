@@ -44,6 +44,30 @@ impl<'a> RowPageRef<'a> {
         })
     }
 
+    /// The page of a row that is there, if it belongs to `owner` and looks like most; nothing says little about it.
+    #[inline(always)]
+    pub(crate) fn of_row(
+        page: &'a PageBuf,
+        layout: &'a Layout,
+        owner: TableId,
+        slot: u16,
+    ) -> Option<RowPageRef<'a>> {
+        // Asked for before anything of the page is known, which has to come from memory itself.
+        let usual = layout.usual_page();
+        usual.each_place(slot, |byte_offset| fetch(page, byte_offset));
+        // What stands beyond the capacity is nothing to who reads one row.
+        let geometry = match usual_geometry(page, layout) {
+            Some(usual) => usual,
+            None => check_unusual(page, layout).ok()?,
+        };
+        let row_page = RowPageRef {
+            page,
+            layout,
+            geometry,
+        };
+        (page.owner() == owner && row_page.is_live(slot)).then_some(row_page)
+    }
+
     /// A page whose header is known to be sound.
     pub(crate) fn trusted(
         page: &'a PageBuf,
@@ -320,61 +344,46 @@ impl fmt::Debug for RowPageRef<'_> {
 /// The geometry of a page whose header can be believed.
 #[inline(always)]
 pub(crate) fn check_header(page: &PageBuf, layout: &Layout) -> Result<RowGeometry, DamageKind> {
-    let usual = layout.usual_capacity().get();
-    if page.capacity() == usual {
-        return check_capacity(page, layout, usual);
+    match usual_geometry(page, layout) {
+        Some(usual) if is_zero_beyond(page, usual.slots()) => Ok(usual),
+        _ => check_unusual(page, layout),
     }
-    check_unusual(page, layout)
 }
 
-/// Asks for the lines of a row before anything of the page is known: where they stand if it has the usual capacity, and a value in
-/// the heap where it stands if the rows came in the order of their slots and took what was planned for them. Otherwise
-/// nothing is lost but the asking.
+/// The geometry of a page of the capacity that most have, if its header can be believed.
 #[inline(always)]
-pub(crate) fn fetch_row(page: &PageBuf, layout: &Layout, slot: u16) {
-    let geometry = RowGeometry::new(layout.regions(), layout.usual_capacity().get());
-    for place in layout.first_places() {
-        fetch(page, geometry.value(place, slot));
-    }
-    let heap_bytes = geometry.heap_bytes_a_slot() * (u32::from(slot) + 1);
-    if let Some(position) = HEAP_END.checked_sub(heap_bytes)
-        && position >= geometry.end_offset()
-    {
-        fetch(page, position as usize);
-    }
+fn usual_geometry(page: &PageBuf, layout: &Layout) -> Option<RowGeometry> {
+    let usual = layout.usual_page().geometry();
+    let is_usual = page.capacity() == usual.slots() && is_sound(page, layout, &usual);
+    is_usual.then_some(usual)
 }
 
-/// The header of a page of another capacity than most.
-#[cold]
+/// The header of a page of another capacity than most, or of none that can be believed.
+#[inline(never)]
 fn check_unusual(page: &PageBuf, layout: &Layout) -> Result<RowGeometry, DamageKind> {
-    let usual = layout.usual_capacity();
-    if usual.get() == 0 {
-        usual.set(page.capacity());
+    let capacity = page.capacity();
+    let geometry = RowGeometry::new(layout.regions(), capacity);
+    let is_sound = (1..=SLOT_COUNT_MAX).contains(&capacity)
+        && is_sound(page, layout, &geometry)
+        && is_zero_beyond(page, capacity);
+    if !is_sound {
+        return Err(header_damage(page, layout, &geometry));
     }
-    check_capacity(page, layout, page.capacity())
+    if layout.usual_page().is_unknown() {
+        layout.set_usual(geometry);
+    }
+    Ok(geometry)
 }
 
-/// The header of a page that says to have this capacity.
+/// Whether the header can be believed of a page of this geometry, if there can be pages of its capacity.
 #[inline(always)]
-fn check_capacity(
-    page: &PageBuf,
-    layout: &Layout,
-    capacity: u16,
-) -> Result<RowGeometry, DamageKind> {
-    let geometry = RowGeometry::new(layout.regions(), capacity);
+fn is_sound(page: &PageBuf, layout: &Layout, geometry: &RowGeometry) -> bool {
     let heap_start = u32::from(page.heap_start());
-    let sound = page.expect_kind(PageKind::Row).is_ok()
+    page.is_readable(PageKind::Row)
         && page.layout_number() <= layout.number().0
-        && (1..=SLOT_COUNT_MAX).contains(&capacity)
-        && page.live_count() <= capacity
+        && page.live_count() <= geometry.slots()
         && geometry.end_offset() <= heap_start
-        && heap_start <= HEAP_END
-        && u32::from(page.heap_dead()) <= HEAP_END - heap_start
-        && is_zero_beyond(page, capacity);
-    if sound {
-        return Ok(geometry);
-    }
-    Err(header_damage(page, layout, &geometry))
+        && heap_start + u32::from(page.heap_dead()) <= HEAP_END
 }
 
 /// The first thing that can not be believed.

@@ -61,14 +61,14 @@ impl Table {
     /// An index, and where it stands among the others.
     #[inline]
     pub(crate) fn index_at(&self, index: IndexId) -> Result<(usize, &Index), Error> {
-        let mut indexes = self.indexes.iter().enumerate();
-        let Some(found) = indexes.find(|(_, candidate)| candidate.spec.id == index) else {
-            return Err(Error::NoSuchIndex {
+        let mut indexes = self.indexes.iter();
+        match indexes.position(|candidate| candidate.spec.id == index) {
+            Some(position) => Ok((position, &self.indexes[position])),
+            None => Err(Error::NoSuchIndex {
                 table: self.id,
                 index,
-            });
-        };
-        Ok(found)
+            }),
+        }
     }
 
     /// The index by which the log names rows, if there is one.
@@ -219,7 +219,7 @@ impl Table {
     /// The row that an index names: it must be there.
     #[inline]
     pub(crate) fn indexed<'a>(&'a self, pages: &'a Pages, row: RowId) -> Result<Row<'a>, Error> {
-        Ok(Row::indexed(self, pages, row)?)
+        Row::indexed(self, pages, row)
     }
 
     /// The row whose primary key has these values.
