@@ -21,11 +21,9 @@ impl Bucket {
     #[inline(always)]
     pub(crate) fn of(bucket_bits: u32, count: u32) -> Bucket {
         let depth = count.ilog2();
-        let number = 1 << depth | bucket_bits >> (BUCKET_BITS - depth);
-        if number >= count {
-            return Bucket(number);
-        }
-        Bucket(2 << depth | bucket_bits >> (BUCKET_BITS - 1 - depth))
+        let half = 2 << depth | bucket_bits >> (BUCKET_BITS - 1 - depth);
+        // No branch: which of both it is, nothing lets a processor foresee.
+        Bucket(half >> u32::from(half / 2 >= count))
     }
 
     /// The bucket that is split next, and the one that the last pair becomes when `count` are left.

@@ -38,6 +38,22 @@ impl<'a> HashCandidates<'a> {
             spilled: None,
         }
     }
+
+    /// Those that do not stand in the home line.
+    pub(crate) fn further(
+        index: &'a HashIndex,
+        pages: &'a Pages,
+        hash: KeyHash,
+        lines: &'a Lines,
+    ) -> Self {
+        HashCandidates {
+            index,
+            pages,
+            hash,
+            lines: Some((lines, hash_lines::matches_further(lines, hash))),
+            spilled: None,
+        }
+    }
 }
 
 impl Iterator for HashCandidates<'_> {
@@ -49,7 +65,7 @@ impl Iterator for HashCandidates<'_> {
             if let Some(row) = matches.next() {
                 return Some(Ok(row));
             }
-            if hash_lines::has_spilled(lines, self.hash) {
+            if hash_lines::home(lines, self.hash).has_spilled() {
                 let spilled = self.index.spilled_of(self.pages, self.hash);
                 self.spilled = Some(Box::new(spilled));
             }

@@ -10,7 +10,7 @@
 //! ```
 
 use crate::damaged::{DamageKind, Damaged};
-use crate::hash_format::{LINK_COUNT, link_at, set_link_at};
+use crate::hash_format::{LINK_COUNT, link_at, quick_link_at, set_link_at};
 use crate::hash_index::HashIndex;
 use crate::page::PageBuf;
 use crate::page_error::PageError;
@@ -24,13 +24,12 @@ impl HashIndex {
     #[inline(always)]
     pub(crate) fn page_at(&self, pages: &Pages, place: u32) -> Result<PageNumber, Damaged> {
         let root = self.root.ok_or(EMPTY)?;
-        let (high, low) = split(place);
         match self.levels() {
             0 => Ok(root),
-            1 => link_at(open(pages, root, 0)?, root, low),
+            1 => linked(pages, root, 0, place as usize),
             _ => {
-                let below = link_at(open(pages, root, 1)?, root, high)?;
-                link_at(open(pages, below, 0)?, below, low)
+                let (high, low) = split(place);
+                linked(pages, linked(pages, root, 1, high)?, 0, low)
             }
         }
     }
@@ -132,8 +131,24 @@ fn split(place: u32) -> (usize, usize) {
     (place / LINK_COUNT, place % LINK_COUNT)
 }
 
+/// The page that the directory `number` names at `index`.
+#[inline(always)]
+fn linked(
+    pages: &Pages,
+    number: PageNumber,
+    level: u8,
+    index: usize,
+) -> Result<PageNumber, Damaged> {
+    let page = pages.get(number)?;
+    if page.is_of_level(PageKind::HashDirectory, level)
+        && let Some(found) = quick_link_at(page, index)
+    {
+        return Ok(found);
+    }
+    link_at(open(pages, number, level)?, number, index)
+}
+
 /// The directory in the page `number`.
-#[inline]
 pub(crate) fn open(pages: &Pages, number: PageNumber, level: u8) -> Result<&PageBuf, Damaged> {
     let page = pages.get(number)?;
     page.expect_kind(PageKind::HashDirectory)

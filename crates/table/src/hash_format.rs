@@ -249,6 +249,12 @@ impl Line {
         some
     }
 
+    /// Whether all entries whose home this is stand in it: none passed it, and none stand in the tree.
+    #[inline]
+    pub(crate) fn holds_all(&self) -> bool {
+        self.control >> PASSED == 0
+    }
+
     /// Whether entries whose home this is stand in the tree.
     #[inline]
     pub(crate) fn has_spilled(&self) -> bool {
@@ -293,8 +299,14 @@ pub(crate) fn decode_spilled_key(key: &[u8]) -> Option<(u16, u32)> {
         .then_some((home, bucket_bits))
 }
 
+/// The link at `index` of a directory, if there is a sound one.
+#[inline(always)]
+pub(crate) fn quick_link_at(page: &PageBuf, index: usize) -> Option<PageNumber> {
+    let links: &[u32; PAGE_BYTES / 4] = bytemuck::cast_ref(page);
+    decode_link(*links.get(PAGE_HEADER_BYTES / 4 + index)?).ok()?
+}
+
 /// The link at `index` of the directory `number`.
-#[inline]
 pub(crate) fn link_at(
     page: &PageBuf,
     number: PageNumber,

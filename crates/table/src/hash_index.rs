@@ -130,6 +130,16 @@ impl HashIndex {
         ))
     }
 
+    /// Rows whose keys may be the one of this hash, as [`HashIndex::candidates`], but those that stand in its home line.
+    pub(crate) fn candidates_further<'a>(
+        &'a self,
+        pages: &'a Pages,
+        hash: KeyHash,
+        lines: &'a Lines,
+    ) -> HashCandidates<'a> {
+        HashCandidates::further(self, pages, hash, lines)
+    }
+
     /// The lines that a key of this hash stands in, if there are any.
     #[inline(always)]
     pub(crate) fn lines<'a>(
@@ -141,19 +151,6 @@ impl HashIndex {
             None => Ok(None),
             Some(_) => hash_lines::peek(pages, self.bucket_page(pages, hash)?).map(Some),
         }
-    }
-
-    /// The next of the entries of a hash that stand in the tree.
-    #[cold]
-    pub(crate) fn next_spilled<'a>(
-        &'a self,
-        pages: &'a Pages,
-        hash: KeyHash,
-        entries: &mut Option<Box<BTreeRange<'a>>>,
-    ) -> Result<Option<RowId>, Damaged> {
-        let entries = entries.get_or_insert_with(|| Box::new(self.spilled_of(pages, hash)));
-        let entry = entries.next().transpose()?;
-        Ok(entry.map(|(_, row)| row))
     }
 
     /// The entries of a hash that stand in the tree.
@@ -259,7 +256,7 @@ impl HashIndex {
     }
 
     /// The page of the bucket of a key; there must be buckets.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bucket_page(&self, pages: &Pages, hash: KeyHash) -> Result<PageNumber, Damaged> {
         let bucket = Bucket::of(hash.bucket_bits, self.bucket_count);
         self.page_at(pages, bucket.place())

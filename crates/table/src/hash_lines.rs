@@ -111,13 +111,22 @@ pub(crate) struct Matches<'a> {
 
 #[inline]
 pub(crate) fn matches(lines: &Lines, hash: KeyHash) -> Matches<'_> {
-    let line = &lines[position_of(hash.home)];
+    let line = home(lines, hash);
     Matches {
         lines,
         hash,
         displacement: 0,
         line,
         slots: line.slots_like(hash.bucket_bits),
+    }
+}
+
+/// [`matches`] behind the home line.
+#[inline]
+pub(crate) fn matches_further(lines: &Lines, hash: KeyHash) -> Matches<'_> {
+    Matches {
+        slots: 0,
+        ..matches(lines, hash)
     }
 }
 
@@ -146,10 +155,27 @@ impl Iterator for Matches<'_> {
     }
 }
 
-/// Whether entries of the home line of a hash stand in the tree.
+/// The rows of a line whose entries have all bits of a hash, if it is their home line.
+#[inline(always)]
+pub(crate) fn rows_at_home(home: &Line, hash: KeyHash) -> impl Iterator<Item = RowId> {
+    let mut slots = home.slots_like(hash.bucket_bits);
+    std::iter::from_fn(move || {
+        while slots != 0 {
+            let slot = first_slot(slots);
+            slots &= slots - 1;
+            let row = home.row_with_head(slot, entry_head(hash.bucket_bits, 0));
+            if row.is_some() {
+                return row;
+            }
+        }
+        None
+    })
+}
+
+/// The home line of a hash.
 #[inline]
-pub(crate) fn has_spilled(lines: &Lines, hash: KeyHash) -> bool {
-    lines[position_of(hash.home)].has_spilled()
+pub(crate) fn home(lines: &Lines, hash: KeyHash) -> &Line {
+    &lines[position_of(hash.home)]
 }
 
 /// The displacement and slot of an entry, if it is in the lines.

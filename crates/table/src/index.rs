@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::btree::{BTree, KEY_BYTES_MAX};
 use crate::damaged::{DamageKind, Damaged};
 use crate::error::Error;
+use crate::hash_candidates::HashCandidates;
 use crate::hash_index::HashIndex;
 use crate::hash_lines;
 use crate::index_kind::IndexKind;
@@ -178,32 +179,78 @@ impl Index {
         accept: impl Fn(RowId) -> bool,
     ) -> Result<Option<Row<'a>>, Error> {
         let Entries::Hash(index) = &self.entries else {
-            let found = self.find(table, pages, key.bytes(), accept)?;
-            return found.map(|row| table.indexed(pages, row)).transpose();
+            return self.find_ordered_row(table, pages, key.bytes(), accept);
         };
         let hash = key.hash(&table.hash_key);
         let Some(lines) = index.lines(pages, hash)? else {
             return Ok(None);
         };
-        let mut in_lines = hash_lines::matches(lines, hash);
-        let mut in_tree = None;
-        loop {
-            let row = match in_lines.next() {
-                Some(row) => row,
-                None if !hash_lines::has_spilled(lines, hash) => return Ok(None),
-                None => match index.next_spilled(pages, hash, &mut in_tree)? {
-                    Some(row) => row,
-                    None => return Ok(None),
-                },
-            };
+        let home = hash_lines::home(lines, hash);
+        for row in hash_lines::rows_at_home(home, hash) {
             if !accept(row) {
                 continue;
             }
-            let row = Row::indexed(table, pages, row)?;
-            if key.is_of(&row, &self.spec.columns)? {
+            let found = match Row::glimpsed(table, pages, row) {
+                Some(row) => key.is_of(&row, &self.spec.columns)?.then_some(row),
+                None => self.row_with_key(table, pages, key, row)?,
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        if home.holds_all() {
+            return Ok(None);
+        }
+        let further = index.candidates_further(pages, hash, lines);
+        self.find_among(table, pages, key, further, accept)
+    }
+
+    /// The row at a place, if it has a key.
+    #[inline(never)]
+    fn row_with_key<'a>(
+        &self,
+        table: &'a Table,
+        pages: &'a Pages,
+        key: &SearchKey<'_>,
+        row: RowId,
+    ) -> Result<Option<Row<'a>>, Error> {
+        let row = Row::indexed(table, pages, row)?;
+        Ok(key.is_of(&row, &self.spec.columns)?.then_some(row))
+    }
+
+    /// The first of some rows that has a key. Apart from [`Index::find_row`], where one key in ten needs it: the less there is to do
+    /// for one, the more of them a processor has under way while it waits for memory.
+    #[inline(never)]
+    fn find_among<'a>(
+        &self,
+        table: &'a Table,
+        pages: &'a Pages,
+        key: &SearchKey<'_>,
+        candidates: HashCandidates<'_>,
+        accept: impl Fn(RowId) -> bool,
+    ) -> Result<Option<Row<'a>>, Error> {
+        for row in candidates {
+            let row = row?;
+            if accept(row)
+                && let Some(row) = self.row_with_key(table, pages, key, row)?
+            {
                 return Ok(Some(row));
             }
         }
+        Ok(None)
+    }
+
+    /// [`Index::find_row`] of an index that is not one of hashes.
+    #[inline(never)]
+    fn find_ordered_row<'a>(
+        &self,
+        table: &'a Table,
+        pages: &'a Pages,
+        key: &[u8],
+        accept: impl Fn(RowId) -> bool,
+    ) -> Result<Option<Row<'a>>, Error> {
+        let found = self.find(table, pages, key, accept)?;
+        found.map(|row| table.indexed(pages, row)).transpose()
     }
 
     /// The tree, of which alone ranges and the first columns of keys can be asked.

@@ -78,7 +78,7 @@ pub(crate) fn encode_column(value: ValueRef<'_>, out: &mut impl KeyBytes) {
 
 #[inline(always)]
 fn put<const N: usize>(bytes: [u8; N], out: &mut impl KeyBytes) {
-    out.put_tagged(VALUE_TAG, &bytes);
+    out.put_tagged(VALUE_TAG, bytes);
 }
 
 #[inline(always)]

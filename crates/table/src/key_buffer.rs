@@ -7,9 +7,9 @@ pub(crate) trait KeyBytes {
 
     /// A byte, and the next ones.
     #[inline(always)]
-    fn put_tagged(&mut self, tag: u8, bytes: &[u8]) {
+    fn put_tagged<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) {
         self.put(&[tag]);
-        self.put(bytes);
+        self.put(&bytes);
     }
 }
 

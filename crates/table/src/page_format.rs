@@ -148,6 +148,12 @@ impl PageHeader {
         }
     }
 
+    /// Whether the page is of `kind` and stands at `level`, in a version that this build reads.
+    #[inline]
+    pub(crate) fn is_of_level(&self, kind: PageKind, level: u8) -> bool {
+        self.bytes[..FLAGS] == [kind.code(), VERSION, level]
+    }
+
     /// Whether the page is of `kind`, in a version that this build reads.
     #[inline]
     pub(crate) fn is_readable(&self, kind: PageKind) -> bool {

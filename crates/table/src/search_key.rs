@@ -48,11 +48,27 @@ impl<'k> SearchKey<'k> {
 
 #[inline(always)]
 fn is_short_of(key: ShortKey, row: &Row<'_>, columns: &[u16]) -> Result<bool, Error> {
-    let mut found = ShortKey::new();
+    let [column] = columns else {
+        return is_rest_of(key, ShortKey::EMPTY, row, columns);
+    };
+    // By itself, as where a key is made of values. A value in pages of its own is longer than any short key.
+    let found = row.give_value(usize::from(*column), AddTo(ShortKey::EMPTY))?;
+    Ok(found == Some(key))
+}
+
+/// Whether a row that begins with the key `found` has `key` with some more columns. Apart from the key of one column, which nearly
+/// all are.
+#[inline(never)]
+fn is_rest_of(
+    key: ShortKey,
+    mut found: ShortKey,
+    row: &Row<'_>,
+    columns: &[u16],
+) -> Result<bool, Error> {
     for &column in columns {
-        // A value in pages of its own is longer than any short key.
-        if row.give_value(usize::from(column), AddTo(&mut found))? != Some(true) {
-            return Ok(false);
+        match row.give_value(usize::from(column), AddTo(found))? {
+            Some(longer) => found = longer,
+            None => return Ok(false),
         }
     }
     Ok(found == key)

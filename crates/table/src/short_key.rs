@@ -21,18 +21,20 @@ pub(crate) struct ShortKey {
 impl ShortKey {
     pub(crate) const BYTES_MAX: usize = size_of::<u128>();
 
-    const EMPTY: ShortKey = ShortKey { word: 0, length: 0 };
+    pub(crate) const EMPTY: ShortKey = ShortKey { word: 0, length: 0 };
 
     /// The key of these values, if it is short.
     #[inline(always)]
     pub(crate) fn of_values(values: &[Value]) -> Option<ShortKey> {
-        let mut key = ShortKey::EMPTY;
-        for value in values {
-            if !value.give_to(AddTo(&mut key)) {
-                return None;
-            }
+        let Some((first, more)) = values.split_first() else {
+            return Some(ShortKey::EMPTY);
+        };
+        // By itself: nothing is shifted to the place of the first column, and most keys have no other.
+        let mut key = first.give_to(AddTo(ShortKey::EMPTY));
+        for value in more {
+            key = value.give_to(AddTo(key));
         }
-        Some(key)
+        key.is_short().then_some(key)
     }
 
     /// The key that has these bytes, if it is short.
@@ -40,32 +42,33 @@ impl ShortKey {
     pub(crate) fn of_bytes(bytes: &[u8]) -> Option<ShortKey> {
         let mut key = ShortKey::EMPTY;
         key.put(bytes);
-        (key.length <= Self::BYTES_MAX).then_some(key)
+        key.is_short().then_some(key)
     }
 
-    /// The key of values that are added one by one.
+    /// Whether the key is short; it is good for nothing otherwise.
     #[inline(always)]
-    pub(crate) fn new() -> ShortKey {
-        ShortKey::EMPTY
+    fn is_short(&self) -> bool {
+        self.length <= Self::BYTES_MAX
     }
 
-    /// Adds the next column; false if the key is not short then, and good for nothing.
+    /// The key with one more column, if it is short then.
     #[inline(always)]
-    fn add(&mut self, value: ValueRef<'_>) -> bool {
+    fn with(mut self, value: ValueRef<'_>) -> ShortKey {
         if value
             .variable_bytes()
             .is_some_and(|bytes| bytes.len() > Self::BYTES_MAX)
         {
-            return false;
+            self.length = usize::MAX;
+            return self;
         }
-        encode_column(value, self);
-        self.length <= Self::BYTES_MAX
+        encode_column(value, &mut self);
+        self
     }
 
     /// Adds the bytes of a word, which is zero behind them.
     #[inline(always)]
     fn put_word(&mut self, word: u128, length: usize) {
-        self.word |= word << (8 * self.length % 128);
+        self.word |= word << (8 * (self.length % Self::BYTES_MAX));
         self.length = self.length.saturating_add(length);
     }
 
@@ -88,15 +91,15 @@ impl ShortKey {
     }
 }
 
-/// Adds a value to a key; whether it is short still.
-pub(crate) struct AddTo<'k>(pub(crate) &'k mut ShortKey);
+/// Adds a value to a key.
+pub(crate) struct AddTo(pub(crate) ShortKey);
 
-impl<'a> TakeValue<'a> for AddTo<'_> {
-    type Taken = bool;
+impl<'a> TakeValue<'a> for AddTo {
+    type Taken = ShortKey;
 
     #[inline(always)]
-    fn take(self, value: ValueRef<'a>) -> bool {
-        self.0.add(value)
+    fn take(self, value: ValueRef<'a>) -> ShortKey {
+        self.0.with(value)
     }
 }
 
@@ -113,12 +116,11 @@ impl KeyBytes for ShortKey {
     }
 
     #[inline(always)]
-    fn put_tagged(&mut self, tag: u8, bytes: &[u8]) {
-        if bytes.len() < Self::BYTES_MAX {
+    fn put_tagged<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) {
+        if N < Self::BYTES_MAX {
             let mut word = [0; Self::BYTES_MAX];
-            word[0] = tag;
-            word[1..=bytes.len()].copy_from_slice(bytes);
-            self.put_word(u128::from_le_bytes(word), bytes.len() + 1);
+            word[..N].copy_from_slice(&bytes);
+            self.put_word(u128::from_le_bytes(word) << 8 | u128::from(tag), N + 1);
         } else {
             self.length = usize::MAX;
         }
@@ -151,6 +153,9 @@ mod tests {
             (vec![Value::F64(-0.5), Value::F32(1.0), Value::U8(1)], true),
             (vec![Value::U64(1), Value::U64(2)], false),
             (vec![Value::Uuid([9; 16])], false),
+            (vec![Value::Uuid([9; 16]), Value::U8(1)], false),
+            (vec![Value::U64(1), Value::U64(2), Value::U64(3)], false),
+            (vec![text(17), Value::U64(1), text(3)], false),
             (vec![text(0)], true),
             (vec![text(13)], true),
             (vec![text(14)], false),

@@ -151,9 +151,15 @@ impl<'a> TableRef<'a> {
         if key.len() < index.spec.columns.len() {
             return self.index_prefix(index.spec.id, key)?.next().transpose();
         }
-        if let Some(key) = ShortKey::of_values(key) {
-            return self.first_with(position, &SearchKey::Short(key));
+        match ShortKey::of_values(key) {
+            Some(key) => self.first_with(position, &SearchKey::Short(key)),
+            None => self.find_long(position, key),
         }
+    }
+
+    /// [`TableRef::find`] of a key that is not short.
+    #[inline(never)]
+    fn find_long(&self, position: usize, key: &[Value]) -> Result<Option<Row<'a>>, Error> {
         let mut buffer = KeyBuffer::new();
         encode_key_to(key.iter().map(Value::as_ref), &mut buffer);
         self.first_with(position, &SearchKey::Long(buffer.bytes()))
@@ -187,10 +193,24 @@ impl<'a> TableRef<'a> {
 
     #[inline(always)]
     fn first_with(&self, position: usize, key: &SearchKey<'_>) -> Result<Option<Row<'a>>, Error> {
+        match self.overlay {
+            Some(overlay) => self.find_in_both(overlay, position, key),
+            None => {
+                let index = &self.table.indexes[position];
+                index.find_row(self.table, self.pages, key, |_| true)
+            }
+        }
+    }
+
+    /// The first row with a key, of the base or of what a transaction has written.
+    #[inline(never)]
+    fn find_in_both(
+        &self,
+        overlay: &Overlay,
+        position: usize,
+        key: &SearchKey<'_>,
+    ) -> Result<Option<Row<'a>>, Error> {
         let index = &self.table.indexes[position];
-        let Some(overlay) = self.overlay else {
-            return index.find_row(self.table, self.pages, key, |_| true);
-        };
         // Rows of the base come before those of the overlay that have the same key.
         let of_base = index.find_row(self.table, self.pages, key, |row| !overlay.is_gone(row))?;
         match of_base {
