@@ -249,6 +249,38 @@ impl BTree {
         Ok(true)
     }
 
+    /// Puts (`key`, `to`) in the place of (`key`, `from`); `false`, and nothing happens, if that is not there.
+    ///
+    /// # Errors
+    /// As [`BTree::remove`].
+    pub(crate) fn replace_row(
+        &mut self,
+        pages: &mut Pages,
+        owner: TableId,
+        key: &[u8],
+        from: RowId,
+        to: RowId,
+    ) -> Result<bool, PageError> {
+        let Some(leaf) = self.leaf_for(pages, key, from.to_u64())? else {
+            return Ok(false);
+        };
+        let Ok(position) = leaf.find(key, from)? else {
+            return Ok(false);
+        };
+        // Between two others of its leaf it is between the separators, too.
+        if position > 0
+            && position + 1 < leaf.len()
+            && leaf.entry(position - 1)?.cmp_with(key, to.to_u64()).is_lt()
+            && leaf.entry(position + 1)?.cmp_with(key, to.to_u64()).is_gt()
+        {
+            let number = leaf.number();
+            NodeMut::open(pages, number, 0)?.set_row(position, to)?;
+            return Ok(true);
+        }
+        self.remove(pages, owner, key, from)?;
+        self.insert(pages, owner, key, to)
+    }
+
     /// Takes all entries away and gives all pages back.
     pub fn clear(&mut self, pages: &mut Pages) -> Result<(), Damaged> {
         let tree = std::mem::take(self);
@@ -322,5 +354,52 @@ impl BTree {
             number = node.child(node.child_for(key, row)?)?;
         }
         Node::open(pages, number, 0).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const OWNER: TableId = TableId(7);
+
+    fn row(number: u32) -> RowId {
+        RowId::new(PageNumber::new(number).unwrap(), 0)
+    }
+
+    /// Keys that many rows have stand next to each other, and go on from leaf to leaf; a row goes to where another one of its key would be.
+    #[test]
+    fn a_row_that_takes_the_place_of_another_stands_in_order() {
+        let (mut tree, mut pages) = (BTree::new(), Pages::new());
+        let mut model = BTreeSet::new();
+        let key = |number: u32| (number * 7919 % 12_000 / 1500).to_be_bytes();
+        for number in 0..12_000 {
+            tree.insert(&mut pages, OWNER, &key(number), row(number))
+                .unwrap();
+            model.insert((key(number), row(number)));
+        }
+        assert!(tree.height() > 1);
+        for number in 0..12_000 {
+            let key = key(number);
+            // Near, far, and not there any more.
+            let to = row((number ^ 1) + [100_000, 50_000, 12_000][number as usize % 3]);
+            let replaced = tree.replace_row(&mut pages, OWNER, &key, row(number), to);
+            assert_eq!(replaced, Ok(true));
+            assert_eq!(
+                tree.replace_row(&mut pages, OWNER, &key, row(number), to),
+                Ok(false)
+            );
+            model.remove(&(key, row(number)));
+            model.insert((key, to));
+            if number % 500 == 0 {
+                tree.check(&pages).unwrap();
+            }
+        }
+        tree.check(&pages).unwrap();
+        let entries = tree.range(&pages, Bound::Unbounded, Bound::Unbounded);
+        let entries = entries.map(|entry| entry.unwrap());
+        assert!(entries.eq(model.iter().map(|(key, row)| (&key[..], *row))));
     }
 }

@@ -14,6 +14,7 @@ use crate::page_format::encode_link;
 use crate::page_mut::PageMut;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
+use crate::row_id::RowId;
 use crate::table_id::TableId;
 
 const OUT_OF_ORDER: DamageKind =
@@ -161,6 +162,17 @@ impl<'a> NodeMut<'a> {
         if len == 1 {
             header.set_common_prefix_bytes(0);
         }
+        Ok(())
+    }
+
+    /// Gives the entry at `index` another row, with which it must stand in the same place.
+    ///
+    /// # Panics
+    /// When `index` is not below the number of entries.
+    pub(crate) fn set_row(&mut self, index: usize, row: RowId) -> Result<(), Damaged> {
+        let start = self.node()?.entry_range(index)?.start;
+        let target = self.page.bytes_mut(start + ENTRY_ROW..start + ENTRY_CHILD);
+        target.copy_from_slice(&row.to_bytes());
         Ok(())
     }
 

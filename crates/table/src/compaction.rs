@@ -12,6 +12,7 @@
 //! than the group itself was. Views keep the pages that they show.
 
 use crate::error::Error;
+use crate::index::missing;
 use crate::pages::Pages;
 use crate::scratch::Scratch;
 use crate::table::Table;
@@ -28,10 +29,13 @@ pub(crate) fn compact(
     group_rows: u64,
     scratch: &mut Scratch,
 ) -> Result<(), Error> {
-    for _ in 0..group_rows.saturating_mul(2).saturating_add(MOVES_MIN) {
-        if !move_one(table, pages, scratch)? {
-            break;
-        }
+    let moves_max = group_rows.saturating_mul(2).saturating_add(MOVES_MIN);
+    let mut moves = 0;
+    while moves < moves_max && move_one(table, pages, scratch)? {
+        moves += 1;
+    }
+    if moves > 0 {
+        table.heap.offer_last(pages, &table.layout)?;
     }
     Ok(())
 }
@@ -49,7 +53,15 @@ fn move_one(table: &mut Table, pages: &mut Pages, scratch: &mut Scratch) -> Resu
     };
     table.encode_keys(&values, scratch)?;
     let hash = table.hash_of_content(&values, scratch);
-    table.remove_entries(pages, hash, scratch, row)?;
-    table.add_entries(pages, hash, scratch, moved)?;
+    let (owner, hash_key) = (table.id, &table.hash_key);
+    for (position, index) in table.indexes.iter_mut().enumerate() {
+        let key = scratch.key(position);
+        index.replace_row(pages, owner, hash_key, key, (row, moved))?;
+    }
+    if let Some(hash) = hash
+        && !table.content.replace_row(pages, owner, &hash, row, moved)?
+    {
+        return Err(missing(row));
+    }
     Ok(true)
 }

@@ -223,6 +223,12 @@ impl Line {
         self.entries[slot] = 0;
     }
 
+    /// Puts an entry with the same tag in the place of the one in a slot.
+    #[inline]
+    pub(crate) fn set_entry(&mut self, slot: usize, entry: u64) {
+        self.entries[slot] = entry;
+    }
+
     /// How many entries passed the line.
     #[inline]
     pub(crate) fn passed(&self) -> u64 {

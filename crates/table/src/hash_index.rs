@@ -230,6 +230,35 @@ impl HashIndex {
         Ok(true)
     }
 
+    /// Puts (key of this hash, `to`) in the place of (key of this hash, `from`); `false`, and nothing happens, if that is not there.
+    ///
+    /// # Errors
+    /// As [`HashIndex::remove`].
+    pub(crate) fn replace_row(
+        &mut self,
+        pages: &mut Pages,
+        owner: TableId,
+        hash: KeyHash,
+        from: RowId,
+        to: RowId,
+    ) -> Result<bool, PageError> {
+        if self.root.is_none() {
+            return Ok(false);
+        }
+        let number = self.bucket_page(pages, hash)?;
+        if let Some(found) = hash_lines::find(hash_lines::peek(pages, number)?, hash, from) {
+            let mut bucket = hash_lines::open_mut(pages, number)?;
+            hash_lines::set_row(&mut bucket, hash, found, to);
+            return Ok(true);
+        }
+        // Its place in the tree of entries without a place may be another one.
+        if !self.remove(pages, owner, hash, from)? {
+            return Ok(false);
+        }
+        self.insert(pages, owner, hash, to)?;
+        Ok(true)
+    }
+
     /// Takes all entries away and gives all pages back.
     pub fn clear(&mut self, pages: &mut Pages) -> Result<(), Damaged> {
         let mut index = std::mem::take(self);
@@ -307,5 +336,43 @@ impl HashIndex {
             .first_at_or_after(pages, Bound::Included(&lower))?;
         let last = spilled_key(home, bits.end - 1);
         Ok(first.is_some_and(|(key, _)| *key <= last[..]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of some keys there are more rows than lines hold, so that their entries stand in the tree.
+    #[test]
+    fn a_row_that_takes_the_place_of_another_is_found_instead_of_it() {
+        let (mut index, mut pages, owner) = (HashIndex::new(), Pages::new(), TableId(7));
+        let row = |number: u32| RowId::new(PageNumber::new(number).unwrap(), 3);
+        let hash = |number: u32| KeyHash::new(&[1; 32], &(number / 200).to_le_bytes());
+        for number in 0..3_000 {
+            index
+                .insert(&mut pages, owner, hash(number), row(number))
+                .unwrap();
+        }
+        assert!(index.spilled_count() > 0);
+        let spilled_count = index.spilled_count();
+        for number in 0..3_000 {
+            let (hash, from, to) = (hash(number), row(number), row(number + 9_000));
+            assert_eq!(
+                index.replace_row(&mut pages, owner, hash, from, to),
+                Ok(true)
+            );
+            assert_eq!(
+                index.replace_row(&mut pages, owner, hash, from, to),
+                Ok(false)
+            );
+            assert_eq!(index.contains(&pages, hash, from), Ok(false));
+            assert_eq!(index.contains(&pages, hash, to), Ok(true));
+        }
+        index.check(&pages).unwrap();
+        assert_eq!(
+            (index.entry_count(), index.spilled_count()),
+            (3_000, spilled_count)
+        );
     }
 }

@@ -199,6 +199,18 @@ pub(crate) fn find(lines: &Lines, hash: KeyHash, row: RowId) -> Option<(usize, u
     None
 }
 
+/// Gives the entry that [`find`] found another row.
+pub(crate) fn set_row(
+    bucket: &mut PageMut<'_>,
+    hash: KeyHash,
+    (displacement, slot): (usize, usize),
+    row: RowId,
+) {
+    let position = position_at(hash.home, hash.bucket_bits, displacement);
+    let entry = encode_entry(hash.bucket_bits, displacement, row);
+    line_mut(bucket, position).set_entry(slot, entry);
+}
+
 /// Takes away the entry that [`find`] found.
 pub(crate) fn take(
     bucket: &mut PageMut<'_>,

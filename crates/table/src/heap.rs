@@ -151,7 +151,8 @@ impl Heap {
         }
         self.row_count = less(self.row_count, 1, number)?;
         self.variable_bytes = less(self.variable_bytes, heap_bytes.into(), number)?;
-        self.vacate(pages, layout, row)
+        self.vacate(pages, layout, row)?;
+        self.offer_room(pages, layout, number)
     }
 
     /// Frees a slot, and its page if that was the last row there.
@@ -164,13 +165,34 @@ impl Heap {
             self.unlink_room(pages, number)?;
             self.unlink(pages, number)?;
             pages.free(number)?;
-            return Ok(());
         }
-        let page = RowPageRef::new(pages.get(number)?, layout).map_err(damaged)?;
+        Ok(())
+    }
+
+    /// Puts a page where rows are put, if it is there still and has room.
+    fn offer_room(
+        &mut self,
+        pages: &mut Pages,
+        layout: &Layout,
+        number: PageNumber,
+    ) -> Result<(), Error> {
+        let bytes = match pages.get(number) {
+            Err(damaged) if damaged.kind == DamageKind::Missing => return Ok(()),
+            bytes => bytes?,
+        };
+        let page = RowPageRef::new(bytes, layout).map_err(|kind| kind.at(number))?;
         if self.has_room(&page) {
             self.link_room(pages, number)?;
         }
         Ok(())
+    }
+
+    /// Puts the last page where rows are put, if it has room: it was not while rows were moved out of it.
+    pub(crate) fn offer_last(&mut self, pages: &mut Pages, layout: &Layout) -> Result<(), Error> {
+        match self.last {
+            Some(last) => self.offer_room(pages, layout, last),
+            None => Ok(()),
+        }
     }
 
     /// The row to move for the last page to be given back: the one in its lowest slot, if all rows would fit half of the pages, as far as the last one tells
@@ -193,7 +215,7 @@ impl Heap {
     }
 
     /// Moves a row to another page with room and says where it stands there; `None`, and no row has moved, if there is no such page. The row's
-    /// long values stay where they are.
+    /// long values stay where they are. No row is put into the page that it leaves before [`Heap::offer_last`].
     pub(crate) fn relocate(
         &mut self,
         pages: &mut Pages,

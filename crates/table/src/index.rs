@@ -283,6 +283,25 @@ impl Index {
         Ok(())
     }
 
+    /// Lets the entry of a row that was moved name its new place. It must be there.
+    pub(crate) fn replace_row(
+        &mut self,
+        pages: &mut Pages,
+        owner: TableId,
+        hash_key: &[u8; 32],
+        key: &[u8],
+        (from, to): (RowId, RowId),
+    ) -> Result<(), Error> {
+        let replaced = match &mut self.entries {
+            Entries::Ordered(tree) => tree.replace_row(pages, owner, key, from, to)?,
+            Entries::Hash(index) => {
+                let hash = KeyHash::new(hash_key, key);
+                index.replace_row(pages, owner, hash, from, to)?
+            }
+        };
+        if replaced { Ok(()) } else { Err(missing(from)) }
+    }
+
     /// Removes an entry that must be there: an index that lacks one is a damaged one.
     pub(crate) fn remove(
         &mut self,
@@ -360,7 +379,8 @@ impl Index {
     }
 }
 
-fn missing(row: RowId) -> Error {
+/// What an index without an entry for a row is.
+pub(crate) fn missing(row: RowId) -> Error {
     DamageKind::Structure("a row is missing from an index")
         .at(row.page())
         .into()

@@ -6,10 +6,9 @@
 use std::sync::Arc;
 
 use crate::btree::BTree;
-use crate::damaged::DamageKind;
 use crate::error::Error;
 use crate::heap::Heap;
-use crate::index::Index;
+use crate::index::{Index, missing};
 use crate::index_build;
 use crate::index_id::IndexId;
 use crate::index_spec::IndexSpec;
@@ -450,9 +449,7 @@ fn remove_entry(
     if tree.remove(pages, owner, key, row)? {
         return Ok(());
     }
-    Err(DamageKind::Structure("a row is missing from an index")
-        .at(row.page())
-        .into())
+    Err(missing(row))
 }
 
 #[cfg(test)]
