@@ -172,16 +172,10 @@ impl ActiveSegment {
     pub(crate) fn recreate(&mut self, dir: &dyn Dir) -> Result<()> {
         let draft = Draft::begin(dir, self.header)?;
         let file = Arc::clone(&draft.file);
-        let copied = rewrite_marks(file.as_ref(), &self.header_bytes, &self.marks).and_then(|()| {
-            copy(
-                self.file.as_ref(),
-                file.as_ref(),
-                FRAMES_BYTE..self.end.byte,
-            )
-        });
-        if let Err(error) = copied {
-            // Nobody has seen the file; that it can not be removed either changes nothing.
-            let _ = dir.remove(&temporary_name(self.header.base));
+        // The marks as bytes: a bad one stays bad, and goes on to say that it may have named the floor.
+        let kept = MARK_BLOCK_BYTE[0]..self.end.byte;
+        if let Err(error) = copy(self.file.as_ref(), file.as_ref(), kept) {
+            draft.abandon(dir);
             return Err(Error::refused(error));
         }
         draft.publish(dir)?;

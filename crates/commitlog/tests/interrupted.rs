@@ -209,3 +209,35 @@ fn check_marks(disk: &SimDisk) {
         }
     }
 }
+
+/// Both marks of the only segment are bad, one cut off by a kill and one by a fault, and it is made anew: the new file says where the log
+/// begins, or leaves that open, before it has the name.
+#[test]
+fn a_segment_made_anew_without_marks_says_where_the_log_begins() {
+    let disk = SimDisk::new(1);
+    let log = Log::create(disk.root(), LOG_ID, small(), &[(b"genesis", None)]).unwrap();
+    fill(&log, 12);
+    let base = log.prune_before(TxId(11)).unwrap().base;
+    log.truncate_after(base).unwrap();
+    drop(log);
+    let file = disk.files().pop().unwrap();
+    for sector in [8, 16] {
+        disk.flip_bit(&file, 512 * sector + 60, 1);
+    }
+    disk.record();
+    let first = disk.call_count();
+    let (log, report) = Log::open(disk.root(), small(), &[]).unwrap();
+    assert_eq!((report.base, report.missing), (base, None));
+    drop(log);
+    for number in first..=disk.call_count() {
+        let killed = disk.state_before(number);
+        for found in killed
+            .power_cuts(POWER_CUTS_MAX, number)
+            .iter()
+            .chain([&killed])
+        {
+            let extent = Log::inspect(found.root().as_ref()).unwrap();
+            assert_eq!((extent.base, extent.missing), (base, None), "{number}");
+        }
+    }
+}
