@@ -115,6 +115,7 @@ mod page_tree;
 mod page_tree_iter;
 mod page_node;
 mod frames;
+mod chunk;
 #[cfg(test)]
 mod page_model;
 mod cow_radix;
