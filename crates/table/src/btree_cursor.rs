@@ -9,6 +9,7 @@ use crate::btree_path::HEIGHT_MAX;
 use crate::damaged::Damaged;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
+use crate::row_id::RowId;
 
 /// The place of an entry: the path of children to its leaf, and the index in it.
 #[derive(Clone, Debug)]
@@ -96,6 +97,34 @@ impl<'a> Cursor<'a> {
             return Ok(true);
         }
         self.previous_leaf(pages)
+    }
+
+    /// The row of the entry so many places on towards `far`, if it stands in this leaf and not beyond that; and asks for the entry as
+    /// far on again.
+    #[inline]
+    pub(crate) fn row_ahead(&self, far: &Self, distance: usize, forward: bool) -> Option<RowId> {
+        let is_last = self.leaf.number() == far.leaf.number();
+        let ahead = |distance: usize| {
+            let (index, is_there) = if forward {
+                let end = if is_last {
+                    far.index + 1
+                } else {
+                    self.leaf.len()
+                };
+                let index = self.index + distance;
+                (index, index < end)
+            } else {
+                let start = if is_last { far.index } else { 0 };
+                let index = self.index.wrapping_sub(distance);
+                (index, start + distance <= self.index)
+            };
+            is_there.then_some(index)
+        };
+        let index = ahead(distance)?;
+        if let Some(further) = ahead(2 * distance) {
+            self.leaf.fetch_entry(further);
+        }
+        Some(self.leaf.entry(index).ok()?.row)
     }
 
     /// Whether both are one place of one tree.

@@ -10,6 +10,7 @@ use crate::btree_format::{
     place_byte_offset, place_head,
 };
 use crate::damaged::{DamageKind, Damaged};
+use crate::frames::fetch;
 use crate::page::{PAGE_BYTES, PageBuf};
 use crate::page_format::{PageKind, decode_link};
 use crate::page_number::PageNumber;
@@ -141,6 +142,12 @@ impl<'a> Node<'a> {
         let start = place_byte_offset(self.places[index]);
         self.entry_at(start)
             .ok_or_else(|| self.broken("an index entry leaves its page"))
+    }
+
+    /// Asks for the entry at `index`, which is looked at soon.
+    #[inline]
+    pub(crate) fn fetch_entry(&self, index: usize) {
+        fetch(self.page, place_byte_offset(self.places[index]));
     }
 
     #[inline]

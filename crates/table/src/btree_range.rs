@@ -60,6 +60,19 @@ impl<'a> BTreeRange<'a> {
         }
     }
 
+    /// The row of the entry so many places behind the one that was given out last from the front, or before the one from the back, if
+    /// it stands in the same leaf and not beyond the other end.
+    #[inline]
+    pub(crate) fn row_ahead(&self, distance: usize, from_front: bool) -> Option<RowId> {
+        let (front, back) = self.ends.as_ref()?;
+        let (near, far) = if from_front {
+            (front, back)
+        } else {
+            (back, front)
+        };
+        near.cursor.row_ahead(&far.cursor, distance, from_front)
+    }
+
     #[inline]
     fn step(&mut self, from_front: bool) -> Option<Result<(&'a [u8], RowId), Damaged>> {
         let Some((front, back)) = &mut self.ends else {
@@ -140,4 +153,54 @@ fn find_ends<'a>(
         taken: false,
     };
     Ok(front.cmp(&back).is_le().then(|| (end(front), end(back))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page_number::PageNumber;
+    use crate::table_id::TableId;
+
+    fn key(number: u16) -> [u8; 2] {
+        number.to_be_bytes()
+    }
+
+    /// What is said to be ahead is what comes, from both ends, and nothing is said of what stands beyond the other end.
+    #[test]
+    fn the_row_ahead_is_the_one_that_comes() {
+        let (mut pages, mut tree) = (Pages::new(), BTree::new());
+        for number in 0..6000_u16 {
+            let number = number.wrapping_mul(40_503);
+            let page = PageNumber::new(u32::from(number / 4096)).unwrap();
+            let row = RowId::new(page, number % 4096);
+            tree.insert(&mut pages, TableId(7), &key(number), row)
+                .unwrap();
+        }
+        let (mut told, mut asked) = (0, 0);
+        for (lower, upper) in [(0, u16::MAX), (1000, 30_000), (5000, 5400), (7, 30)] {
+            let (lower, upper) = (key(lower), key(upper));
+            let bounds = (Bound::Included(&lower[..]), Bound::Included(&upper[..]));
+            let mut range = tree.range(&pages, bounds.0, bounds.1);
+            let mut last_of = [None; 2];
+            for turn in 0.. {
+                let from_front = turn % 3 != 0;
+                let Some(entry) = range.step(from_front) else {
+                    break;
+                };
+                last_of[usize::from(from_front)] = Some(entry.unwrap().1);
+                for distance in [1, 2, 3, 8, 17] {
+                    let mut rest = range.clone();
+                    let comes = (0..distance).map(|_| rest.step(from_front)).last();
+                    let comes = comes.flatten().map(|entry| entry.unwrap().1);
+                    let ahead = range.row_ahead(distance, from_front);
+                    asked += 1;
+                    if ahead.is_some() && ahead != last_of[usize::from(!from_front)] {
+                        assert_eq!(ahead, comes);
+                        told += 1;
+                    }
+                }
+            }
+        }
+        assert!(told * 100 > asked * 95, "{told} of {asked}");
+    }
 }

@@ -23,7 +23,15 @@ pub struct IndexRange<'a> {
     base: BTreeRange<'a>,
     /// Nothing in a view.
     merge: Option<Merge<'a>>,
+    /// How many of the rows that come next from each side were asked for.
+    asked: [usize; 2],
 }
+
+/// So many rows are asked for before they are read, each of which stands in another page mostly: as many as come from memory while
+/// one is waited for.
+const ROWS_AHEAD: usize = 8;
+/// At the start so many are asked for with each row that is read. Who wants no more than one row pays for no more.
+const ROWS_ASKED_AT_ONCE: usize = 2;
 
 /// The overlay's part of a walk.
 #[derive(Debug)]
@@ -60,7 +68,29 @@ impl<'a> IndexRange<'a> {
             front: None,
             back: None,
         });
-        IndexRange { table, base, merge }
+        IndexRange {
+            table,
+            base,
+            merge,
+            asked: [0; 2],
+        }
+    }
+
+    /// Asks for rows of the base that come next.
+    #[inline]
+    fn ask_ahead(&mut self, side: Side) {
+        let asked = &mut self.asked[side as usize];
+        *asked = asked.saturating_sub(1);
+        for _ in 0..ROWS_ASKED_AT_ONCE {
+            if *asked == ROWS_AHEAD {
+                break;
+            }
+            let Some(row) = self.base.row_ahead(*asked + 1, side == Side::Front) else {
+                break;
+            };
+            Row::fetch(self.table.table, self.table.pages, row);
+            *asked += 1;
+        }
     }
 
     fn step(&mut self, side: Side) -> Option<Result<Row<'a>, Error>> {
@@ -68,7 +98,9 @@ impl<'a> IndexRange<'a> {
             None => take(&mut self.base, side).map(|entry| entry.map(|(_, row)| Found::Base(row))),
             Some(merge) => merge.step(&mut self.base, side).transpose(),
         };
-        Some(match found? {
+        let found = found?;
+        self.ask_ahead(side);
+        Some(match found {
             Ok(Found::Base(row)) => self.table.indexed(row),
             Ok(Found::Overlay(row)) => self.table.get(row),
             Err(damaged) => {

@@ -11,6 +11,7 @@ use crate::pages::Pages;
 use crate::row_codec::{decode_cell, decode_row};
 use crate::row_id::RowId;
 use crate::row_page::{Cell, RowPageRef};
+use crate::row_page_ref;
 use crate::table::Table;
 use crate::value::Value;
 use crate::value_ref::{AsIs, TakeValue, ValueRef};
@@ -81,6 +82,15 @@ impl<'a> Row<'a> {
                 Err(kind.at(row.page()).into())
             }
             Err(Some(damaged)) => Err(damaged.into()),
+        }
+    }
+
+    /// Asks for a row that is read soon, and for what is looked at of its page.
+    #[inline]
+    pub(crate) fn fetch(table: &Table, pages: &Pages, row: RowId) {
+        if let Some(page) = pages.in_memory(row.page()) {
+            row_page_ref::fetch_header(page, row.slot());
+            row_page_ref::fetch_row(page, &table.layout, row.slot());
         }
     }
 

@@ -53,8 +53,7 @@ impl<'a> RowPageRef<'a> {
         slot: u16,
     ) -> Option<RowPageRef<'a>> {
         // Asked for before anything of the page is known, which has to come from memory itself.
-        let usual = layout.usual_page();
-        usual.each_place(slot, |byte_offset| fetch(page, byte_offset));
+        fetch_row(page, layout, slot);
         // What stands beyond the capacity is nothing to who reads one row.
         let geometry = match usual_geometry(page, layout) {
             Some(usual) => usual,
@@ -348,6 +347,20 @@ pub(crate) fn check_header(page: &PageBuf, layout: &Layout) -> Result<RowGeometr
         Some(usual) if is_zero_beyond(page, usual.slots()) => Ok(usual),
         _ => check_unusual(page, layout),
     }
+}
+
+/// Asks for the header of a row page and for what says whether a slot is live.
+#[inline]
+pub(crate) fn fetch_header(page: &PageBuf, slot: u16) {
+    fetch(page, 0);
+    fetch(page, LIVE_BITMAP as usize + usize::from(slot / 8));
+}
+
+/// Asks for the lines of a row where they stand in most pages.
+#[inline(always)]
+pub(crate) fn fetch_row(page: &PageBuf, layout: &Layout, slot: u16) {
+    let usual = layout.usual_page();
+    usual.each_place(slot, |byte_offset| fetch(page, byte_offset));
 }
 
 /// The geometry of a page of the capacity that most have, if its header can be believed.

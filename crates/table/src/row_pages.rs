@@ -13,12 +13,11 @@
 
 use crate::damaged::DamageKind;
 use crate::error::Error;
-use crate::frames::fetch;
 use crate::page::PageBuf;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
-use crate::row_format::LIVE_BITMAP;
 use crate::row_page::RowPageRef;
+use crate::row_page_ref::fetch_header;
 use crate::table::Table;
 
 /// How far ahead the header of a page is asked for that may come. It takes as long from memory as a few pages take to be summed.
@@ -64,11 +63,11 @@ impl<'a> RowPages<'a> {
     fn look_ahead(&mut self, next: Option<PageNumber>) {
         self.ahead = next.map(|number| (number, self.pages.get(number).map_err(Error::from)));
         if let Some(page) = self.ahead() {
-            fetch_header(page);
+            fetch_header(page, 0);
         }
         let far = next.and_then(|number| PageNumber::new(number.get() + PAGES_AHEAD));
         if let Some(page) = far.and_then(|number| self.pages.in_memory(number)) {
-            fetch_header(page);
+            fetch_header(page, 0);
         }
     }
 
@@ -100,11 +99,4 @@ impl<'a> Iterator for RowPages<'a> {
         let rows = bytes.and_then(|bytes| self.open(number, bytes));
         Some(rows.map(|rows| NumberedPage { number, rows }))
     }
-}
-
-/// Asks for what a walk looks at in each page.
-#[inline]
-fn fetch_header(page: &PageBuf) {
-    fetch(page, 0);
-    fetch(page, LIVE_BITMAP as usize);
 }
