@@ -20,6 +20,9 @@ use crate::row_id::RowId;
 /// One beyond the greatest row id: with a key, a place behind all entries of that key.
 pub(crate) const ROW_AFTER_ALL: u64 = RowId::MAX.to_u64() + 1;
 
+/// Of so many places a look at one brings most of the others along.
+const PLACES_TOGETHER: usize = 16;
+
 /// A leaf or an inner node whose header is sound.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node<'a> {
@@ -223,21 +226,51 @@ impl<'a> Node<'a> {
             return Ok(if key < prefix { 0 } else { self.len() });
         };
         let head = head_of(rest);
-        let (mut low, mut high) = (0, self.len());
+        let mut low = self.first_with_head(head);
+        let has_head = |place: &[u8; PLACE_BYTES]| place_head(*place) == head;
+        let mut high = low
+            + match &self.places[low..] {
+                [first, second, ..] if has_head(first) && has_head(second) => {
+                    self.places[low..].partition_point(has_head)
+                }
+                [first, ..] => usize::from(has_head(first)),
+                [] => 0,
+            };
+        // Equal heads say nothing: keys may go on, and a short key was filled up with zeros.
         while low < high {
             let middle = low.midpoint(high);
-            // Equal heads say nothing: keys may go on, and a short key was filled up with zeros.
-            let order = match self.head(middle).cmp(&head) {
-                Ordering::Equal => self.entry(middle)?.cmp_with(key, row),
-                different => different,
-            };
-            if order.is_lt() {
+            if self.entry(middle)?.cmp_with(key, row).is_lt() {
                 low = middle + 1;
             } else {
                 high = middle;
             }
         }
         Ok(low)
+    }
+
+    /// The index of the first entry whose head is not below `head`.
+    ///
+    /// No branch depends on what is read: nothing lets a processor foresee it, so it would guess wrong at every other step. What the next
+    /// two steps may read is asked for instead.
+    #[inline]
+    fn first_with_head(&self, head: u32) -> usize {
+        let (mut base, mut size) = (0, self.len());
+        let ask = |index: usize| fetch(self.page, DIRECTORY + index * PLACE_BYTES);
+        ask(size / 4);
+        ask(size / 4 * 3);
+        while size > 1 {
+            let half = size / 2;
+            if half > PLACES_TOGETHER {
+                for eighth in [1, 3, 5, 7] {
+                    ask(base + size / 8 * eighth);
+                }
+            }
+            let middle = base + half;
+            let is_below = place_head(self.places[middle - 1]) < head;
+            base = std::hint::select_unpredictable(is_below, middle, base);
+            size -= half;
+        }
+        base + usize::from(size == 1 && place_head(self.places[base]) < head)
     }
 
     /// Where (`key`, `row`) stands, if it does.
