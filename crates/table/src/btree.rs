@@ -375,23 +375,24 @@ mod tests {
         let (mut tree, mut pages) = (BTree::new(), Pages::new());
         let mut model = BTreeSet::new();
         let key = |number: u32| (number * 7919 % 12_000 / 1500).to_be_bytes();
+        let before = |number: u32| row(number + 30_000);
         for number in 0..12_000 {
-            tree.insert(&mut pages, OWNER, &key(number), row(number))
+            tree.insert(&mut pages, OWNER, &key(number), before(number))
                 .unwrap();
-            model.insert((key(number), row(number)));
+            model.insert((key(number), before(number)));
         }
         assert!(tree.height() > 1);
         for number in 0..12_000 {
-            let key = key(number);
-            // Near, far, and not there any more.
-            let to = row((number ^ 1) + [100_000, 50_000, 12_000][number as usize % 3]);
-            let replaced = tree.replace_row(&mut pages, OWNER, &key, row(number), to);
+            let (key, from) = (key(number), before(number));
+            // Behind all others of its key, in front of them, and in between.
+            let to = row((number ^ 1) + [100_000, 0, 45_000][number as usize % 3]);
+            let replaced = tree.replace_row(&mut pages, OWNER, &key, from, to);
             assert_eq!(replaced, Ok(true));
             assert_eq!(
-                tree.replace_row(&mut pages, OWNER, &key, row(number), to),
+                tree.replace_row(&mut pages, OWNER, &key, from, to),
                 Ok(false)
             );
-            model.remove(&(key, row(number)));
+            model.remove(&(key, from));
             model.insert((key, to));
             if number % 500 == 0 {
                 tree.check(&pages).unwrap();
