@@ -149,8 +149,7 @@ mod tests {
                 .all(|two| two[1] - two[0] >= size_of::<PageBuf>())
         );
         assert_eq!(
-            frames.frame_count,
-            256,
+            frames.frame_count, 256,
             "1, 1, 2, 4, ... and then 64 at once"
         );
         for frame in all {
