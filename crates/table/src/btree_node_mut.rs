@@ -71,10 +71,12 @@ impl<'a> NodeMut<'a> {
         page.set_common_prefix_bytes(in_page(prefix));
         page.set_live_count(in_page(entries.len()));
         page.set_heap_start(in_page(heap_start));
-        let mut start = heap_start;
+        // From the end of the page down, as if they had come one by one.
+        let mut start = PAGE_BYTES;
         for (index, entry) in entries.iter().enumerate() {
             // Keys out of order, in a damaged node, need not share what the first and the last do.
             let rest = entry.key.get(prefix..).ok_or(OUT_OF_ORDER.at(number))?;
+            start -= entry.heap_bytes();
             write_entry(
                 &mut page.as_bytes_mut()[start..][..entry.heap_bytes()],
                 entry,
@@ -82,7 +84,6 @@ impl<'a> NodeMut<'a> {
             let place = encode_place(head_of(rest), in_page(start));
             page.as_bytes_mut()[DIRECTORY + index * PLACE_BYTES..][..PLACE_BYTES]
                 .copy_from_slice(&place);
-            start += entry.heap_bytes();
         }
         Ok(())
     }
