@@ -157,8 +157,8 @@ impl Log {
     /// # Errors
     /// As [`Log::append`].
     pub fn append_with(&self, payload: &[u8], time: Option<i64>, handoff: Handoff) -> Result<TxId> {
-        let ids = self.shared.append(&[(payload, time)], handoff)?;
-        Ok(ids.start)
+        let appended = self.shared.append(&[(payload, time)], handoff)?;
+        Ok(appended.ids.start)
     }
 
     /// Appends records, each a payload and an optional time, one behind the other and with one write. Yields their ids.
@@ -180,10 +180,10 @@ impl Log {
         records: &[(&[u8], Option<i64>)],
         handoff: Handoff,
     ) -> Result<Range<TxId>> {
-        self.shared.append(records, handoff)
+        Ok(self.shared.append(records, handoff)?.ids)
     }
 
-    /// Waits until the operating system has the record: then a killed process does not lose it.
+    /// Waits until the operating system has the record: then a killed process does not lose it. As for [`Log::wait_durable`], it is the record that has this id now.
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::Poisoned`] if a write failed: the record may appear after reopening or not.
@@ -193,6 +193,9 @@ impl Log {
     }
 
     /// Waits until the record is durable. One of the waiting threads syncs for all.
+    ///
+    /// It is the record that has this id when this is called. After [`Log::truncate_after`] ids are given again: if another thread may truncate and append between an append and
+    /// this, the record may be another one, and [`Log::commit`] is the call that tells.
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::Poisoned`] if a sync failed: the record may appear after reopening or not.
@@ -230,12 +233,15 @@ impl Log {
     ///
     /// # Errors
     /// As [`Log::append`] and [`Log::wait_durable`], and so [`Error::Poisoned`] and [`Error::Closed`] say less than after an append: the record may have got its id,
-    /// then it may appear after reopening or not. [`Error::Truncated`] or [`Error::BeyondEnd`]: another thread gave it up before it was durable.
+    /// then it may appear after reopening or not. [`Error::Truncated`]: another thread gave it up before this returned.
     pub fn commit(&self, payload: &[u8], time: Option<i64>) -> Result<TxId> {
         match self.shared.options().sync_policy {
             SyncPolicy::EveryCommit => {
-                let id = self.append_with(payload, time, Handoff::Queued)?;
-                self.wait_durable(id)?;
+                let appended = self.shared.append(&[(payload, time)], Handoff::Queued)?;
+                let id = appended.ids.start;
+                let held = self.shared.lock();
+                self.shared
+                    .wait_until_durable(held, id, appended.truncations)?;
                 Ok(id)
             }
             SyncPolicy::Interval(_) | SyncPolicy::Never => {
@@ -249,10 +255,7 @@ impl Log {
     /// # Errors
     /// As [`Log::wait_durable`].
     pub fn sync(&self) -> Result<()> {
-        match self.next_id().previous() {
-            Some(last) => self.wait_durable(last),
-            None => Ok(()),
-        }
+        self.shared.sync()
     }
 
     /// Which log this is.
@@ -369,10 +372,10 @@ impl Log {
         // Looked at again when the ids are given; by then space for them is reserved.
         shipment.check_next(self.shared.next_id())?;
         shipment.check_history(log_id, self.shared.settled_end())?;
-        self.shared.append_shipped(&batch, &shipment)
+        Ok(self.shared.append_shipped(&batch, &shipment)?.ids)
     }
 
-    /// Starts a new segment, if the newest one holds a record. Everything before is durable afterwards.
+    /// Starts a new segment, if the newest one holds a record or asks for an older reader than the log does by now. Everything before is durable afterwards.
     ///
     /// # Errors
     /// [`Error::Full`], and [`Error::Io`] if the log is not poisoned afterwards, for instance because a directory has the temporary name of the new segment: the log

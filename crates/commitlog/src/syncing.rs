@@ -29,8 +29,28 @@ pub(crate) struct SyncTicket {
 
 impl SharedLog {
     pub(crate) fn wait_durable(&self, id: TxId) -> Result<()> {
-        let mut held = self.lock();
+        let held = self.lock();
         let truncations = held.truncated_to.len();
+        self.wait_until_durable(held, id, truncations)
+    }
+
+    /// Makes everything durable that has an id now.
+    pub(crate) fn sync(&self) -> Result<()> {
+        let held = self.lock();
+        let truncations = held.truncated_to.len();
+        match held.end.id.previous() {
+            Some(last) => self.wait_until_durable(held, last, truncations),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the record is durable that had this id when the log had been truncated so often.
+    pub(crate) fn wait_until_durable<'a>(
+        &'a self,
+        mut held: Held<'a>,
+        id: TxId,
+        truncations: usize,
+    ) -> Result<()> {
         if self.options().mistake == Some(Mistake::AcknowledgeQueued) && id >= held.written().id {
             return held.check_exists(id);
         }

@@ -35,13 +35,17 @@ enum Room {
     Never,
 }
 
+/// Records that have got their ids.
+#[derive(Debug)]
+pub(crate) struct Appended {
+    pub(crate) ids: Range<TxId>,
+    /// How often the log had been truncated then: whoever waits for the records counts from there, for a later truncation lets others have the ids.
+    pub(crate) truncations: usize,
+}
+
 impl SharedLog {
     /// Appends all of the records, or none.
-    pub(crate) fn append(
-        &self,
-        records: &[NewRecord<'_>],
-        handoff: Handoff,
-    ) -> Result<Range<TxId>> {
+    pub(crate) fn append(&self, records: &[NewRecord<'_>], handoff: Handoff) -> Result<Appended> {
         self.append_if(records, handoff, None)
     }
 
@@ -50,7 +54,7 @@ impl SharedLog {
         &self,
         records: &[NewRecord<'_>],
         shipment: &VerifiedShipment<'_>,
-    ) -> Result<Range<TxId>> {
+    ) -> Result<Appended> {
         self.append_if(records, self.options().handoff, Some(shipment))
     }
 
@@ -59,7 +63,7 @@ impl SharedLog {
         records: &[NewRecord<'_>],
         handoff: Handoff,
         shipment: Option<&VerifiedShipment<'_>>,
-    ) -> Result<Range<TxId>> {
+    ) -> Result<Appended> {
         let mut bytes = 0;
         for (payload, _) in records {
             bytes += check_length(payload, self.options().payload_bytes_max)?;
@@ -101,12 +105,16 @@ impl SharedLog {
         }
         let state = &mut *held;
         let first = state.end.id;
+        let appended = Appended {
+            ids: first..TxId(first.0 + records.len() as u64),
+            truncations: state.truncated_to.len(),
+        };
         if records.is_empty() {
-            return Ok(first..first);
+            return Ok(appended);
         }
         state.untouched = false;
-        let ids = first..TxId(first.0 + records.len() as u64);
-        state.end.id = ids.end;
+        let end = appended.ids.end;
+        state.end.id = end;
         state.end.byte += bytes;
         // What is longer than may be lost is with the operating system before it is acknowledged.
         let may_wait = handoff == Handoff::Queued && bytes <= self.options().queue_bytes_max as u64;
@@ -117,17 +125,17 @@ impl SharedLog {
         let writes = !may_wait || (is_long && !is_attended);
         if apart || (writes && state.may_write()) {
             self.lead_write(&mut held, records, bytes)?;
-            return Ok(ids);
+            return Ok(appended);
         }
         for record in records {
             state.queue.push(*record);
         }
         if !may_wait {
-            self.write_through(held, ids.end)?;
+            self.write_through(held, end)?;
         } else if is_attended && (queued == 0 || (is_long && queued < WRITE_BYTES)) {
             state.nudge();
         }
-        Ok(ids)
+        Ok(appended)
     }
 
     #[cold]

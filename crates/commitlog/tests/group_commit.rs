@@ -5,11 +5,14 @@
 mod hooked_dir;
 
 use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
-use commitlog::{Error, Log, LogId, Options, TxId};
+use commitlog::{Error, Log, LogId, Maintainer, Options, TxId};
 use disk::{Crash, Dir, Fault, Operation, SimDisk};
 use hooked_dir::{HookedDir, Hooks};
 
@@ -227,6 +230,72 @@ fn rotation_and_appending_threads_do_not_lose_records() {
     let (log, report) = Log::open(disk.root(), options, &[]).unwrap();
     assert_eq!(report.end, TxId(4 * COMMITS + 1));
     assert_eq!(log.verify().unwrap(), 4 * COMMITS + 1);
+}
+
+/// Keeps the thread that wakes it until it is told to go on.
+struct Stops {
+    arrived: Barrier,
+    goes_on: Barrier,
+}
+
+impl Wake for Stops {
+    fn wake(self: Arc<Self>) {
+        self.arrived.wait();
+        self.goes_on.wait();
+    }
+}
+
+/// Gives up what is not durable when it is woken, and appends other records in its place.
+struct Truncates(Arc<Log>);
+
+impl Wake for Truncates {
+    fn wake(self: Arc<Self>) {
+        self.0.truncate_after(TxId(1)).unwrap();
+        for _ in 2..6 {
+            self.0.append(b"another record", None).unwrap();
+        }
+    }
+}
+
+/// Whoever wakes a future is between its append and its wait, if the append began a segment.
+#[test]
+fn a_commit_whose_record_was_given_up_says_so_whoever_has_its_id_by_then() {
+    let disk = SimDisk::new(1);
+    let options = Options {
+        segment_bytes_max: FRAMES_BYTE + 400,
+        ..Options::default()
+    };
+    let log = Log::create(disk.root(), LOG_ID, options, &[(b"genesis", None)]).unwrap();
+    let log = Arc::new(log);
+    // Somebody syncs for futures, and does nothing at the moment.
+    let maintainer = Maintainer::start(&log).unwrap();
+    let stops = Arc::new(Stops {
+        arrived: Barrier::new(2),
+        goes_on: Barrier::new(2),
+    });
+    let first = log.append(b"first", None).unwrap();
+    let mut waits = pin!(log.durable(first));
+    let waker = Waker::from(Arc::clone(&stops));
+    let polled = waits.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    stops.arrived.wait();
+
+    let second = log.append(&[7; 200], None).unwrap();
+    let waker = Waker::from(Arc::new(Truncates(Arc::clone(&log))));
+    let mut truncates = pin!(log.durable(second));
+    let mut context = Context::from_waker(&waker);
+    assert!(truncates.as_mut().poll(&mut context).is_pending());
+    let said = log.commit(&[8; 200], None);
+    stops.goes_on.wait();
+    assert_eq!(log.next_id(), TxId(6), "it was truncated in between");
+    assert!(
+        matches!(said, Err(Error::Truncated { end: TxId(2) })),
+        "{said:?}"
+    );
+    let ended = truncates.poll(&mut context);
+    assert!(matches!(ended, Poll::Ready(Err(Error::Truncated { .. }))));
+    maintainer.stop().unwrap();
+    log.close().unwrap();
 }
 
 fn syncs(disk: &SimDisk) -> usize {

@@ -101,12 +101,25 @@ fn rotations_and_truncations_wait_for_their_turn() {
 #[test]
 fn who_waits_for_a_record_that_is_truncated_learns_it() {
     explore(|| {
-        let Scene { disk, log, .. } = scene(Options::default());
+        let Scene {
+            disk,
+            slowness,
+            log,
+        } = scene(Options::default());
+        slowness.watch(&disk, all(2, 1));
         let truncating = Arc::clone(&log);
-        let truncator = thread::spawn(move || truncating.truncate_after(TxId(0)).unwrap());
+        let truncator = thread::spawn(move || {
+            truncating.truncate_after(TxId(0)).unwrap();
+            // It gets an id that another record had.
+            truncating.append(b"another", None).unwrap();
+        });
+        let watching = Arc::clone(&slowness);
         join(spawn_each(2, move |thread| {
-            match log.commit(&payload(thread, 0), None) {
-                Ok(_) | Err(Error::Truncated { .. } | Error::BeyondEnd { .. }) => {}
+            let payload = payload(thread, 0);
+            match log.commit(&payload, None) {
+                // It may have been given up since.
+                Ok(_) => assert!(watching.was_durable(&payload)),
+                Err(Error::Truncated { .. }) => {}
                 Err(error) => panic!("{error}"),
             }
         }));

@@ -1,8 +1,8 @@
 //! A log on a simulated disk that many threads share, and what is in its files.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use commitlog::{Log, LogId, Options, TxId};
 use disk::{Choice, Crash, SimDisk};
@@ -20,15 +20,48 @@ pub(crate) fn explore(scenario: impl Fn() + Send + Sync + Copy + 'static) {
     shuttle::check_pct(scenario, orders, 3);
 }
 
-/// Lets other threads go on in the middle of each write and sync, and can panic in a sync.
+/// Lets other threads go on in the middle of each write and sync, can panic in a sync, and can note what was durable at some time.
 #[derive(Debug, Default)]
 pub(crate) struct Slowness {
     panics: AtomicBool,
+    watched: Mutex<Option<Watched>>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    disk: SimDisk,
+    not_yet: Vec<Vec<u8>>,
+    durable: Vec<Vec<u8>>,
 }
 
 impl Slowness {
     pub(crate) fn panic_in_next_sync(&self) {
         self.panics.store(true, Ordering::SeqCst);
+    }
+
+    /// Notes from now on which of these records become durable, if only for a while.
+    pub(crate) fn watch(&self, disk: &SimDisk, records: Vec<Vec<u8>>) {
+        *self.watched.lock().unwrap() = Some(Watched {
+            disk: disk.clone(),
+            not_yet: records,
+            durable: Vec::new(),
+        });
+    }
+
+    pub(crate) fn was_durable(&self, record: &[u8]) -> bool {
+        let watched = self.watched.lock().unwrap();
+        let durable = &watched.as_ref().unwrap().durable;
+        durable.iter().any(|known| known == record)
+    }
+
+    fn look(&self) {
+        if let Some(watched) = self.watched.lock().unwrap().as_mut() {
+            let disk = &watched.disk;
+            let found = watched
+                .not_yet
+                .extract_if(.., |record| is_durable(disk, record));
+            watched.durable.extend(found);
+        }
     }
 }
 
@@ -38,6 +71,7 @@ impl Hooks for Slowness {
     }
 
     fn after_sync(&self) {
+        self.look();
         // What is written from here on is not covered by this sync.
         thread::yield_now();
         assert!(!self.panics.swap(false, Ordering::SeqCst), "told to");
