@@ -391,7 +391,7 @@ impl Source {
     ) -> Result<SegmentBytes> {
         let file = match self.dir().open(&segment_name(header.base), Access::Read) {
             Ok(file) => file,
-            Err(error) if error.is_not_found() => return Err(self.vanished(header.base, error)),
+            Err(error) if error.is_not_found() => return Err(self.vanished(header, error)),
             Err(error) => return Err(error.into()),
         };
         let len = file.len()?;
@@ -417,11 +417,13 @@ impl Source {
         })
     }
 
-    /// Says what is left, if the segment was pruned since it was looked up.
-    fn vanished(&self, base: TxId, error: disk::Error) -> Error {
+    /// Says what is left, if the segment was pruned or truncated away since it was looked up.
+    fn vanished(&self, header: &SegmentHeader, error: disk::Error) -> Error {
         let again = match self {
-            Source::Live(log) => log.segment_of(base).map(drop),
-            Source::Still(log) => log.look_for(base),
+            Source::Live(log) => log
+                .segment_of(header.base)
+                .and_then(|_| log.check_usable(header)),
+            Source::Still(log) => log.look_for(header.base),
             // Whoever follows looks at everything again.
             Source::Tail(_) => Ok(()),
         };

@@ -1,15 +1,20 @@
 //! Following a log as it grows: in the writer's process, and beside it.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/hooked_dir.rs"]
+mod hooked_dir;
 #[path = "support/logs.rs"]
 mod logs;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use commitlog::{Chain, Error, FollowOptions, Follower, Log, ReadOnlyLog, ReadOnlyOptions, TxId};
+use commitlog::{
+    Chain, Error, FollowOptions, Follower, Log, Options, ReadOnlyLog, ReadOnlyOptions, TxId,
+};
 use disk::{Dir, SimDisk};
+use hooked_dir::{HookedDir, Hooks};
 use logs::{LOG_ID, create, fill, payload, small, temporary};
 
 /// Longer than anything takes: what waits so long would hang.
@@ -353,4 +358,63 @@ fn another_history_than_the_one_that_was_read_is_refused() {
         log.follow(TxId(21), FollowOptions::default()),
         Err(Error::BeyondEnd { .. })
     ));
+}
+
+/// Does something once, right before a file is opened.
+#[derive(Default)]
+struct BeforeOpen(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl std::fmt::Debug for BeforeOpen {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("BeforeOpen")
+    }
+}
+
+impl Hooks for BeforeOpen {
+    fn before_open(&self) {
+        let action = self.0.lock().unwrap().take();
+        if let Some(action) = action {
+            action();
+        }
+    }
+}
+
+/// Between looking a segment up and opening it, a truncation removes its file.
+#[test]
+fn whose_segment_is_truncated_away_while_it_is_opened_is_told_so() {
+    // Where the reader stands, what is truncated after, and the end that it is told; `None`: it goes on.
+    let rows = [(11, 5, Some(6)), (15, 10, Some(11)), (11, 10, None)];
+    for (from, after, told) in rows {
+        for who in ["reader", "follower", "ship", "chain"] {
+            let disk = SimDisk::new(1);
+            let hook = Arc::<BeforeOpen>::default();
+            let root = HookedDir::around(disk.root(), Arc::clone(&hook) as Arc<dyn Hooks>);
+            // From 0, 11 and 21 on.
+            let log = Log::create(root, LOG_ID, Options::default(), &[(b"genesis", None)]).unwrap();
+            for end in [11, 21, 31] {
+                fill(&log, end);
+                log.rotate().unwrap();
+            }
+            let log = Arc::new(log);
+            let mut reader = log.reader(TxId(from)).unwrap();
+            let mut follower = log.follow(TxId(from), FollowOptions::default()).unwrap();
+            let truncating = Arc::clone(&log);
+            *hook.0.lock().unwrap() = Some(Box::new(move || {
+                truncating.truncate_after(TxId(after)).unwrap();
+            }));
+            let said = match who {
+                "reader" => reader.next_record().map(|record| record.is_some()),
+                "follower" => follower.poll_next().map(|record| record.is_some()),
+                "ship" => log.ship(TxId(from)..TxId(from + 1), 1000).map(|_| true),
+                _ => log.chain_after(TxId(from - 1)).map(|_| false),
+            };
+            match (said, told) {
+                (Err(Error::Truncated { end }), Some(told)) => assert_eq!(end, TxId(told)),
+                // The record that was asked for is the next one now.
+                (Err(Error::BeyondEnd { .. }), None) if who == "ship" => {}
+                (Ok(false), None) => {}
+                (said, _) => panic!("{who} at {from}, truncated after {after}: {said:?}"),
+            }
+        }
+    }
 }

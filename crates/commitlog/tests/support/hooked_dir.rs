@@ -1,4 +1,4 @@
-//! A directory that does something around each write and sync of its files, and passes everything else on.
+//! A directory that does something around each call that opens, writes or syncs a file, and passes everything else on.
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -9,6 +9,7 @@ use disk::{Access, Dir, Entry, File, Lock, Map, Result};
 
 /// What is done around the calls of all files.
 pub(crate) trait Hooks: Debug + Send + Sync {
+    fn before_open(&self) {}
     fn before_write(&self, _offset: u64) {}
     /// So many bytes are asked for, of a file of so many.
     fn before_read(&self, _bytes: usize, _file_bytes: u64) {}
@@ -43,6 +44,7 @@ impl Dir for HookedDir {
     }
 
     fn open(&self, name: &str, access: Access) -> Result<Arc<dyn File>> {
+        self.hooks.before_open();
         Ok(self.hooked(self.dir.open(name, access)?))
     }
 
