@@ -437,7 +437,8 @@ impl Log {
         self.shared.truncate_after(id)
     }
 
-    /// Raises the payload version that the headers of new segments ask for. Never lowers it.
+    /// Raises the payload version that the headers of new segments ask for. Never lowers it. A segment that holds no record yet is made anew by the next append or
+    /// [`Log::rotate`]; one that holds records stays as it is: who wants the next record in a segment that asks for this rotates first.
     pub fn raise_minimum_reader(&self, minimum_reader: u16) {
         self.shared.raise_minimum_reader(minimum_reader);
     }

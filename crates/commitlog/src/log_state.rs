@@ -153,6 +153,12 @@ impl State {
         }
     }
 
+    /// Whether the log asks for a newer reader than the header of the active segment.
+    #[inline]
+    pub(crate) fn asks_too_little(&self) -> bool {
+        self.active.header().minimum_reader < self.minimum_reader
+    }
+
     /// Nothing is acknowledged any more, and everybody who waits learns it.
     #[cold]
     pub(crate) fn poison(&mut self) {

@@ -86,6 +86,7 @@ impl SharedLog {
             self.dir(),
             &state.headers[place],
             epoch,
+            state.minimum_reader,
             state.active.floor(),
             end,
         )?;

@@ -205,18 +205,19 @@ impl SharedLog {
         self.rotate_claimed(&mut held)
     }
 
-    /// Starts a new segment, if the active one is not empty. Everything before is written, and nobody writes or syncs.
+    /// Starts a new segment, unless the active one is as good as new. Everything before is written, and nobody writes or syncs.
     pub(crate) fn rotate_claimed(&self, state: &mut State) -> Result<()> {
-        if state.active.is_empty() && !state.cut_waits {
+        if state.active.is_empty() && !state.cut_waits && !state.asks_too_little() {
             return Ok(());
         }
         self.begin_segment(state, state.minimum_reader)
     }
 
-    /// Starts a new segment whose header asks for this payload version; it takes the place of the active one if that is empty. As for [`SharedLog::rotate_claimed`],
+    /// Starts a new segment whose header asks for this payload version, or for a higher one that the log asks for; it takes the place of the active one if that is empty. As for [`SharedLog::rotate_claimed`],
     /// everything is written.
     pub(crate) fn begin_segment(&self, state: &mut State, minimum_reader: u16) -> Result<()> {
         state.untouched = false;
+        let minimum_reader = state.minimum_reader.max(minimum_reader);
         let sealed = state.seal();
         state.poison_unless(sealed)?;
         // What fails before the file is there changes nothing: the old segment simply goes on.
@@ -232,7 +233,7 @@ impl SharedLog {
         }
         state.cut_waits = false;
         state.packing_waits = false;
-        state.minimum_reader = state.minimum_reader.max(minimum_reader);
+        state.minimum_reader = minimum_reader;
         state.continue_in(next);
         if self.options.compress_sealed {
             state.nudge();

@@ -39,11 +39,12 @@ pub struct Truncated {
     pub segments_removed: usize,
 }
 
-/// Makes a segment anew up to record `end`, in the next epoch. The inner error leaves it open which of the two files is there.
+/// Makes a segment anew up to record `end`, in the next epoch, asking for what the log asks for: the next record stands in it. The inner error leaves it open which of the two files is there.
 pub(crate) fn cut_segment(
     dir: &dyn Dir,
     old: &SegmentHeader,
     epoch: u32,
+    minimum_reader: u16,
     floor: TxId,
     end: TxId,
 ) -> Result<Result<ActiveSegment>> {
@@ -54,6 +55,7 @@ pub(crate) fn cut_segment(
     let header = SegmentHeader {
         epoch,
         body: BODY_FRAMES,
+        minimum_reader: old.minimum_reader.max(minimum_reader),
         ..*old
     };
     ActiveSegment::replace(dir, header, floor, |to| {

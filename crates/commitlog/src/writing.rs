@@ -178,12 +178,17 @@ impl SharedLog {
     fn room(&self, state: &State, bytes: u64, apart: bool) -> Room {
         let needed = state.end.byte + bytes;
         let is_full = needed > self.options().segment_bytes_max;
+        let is_fresh = state.end.id == state.active.header().base;
+        let is_unfit = match is_fresh {
+            true => state.asks_too_little(),
+            false => is_full,
+        };
         // What is being written counts: a kill takes it, too.
         let unwritten = state.end.byte - state.written().byte;
         let overflows = unwritten > 0 && unwritten + bytes > self.options().queue_bytes_max as u64;
         if state.condition != Condition::Open {
             Room::Never
-        } else if state.cut_waits || (is_full && state.end.id > state.active.header().base) {
+        } else if state.cut_waits || is_unfit {
             Room::InTheNextSegment
         } else if overflows || (apart && !state.may_write()) {
             Room::BehindTheQueue
