@@ -205,10 +205,10 @@ impl Log {
         self.shared.wait_durable(id)
     }
 
-    /// A future that ends when the record is durable, with the errors of [`Log::wait_durable`]. It needs no particular runtime.
+    /// A future that ends when the record is durable that has this id now, with the errors of [`Log::wait_durable`]. It needs no particular runtime.
     ///
     /// A [`Maintainer`](crate::Maintainer) syncs for it, and so does any thread that waits. If there is neither, polling it syncs, and so blocks the thread
-    /// that polls. Dropping it changes nothing for others. It outlives the log: [`Error::Closed`] then says that nobody waited for the record any more, not that it
+    /// that polls. A waker that panics is caught, and traced: the others are woken, and the log goes on. Dropping the future changes nothing for others. It outlives the log: [`Error::Closed`] then says that nobody waited for the record any more, not that it
     /// is lost.
     pub fn durable(&self, id: TxId) -> Durable {
         Durable::new(Arc::clone(&self.shared), id)

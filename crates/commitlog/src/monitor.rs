@@ -7,6 +7,7 @@
 //! `--cfg shuttle` they belong to that explorer.
 
 use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 #[cfg(shuttle)]
@@ -93,8 +94,19 @@ impl Monitor {
             self.work.notify_all();
         }
         for waker in news.wakers {
-            waker.wake();
+            hear_out(|| waker.wake());
         }
+        for waker in news.forgotten {
+            hear_out(|| drop(waker));
+        }
+    }
+}
+
+/// Does what is somebody else's code. A panic of theirs keeps nobody else from being woken, and concerns neither the thread that happens to tell them nor the log, of
+/// which nothing is in the middle of a change.
+fn hear_out(theirs: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(theirs)).is_err() {
+        tracing::error!("the waker of a future that waits for a record panicked");
     }
 }
 

@@ -352,6 +352,46 @@ fn a_future_that_meets_a_sync_waits_for_its_end_and_leads_the_next() {
     assert_eq!(log.durable_end(), TxId(3));
 }
 
+/// It panics when it is woken, or when it is given away.
+struct PanickingWaker {
+    when_woken: bool,
+}
+
+impl Wake for PanickingWaker {
+    fn wake(self: Arc<Self>) {
+        assert!(!self.when_woken, "told to");
+    }
+}
+
+impl Drop for PanickingWaker {
+    fn drop(&mut self) {
+        assert!(self.when_woken || thread::panicking(), "told to");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_keeps_nobody_else_from_being_woken() {
+    for when_woken in [true, false] {
+        let disk = SimDisk::new(9);
+        let log = create(&disk, Options::default());
+        let id = log.append(b"1", None).unwrap();
+        let sync = log.begin_sync().unwrap();
+        let panics = Waker::from(Arc::new(PanickingWaker { when_woken }));
+        let woken = Arc::new(CountingWaker::default());
+        let counts = Waker::from(Arc::clone(&woken));
+        let mut futures: Vec<_> = (0..3).map(|_| Box::pin(log.durable(id))).collect();
+        for (future, waker) in futures.iter_mut().zip([&counts, &panics, &counts]) {
+            let polled = future.as_mut().poll(&mut Context::from_waker(waker));
+            assert!(polled.is_pending());
+        }
+        drop(panics);
+        assert_eq!(sync.finish().unwrap(), TxId(2));
+        assert_eq!(woken.count(), 2);
+        // Nothing of the log was in the middle of a change.
+        assert_eq!(log.commit(b"2", None).unwrap(), TxId(2));
+    }
+}
+
 #[test]
 fn a_failure_in_the_background_reaches_everybody() {
     let interval = SyncPolicy::Interval(seconds(1));
