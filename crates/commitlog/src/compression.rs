@@ -76,13 +76,17 @@ impl SharedLog {
         let mut held = self.lock();
         let PackedDraft { draft, compressed } = match packed {
             Ok(packed) => packed,
-            // It was pruned meanwhile.
-            Err(Error::Io(error)) if error.is_not_found() => return Ok(None),
             Err(error) => {
-                match error {
-                    Error::Damaged { .. } => drop(held.unpackable.insert(old.base)),
+                let has_vanished = matches!(&error, Error::Io(error) if error.is_not_found());
+                if has_vanished && !held.headers.contains(&old) {
+                    // It was pruned meanwhile.
+                    return Ok(None);
+                }
+                if has_vanished || matches!(error, Error::Damaged { .. }) {
+                    held.unpackable.insert(old.base);
+                } else {
                     // What is in the way may go away.
-                    _ => held.packing_waits = true,
+                    held.packing_waits = true;
                 }
                 return Err(error);
             }
@@ -101,7 +105,7 @@ impl SharedLog {
 }
 
 impl SharedLog {
-    /// Compresses one segment if there is one. Yields whether there may be more. A failure is told once: a damaged segment stays as it is, and after any other
+    /// Compresses one segment if there is one. Yields whether there may be more. A failure is told once: a damaged or vanished segment stays as it is, and after any other
     /// failure this waits for the next new segment, or for a call of [`crate::Log::compress_sealed`] that succeeds.
     pub(crate) fn compress_in_background(&self) -> Result<bool> {
         let waits = self.lock().packing_waits;

@@ -224,7 +224,7 @@ impl Log {
     ///
     /// # Errors
     /// [`Error::Io`], after which the log is poisoned; [`Error::Poisoned`], [`Error::Closed`]. And, once each, what [`Log::compress_sealed`] says, after which the
-    /// log goes on: a damaged segment stays as it is, other failures are tried again when there is a new segment.
+    /// log goes on: a damaged or vanished segment stays as it is, other failures are tried again when there is a new segment.
     pub fn maintain(&self, now: Duration) -> Result<Option<Duration>> {
         self.shared.maintain(now)
     }
@@ -415,8 +415,8 @@ impl Log {
     /// takes over the name of the old one; a crash at any point leaves the one or the other. Readers of any age go on.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if a record of the segment is not what was written: it stays as it is, and the next call goes on to the next one. [`Error::Full`]
-    /// and, if the log is not poisoned afterwards, [`Error::Io`]: nothing has changed. [`Error::Poisoned`], [`Error::Closed`].
+    /// [`Error::Damaged`] if a record of the segment is not what was written, and [`Error::Io`] (not found) if its file has vanished: it stays as it is, and the
+    /// next call goes on to the next one. [`Error::Full`] and, if the log is not poisoned afterwards, any other [`Error::Io`]: nothing has changed. [`Error::Poisoned`], [`Error::Closed`].
     pub fn compress_sealed(&self) -> Result<Option<Compressed>> {
         self.shared.compress_sealed()
     }

@@ -60,7 +60,7 @@ pub(crate) struct State {
     pub(crate) truncated_to: Vec<TxId>,
     /// Whether somebody makes a compressed segment right now, to take the place of another.
     pub(crate) rewriting: bool,
-    /// Segments that can not be compressed, for they are damaged.
+    /// Segments that can not be compressed, for they are damaged, or their files have vanished.
     pub(crate) unpackable: BTreeSet<TxId>,
     /// Compressing failed for another reason: in the background it is tried again once there is a new segment.
     pub(crate) packing_waits: bool,

@@ -336,6 +336,41 @@ fn damage_in_a_segment_leaves_it_as_it_is_and_the_next_one_is_taken() {
     ));
 }
 
+/// By hand, and by somebody who maintains the log.
+#[test]
+fn a_segment_that_has_vanished_is_told_once_and_the_next_ones_are_taken() {
+    for maintained in [false, true] {
+        let disk = SimDisk::new(1);
+        let options = Options {
+            compress_sealed: true,
+            ..small()
+        };
+        let log = log_on(&disk, options);
+        let files = disk.files();
+        let vanished = &files[1];
+        disk.root().remove(vanished).unwrap();
+        let (mut packed, mut told) = (0, 0);
+        loop {
+            let more = match maintained {
+                true => log.maintain(Duration::ZERO).map(|due| due.is_some()),
+                false => log.compress_sealed().map(|packed| packed.is_some()),
+            };
+            match more {
+                Ok(true) => packed += 1,
+                Ok(false) => break,
+                Err(Error::Io(error)) => {
+                    assert!(error.is_not_found(), "{error}");
+                    assert!(error.to_string().contains(vanished), "{error}");
+                    told += 1;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        // All but that one and the newest.
+        assert_eq!((packed, told), (files.len() - 2, 1), "{maintained}");
+    }
+}
+
 #[test]
 fn a_crash_at_every_call_leaves_the_plain_file_or_the_compressed_one() {
     let disk = SimDisk::new(1);
