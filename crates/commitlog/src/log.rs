@@ -163,7 +163,8 @@ impl Log {
 
     /// Appends records, each a payload and an optional time, one behind the other and with one write. Yields their ids.
     ///
-    /// All of them get ids, or none. They are records like any other: a crash before they are durable may leave the first few.
+    /// All of them get ids, or none, and all stand in one segment, however long that gets: see [`Options::segment_bytes_max`]. They are records like any other: a crash
+    /// before they are durable may leave the first few.
     ///
     /// # Errors
     /// As [`Log::append`].

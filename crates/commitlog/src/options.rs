@@ -35,8 +35,8 @@ pub enum Handoff {
 /// Options of a log that is written. They may differ from one opening to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// A segment that would grow beyond this many bytes is continued in a new one. A single longer record gets a
-    /// segment of its own. Default: 64 MiB.
+    /// A segment that would grow beyond this many bytes is continued in a new one. What is appended by one call stays together, since it is refused or written as a
+    /// whole: a longer record, batch or shipment gets a segment of its own, and so do the first records of a log. Default: 64 MiB.
     pub segment_bytes_max: u64,
     /// The longest payload in bytes that is accepted; at most 1 GiB. Default: 256 MiB.
     pub payload_bytes_max: u32,

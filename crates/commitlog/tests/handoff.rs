@@ -257,6 +257,10 @@ fn batches_larger_than_queue_and_segment_come_back() {
     drop(log);
     let (log, report) = Log::open(disk.root(), options, &[]).unwrap();
     assert_eq!(report.end, TxId(1 + 3 * 301));
+    // A batch is never spread, and shares its segment with nothing.
+    let extent = Log::inspect(disk.root().as_ref()).unwrap();
+    let bases: Vec<u64> = extent.segments.iter().map(|one| one.base.0).collect();
+    assert_eq!(bases, [0, 1, 301, 302, 602, 603, 903]);
     let mut reader = log.reader(TxId(1)).unwrap();
     for _ in 0..3 {
         for payload in &payloads {
