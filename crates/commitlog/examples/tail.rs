@@ -32,7 +32,8 @@ pub(crate) fn tail(
             }
             Ok(None) => return Ok(()),
             Err(commitlog::Error::Pruned { oldest }) => {
-                writeln!(out, "{from} to {oldest} are pruned")?;
+                let next = follower.next_id();
+                writeln!(out, "{next} to {oldest} are pruned")?;
                 from = oldest;
             }
             Err(commitlog::Error::Truncated { end }) => {

@@ -8,6 +8,7 @@ mod key_value;
 #[path = "../examples/tail.rs"]
 mod tail;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,4 +109,39 @@ fn a_tail_shows_what_is_appended_and_says_what_is_gone() {
     let log = Arc::new(log);
     log.commit(b"fourth", None).unwrap();
     assert_eq!(show(Some(TxId(3))), "3: fourth\n");
+}
+
+/// Prunes, when it is shown record 2, what follows it.
+struct PrunesBehind(Vec<u8>, Log);
+
+impl io::Write for PrunesBehind {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        if self.0.ends_with(b"2: third\n") {
+            let log = &self.1;
+            log.rotate().unwrap();
+            log.commit(b"fourth", None).unwrap();
+            log.rotate().unwrap();
+            log.commit(b"fifth", None).unwrap();
+            log.prune_before(TxId(4)).unwrap();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_tail_does_not_call_pruned_what_it_has_shown() {
+    let disk = SimDisk::new(1);
+    let log = two_segments(&disk);
+    log.sync().unwrap();
+    let mut out = PrunesBehind(Vec::new(), log);
+    tail::tail(disk.root(), Some(TxId(0)), Some(Duration::ZERO), &mut out).unwrap();
+    assert_eq!(
+        String::from_utf8(out.0).unwrap(),
+        "0: first\n1: second\\n\n2: third\n3 to 4 are pruned\n4: fifth\n"
+    );
 }
