@@ -28,7 +28,7 @@ pub(crate) struct FuzzOptions {
     /// Only this package
     #[arg(value_name = "CRATE")]
     package: Option<String>,
-    /// Minutes for each seeded test
+    /// Minutes for each file of seeded tests
     #[arg(long, value_name = "N", default_value_t = 5)]
     minutes: u32,
     /// Replay this one seed instead

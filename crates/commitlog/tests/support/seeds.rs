@@ -52,6 +52,14 @@ pub(crate) fn for_each_seed(test: &str, count: u64, check: impl Fn(u64) + Sync) 
     );
 }
 
+/// Whether the environment says which seeds to try: then nobody waits for what depends on none.
+#[allow(dead_code, reason = "not every test has so much of that")]
+pub(crate) fn are_chosen() -> bool {
+    ["CAIRN_SEED", "CAIRN_SEEDS", "CAIRN_MINUTES"]
+        .iter()
+        .any(|variable| number(variable).is_some())
+}
+
 fn seconds_since_the_epoch() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
