@@ -10,6 +10,15 @@ use crate::tx_id::TxId;
 impl SharedLog {
     /// Does what is due at `now`. Yields when something is due next.
     pub(crate) fn maintain(&self, now: Duration) -> Result<Option<Duration>> {
+        let due = self.write_and_sync(now)?;
+        // Steps of their own: whoever calls may have something else to do, and what became due meanwhile comes before a segment is compressed.
+        let is_idle = due.is_none_or(|due| due > now);
+        let more = is_idle && self.options().compress_sealed && self.compress_in_background()?;
+        Ok(if more { Some(now) } else { due })
+    }
+
+    /// Does what is due at `now`, but compresses nothing. Yields when something is due next.
+    pub(crate) fn write_and_sync(&self, now: Duration) -> Result<Option<Duration>> {
         let mut held = self.lock();
         held.check_open()?;
         let ends = held.ends();
@@ -23,9 +32,6 @@ impl SharedLog {
         let ends = held.ends();
         let more = held.agenda.sync_is_due(now, ends) || held.agenda.write_is_due(now, ends);
         let due = held.agenda.next_due(ends);
-        drop(held);
-        // Steps of their own: whoever calls may have something else to do, and what became due meanwhile comes before a segment is compressed.
-        let more = more || (self.options().compress_sealed && self.compress_in_background()?);
         Ok(if more { Some(now) } else { due })
     }
 

@@ -14,8 +14,8 @@ use std::thread;
 use std::time::Duration;
 
 use commitlog::{
-    BadFrame, DamageKind, Error, Log, Maintainer, Options, Proof, ProofVerdict, ReadOnlyLog,
-    ReadOnlyOptions, TxId,
+    BadFrame, DamageKind, Error, FollowOptions, Log, Maintainer, Options, Proof, ProofVerdict,
+    ReadOnlyLog, ReadOnlyOptions, SyncPolicy, TxId,
 };
 use disk::{Dir, Fault, SimDisk};
 use hooked_dir::{HookedDir, Hooks};
@@ -705,4 +705,50 @@ fn a_lost_block_is_reported_where_it_stands_in_the_file() {
             proven: TxId(2)
         }
     );
+}
+
+/// When a segment is compressed in the background, appends a record and waits until somebody makes it durable.
+#[derive(Debug, Default)]
+struct WaitsInTheMiddle {
+    log: Mutex<Option<Arc<Log>>>,
+    is_durable: OnceLock<bool>,
+}
+
+impl Hooks for WaitsInTheMiddle {
+    fn before_write(&self, offset: u64) {
+        let maintains = thread::current()
+            .name()
+            .is_some_and(|name| name.starts_with("commitlog"));
+        if !maintains || offset < 12288 {
+            return;
+        }
+        let log = self.log.lock().unwrap().take();
+        if let Some(log) = log {
+            let id = log.append(b"while a block is written", None).unwrap();
+            let mut follower = log.follow(id, FollowOptions::default()).unwrap();
+            // Longer than anything takes.
+            let found = follower.next_record(Some(Duration::from_secs(60)));
+            self.is_durable.set(found.unwrap().is_some()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_maintainer_syncs_at_the_interval_while_it_compresses() {
+    let disk = SimDisk::new(1);
+    let hooks = Arc::<WaitsInTheMiddle>::default();
+    let root = HookedDir::around(disk.root(), Arc::clone(&hooks) as Arc<dyn Hooks>);
+    let options = Options {
+        sync_policy: SyncPolicy::Interval(Duration::ZERO),
+        compress_sealed: true,
+        ..Options::default()
+    };
+    let log = Log::create(root, LOG_ID, options, &[(b"genesis", None)]).unwrap();
+    log.rotate().unwrap();
+    let log = Arc::new(log);
+    *hooks.log.lock().unwrap() = Some(Arc::clone(&log));
+    let maintainer = Maintainer::start(&log).unwrap();
+    assert!(hooks.is_durable.wait());
+    maintainer.stop().unwrap();
+    log.close().unwrap();
 }
