@@ -388,7 +388,7 @@ impl Log {
     /// Removes the segments whose records all lie before `id`, oldest first. The newest segment always stays.
     ///
     /// Everything is durable afterwards. First the log says durably which record is the oldest that it keeps: a crash, or a failure behind
-    /// that, leaves files that are ignored, and removed by the next open.
+    /// that, leaves files that are ignored, and removed by the next open. Appending and reading go on while files are removed.
     ///
     /// The caller makes sure that snapshots hold what is removed.
     ///
@@ -489,6 +489,6 @@ impl Drop for Log {
         if let Err(error) = self.shared.abandon() {
             tracing::error!(%error, "records that were queued were not written when the log was dropped");
         }
-        self.shared.wait_for_rewriting();
+        self.shared.wait_for_files();
     }
 }

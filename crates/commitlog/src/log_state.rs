@@ -54,8 +54,10 @@ pub(crate) struct State {
     pub(crate) untouched: bool,
     /// The active segment is torn behind its end: another one is made before anything is appended.
     pub(crate) cut_waits: bool,
-    /// Segments that are pruned, and whose files are not all removed yet.
+    /// Segments that are pruned, and whose files could not be removed yet.
     pub(crate) leftovers: Vec<TxId>,
+    /// Whether somebody removes the files of pruned segments right now.
+    pub(crate) removing: bool,
     /// Where each truncation since the log was opened made it end.
     pub(crate) truncated_to: Vec<TxId>,
     /// Whether somebody makes a compressed segment right now, to take the place of another.
@@ -130,6 +132,7 @@ impl State {
             untouched,
             cut_waits,
             leftovers: Vec::new(),
+            removing: false,
             truncated_to: Vec::new(),
             rewriting: false,
             unpackable: BTreeSet::new(),

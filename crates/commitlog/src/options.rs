@@ -88,8 +88,8 @@ pub enum Mistake {
     CutWithoutSync,
     /// An open after a failed sync only syncs again.
     SyncAgainWithoutRewriting,
-    /// Pruning removes the newest segments first.
-    PruneNewestFirst,
+    /// Pruning removes segments before the log says durably that it does not keep them.
+    RemoveBeforeFloor,
     /// Who waits for a record that is still queued is told that it is durable.
     AcknowledgeQueued,
     /// The first record of a batch that finds no space gets an id, the others are refused.

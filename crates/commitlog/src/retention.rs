@@ -9,11 +9,10 @@ use crate::format::{EPOCH_MAX, SegmentHeader};
 use crate::log::Pruned;
 use crate::log_state::{Condition, State};
 use crate::look::{open_segment, segment_path};
-use crate::monitor::Change;
+use crate::monitor::{Change, Held};
 use crate::options::Mistake;
-use crate::segment_name::segment_name;
 use crate::shared_log::SharedLog;
-use crate::truncation::{Truncated, cut_segment, remove_leftovers};
+use crate::truncation::{Truncated, cut_segment, remove_leftovers, remove_segments};
 use crate::tx_id::TxId;
 
 impl SharedLog {
@@ -128,6 +127,9 @@ impl SharedLog {
 
     pub(crate) fn prune_before(&self, id: TxId) -> Result<Pruned> {
         let mut held = self.claim(self.lock())?;
+        while held.removing {
+            held = self.claim(held.wait_for(Change::Written))?;
+        }
         let state = &mut *held;
         let pairs = state.headers.windows(2);
         let removable = pairs.take_while(|pair| pair[1].base <= id).count();
@@ -135,28 +137,54 @@ impl SharedLog {
         if removable == 0 {
             let kept = state.make_durable();
             state.poison_unless(kept)?;
-        } else if self.options().mistake != Some(Mistake::PruneNewestFirst) {
+        } else {
             state.untouched = false;
+            if self.options().mistake == Some(Mistake::RemoveBeforeFloor) {
+                let early = state.headers[..removable].iter();
+                remove_leftovers(self.dir(), early.map(|header| header.base).collect())?;
+            }
             // The commit point. Before it nothing has happened; behind it the files are leftovers, whichever of them come back.
             let raised = state.raise_floor(base);
             state.poison_unless(raised)?;
         }
         let pruned = state.headers.drain(..removable);
         state.leftovers.extend(pruned.map(|header| header.base));
-        if self.options().mistake == Some(Mistake::PruneNewestFirst) {
-            state.leftovers.reverse();
-        }
         let segments_removed = state.leftovers.len();
-        while let Some(&oldest) = state.leftovers.first() {
-            self.dir().remove(&segment_name(oldest))?;
-            state.leftovers.remove(0);
-            let synced = self.dir().sync().map_err(Error::from);
-            state.poison_unless(synced)?;
+        if segments_removed > 0 {
+            self.remove_pruned(held)?;
         }
         Ok(Pruned {
             segments_removed,
             base,
         })
+    }
+
+    /// Removes the files that are pruned, while others go on.
+    fn remove_pruned(&self, mut held: Held<'_>) -> Result<()> {
+        let mut leftovers = std::mem::take(&mut held.leftovers);
+        held.removing = true;
+        let _removing = Removing(self);
+        drop(held);
+        let removed = self
+            .monitor()
+            .apart(|| remove_segments(self.dir(), &mut leftovers));
+        // With the state held: between a rename and its sync, another sync that failed would take the error away from it.
+        let mut held = self.lock();
+        held.leftovers = leftovers;
+        removed?;
+        let synced = self.dir().sync().map_err(Error::from);
+        held.poison_unless(synced)
+    }
+}
+
+/// Stands for the thread that removes files, until it touches none any more, also in a panic.
+struct Removing<'a>(&'a SharedLog);
+
+impl Drop for Removing<'_> {
+    fn drop(&mut self) {
+        let mut held = self.0.lock();
+        held.removing = false;
+        held.news.written = true;
     }
 }
 

@@ -252,7 +252,7 @@ impl SharedLog {
 
     pub(crate) fn close(&self) -> Result<()> {
         let closed = self.close_segments();
-        self.wait_for_rewriting();
+        self.wait_for_files();
         closed
     }
 
@@ -274,12 +274,12 @@ impl SharedLog {
         Ok(())
     }
 
-    /// Waits until nobody makes a segment anew, in a log that does nothing any more: whoever does looks from time to time whether it goes on.
+    /// Waits until nobody makes a segment anew or removes one, in a log that does nothing any more: whoever makes one anew looks from time to time whether it goes on.
     ///
-    /// Whoever opens the log next may make one anew too, under the same temporary name.
-    pub(crate) fn wait_for_rewriting(&self) {
+    /// Whoever opens the log next may do both too, the first under the same temporary name.
+    pub(crate) fn wait_for_files(&self) {
         let mut held = self.lock();
-        while held.rewriting && held.condition != Condition::Open {
+        while (held.rewriting || held.removing) && held.condition != Condition::Open {
             held = held.wait_for(Change::Written);
         }
     }

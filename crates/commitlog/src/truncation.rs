@@ -96,17 +96,25 @@ fn copy_frames(
 /// the other set.
 ///
 /// They are ignored as long as that is there, so the order does not matter.
-pub(crate) fn remove_leftovers(dir: &dyn Dir, leftovers: Vec<TxId>) -> Result<()> {
-    let any = !leftovers.is_empty();
-    for base in leftovers {
-        match dir.remove(&segment_name(base)) {
+pub(crate) fn remove_leftovers(dir: &dyn Dir, mut leftovers: Vec<TxId>) -> Result<()> {
+    if leftovers.is_empty() {
+        return Ok(());
+    }
+    remove_segments(dir, &mut leftovers)?;
+    Ok(dir.sync()?)
+}
+
+/// Removes files of segments, oldest first, and takes them from the list. The caller syncs the directory.
+pub(crate) fn remove_segments(dir: &dyn Dir, bases: &mut Vec<TxId>) -> Result<()> {
+    let mut removed = Ok(());
+    let gone = bases.iter().position(|base| {
+        removed = match dir.remove(&segment_name(*base)) {
             // A removal that failed later than this one has been tried again.
-            Err(error) if !error.is_not_found() => return Err(error.into()),
-            _ => {}
-        }
-    }
-    if any {
-        dir.sync()?;
-    }
-    Ok(())
+            Err(error) if !error.is_not_found() => Err(error.into()),
+            _ => Ok(()),
+        };
+        removed.is_err()
+    });
+    bases.drain(..gone.unwrap_or(bases.len()));
+    removed
 }

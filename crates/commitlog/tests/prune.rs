@@ -1,12 +1,20 @@
 //! Giving up the oldest segments, by id and by bytes.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/hooked_dir.rs"]
+mod hooked_dir;
 #[path = "support/logs.rs"]
 mod logs;
 
-use commitlog::{Error, Log, Pruned, TxId};
-use disk::{Fault, SimDisk};
-use logs::{LOG_ID, expected, fill, read_all, small};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use commitlog::{Error, Handoff, Log, Pruned, TxId};
+use disk::{Fault, Operation, SimDisk};
+use hooked_dir::{HookedDir, Hooks};
+use logs::{LOG_ID, expected, fill, payload, read_all, small};
 
 const END: u64 = 20;
 
@@ -132,4 +140,158 @@ fn a_closed_log_is_not_pruned() {
         Err(Error::Closed)
     ));
     assert_eq!(disk.digest(), before);
+}
+
+/// What another thread does whenever a file is to be removed, with a log that is being pruned.
+type Meanwhile = Box<dyn Fn(Arc<Log>) + Send + Sync>;
+
+/// Goes on once that is done, which it is at once unless it has to wait for the removal.
+#[derive(Default)]
+struct WhileRemoving {
+    log: OnceLock<Arc<Log>>,
+    meanwhile: OnceLock<Meanwhile>,
+    removals: AtomicUsize,
+}
+
+impl std::fmt::Debug for WhileRemoving {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("WhileRemoving")
+    }
+}
+
+impl Hooks for WhileRemoving {
+    fn before_remove(&self, name: &str) {
+        if !name.ends_with(".log") {
+            // What making a segment begins with.
+            return;
+        }
+        if let (Some(log), Some(meanwhile)) = (self.log.get(), self.meanwhile.get()) {
+            self.removals.fetch_add(1, Ordering::SeqCst);
+            meanwhile(Arc::clone(log));
+        }
+    }
+}
+
+fn hooked_log(disk: &SimDisk, meanwhile: Meanwhile) -> (Arc<Log>, Arc<WhileRemoving>) {
+    let hooks = Arc::<WhileRemoving>::default();
+    let root = HookedDir::around(disk.root(), Arc::clone(&hooks) as Arc<dyn Hooks>);
+    let log = Log::create(root, LOG_ID, small(), &[(b"genesis", Some(7))]).unwrap();
+    let log = Arc::new(log);
+    fill(&log, END);
+    hooks.log.set(Arc::clone(&log)).unwrap();
+    assert!(hooks.meanwhile.set(meanwhile).is_ok());
+    (log, hooks)
+}
+
+/// Longer than anything takes that does not wait for the removal.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[test]
+fn appending_reading_and_rotating_go_on_while_files_are_removed() {
+    let disk = SimDisk::new(1);
+    let meanwhile: Meanwhile = Box::new(|log| {
+        let (done, waits) = mpsc::channel();
+        thread::spawn(move || {
+            let id = log.next_id().0;
+            log.append_with(&payload(id), Some(1), Handoff::Queued)
+                .unwrap();
+            fill(&log, id + 2);
+            log.rotate().unwrap();
+            let oldest = log.base();
+            assert_eq!(read_all(&log), expected(oldest.0, id + 2));
+            let gone = log.reader(TxId(0)).map(drop);
+            assert!(matches!(gone, Err(Error::Pruned { oldest: found }) if found == oldest));
+            // Nobody waits any more if this comes too late.
+            let _ = done.send(());
+        });
+        waits
+            .recv_timeout(PATIENCE)
+            .expect("it waits for the removal");
+    });
+    let (log, hooks) = hooked_log(&disk, meanwhile);
+    let first = usize::try_from(disk.call_count()).unwrap();
+    let Pruned {
+        segments_removed,
+        base,
+        ..
+    } = log.prune_before(TxId(END)).unwrap();
+    assert!(segments_removed > 5);
+    assert_eq!(hooks.removals.load(Ordering::SeqCst), segments_removed);
+    // All removals are synced together.
+    let calls = &disk.calls()[first..];
+    let place = |operation| calls.iter().rposition(|call| call.operation == operation);
+    assert!(place(Operation::Remove) < place(Operation::SyncDir));
+    let end = log.next_id().0;
+    assert_eq!(end, END + 2 * segments_removed as u64);
+    for cut in disk.power_cuts(6, 1) {
+        let (log, report) = Log::open(cut.root(), small(), &[]).unwrap();
+        assert_eq!((report.base, report.leftovers_removed), (base, 0));
+        assert_eq!(read_all(&log), expected(base.0, end));
+    }
+}
+
+/// Whoever opens the log next finds nobody at work in its directory.
+#[test]
+fn a_log_is_closed_only_when_no_file_of_it_is_removed_any_more() {
+    let disk = SimDisk::new(1);
+    let closing: Arc<Mutex<Option<thread::JoinHandle<u64>>>> = Arc::default();
+    let (kept, watched) = (Arc::clone(&closing), disk.clone());
+    let meanwhile: Meanwhile = Box::new(move |log| {
+        let mut closing = kept.lock().unwrap();
+        if closing.is_some() {
+            return;
+        }
+        let (closed, disk) = (Arc::clone(&log), watched.clone());
+        let thread = thread::spawn(move || {
+            closed.close().unwrap();
+            disk.call_count()
+        });
+        while log.maintain(Duration::ZERO).is_ok() {
+            thread::yield_now();
+        }
+        for _ in 0..10_000 {
+            if thread.is_finished() {
+                break;
+            }
+            thread::yield_now();
+        }
+        *closing = Some(thread);
+    });
+    let (log, _) = hooked_log(&disk, meanwhile);
+    let Pruned { base, .. } = log.prune_before(TxId(END)).unwrap();
+    let closing = closing.lock().unwrap().take().unwrap();
+    assert_eq!(closing.join().unwrap(), disk.call_count());
+    drop(log);
+    let (_, report) = Log::open(disk.root(), small(), &[]).unwrap();
+    assert!(report.was_closed);
+    assert_eq!((report.base, report.leftovers_removed), (base, 0));
+}
+
+/// A second prune yields when the files that a first one has begun to remove are gone, too.
+#[test]
+fn prunes_come_one_after_the_other() {
+    let disk = SimDisk::new(1);
+    let second: Arc<Mutex<Option<thread::JoinHandle<usize>>>> = Arc::default();
+    let (kept, watched) = (Arc::clone(&second), disk.clone());
+    let meanwhile: Meanwhile = Box::new(move |log| {
+        let mut second = kept.lock().unwrap();
+        if second.is_none() {
+            let disk = watched.clone();
+            let thread = thread::spawn(move || {
+                log.prune_before(TxId(9)).unwrap();
+                disk.files().len()
+            });
+            for _ in 0..10_000 {
+                if thread.is_finished() {
+                    break;
+                }
+                thread::yield_now();
+            }
+            *second = Some(thread);
+        }
+    });
+    let (log, _) = hooked_log(&disk, meanwhile);
+    log.prune_before(TxId(9)).unwrap();
+    let second = second.lock().unwrap().take().unwrap();
+    assert_eq!(second.join().unwrap(), segments(&disk).len());
 }

@@ -259,7 +259,7 @@ fn canaries_are_caught() {
         Mistake::AcknowledgeBeforeMark,
         Mistake::CutWithoutSync,
         Mistake::SyncAgainWithoutRewriting,
-        Mistake::PruneNewestFirst,
+        Mistake::RemoveBeforeFloor,
         Mistake::AcknowledgeQueued,
         Mistake::BeginRefusedBatch,
         Mistake::DropForgetsQueue,

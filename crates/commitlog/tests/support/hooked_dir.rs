@@ -1,4 +1,4 @@
-//! A directory that does something around each call that opens, writes or syncs a file, and passes everything else on.
+//! A directory that does something around each call that opens, writes, syncs or removes a file, and passes everything else on.
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -15,6 +15,7 @@ pub(crate) trait Hooks: Debug + Send + Sync {
     fn before_read(&self, _bytes: usize, _file_bytes: u64) {}
     fn before_sync(&self) {}
     fn after_sync(&self) {}
+    fn before_remove(&self, _name: &str) {}
 }
 
 #[derive(Debug)]
@@ -57,6 +58,7 @@ impl Dir for HookedDir {
     }
 
     fn remove(&self, name: &str) -> Result<()> {
+        self.hooks.before_remove(name);
         self.dir.remove(name)
     }
 
