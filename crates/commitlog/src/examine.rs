@@ -7,6 +7,7 @@ use disk::{Dir, File};
 use crate::damage::{BadFrame, DamageKind};
 use crate::error::{Error, Result};
 use crate::frame_cursor::{FrameCursor, Position, Step};
+use crate::landmark::Landmark;
 use crate::look::{Look, open_segment, segment_bytes, segment_path};
 use crate::open_report::{Proof, ProofVerdict, TornTail};
 use crate::proofs::Proofs;
@@ -165,20 +166,23 @@ pub(crate) fn find(dir: &dyn Dir, segment: &SegmentFacts, id: TxId) -> Result<Po
     }
 }
 
-/// Moves the cursor to the frame of `id`, passing over those before it. `passed` hears where each of them begins and ends.
+/// Moves the cursor to the frame of `id`, passing over those before it. `passed` hears where each frame, or each block of them, begins and where the next one does.
 pub(crate) fn seek(
     cursor: &mut FrameCursor,
     id: TxId,
-    mut passed: impl FnMut(Position, Position),
+    mut passed: impl FnMut(Landmark, Landmark),
 ) -> Result<std::result::Result<(), BadFrame>> {
-    cursor.pass_blocks(id);
+    cursor.pass_blocks(id, &mut passed);
+    let is_packed = cursor.bytes().is_packed();
     while cursor.position().id < id {
         let before = cursor.position();
         let hopped: Step = cursor.hop()?;
         if let Err(bad) = hopped {
             return Ok(Err(bad));
         }
-        passed(before, cursor.position());
+        if !is_packed {
+            passed(Landmark::plain(before), Landmark::plain(cursor.position()));
+        }
     }
     Ok(Ok(()))
 }

@@ -8,6 +8,7 @@ use crate::format::{
     FRAME_HEADER_BYTES, FRAMES_BYTE, FrameHeader, PAYLOAD_BYTES_LIMIT, SegmentHeader, frame_bytes,
     is_frame_start,
 };
+use crate::landmark::Landmark;
 use crate::segment_bytes::SegmentBytes;
 use crate::tx_id::TxId;
 
@@ -125,7 +126,7 @@ impl FrameCursor {
 
     /// Where bytes are missing in a compressed segment that has more of them, a block is not sound.
     #[cold]
-    fn found_instead(&self, bad: BadFrame) -> BadFrame {
+    fn found_instead(&mut self, bad: BadFrame) -> BadFrame {
         match bad {
             BadFrame::EndOfFile { expected } if self.room() > 0 && self.bytes.is_packed() => {
                 BadFrame::Block { expected }
@@ -135,32 +136,37 @@ impl FrameCursor {
     }
 
     /// Goes to a place where the frame of its id is said to begin, if one that counts does. Else stays where it is.
-    pub(crate) fn jump(&mut self, to: Position) -> Result<bool> {
-        if !is_frame_start(to.byte) || to.byte >= self.bytes.limit() {
+    pub(crate) fn jump(&mut self, to: Landmark) -> Result<bool> {
+        if !is_frame_start(to.position.byte) || !self.bytes.begin_at(to) {
+            self.bytes.begin_at_front();
             return Ok(false);
         }
         let (stay, payload) = (self.position, self.payload);
-        self.position = to;
+        self.position = to.position;
         let counts = self.step()?.is_ok();
-        self.position = if counts { to } else { stay };
         self.payload = payload;
+        match counts {
+            true => self.position = to.position,
+            false => self.stand_at(stay),
+        }
         Ok(counts)
     }
 
     /// Goes to a place that is known.
     pub(crate) fn stand_at(&mut self, position: Position) {
+        self.bytes.begin_at_front();
         self.position = position;
     }
 
     /// How many bytes there are from here to the limit.
     #[inline]
-    fn room(&self) -> u64 {
-        self.bytes.limit().saturating_sub(self.position.byte)
+    pub(crate) fn room(&mut self) -> u64 {
+        self.bytes.room(self.position.byte)
     }
 
     /// Passes over whole compressed blocks before record `id`, of which only the headers are verified.
-    pub(crate) fn pass_blocks(&mut self, id: TxId) {
-        if let Some(block) = self.bytes.block_before(id)
+    pub(crate) fn pass_blocks(&mut self, id: TxId, passed: impl FnMut(Landmark, Landmark)) {
+        if let Some(block) = self.bytes.block_before(id, passed)
             && block.id > self.position.id
         {
             self.position = block;

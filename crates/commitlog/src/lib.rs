@@ -67,6 +67,7 @@ mod frames;
 mod writer;
 mod active_segment;
 mod reader;
+mod landmark;
 mod seek_cache;
 mod read_only_log;
 mod still_log;

@@ -303,6 +303,10 @@ impl Log {
 
     /// Reads from record `from` on, up to the end of the log at the time of each call. Independent of this handle's life.
     ///
+    /// The first reader that begins within a segment walks over the headers from its front on to the record, those after it over the last 64 KiB of them or so. What is yielded
+    /// from the record on, and what is said of damage there, does not depend on that; whether damage to a header *before* it in the same segment is told of, does: who walks over it can not find
+    /// the record.
+    ///
     /// # Errors
     /// [`Error::Pruned`] if the record is not kept any more, [`Error::BeyondEnd`] if it lies behind [`Log::next_id`]. What
     /// comes before it is written if it was queued, with the errors of [`Log::wait_written`].

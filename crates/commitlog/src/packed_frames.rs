@@ -6,8 +6,8 @@
 //! stored     [header|stored bytes][header|stored bytes][header|..] end of file
 //! ```
 //!
-//! The headers of the blocks are walked over once, when the file is opened; a block is decompressed when a byte of it is asked for, and the last one
-//! is kept. No length is believed that the header's checksum does not cover, nor one that the stored bytes can not justify.
+//! The headers of the blocks are walked over as far as somebody asks, from the front of the segment or from a block that is remembered; a block is decompressed when a
+//! byte of it is asked for, and the last one is kept. No length is believed that the header's checksum does not cover, nor one that the stored bytes can not justify.
 
 use disk::{File, Map};
 
@@ -15,6 +15,7 @@ use crate::checksum::checksum;
 use crate::error::Result;
 use crate::format::{BLOCK_HEADER_BYTES, BlockHeader, FRAMES_BYTE, FrameHeader};
 use crate::frame_cursor::Position;
+use crate::landmark::Landmark;
 use crate::tx_id::TxId;
 
 /// The blocks of a segment that nobody writes to any more.
@@ -22,10 +23,14 @@ use crate::tx_id::TxId;
 pub(crate) struct PackedFrames {
     /// The blocks; the marks in front of them are written again when a log is opened.
     map: Map,
-    /// Those up to the first one that is not sound. Each continues the one before it in ids and bytes.
+    /// The front of the segment.
+    front: Position,
+    /// Where the walk over the blocks began.
+    start: Position,
+    /// The blocks from there on that were walked over. Each continues the one before it in ids and bytes.
     blocks: Vec<Block>,
-    /// Where the sound blocks end, bytes behind [`FRAMES_BYTE`].
-    sound: usize,
+    /// Where the walk goes on, bytes behind [`FRAMES_BYTE`].
+    walked: usize,
     /// The block that is decompressed, and its frames.
     open: Option<usize>,
     plain: Vec<u8>,
@@ -42,46 +47,91 @@ impl Block {
     fn end(&self) -> u64 {
         self.header.byte + u64::from(self.header.plain_length)
     }
+
+    fn landmark(&self) -> Landmark {
+        Landmark {
+            position: front_of(&self.header),
+            file_byte: FRAMES_BYTE + self.place as u64,
+        }
+    }
 }
 
 impl PackedFrames {
-    /// Walks over the blocks of a segment whose first record begins at `start`.
-    pub(crate) fn open(file: &dyn File, start: Position) -> Result<Self> {
-        let map = file.map(FRAMES_BYTE..file.len()?)?;
-        let mut place = 0;
-        let mut blocks: Vec<Block> = Vec::new();
-        while let Some(header) = block_at(&map, place) {
-            let continues = match blocks.last() {
-                Some(before) => header.byte == before.end() && header.first > before.header.first,
-                None => {
-                    (header.first, header.byte, header.chain_before)
-                        == (start.id, start.byte, start.chain)
-                }
-            };
-            if !continues {
-                break;
-            }
-            blocks.push(Block { header, place });
-            place += BLOCK_HEADER_BYTES + header.stored_length as usize;
-        }
+    /// The blocks of a segment whose first record begins at `front`.
+    pub(crate) fn open(file: &dyn File, front: Position) -> Result<Self> {
         Ok(PackedFrames {
-            sound: place.min(map.len()),
-            map,
-            blocks,
+            map: file.map(FRAMES_BYTE..file.len()?)?,
+            front,
+            start: front,
+            blocks: Vec::new(),
+            walked: 0,
             open: None,
             plain: Vec::new(),
         })
     }
 
-    /// Where the plain bytes end. What stands behind the sound blocks counts too, though it can not be read.
-    pub(crate) fn limit(&self) -> u64 {
-        let end = self.blocks.last().map_or(FRAMES_BYTE, Block::end);
-        end + (self.map.len() - self.sound) as u64
+    /// Walks from a block on that is said to stand somewhere. Yields whether one does.
+    pub(crate) fn walk_from(&mut self, landmark: Landmark) -> bool {
+        let place = landmark.file_byte.checked_sub(FRAMES_BYTE);
+        let Some(place) = place.and_then(|place| usize::try_from(place).ok()) else {
+            return false;
+        };
+        self.blocks.clear();
+        self.open = None;
+        self.start = landmark.position;
+        self.walked = place;
+        self.walk().is_some()
+    }
+
+    /// Forgets where the walk began, and walks from the front of the segment.
+    pub(crate) fn walk_from_front(&mut self) {
+        if self.start != self.front {
+            self.blocks.clear();
+            self.open = None;
+            self.start = self.front;
+            self.walked = 0;
+        }
+    }
+
+    /// Walks over one more block, if it is sound and continues those before.
+    fn walk(&mut self) -> Option<&Block> {
+        let header = block_at(&self.map, self.walked)?;
+        let continues = match self.blocks.last() {
+            Some(before) => header.byte == before.end() && header.first > before.header.first,
+            None => front_of(&header) == self.start,
+        };
+        if !continues {
+            return None;
+        }
+        let place = self.walked;
+        self.walked += BLOCK_HEADER_BYTES + header.stored_length as usize;
+        self.blocks.push(Block { header, place });
+        self.blocks.last()
+    }
+
+    /// Walks as far as the block of a plain byte.
+    #[inline]
+    fn walk_to(&mut self, offset: u64) {
+        while self.blocks.last().is_none_or(|last| last.end() <= offset) {
+            if self.walk().is_none() {
+                return;
+            }
+        }
+    }
+
+    /// How many plain bytes there are from `offset` on, at least. What stands behind the sound blocks counts too, though it can not be read.
+    #[inline]
+    pub(crate) fn room(&mut self, offset: u64) -> u64 {
+        self.walk_to(offset);
+        let end = self.blocks.last().map_or(self.start.byte, Block::end);
+        let rest = self.map.len().saturating_sub(self.walked);
+        (end + rest as u64).saturating_sub(offset)
     }
 
     /// The plain bytes from `offset` on to the end of their block: none where a block is not sound.
     #[inline]
     pub(crate) fn ahead(&mut self, offset: u64) -> &[u8] {
+        self.walk_to(offset);
         let Some(index) = self.block_of(offset) else {
             return &[];
         };
@@ -95,24 +145,36 @@ impl PackedFrames {
             .unwrap_or(&[])
     }
 
-    /// The front of the block that holds record `id`, or would.
-    pub(crate) fn block_before(&self, id: TxId) -> Option<Position> {
+    /// The front of the block that holds record `id`, or would, among those from where the walk began. `passed` hears of each two neighbours on the way there.
+    pub(crate) fn block_before(
+        &mut self,
+        id: TxId,
+        mut passed: impl FnMut(Landmark, Landmark),
+    ) -> Option<Position> {
+        while self
+            .blocks
+            .last()
+            .is_none_or(|last| last.header.first <= id)
+        {
+            let before = self.blocks.last().map(Block::landmark);
+            let Some(after) = self.walk() else {
+                break;
+            };
+            if let Some(before) = before {
+                passed(before, after.landmark());
+            }
+        }
         let after = self
             .blocks
             .partition_point(|block| block.header.first <= id);
-        let header = &self.blocks[after.checked_sub(1)?].header;
-        Some(Position {
-            id: header.first,
-            byte: header.byte,
-            chain: header.chain_before,
-        })
+        Some(front_of(&self.blocks[after.checked_sub(1)?].header))
     }
 
     /// Where in the file the block begins in which a plain byte stands.
     pub(crate) fn file_byte(&self, offset: u64) -> u64 {
         let place = self
             .block_of(offset)
-            .map_or(self.sound, |index| self.blocks[index].place);
+            .map_or(self.walked, |index| self.blocks[index].place);
         FRAMES_BYTE + place as u64
     }
 
@@ -148,6 +210,15 @@ impl PackedFrames {
             self.open = Some(index);
         }
         self.open.is_some()
+    }
+}
+
+/// The place before the first record of a block.
+fn front_of(header: &BlockHeader) -> Position {
+    Position {
+        id: header.first,
+        byte: header.byte,
+        chain: header.chain_before,
     }
 }
 

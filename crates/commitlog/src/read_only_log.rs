@@ -125,7 +125,7 @@ impl ReadOnlyLog {
         self.reader(TxId(id.0.saturating_add(1)))?.chain_here()
     }
 
-    /// Reads from record `from` on, up to what is shown.
+    /// Reads from record `from` on, up to what is shown. What it walks over to get there, and what that may meet: see [`crate::Log::reader`].
     ///
     /// # Errors
     /// [`crate::Error::Pruned`], [`crate::Error::BeyondEnd`].

@@ -37,6 +37,8 @@ pub struct Reader {
     truncations: usize,
     /// Whether what is not durable is left out, which a log in another process or at rest decides itself.
     only_proven: bool,
+    /// Whether nothing that is remembered of places is believed.
+    is_wary: bool,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,7 @@ impl Reader {
             visible,
             truncations,
             only_proven: false,
+            is_wary: false,
         })
     }
 
@@ -201,9 +204,16 @@ impl Reader {
     /// A writer beside us may have replaced the file: what was read is forgotten and read again, once.
     #[cold]
     fn step_again(&mut self) -> Result<FrameHeader> {
-        self.forget_place();
-        let again = self.cursor()?.step()?;
-        again.map_err(|bad| self.damaged(bad))
+        self.place = None;
+        self.is_wary = true;
+        let again = self.cursor().and_then(FrameCursor::step);
+        self.is_wary = false;
+        let header = again?.map_err(|bad| self.damaged(bad))?;
+        if let Some(place) = &self.place {
+            // What was remembered led astray.
+            self.source.seek_cache().forget(place.header.base);
+        }
+        Ok(header)
     }
 
     /// The cursor before the next record, which is visible.
@@ -212,7 +222,7 @@ impl Reader {
         let found = self.place.as_mut().is_some_and(|place| {
             let ends = match place.successor {
                 Some(successor) => self.next >= successor,
-                None => place.cursor.position().byte >= place.cursor.bytes().limit(),
+                None => place.cursor.room() == 0,
             };
             !ends
         });
@@ -292,25 +302,25 @@ impl Reader {
         cursor: &mut FrameCursor,
     ) -> Result<std::result::Result<(), BadFrame>> {
         let cache = self.source.seek_cache();
-        let note = |before, after| cache.note(header.base, before, after);
+        let places = cache.of(header.base, cursor.bytes().is_packed());
+        let note = |before, after| places.note(before, after);
         let known = cursor.position();
-        if let Some(near) = cache.nearest(header.base, self.next)
-            && near.id > known.id
-        {
+        let near = match self.is_wary {
+            false => places.nearest(self.next),
+            true => None,
+        };
+        let near = near.filter(|near| near.position.id > known.id);
+        if let Some(near) = near {
             if cursor.jump(near)? && seek(cursor, self.next, note)?.is_ok() {
                 return Ok(Ok(()));
             }
-            cache.forget(header.base);
             cursor.stand_at(known);
         }
-        seek(cursor, self.next, note)
-    }
-
-    /// Makes the next step read everything again, and rest on nothing that was remembered.
-    fn forget_place(&mut self) {
-        if let Some(place) = self.place.take() {
-            self.source.seek_cache().forget(place.header.base);
+        let found = seek(cursor, self.next, note)?;
+        if let (Some(near), Ok(())) = (near, found) {
+            places.forget(near.position.id);
         }
+        Ok(found)
     }
 
     /// The record at the cursor is not what was written. Forgets what was read, so that asking again reads it again.

@@ -7,15 +7,20 @@
 //!                            chain         chain            chain         chain
 //! ```
 //!
+//! Of a compressed segment the fronts of blocks are remembered, and where in the file those stand.
+//!
 //! Only a cache, in memory and bounded: a remembered place is believed only if a frame stands there whose checksums hold, which has
 //! the expected id and which continues the remembered chain. Where it does not, or where reading on from it fails, the reader begins at
-//! the segment's front instead. So an empty, stale or wrong cache changes no answer. Verdicts never ask it.
+//! the segment's front instead, and the place is forgotten if that comes further. So whatever is remembered, a record that is yielded is the same, and so is what
+//! is said of damage to it or behind it. Damage before it, in the same segment, is met by who walks over it: by who has no place behind it. Verdicts never ask the
+//! cache.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::chain::Chain;
 use crate::frame_cursor::Position;
+use crate::landmark::Landmark;
 use crate::tx_id::TxId;
 
 /// How far remembered places are apart, about: so much is passed over at most to get from one to a record behind it.
@@ -24,44 +29,83 @@ const STRIDE_BYTES: u64 = 64 << 10;
 /// When so many places are remembered (those of 2 GiB), all are forgotten: about 2 MiB of memory at most.
 const PLACES_MAX: usize = 1 << 15;
 
+/// The segment of a place, whether it is compressed, and the record.
+type Key = (TxId, bool, TxId);
+
+/// Where it stands in the file and in the plain segment, and the chain before it.
+type Value = (u64, u64, Chain);
+
 /// Places of records by segment and id. Threads may share it.
 #[derive(Debug, Default)]
 pub(crate) struct SeekCache {
-    places: Mutex<BTreeMap<(TxId, TxId), (u64, Chain)>>,
+    places: Mutex<BTreeMap<Key, Value>>,
 }
 
-impl SeekCache {
-    /// Remembers where the frame behind another one begins, if a stride ends between the two.
+/// What of the cache concerns one file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SeekPlaces<'a> {
+    pub(crate) cache: &'a SeekCache,
+    pub(crate) base: TxId,
+    pub(crate) is_packed: bool,
+}
+
+impl SeekPlaces<'_> {
+    /// Remembers where the frame or block behind another one begins, if a stride ends between the two.
     #[inline]
-    pub(crate) fn note(&self, base: TxId, before: Position, after: Position) {
-        if before.byte / STRIDE_BYTES != after.byte / STRIDE_BYTES {
-            self.remember(base, after);
+    pub(crate) fn note(&self, before: Landmark, after: Landmark) {
+        if before.position.byte / STRIDE_BYTES != after.position.byte / STRIDE_BYTES {
+            self.remember(after);
         }
     }
 
     #[cold]
-    fn remember(&self, base: TxId, position: Position) {
-        let mut places = self.places();
+    fn remember(&self, landmark: Landmark) {
+        let mut places = self.cache.places();
         if places.len() >= PLACES_MAX {
             places.clear();
         }
-        places.insert((base, position.id), (position.byte, position.chain));
+        let Position { id, byte, chain } = landmark.position;
+        places.insert(self.key(id), (landmark.file_byte, byte, chain));
     }
 
-    /// The last remembered place in a segment that is not behind record `id`.
-    pub(crate) fn nearest(&self, base: TxId, id: TxId) -> Option<Position> {
-        let places = self.places();
-        let mut before = places.range((base, base)..=(base, id.max(base)));
-        let (&(_, id), &(byte, chain)) = before.next_back()?;
-        Some(Position { id, byte, chain })
+    /// The last remembered place that is not behind record `id`.
+    pub(crate) fn nearest(&self, id: TxId) -> Option<Landmark> {
+        let places = self.cache.places();
+        let mut before = places.range(self.key(self.base)..=self.key(id.max(self.base)));
+        let (&(_, _, id), &(file_byte, byte, chain)) = before.next_back()?;
+        Some(Landmark {
+            position: Position { id, byte, chain },
+            file_byte,
+        })
+    }
+
+    /// Forgets a place that turned out to be of no use.
+    pub(crate) fn forget(&self, id: TxId) {
+        self.cache.places().remove(&self.key(id));
+    }
+
+    fn key(&self, id: TxId) -> Key {
+        (self.base, self.is_packed, id)
+    }
+}
+
+impl SeekCache {
+    /// What is remembered of the file of a segment.
+    #[inline]
+    pub(crate) fn of(&self, base: TxId, is_packed: bool) -> SeekPlaces<'_> {
+        SeekPlaces {
+            cache: self,
+            base,
+            is_packed,
+        }
     }
 
     /// Forgets a segment, of which something that was remembered turned out to be wrong.
     pub(crate) fn forget(&self, base: TxId) {
-        self.places().retain(|(segment, _), _| *segment != base);
+        self.places().retain(|(segment, _, _), _| *segment != base);
     }
 
-    fn places(&self) -> MutexGuard<'_, BTreeMap<(TxId, TxId), (u64, Chain)>> {
+    fn places(&self) -> MutexGuard<'_, BTreeMap<Key, Value>> {
         // Whatever a thread that panicked has left is no worse than garbage.
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,12 +172,17 @@ mod tests {
     }
 
     /// Every place that is remembered, made wrong by `change` or dropped.
-    fn change(cache: &SeekCache, mut change: impl FnMut(Position) -> Option<Position>) {
+    fn change(cache: &SeekCache, mut change: impl FnMut(Landmark) -> Option<Landmark>) {
         let mut places = cache.places();
         let before = std::mem::take(&mut *places);
-        for ((base, id), (byte, chain)) in before {
-            if let Some(wrong) = change(Position { id, byte, chain }) {
-                places.insert((base, wrong.id), (wrong.byte, wrong.chain));
+        for ((base, is_packed, id), (file_byte, byte, chain)) in before {
+            let landmark = Landmark {
+                position: Position { id, byte, chain },
+                file_byte,
+            };
+            if let Some(wrong) = change(landmark) {
+                let Position { id, byte, chain } = wrong.position;
+                places.insert((base, is_packed, id), (wrong.file_byte, byte, chain));
             }
         }
     }
@@ -145,75 +194,76 @@ mod tests {
         *seed >> 16
     }
 
-    #[test]
-    fn whatever_is_remembered_every_answer_is_the_same() {
-        let disk = SimDisk::new(1);
-        let log = log(&disk);
-        let still = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]).unwrap();
-        let live_cache = log.shared().seek_cache();
-        let still_cache = still.still().seek_cache();
-        let expected: Vec<Vec<String>> = (0..=RECORDS)
-            .map(|id| {
-                live_cache.places().clear();
-                answer(log.reader(TxId(id)))
-            })
-            .collect();
+    type Change = Box<dyn FnMut(Landmark) -> Option<Landmark>>;
+
+    fn moved(change: impl Fn(&mut Landmark) + 'static) -> Change {
+        Box::new(move |mut landmark| {
+            change(&mut landmark);
+            Some(landmark)
+        })
+    }
+
+    /// In which ways all that is remembered may be wrong.
+    fn changes() -> Vec<(&'static str, Change)> {
         let mut seed = 1;
-        let garbage = |position: Position| Position {
-            byte: scramble(&mut seed) % 700_000,
-            ..position
-        };
-        let mut garbage = garbage;
-        type Change<'a> = Box<dyn FnMut(Position) -> Option<Position> + 'a>;
-        let changes: Vec<(&str, Change<'_>)> = vec![
+        let mut other_seed = 2;
+        vec![
             ("kept", Box::new(Some)),
             ("dropped", Box::new(|_| None)),
-            ("garbage", Box::new(|position| Some(garbage(position)))),
             (
-                "behind the end",
-                Box::new(|position| {
-                    let byte = u64::MAX;
-                    Some(Position { byte, ..position })
+                "garbage",
+                Box::new(move |mut landmark| {
+                    landmark.position.byte = scramble(&mut seed) % 700_000;
+                    Some(landmark)
                 }),
             ),
             (
-                "at the front",
-                Box::new(|position| {
-                    let byte = FRAMES_BYTE;
-                    Some(Position { byte, ..position })
+                "garbage in the file",
+                Box::new(move |mut landmark| {
+                    landmark.file_byte = scramble(&mut other_seed) % 700_000;
+                    Some(landmark)
                 }),
             ),
+            ("behind the end", moved(|to| to.position.byte = u64::MAX)),
+            ("behind the file", moved(|to| to.file_byte = u64::MAX)),
+            ("at the front", moved(|to| to.position.byte = FRAMES_BYTE)),
             (
-                "not aligned",
-                Box::new(|position| {
-                    let byte = position.byte + 1;
-                    Some(Position { byte, ..position })
-                }),
+                "at the front of the file",
+                moved(|to| to.file_byte = FRAMES_BYTE),
             ),
+            ("before it", moved(|to| to.file_byte = 0)),
+            ("not aligned", moved(|to| to.position.byte += 1)),
             (
                 "one id too low",
-                Box::new(|position| {
-                    let id = position.id.previous()?;
-                    Some(Position { id, ..position })
-                }),
+                moved(|to| to.position.id.0 = to.position.id.0.saturating_sub(1)),
             ),
-            (
-                "another chain",
-                Box::new(|position| {
-                    let chain = Chain(position.chain.0 ^ 1);
-                    Some(Position { chain, ..position })
-                }),
-            ),
-        ];
-        for (name, mut wrong) in changes {
-            for id in 0..=RECORDS {
-                for cache in [live_cache, &**still_cache] {
-                    change(cache, &mut wrong);
+            ("another chain", moved(|to| to.position.chain.0 ^= 1)),
+        ]
+    }
+
+    #[test]
+    fn whatever_is_remembered_every_answer_is_the_same() {
+        for compressed in [false, true] {
+            let disk = SimDisk::new(1);
+            let log = log(&disk);
+            let expected: Vec<Vec<String>> = (0..=RECORDS)
+                .map(|id| {
+                    log.shared().seek_cache().places().clear();
+                    answer(log.reader(TxId(id)))
+                })
+                .collect();
+            while compressed && log.compress_sealed().unwrap().is_some() {}
+            let still = ReadOnlyLog::open(disk.root(), ReadOnlyOptions::default(), &[]).unwrap();
+            let caches = [log.shared().seek_cache(), &**still.still().seek_cache()];
+            for (name, mut wrong) in changes() {
+                for id in (0..=RECORDS).rev() {
+                    for cache in caches {
+                        change(cache, &mut wrong);
+                    }
+                    let expected = &expected[usize::try_from(id).unwrap()];
+                    assert_eq!(&answer(log.reader(TxId(id))), expected, "{name}");
+                    assert_eq!(&answer(still.reader(TxId(id))), expected, "{name}");
                 }
-                let id = RECORDS - id;
-                let index = usize::try_from(id).unwrap();
-                assert_eq!(answer(log.reader(TxId(id))), expected[index], "{name}");
-                assert_eq!(answer(still.reader(TxId(id))), expected[index], "{name}");
             }
         }
     }
@@ -252,7 +302,9 @@ mod tests {
                 answer(log.reader(TxId(from)))
             };
             cache.places().clear();
-            cache.places().insert((TxId(0), id), (byte, chain));
+            cache
+                .places()
+                .insert((TxId(0), false, id), (byte, byte, chain));
             assert_eq!(answer(log.reader(TxId(from))), expected);
         }
     }
@@ -260,18 +312,22 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let cache = SeekCache::default();
+        let places = cache.of(TxId(0), false);
         for number in 0..3 * PLACES_MAX as u64 {
-            let at = |stride: u64| Position {
-                id: TxId(number),
-                byte: stride * STRIDE_BYTES,
-                chain: Chain(0),
+            let at = |stride: u64| {
+                Landmark::plain(Position {
+                    id: TxId(number),
+                    byte: stride * STRIDE_BYTES,
+                    chain: Chain(0),
+                })
             };
-            cache.note(TxId(0), at(number), at(number + 1));
-            cache.note(TxId(0), at(number), at(number));
+            places.note(at(number), at(number + 1));
+            places.note(at(number), at(number));
             assert!(cache.places().len() <= PLACES_MAX);
         }
-        assert!(cache.nearest(TxId(0), TxId(u64::MAX)).is_some());
-        assert!(cache.nearest(TxId(1), TxId(u64::MAX)).is_none());
+        assert!(places.nearest(TxId(u64::MAX)).is_some());
+        assert!(cache.of(TxId(0), true).nearest(TxId(u64::MAX)).is_none());
+        assert!(cache.of(TxId(1), false).nearest(TxId(u64::MAX)).is_none());
         cache.forget(TxId(0));
         assert!(cache.places().is_empty());
     }

@@ -26,6 +26,7 @@ use disk::{File, Map};
 use crate::error::Result;
 use crate::format::{FRAMES_BYTE, ZEROS_BYTES_MAX};
 use crate::frame_cursor::Position;
+use crate::landmark::Landmark;
 use crate::packed_frames::PackedFrames;
 use crate::tx_id::TxId;
 
@@ -36,8 +37,6 @@ const WINDOW_BYTES: u64 = 256 << 10;
 #[derive(Debug)]
 pub(crate) struct SegmentBytes {
     source: Source,
-    /// Nothing at or behind this byte is looked at.
-    limit: u64,
 }
 
 #[derive(Debug)]
@@ -49,6 +48,8 @@ enum Source {
 #[derive(Debug)]
 struct Plain {
     file: Arc<dyn File>,
+    /// Nothing at or behind this byte is looked at.
+    limit: u64,
     /// Frames before this byte may be mapped.
     settled: u64,
     window: Window,
@@ -70,6 +71,7 @@ impl SegmentBytes {
         let settled = settled.min(limit);
         let mut plain = Plain {
             file,
+            limit,
             settled,
             window: Window::Read(Vec::new()),
             window_start: 0,
@@ -79,28 +81,29 @@ impl SegmentBytes {
             plain.window_start = FRAMES_BYTE;
         }
         let source = Source::Plain(plain);
-        Ok(SegmentBytes { source, limit })
+        Ok(SegmentBytes { source })
     }
 
     /// Maps a compressed segment, which nobody writes to.
     pub(crate) fn packed(file: &dyn File, start: Position) -> Result<Self> {
-        let packed = PackedFrames::open(file, start)?;
-        Ok(SegmentBytes {
-            limit: packed.limit(),
-            source: Source::Packed(packed),
-        })
+        let source = Source::Packed(PackedFrames::open(file, start)?);
+        Ok(SegmentBytes { source })
     }
 
-    /// Where the bytes end.
-    pub(crate) fn limit(&self) -> u64 {
-        self.limit
+    /// How many bytes there are from `offset` on; of a compressed segment, whose end is not known before it is walked to, at least so many.
+    #[inline]
+    pub(crate) fn room(&mut self, offset: u64) -> u64 {
+        match &mut self.source {
+            Source::Plain(plain) => plain.limit.saturating_sub(offset),
+            Source::Packed(packed) => packed.room(offset),
+        }
     }
 
     /// Lets more be looked at, after the file has grown. What was read before is not read again.
     pub(crate) fn raise_limit(&mut self, limit: u64, settled: u64) {
         if let Source::Plain(plain) = &mut self.source {
-            self.limit = self.limit.max(limit);
-            plain.settled = plain.settled.max(settled.min(self.limit));
+            plain.limit = plain.limit.max(limit);
+            plain.settled = plain.settled.max(settled.min(plain.limit));
         }
     }
 
@@ -116,16 +119,35 @@ impl SegmentBytes {
     #[inline]
     pub(crate) fn ahead(&mut self, offset: u64, len: u64) -> Result<&[u8]> {
         match &mut self.source {
-            Source::Plain(plain) => plain.ahead(offset, len, self.limit),
+            Source::Plain(plain) => plain.ahead(offset, len),
             Source::Packed(packed) => Ok(packed.ahead(offset)),
         }
     }
 
-    /// The front of the compressed block with record `id`: a place to begin at.
-    pub(crate) fn block_before(&self, id: TxId) -> Option<Position> {
-        match &self.source {
-            Source::Packed(packed) => packed.block_before(id),
+    /// The front of the compressed block with record `id`: a place to begin at. `passed` hears of the blocks that were walked over to find it.
+    pub(crate) fn block_before(
+        &mut self,
+        id: TxId,
+        passed: impl FnMut(Landmark, Landmark),
+    ) -> Option<Position> {
+        match &mut self.source {
+            Source::Packed(packed) => packed.block_before(id, passed),
             Source::Plain(_) => None,
+        }
+    }
+
+    /// Whether what stands at a place that is remembered may be what was there. Then frames before it may not be found any more.
+    pub(crate) fn begin_at(&mut self, landmark: Landmark) -> bool {
+        match &mut self.source {
+            Source::Packed(packed) => packed.walk_from(landmark),
+            Source::Plain(_) => self.room(landmark.position.byte) > 0,
+        }
+    }
+
+    /// Lets all frames be found again.
+    pub(crate) fn begin_at_front(&mut self) {
+        if let Source::Packed(packed) = &mut self.source {
+            packed.walk_from_front();
         }
     }
 
@@ -145,14 +167,13 @@ impl SegmentBytes {
     pub(crate) fn tail(&mut self, end: u64) -> Result<Tail> {
         // A longer tail is not looked through: the file may be as long as the file system allows, and empty. Only a batch that is longer than the longest record
         // leaves one, if the process is killed between reserving and writing; it is cut as torn, and nothing of it had an id.
-        if self.limit - end.min(self.limit) > ZEROS_BYTES_MAX {
-            return Ok(Tail::Other {
-                bytes: self.limit - end,
-            });
+        let bytes = self.room(end);
+        if bytes > ZEROS_BYTES_MAX {
+            return Ok(Tail::Other { bytes });
         }
         let mut tail = Tail::Zeros;
         let mut at = end;
-        while at < self.limit {
+        while self.room(at) > 0 {
             let bytes = self.get(at, WINDOW_BYTES)?;
             if let Some(position) = last_nonzero(bytes) {
                 let bytes = at + position as u64 + 1 - end;
@@ -181,18 +202,18 @@ pub(crate) enum Tail {
 
 impl Plain {
     #[inline]
-    fn ahead(&mut self, offset: u64, len: u64, limit: u64) -> Result<&[u8]> {
-        let end = offset.saturating_add(len).min(limit);
+    fn ahead(&mut self, offset: u64, len: u64) -> Result<&[u8]> {
+        let end = offset.saturating_add(len).min(self.limit);
         let window_end = self.window_start + self.window.bytes().len() as u64;
         if offset < self.window_start || end > window_end {
-            self.move_window(offset, len, limit)?;
+            self.move_window(offset, len)?;
         }
         Ok(behind(self.window.bytes(), offset - self.window_start))
     }
 
     /// Makes the window begin at `offset` and hold `len` bytes, and more where the limit allows.
     #[cold]
-    fn move_window(&mut self, offset: u64, len: u64, limit: u64) -> Result<()> {
+    fn move_window(&mut self, offset: u64, len: u64) -> Result<()> {
         // Whoever follows a log comes here for each record, but with a few new bytes only.
         let mappable = self.settled.saturating_sub(offset);
         if mappable >= len.max(WINDOW_BYTES)
@@ -204,7 +225,7 @@ impl Plain {
             self.window_start = offset;
             return Ok(());
         }
-        let mut wanted = len.max(WINDOW_BYTES).min(limit.saturating_sub(offset));
+        let mut wanted = len.max(WINDOW_BYTES).min(self.limit.saturating_sub(offset));
         if wanted > WINDOW_BYTES {
             // A mark of another process says how far to look, a header how long its frame is, and both may lie.
             wanted = wanted.min(self.file.len()?.saturating_sub(offset));

@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use crate::active_segment::Reserve;
 use crate::error::{Error, Result};
+use crate::landmark::Landmark;
 use crate::log_state::{Condition, State};
 use crate::monitor::{Change, Held};
 use crate::new_record::{NewRecord, check_length};
@@ -279,9 +280,9 @@ impl SharedLog {
 
     /// Makes frames and hands them to the operating system.
     pub(crate) fn carry_out(&self, writer: &mut Writer, own: &[NewRecord<'_>]) -> Result<()> {
-        let base = writer.base();
+        let places = self.seek_cache().of(writer.base(), false);
         writer.write(own, |before, after| {
-            self.seek_cache().note(base, before, after);
+            places.note(Landmark::plain(before), Landmark::plain(after));
         })
     }
 }
