@@ -18,6 +18,12 @@ pub(crate) fn checksum_append(checksum: u32, bytes: &[u8]) -> u32 {
     short_checksum(checksum, bytes).unwrap_or_else(|| crc32c::crc32c_append(checksum, bytes))
 }
 
+/// The checksum of `length` bytes, from that of the bytes before them and that of both together. Takes as long as going through some ten thousand bytes.
+pub(crate) fn checksum_behind(before: u32, both: u32, length: u64) -> u32 {
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    both ^ crc32c::crc32c_combine(before, 0, length)
+}
+
 /// The checksum of four bytes and three times eight bytes, all little-endian: of a header without a detour through memory.
 #[inline(always)]
 pub(crate) fn checksum_of_words(first: u32, words: [u64; 3]) -> u32 {
@@ -50,6 +56,19 @@ mod tests {
             );
             let within = with_short_checksums(|| checksum(bytes));
             prop_assert_eq!(within, crc32c::crc32c(bytes));
+        }
+
+        #[test]
+        fn the_checksum_of_a_part_follows_from_those_of_the_whole_and_the_front(
+            bytes in prop::collection::vec(any::<u8>(), 0..400),
+            begin in 0_usize..400,
+        ) {
+            let (front, behind) = bytes.split_at(begin.min(bytes.len()));
+            let expected = crc32c::crc32c(behind);
+            prop_assert_eq!(
+                checksum_behind(checksum(front), checksum(&bytes), behind.len() as u64),
+                expected
+            );
         }
 
         #[test]

@@ -1,212 +1,235 @@
 //! Looks for records that continue each other in what is left of a segment.
 //!
-//! The unit is what is stored as one: a frame, or a block of frames in a compressed segment.
+//! ```text
+//! nothing is lost: from record to record     | 0 | 1 | 2 |
+//! behind that, place by place                            ##|##|##| 4 ..... | 5 | 6 |
+//!                                                                └ its payload is looked at too: nothing vouches for it, as for 5 and 6
+//! ```
+//!
+//! One way through the bytes is enough: what was found waits, by the place where it ends, for something that continues it. Only what continues something else, or stands where
+//! a record begins for certain, lets the search pass over its payload; a header alone may have been written by whoever wrote a payload, and
+//! claim all that is behind it.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::chain::Chain;
-use crate::checksum::checksum;
-use crate::format::{
-    BLOCK_HEADER_BYTES, BlockHeader, FRAME_HEADER_BYTES, FRAMES_BYTE, FrameHeader,
-    PAYLOAD_BYTES_LIMIT, frame_bytes,
-};
-use crate::packed_frames::unpack_block;
-use crate::remaining_bytes::RemainingBytes;
+use crate::format::FRAMES_BYTE;
+use crate::link::{Link, Links};
+use crate::piece::Piece;
+use crate::salvage_report::SkipReason;
 use crate::tx_id::TxId;
 
-/// Frames begin at multiples of this.
-const FRAME_STEP: u64 = 8;
+/// So many pieces wait at most; more are given up, the ones that end last first. A log has one or two, and one more for each header within a payload.
+const WAITING_MAX: usize = 1 << 14;
 
-/// A frame, or a block whose frames continue each other.
-#[derive(Debug, Clone)]
-pub(crate) struct Link {
-    pub(crate) bytes: Range<u64>,
-    pub(crate) ids: Range<TxId>,
-    /// The chain after it, as it says.
-    pub(crate) chain_after: Chain,
-    before: Before,
-}
-
-/// What tells whether something continues a chain.
-#[derive(Debug, Clone)]
-enum Before {
-    /// Mixed with these, it is the chain after the frame.
-    Frame { payload_length: u32, sum: u32 },
-    /// A block says what it is.
-    Block(Chain),
-}
-
-impl Link {
-    /// Whether it continues this chain. Then its payloads are what was written.
-    pub(crate) fn continues(&self, chain: Chain) -> bool {
-        match self.before {
-            Before::Frame {
-                payload_length,
-                sum,
-            } => chain.mix(self.ids.start, payload_length, sum) == self.chain_after,
-            Before::Block(before) => before == chain,
-        }
-    }
-
-    /// Whether the payload of the first record is vouched for by the chain after it.
-    pub(crate) fn is_first_whole(&self) -> bool {
-        matches!(self.before, Before::Block(_))
-    }
+/// What was found in a segment.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) pieces: Vec<Piece>,
+    /// Bytes that something is known about, some of them bytes of a piece all the same.
+    pub(crate) passed: Vec<(Range<u64>, SkipReason)>,
+    /// The first id of which there is no trace.
+    pub(crate) last_trace: TxId,
 }
 
 /// A search in the bytes of one segment.
-pub(crate) struct PieceSearch {
-    pub(crate) bytes: RemainingBytes,
-    pub(crate) is_packed: bool,
-    /// The lowest id that is possible, and the byte from where on: no more ids are lost than fit between.
-    pub(crate) lowest: (TxId, u64),
-    /// Ids from here on stand in other files.
-    pub(crate) bound: TxId,
+pub(crate) struct PieceSearch<'a> {
+    links: &'a mut Links,
+    file: usize,
+    /// The chain before some ids, as headers and marks tell.
+    anchors: &'a BTreeMap<TxId, Chain>,
+    /// What may be continued, by the place where it ends.
+    waiting: BTreeMap<u64, Vec<Piece>>,
+    waiting_count: usize,
+    found: Found,
 }
 
-impl PieceSearch {
-    /// A search in a segment whose first record is `base`. `is_packed` if it is known whether it is stored in blocks.
+impl<'a> PieceSearch<'a> {
+    /// A search in the segment that is number `file`.
     pub(crate) fn new(
-        mut bytes: RemainingBytes,
-        is_packed: Option<bool>,
-        base: TxId,
-        bound: TxId,
+        links: &'a mut Links,
+        file: usize,
+        anchors: &'a BTreeMap<TxId, Chain>,
     ) -> Self {
-        let looks_packed = block_at(&mut bytes, FRAMES_BYTE).is_some();
         PieceSearch {
-            bytes,
-            is_packed: is_packed.unwrap_or(looks_packed),
-            lowest: (base, FRAMES_BYTE),
-            bound,
+            links,
+            file,
+            anchors,
+            waiting: BTreeMap::new(),
+            waiting_count: 0,
+            found: Found::default(),
         }
     }
 
-    /// How far apart places are where something may begin.
-    pub(crate) fn step(&self) -> u64 {
-        match self.is_packed {
-            true => 1,
-            false => FRAME_STEP,
-        }
-    }
-
-    /// What begins here, with ids that are possible.
-    pub(crate) fn link_at(&mut self, at: u64) -> Option<Link> {
-        match self.is_packed {
-            true => self.block(at),
-            false => self.frame(at),
-        }
-    }
-
-    /// Whether nothing stands behind the one that ends here.
-    pub(crate) fn is_last(&mut self, end: u64) -> bool {
-        let behind = self.bytes.get(end, FRAME_HEADER_BYTES as u64);
-        behind.len() < FRAME_HEADER_BYTES || behind.iter().all(|byte| *byte == 0)
-    }
-
-    /// Hands out the records of what was found before, if it is still the same.
-    pub(crate) fn records<E>(
-        &mut self,
-        link: &Link,
-        mut record: impl FnMut(&FrameHeader, &[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        if !self.is_packed {
-            let frame = self
-                .bytes
-                .get(link.bytes.start, link.bytes.end - link.bytes.start);
-            return match split_frame(frame) {
-                Some((header, payload, _)) => record(&header, payload),
-                None => Ok(()),
+    /// Finds all pieces, each as long as it can be. Nothing begins in the zeros at the end.
+    pub(crate) fn run(mut self) -> Found {
+        let mut at = FRAMES_BYTE;
+        while at < self.links.bytes.used() {
+            self.end_before(at);
+            at = match self.links.link_at(at) {
+                Some(link) => self.place(link),
+                None => self.links.place_behind(at),
             };
         }
-        let Some((_, plain)) = self.unpacked(link.bytes.start) else {
-            return Ok(());
+        self.end_before(u64::MAX);
+        self.found
+    }
+
+    /// Joins what begins here to what it continues. Yields where to go on.
+    fn place(&mut self, mut link: Link) -> u64 {
+        let (at, end) = (link.bytes.start, link.bytes.end);
+        let (mut neighbours, others): (Vec<Piece>, Vec<Piece>) = self
+            .waiting_at(at)
+            .into_iter()
+            .partition(|piece| piece.ids.end == link.ids.start);
+        others.into_iter().for_each(|piece| self.end(piece));
+        let is_base = link.ids.start == self.links.ids.start;
+        let is_first = is_base && at == FRAMES_BYTE;
+        let is_placed = is_first || neighbours.iter().any(|piece| piece.is_placed);
+        // Anybody who wrote a payload may have known the chain before the segment: that proves only what begins it.
+        let anchor = match is_base && !is_first {
+            true => None,
+            false => self.anchors.get(&link.ids.start).copied(),
         };
-        let mut rest = &plain[..];
-        while let Some((header, payload, behind)) = split_frame(rest) {
-            record(&header, payload)?;
-            rest = behind;
-        }
-        Ok(())
-    }
-
-    fn frame(&mut self, at: u64) -> Option<Link> {
-        let header = self.bytes.get(at, FRAME_HEADER_BYTES as u64);
-        let header = FrameHeader::decode(header.first_chunk()?)?;
-        let (lowest, from) = self.lowest;
-        let passed = (at - from) / FRAME_HEADER_BYTES as u64;
-        let is_possible = header.id >= lowest
-            && header.id.0 - lowest.0 <= passed
-            && header.id < self.bound
-            && header.payload_length <= PAYLOAD_BYTES_LIMIT;
-        let end = at.checked_add(frame_bytes(header.payload_length))?;
-        if !is_possible || end > self.bytes.end() {
-            return None;
-        }
-        let payload = self.bytes.get(
-            at + FRAME_HEADER_BYTES as u64,
-            u64::from(header.payload_length),
-        );
-        Some(Link {
-            bytes: at..end,
-            ids: header.id..header.id.next(),
-            chain_after: header.chain_after,
-            before: Before::Frame {
-                payload_length: header.payload_length,
-                sum: checksum(payload),
-            },
-        })
-    }
-
-    fn block(&mut self, at: u64) -> Option<Link> {
-        let header = block_at(&mut self.bytes, at)?;
-        if !(self.lowest.0..self.bound).contains(&header.first) {
-            return None;
-        }
-        let (header, plain) = self.unpacked(at)?;
-        let (mut id, mut chain) = (header.first, header.chain_before);
-        let mut rest = &plain[..];
-        while !rest.is_empty() {
-            let (frame, payload, behind) = split_frame(rest)?;
-            let sum = checksum(payload);
-            chain = chain.mix(frame.id, frame.payload_length, sum);
-            if frame.id != id || frame.chain_after != chain || id >= self.bound {
-                return None;
+        let known = match self.links.bytes.is_unreadable(&link.bytes) {
+            true => Some(false),
+            false => anchor.map(|chain| self.links.continues(&mut link, chain)),
+        };
+        neighbours.sort_by_key(|piece| {
+            let records = piece.ids.end.0 - piece.ids.start.0;
+            Reverse((piece.is_proven, piece.is_placed, records))
+        });
+        let continued = neighbours
+            .iter()
+            .position(|piece| self.links.continues(&mut link, piece.chain_after));
+        let is_whole = continued.is_some() || known == Some(true) || link.chain_before().is_some();
+        let mut piece = match continued {
+            Some(place) => {
+                let before = neighbours.remove(place);
+                Piece {
+                    bytes: before.bytes.start..end,
+                    ids: before.ids.start..link.ids.end,
+                    chain_after: link.chain_after,
+                    ..before
+                }
             }
-            id = id.next();
-            rest = behind;
+            None if known == Some(false) || (known.is_none() && !neighbours.is_empty()) => {
+                if is_placed || !neighbours.is_empty() {
+                    self.pass_payload(link.bytes.clone());
+                }
+                if is_placed || neighbours.iter().any(|piece| piece.is_proven) {
+                    self.found.last_trace = self.found.last_trace.max(link.ids.end);
+                }
+                // What continues it is what was written, though its own payload is not.
+                let chain_before = Some(link.chain_after);
+                let behind = Some(link.bytes.clone());
+                let (bytes, ids) = (end..end, link.ids.end..link.ids.end);
+                self.begin(&link, bytes, ids, chain_before, behind)
+            }
+            None => {
+                let chain_before = anchor.or(link.chain_before());
+                let (bytes, ids) = (link.bytes.clone(), link.ids.clone());
+                self.begin(&link, bytes, ids, chain_before, None)
+            }
+        };
+        piece.is_placed |= is_placed;
+        piece.is_proven |= known == Some(true);
+        match self.anchors.get(&piece.ids.end) {
+            Some(chain) if *chain == piece.chain_after => piece.is_proven = true,
+            Some(_) => piece.is_refuted = true,
+            None => {}
         }
-        let end = at + BLOCK_HEADER_BYTES as u64 + u64::from(header.stored_length);
-        Some(Link {
-            bytes: at..end,
-            ids: header.first..id,
-            chain_after: chain,
-            before: Before::Block(header.chain_before),
-        })
+        for mut piece in neighbours {
+            piece.is_opposed = true;
+            self.end(piece);
+        }
+        self.wait(piece);
+        match is_whole || is_placed {
+            true => end,
+            false => self.links.place_behind(at),
+        }
     }
 
-    /// The block here, and what it holds.
-    fn unpacked(&mut self, at: u64) -> Option<(BlockHeader, Vec<u8>)> {
-        let header = block_at(&mut self.bytes, at)?;
-        let stored = at + BLOCK_HEADER_BYTES as u64;
-        let stored = self.bytes.get(stored, u64::from(header.stored_length));
-        let mut plain = Vec::new();
-        unpack_block(&header, stored, &mut plain).then_some((header, plain))
+    fn begin(
+        &self,
+        link: &Link,
+        bytes: Range<u64>,
+        ids: Range<TxId>,
+        chain_before: Option<Chain>,
+        behind: Option<Range<u64>>,
+    ) -> Piece {
+        Piece {
+            file: self.file,
+            bytes,
+            ids,
+            chain_before,
+            chain_after: link.chain_after,
+            is_proven: false,
+            is_refuted: false,
+            is_placed: false,
+            is_opposed: false,
+            behind,
+        }
     }
-}
 
-/// The sound header of a block at some place, if all of its stored bytes are there.
-pub(crate) fn block_at(bytes: &mut RemainingBytes, at: u64) -> Option<BlockHeader> {
-    let header = bytes.get(at, BLOCK_HEADER_BYTES as u64);
-    let header = BlockHeader::decode(header.first_chunk()?)?;
-    let stored = bytes.end() - at - BLOCK_HEADER_BYTES as u64;
-    (u64::from(header.stored_length) <= stored).then_some(header)
-}
+    fn pass_payload(&mut self, bytes: Range<u64>) {
+        let reason = match self.links.is_packed {
+            true => SkipReason::Contradicted,
+            false => SkipReason::Payload,
+        };
+        self.found.passed.push((bytes, reason));
+    }
 
-/// The frame in front, of which only the header was verified, its payload, and what is behind it.
-fn split_frame(bytes: &[u8]) -> Option<(FrameHeader, &[u8], &[u8])> {
-    let header = FrameHeader::decode(bytes.first_chunk()?)?;
-    let length = usize::try_from(frame_bytes(header.payload_length)).ok()?;
-    let (frame, behind) = bytes.split_at_checked(length)?;
-    let payload = &frame[FRAME_HEADER_BYTES..][..header.payload_length as usize];
-    Some((header, payload, behind))
+    fn wait(&mut self, piece: Piece) {
+        self.waiting_count += 1;
+        self.waiting.entry(piece.bytes.end).or_default().push(piece);
+        if self.waiting_count > WAITING_MAX
+            && let Some(mut last) = self.waiting.last_entry()
+        {
+            self.waiting_count -= 1;
+            last.get_mut().pop();
+            if last.get().is_empty() {
+                last.remove();
+            }
+        }
+    }
+
+    fn waiting_at(&mut self, at: u64) -> Vec<Piece> {
+        let pieces = self.waiting.remove(&at).unwrap_or_default();
+        self.waiting_count -= pieces.len();
+        pieces
+    }
+
+    /// Nothing continues what ends before this place.
+    fn end_before(&mut self, at: u64) {
+        while let Some((&end, _)) = self.waiting.first_key_value()
+            && end < at
+        {
+            for piece in self.waiting_at(end) {
+                self.end(piece);
+            }
+        }
+    }
+
+    /// A piece that nothing continues.
+    fn end(&mut self, mut piece: Piece) {
+        if piece.ids.is_empty() {
+            return;
+        }
+        if let Some(bytes) = piece.behind.take() {
+            self.pass_payload(bytes);
+        }
+        if piece.is_refuted && !piece.is_proven {
+            let passed = (piece.bytes, SkipReason::Contradicted);
+            self.found.passed.push(passed);
+            return;
+        }
+        // Of a header alone something else has to say that it is one: its place, or its neighbour.
+        let is_one = !piece.is_alone() || piece.is_proven || piece.is_placed || piece.is_opposed;
+        if is_one || self.links.is_last(piece.bytes.end) {
+            self.found.pieces.push(piece);
+        }
+    }
 }

@@ -2,18 +2,24 @@
 //!
 //! A file is gone through once to learn where it ends and what can not be read, and then looked at here and there. Memory is bounded by the window
 //! and the longest piece that is asked for, and that lies within the file.
+//!
+//! The checksum of the bytes up to each sector is kept of that first time: 4 bytes for 4096. From two of them follows that of all bytes between, however many they
+//! are, so that thousands of headers that each claim to be followed by a megabyte do not make a gigabyte of work.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use disk::File;
 
+use crate::checksum::{checksum, checksum_append, checksum_behind};
 use crate::format::ZEROS_BYTES_MAX;
 
 /// How much is read at once, bytes.
 const WINDOW_BYTES: u64 = 1 << 20;
 /// What is given up around a byte that can not be read. Windows begin at multiples of it.
 const SECTOR_BYTES: u64 = 4096;
+/// From so many bytes on a checksum is made from those of the sectors: to join two takes as long as to go through that many.
+const LONG_BYTES: u64 = 64 << 10;
 
 /// The bytes of a file.
 pub(crate) struct RemainingBytes {
@@ -24,38 +30,50 @@ pub(crate) struct RemainingBytes {
     end: u64,
     used: u64,
     unreadable: Vec<Range<u64>>,
+    /// The checksum of all bytes before each sector.
+    sums: Vec<u32>,
 }
 
 impl RemainingBytes {
     /// Goes through a file once, but not behind more zeros than we ever write in a row: it may be as long as the file system allows, and empty.
-    pub(crate) fn of_file(file: Arc<dyn File>) -> Self {
-        let mut bytes = RemainingBytes {
-            end: file.len().unwrap_or(0),
-            file,
-            window: Vec::new(),
-            start: 0,
-            used: 0,
-            unreadable: Vec::new(),
-        };
-        let mut at = 0;
+    pub(crate) fn of_file(file: Arc<dyn File>, len: u64) -> Self {
+        let mut bytes = RemainingBytes::again(file, len);
+        let (mut at, mut sum) = (0, 0);
+        let mut sums = Vec::new();
         while at < bytes.end && at - bytes.used < ZEROS_BYTES_MAX {
             let chunk = bytes.get(at, WINDOW_BYTES);
             let (count, last) = (chunk.len() as u64, used(chunk));
-            if count == 0 {
-                break;
+            for sector in chunk.chunks(usize::try_from(SECTOR_BYTES).unwrap_or(usize::MAX)) {
+                sums.push(sum);
+                sum = checksum_append(sum, sector);
             }
             if last > 0 {
                 bytes.used = at + last;
             }
             at += count;
+            if count < WINDOW_BYTES {
+                break;
+            }
+        }
+        if at.is_multiple_of(SECTOR_BYTES) {
+            sums.push(sum);
         }
         bytes.end = at;
+        bytes.sums = sums;
         bytes
     }
 
-    /// Gives the memory of the window back, until more is asked for.
-    pub(crate) fn let_go(&mut self) {
-        self.window = Vec::new();
+    /// Those of a file that was gone through before, up to `end`.
+    pub(crate) fn again(file: Arc<dyn File>, end: u64) -> Self {
+        RemainingBytes {
+            file,
+            window: Vec::new(),
+            start: 0,
+            end,
+            used: 0,
+            unreadable: Vec::new(),
+            sums: Vec::new(),
+        }
     }
 
     /// Where they end.
@@ -73,6 +91,15 @@ impl RemainingBytes {
         &self.unreadable
     }
 
+    /// Whether some of these can not be read, as far as it was tried.
+    pub(crate) fn is_unreadable(&self, bytes: &Range<u64>) -> bool {
+        let behind = self
+            .unreadable
+            .partition_point(|range| range.end <= bytes.start);
+        let touched = self.unreadable.get(behind);
+        touched.is_some_and(|range| range.start < bytes.end)
+    }
+
     /// The `length` bytes at `at`, fewer only at the end.
     pub(crate) fn get(&mut self, at: u64, length: u64) -> &[u8] {
         let to = at.saturating_add(length).min(self.end).max(at);
@@ -84,6 +111,30 @@ impl RemainingBytes {
             place.min(self.window.len())
         };
         &self.window[place(at)..place(to)]
+    }
+
+    /// The checksum of the `length` bytes at `at`, which are there.
+    pub(crate) fn checksum(&mut self, at: u64, length: u64) -> u32 {
+        if length < LONG_BYTES {
+            return checksum(self.get(at, length));
+        }
+        match (self.checksum_before(at), self.checksum_before(at + length)) {
+            (Some(before), Some(all)) => checksum_behind(before, all, length),
+            _ => checksum(self.get(at, length)),
+        }
+    }
+
+    /// The checksum of all bytes before this one. The window stays where it is.
+    fn checksum_before(&self, at: u64) -> Option<u32> {
+        let sector = at / SECTOR_BYTES;
+        let sum = *self.sums.get(usize::try_from(sector).ok()?)?;
+        let start = sector * SECTOR_BYTES;
+        let mut bytes = vec![0; usize::try_from(at - start).ok()?];
+        if self.file.read_exact_at(start, &mut bytes).is_err() {
+            // It was taken for zeros when the file was gone through.
+            bytes.fill(0);
+        }
+        Some(checksum_append(sum, &bytes))
     }
 
     #[cold]

@@ -15,8 +15,9 @@ pub struct SalvageReport {
     pub records: u64,
     /// Which records they are, in order.
     pub kept: Vec<KeptRecords>,
-    /// The ids between the source's first segment and its last trace (a record, a segment, a mark) of which nothing is kept. And those that are kept but not proven
-    /// while another place claims them with as much right: what is kept there may be what was stored within a payload.
+    /// The ids between the first that the log kept, as its marks say, and its last trace (a record, a segment, a mark) of which nothing is kept. And those that are kept but not proven
+    /// while something else contradicts them with as much right: another place that claims them, or the next record, which does not continue them. What is kept there may be what was
+    /// stored within a payload.
     pub missing: Vec<Range<TxId>>,
     /// What was passed over, in the order of the segments.
     pub skipped: Vec<SkippedBytes>,
@@ -56,6 +57,8 @@ pub struct SkippedBytes {
 pub enum SkipReason {
     /// It is a directory, a link, a pipe.
     NotAFile,
+    /// The file can not be opened.
+    NotOpened,
     /// The segment belongs to another log.
     Foreign {
         /// Which one.
