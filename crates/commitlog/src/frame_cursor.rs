@@ -93,7 +93,7 @@ impl FrameCursor {
         let ahead = self.bytes.ahead(position.byte, FRAME_HEADER_BYTES as u64)?;
         let header = match verify_header(ahead, position, room) {
             Ok(header) => header,
-            Err(bad) => return Ok(Err(self.found_instead(bad))),
+            Err(bad) => return Ok(Err(self.found_instead(bad, room))),
         };
         let whole = frame_bytes(header.payload_length);
         let frame = if whole <= ahead.len() as u64 {
@@ -120,15 +120,15 @@ impl FrameCursor {
                 self.pass(&header);
                 Ok(Ok(header))
             }
-            Err(bad) => Ok(Err(self.found_instead(bad))),
+            Err(bad) => Ok(Err(self.found_instead(bad, room))),
         }
     }
 
     /// Where bytes are missing in a compressed segment that has more of them, a block is not sound.
     #[cold]
-    fn found_instead(&mut self, bad: BadFrame) -> BadFrame {
+    fn found_instead(&self, bad: BadFrame, room: u64) -> BadFrame {
         match bad {
-            BadFrame::EndOfFile { expected } if self.room() > 0 && self.bytes.is_packed() => {
+            BadFrame::EndOfFile { expected } if room > 0 && self.bytes.is_packed() => {
                 BadFrame::Block { expected }
             }
             bad => bad,

@@ -124,7 +124,7 @@ impl Reader {
     /// Passes over the next record, verified, if there is one.
     #[inline]
     pub(crate) fn advance(&mut self) -> Result<Option<FrameHeader>> {
-        let header = loop {
+        loop {
             self.notice_truncations()?;
             if self.next >= self.visible.end.id {
                 self.visible = self.source.visible(self.only_proven);
@@ -133,13 +133,15 @@ impl Reader {
                 }
             }
             match self.verified_step() {
+                Ok(header) => {
+                    self.next = header.id.next();
+                    return Ok(Some(header));
+                }
                 // The log was truncated since the line above.
                 Err(Error::Truncated { .. }) if self.source.truncations() != self.truncations => {}
-                stepped => break stepped?,
+                Err(error) => return Err(error),
             }
-        };
-        self.next = header.id.next();
-        Ok(Some(header))
+        }
     }
 
     /// The record that was passed over last, which has this header.
@@ -195,10 +197,10 @@ impl Reader {
 
     #[inline]
     fn verified_step(&mut self) -> Result<FrameHeader> {
-        match self.cursor()?.step()? {
-            Ok(header) => Ok(header),
-            Err(_) => self.step_again(),
+        if let Ok(header) = self.cursor()?.step()? {
+            return Ok(header);
         }
+        self.step_again()
     }
 
     /// A writer beside us may have replaced the file: what was read is forgotten and read again, once.
@@ -206,7 +208,10 @@ impl Reader {
     fn step_again(&mut self) -> Result<FrameHeader> {
         self.place = None;
         self.is_wary = true;
-        let again = self.cursor().and_then(FrameCursor::step);
+        let again = match self.cursor() {
+            Ok(cursor) => cursor.step(),
+            Err(error) => Err(error),
+        };
         self.is_wary = false;
         let header = again?.map_err(|bad| self.damaged(bad))?;
         if let Some(place) = &self.place {

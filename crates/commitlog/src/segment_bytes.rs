@@ -37,6 +37,8 @@ const WINDOW_BYTES: u64 = 256 << 10;
 #[derive(Debug)]
 pub(crate) struct SegmentBytes {
     source: Source,
+    /// Nothing at or behind this byte is looked at. Zero for a compressed segment, which says itself how far it goes.
+    limit: u64,
 }
 
 #[derive(Debug)]
@@ -48,8 +50,6 @@ enum Source {
 #[derive(Debug)]
 struct Plain {
     file: Arc<dyn File>,
-    /// Nothing at or behind this byte is looked at.
-    limit: u64,
     /// Frames before this byte may be mapped.
     settled: u64,
     window: Window,
@@ -71,7 +71,6 @@ impl SegmentBytes {
         let settled = settled.min(limit);
         let mut plain = Plain {
             file,
-            limit,
             settled,
             window: Window::Read(Vec::new()),
             window_start: 0,
@@ -81,20 +80,28 @@ impl SegmentBytes {
             plain.window_start = FRAMES_BYTE;
         }
         let source = Source::Plain(plain);
-        Ok(SegmentBytes { source })
+        Ok(SegmentBytes { source, limit })
     }
 
     /// Maps a compressed segment, which nobody writes to.
     pub(crate) fn packed(file: &dyn File, start: Position) -> Result<Self> {
         let source = Source::Packed(PackedFrames::open(file, start)?);
-        Ok(SegmentBytes { source })
+        Ok(SegmentBytes { source, limit: 0 })
     }
 
     /// How many bytes there are from `offset` on; of a compressed segment, whose end is not known before it is walked to, at least so many.
     #[inline]
     pub(crate) fn room(&mut self, offset: u64) -> u64 {
+        match self.limit.saturating_sub(offset) {
+            0 => self.room_in_blocks(offset),
+            room => room,
+        }
+    }
+
+    #[inline(never)]
+    fn room_in_blocks(&mut self, offset: u64) -> u64 {
         match &mut self.source {
-            Source::Plain(plain) => plain.limit.saturating_sub(offset),
+            Source::Plain(_) => 0,
             Source::Packed(packed) => packed.room(offset),
         }
     }
@@ -102,8 +109,8 @@ impl SegmentBytes {
     /// Lets more be looked at, after the file has grown. What was read before is not read again.
     pub(crate) fn raise_limit(&mut self, limit: u64, settled: u64) {
         if let Source::Plain(plain) = &mut self.source {
-            plain.limit = plain.limit.max(limit);
-            plain.settled = plain.settled.max(settled.min(plain.limit));
+            self.limit = self.limit.max(limit);
+            plain.settled = plain.settled.max(settled.min(self.limit));
         }
     }
 
@@ -119,7 +126,7 @@ impl SegmentBytes {
     #[inline]
     pub(crate) fn ahead(&mut self, offset: u64, len: u64) -> Result<&[u8]> {
         match &mut self.source {
-            Source::Plain(plain) => plain.ahead(offset, len),
+            Source::Plain(plain) => plain.ahead(offset, len, self.limit),
             Source::Packed(packed) => Ok(packed.ahead(offset)),
         }
     }
@@ -202,18 +209,18 @@ pub(crate) enum Tail {
 
 impl Plain {
     #[inline]
-    fn ahead(&mut self, offset: u64, len: u64) -> Result<&[u8]> {
-        let end = offset.saturating_add(len).min(self.limit);
+    fn ahead(&mut self, offset: u64, len: u64, limit: u64) -> Result<&[u8]> {
+        let end = offset.saturating_add(len).min(limit);
         let window_end = self.window_start + self.window.bytes().len() as u64;
         if offset < self.window_start || end > window_end {
-            self.move_window(offset, len)?;
+            self.move_window(offset, len, limit)?;
         }
         Ok(behind(self.window.bytes(), offset - self.window_start))
     }
 
     /// Makes the window begin at `offset` and hold `len` bytes, and more where the limit allows.
     #[cold]
-    fn move_window(&mut self, offset: u64, len: u64) -> Result<()> {
+    fn move_window(&mut self, offset: u64, len: u64, limit: u64) -> Result<()> {
         // Whoever follows a log comes here for each record, but with a few new bytes only.
         let mappable = self.settled.saturating_sub(offset);
         if mappable >= len.max(WINDOW_BYTES)
@@ -225,7 +232,7 @@ impl Plain {
             self.window_start = offset;
             return Ok(());
         }
-        let mut wanted = len.max(WINDOW_BYTES).min(self.limit.saturating_sub(offset));
+        let mut wanted = len.max(WINDOW_BYTES).min(limit.saturating_sub(offset));
         if wanted > WINDOW_BYTES {
             // A mark of another process says how far to look, a header how long its frame is, and both may lie.
             wanted = wanted.min(self.file.len()?.saturating_sub(offset));
