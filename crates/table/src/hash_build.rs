@@ -6,6 +6,7 @@ use crate::hash_index::HashIndex;
 use crate::hash_lines;
 use crate::key_hash::KeyHash;
 use crate::page_error::PageError;
+use crate::page_number::PageNumber;
 use crate::pages::Pages;
 use crate::row_id::RowId;
 use crate::table_id::TableId;
@@ -35,27 +36,27 @@ impl HashIndex {
         }
         let bucket_of = |hash: KeyHash| Bucket::of(hash.bucket_bits, bucket_count);
         for of_one in entries.chunk_by(|a, b| bucket_of(a.0) == bucket_of(b.0)) {
-            index.fill(pages, owner, bucket_of(of_one[0].0), of_one)?;
+            let number = index.page_at(pages, bucket_of(of_one[0].0).place())?;
+            index.fill(pages, owner, number, of_one.iter().copied())?;
         }
         Ok(index)
     }
 
-    /// Puts entries into the bucket that they belong to.
-    fn fill(
+    /// Puts entries into the bucket that they belong to, which stands in the page `number`; those that find no room go to the tree.
+    pub(crate) fn fill(
         &mut self,
         pages: &mut Pages,
         owner: TableId,
-        bucket: Bucket,
-        entries: &[(KeyHash, RowId)],
+        number: PageNumber,
+        entries: impl Iterator<Item = (KeyHash, RowId)>,
     ) -> Result<(), PageError> {
-        let number = self.page_at(pages, bucket.place())?;
         let mut left_over = Vec::new();
-        let mut lines = hash_lines::open_mut(pages, number)?;
-        for &(hash, row) in entries {
-            if hash_lines::put(&mut lines, hash, row) {
+        let mut bucket = hash_lines::open_mut(pages, number)?;
+        for (hash, row) in entries {
+            if hash_lines::put(&mut bucket, hash, row) {
                 self.line_entry_count += 1;
             } else {
-                hash_lines::set_spilled(&mut lines, hash.home, true);
+                hash_lines::set_spilled(&mut bucket, hash.home, true);
                 left_over.push((hash, row));
             }
         }

@@ -163,29 +163,14 @@ impl HashIndex {
         number: PageNumber,
     ) -> Result<(), PageError> {
         let bits = bucket.bucket_bits();
-        let mut spilled_homes = Vec::new();
-        let mut left_over = Vec::new();
-        let mut new = hash_lines::open_mut(pages, number)?;
-        for page in old {
-            let lines = lines(page);
-            spilled_homes.extend(hash_lines::spilled_homes(lines));
-            for (hash, row) in hash_lines::entries(lines) {
-                if !bits.contains(&hash.bucket_bits) {
-                    continue;
-                }
-                if hash_lines::put(&mut new, hash, row) {
-                    self.line_entry_count += 1;
-                } else {
-                    left_over.push((hash, row));
-                }
-            }
-        }
-        for (hash, row) in left_over {
-            self.spill(pages, owner, hash, row)?;
-            spilled_homes.push(hash.home);
-        }
+        let entries = old.iter().flat_map(|page| hash_lines::entries(lines(page)));
+        let entries = entries.filter(|(hash, _)| bits.contains(&hash.bucket_bits));
+        self.fill(pages, owner, number, entries)?;
         // What stood in the tree before stays there; the home lines must go on to say so.
-        for home in spilled_homes {
+        for home in old
+            .iter()
+            .flat_map(|page| hash_lines::spilled_homes(lines(page)))
+        {
             if self.has_spilled(pages, home, bucket)? {
                 let mut bucket = hash_lines::open_mut(pages, number)?;
                 hash_lines::set_spilled(&mut bucket, home, true);
