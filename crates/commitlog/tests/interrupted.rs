@@ -75,6 +75,13 @@ fn failed(step: Step, mut look: impl FnMut(&str, SimDisk)) {
     }
 }
 
+/// What a power cut leaves of what a kill does, and that itself.
+fn ends(killed: SimDisk, seed: u64) -> Vec<SimDisk> {
+    let mut ends = killed.power_cuts(POWER_CUTS_MAX, seed);
+    ends.push(killed);
+    ends
+}
+
 /// Opens the log, reads all, goes on for a record, and yields where it had ended.
 fn content(disk: &SimDisk, row: &str) -> u64 {
     let opened = Log::open(disk.root(), small(), &[]);
@@ -105,11 +112,7 @@ fn a_recovery_after_a_failed_call_may_be_cut_off_anywhere() {
             for number in first..=end {
                 let row = format!("{row}, recovery cut off before its call {}", number - first);
                 let killed = disk.state_before(number);
-                for found in killed
-                    .power_cuts(POWER_CUTS_MAX, number)
-                    .iter()
-                    .chain([&killed])
-                {
+                for found in &ends(killed, number) {
                     let ended = content(found, &row);
                     // What an open has shown is durable.
                     let least = if number == end { report.end.0 } else { DURABLE };
@@ -173,11 +176,7 @@ fn no_lost_mark_after_a_failed_prune_makes_the_first_segment_look_lost() {
         drop(log);
         for number in first..=disk.call_count() {
             let killed = disk.state_before(number);
-            for found in killed
-                .power_cuts(POWER_CUTS_MAX, number)
-                .iter()
-                .chain([&killed])
-            {
+            for found in &ends(killed, number) {
                 check_marks(found);
             }
         }
@@ -231,11 +230,7 @@ fn a_segment_made_anew_without_marks_says_where_the_log_begins() {
     drop(log);
     for number in first..=disk.call_count() {
         let killed = disk.state_before(number);
-        for found in killed
-            .power_cuts(POWER_CUTS_MAX, number)
-            .iter()
-            .chain([&killed])
-        {
+        for found in &ends(killed, number) {
             let extent = Log::inspect(found.root().as_ref()).unwrap();
             assert_eq!((extent.base, extent.missing), (base, None), "{number}");
         }
