@@ -1,12 +1,14 @@
 //! Copies of [`Pages`] side by side, each beside a plain map of what must stand in it.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use crate::page::{PAGE_BYTES, Page, PageBuf, PageBytes};
 use crate::page_format::PageKind;
+use crate::page_mark::PageMark;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
 use crate::table_id::TableId;
@@ -38,12 +40,15 @@ struct Copy {
     marks: BTreeMap<u32, u8>,
     /// What stood there when the trial began that is under way.
     before: Option<BTreeMap<u32, u8>>,
+    /// A moment that was marked, and what stood there then.
+    marked: Option<(PageMark, BTreeMap<u32, u8>)>,
 }
 
 #[derive(Clone, Debug)]
 enum Step {
     Copy(usize),
     Drop(usize),
+    Mark(usize),
     Allocate(usize, u8),
     Restore(usize, u32, u8),
     Write(usize, usize, u8),
@@ -129,6 +134,10 @@ impl Copy {
                 self.before = Some(self.marks.clone());
             }
             Step::Trial(_, keep) => self.end_trial(keep),
+            Step::Mark(_) => {
+                self.end_trial(true);
+                self.marked = Some((self.pages.mark(), self.marks.clone()));
+            }
             Step::Renew(_, index) => {
                 if let Some(number) = self.number(index) {
                     self.pages
@@ -164,24 +173,35 @@ impl Copy {
         }
     }
 
-    /// What was changed is named, and nothing is passed over that differs.
-    fn check_changes(&self, older: &Copy) {
-        let changes: BTreeMap<u32, Option<u8>> = self
-            .pages
-            .changed_since(&older.pages)
-            .map(|(number, page)| {
-                let mark = page.map(|page| page.bytes().unwrap().as_bytes()[AT]);
-                (number.get(), mark)
-            })
+    /// What is not named as changed is what it was at the mark.
+    fn check_marked(&self) {
+        let Some((mark, before)) = &self.marked else {
+            return;
+        };
+        let Some(changed) = self.pages.changed_after(mark) else {
+            return;
+        };
+        let changed: Vec<RangeInclusive<u32>> = changed.collect();
+        assert!(changed.is_sorted_by(|a, b| a.end() < b.start()));
+        let unchanged = |number: &u32| !changed.iter().any(|range| range.contains(number));
+        let left = |marks: &BTreeMap<u32, u8>| -> Vec<(u32, u8)> {
+            let kept = marks.iter().filter(|(number, _)| unchanged(number));
+            kept.map(|(number, mark)| (*number, *mark)).collect()
+        };
+        assert_eq!(left(before), left(&self.marks));
+    }
+
+    /// From any number on the pages are the same as from the lowest.
+    fn check_from(&self, first: u32) {
+        let first = first % (PageNumber::MAX.get() + 1);
+        let found = self.pages.iter_from(PageNumber::new(first).unwrap());
+        let found: Vec<u32> = found.map(|(number, _)| number.get()).collect();
+        let expected: Vec<u32> = self
+            .marks
+            .range(first..)
+            .map(|(number, _)| *number)
             .collect();
-        let mut patched = older.marks.clone();
-        for (number, mark) in changes {
-            match mark {
-                Some(mark) => patched.insert(number, mark),
-                None => patched.remove(&number),
-            };
-        }
-        assert_eq!(patched, self.marks);
+        assert_eq!(found, expected, "from {first}");
     }
 
     /// Alone, it holds no memory but that of its pages.
@@ -201,6 +221,7 @@ fn run(steps: &[Step], newest: bool) {
     for step in steps {
         let (Step::Copy(of)
         | Step::Drop(of)
+        | Step::Mark(of)
         | Step::Allocate(of, _)
         | Step::Restore(of, ..)
         | Step::Write(of, ..)
@@ -223,12 +244,16 @@ fn run(steps: &[Step], newest: bool) {
         }
         let place = of % copies.len();
         copies[place].check();
-        copies[copies.len() - 1].check_changes(&copies[place]);
+        copies.iter().for_each(Copy::check_marked);
+        let around = copies[place].marks.keys().nth(of % 97).copied();
+        copies[place].check_from(
+            around
+                .unwrap_or(0)
+                .wrapping_add(u32::try_from(of % 3).unwrap())
+                .wrapping_sub(1),
+        );
     }
     copies.iter().for_each(Copy::check);
-    for one in &copies {
-        copies.iter().for_each(|other| one.check_changes(other));
-    }
     while copies.len() > 1 {
         copies.remove(copies.len() / 2);
         copies.iter().for_each(Copy::check);
@@ -250,6 +275,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => any::<usize>().prop_map(Step::Copy),
         2 => any::<usize>().prop_map(Step::Drop),
+        2 => any::<usize>().prop_map(Step::Mark),
         3 => (any::<usize>(), any::<u8>()).prop_map(|(of, mark)| Step::Allocate(of, mark)),
         1 => (any::<usize>(), number, any::<u8>())
             .prop_map(|(of, number, mark)| Step::Restore(of, number, mark)),
@@ -323,30 +349,67 @@ fn a_page_that_nobody_else_sees_is_written_in_place() {
 
 /// A page table of three levels with 256 nodes below the first slot of the root, and five more below each of the next four.
 #[test]
-fn what_two_versions_share_is_not_looked_at_for_changes() {
+fn what_was_born_before_a_mark_is_not_looked_at_for_changes() {
     let mut copy = Copy::default();
     let below_first = (0..256).map(|leaf| leaf << 8);
     let others = (1..5).flat_map(|node| (0..5).map(move |leaf| node << 16 | leaf << 8));
     for number in below_first.chain(others) {
         copy.take(&Step::Restore(0, number, 1));
     }
-    // Pages by their place among all, and how many nodes lead to all that were changed so far: what is shared is left alone.
-    let view = copy.clone();
-    assert_eq!(copy.pages.nodes_compared_since(&view.pages), 0);
-    for (index, compared) in [(7, 3), (7, 3), (9, 4), (256 + 5, 6), (256 + 9, 7)] {
+    copy.take(&Step::Mark(0));
+    let (mark, _) = copy.marked.clone().unwrap();
+    // Pages by their place among all, and how many nodes lead to all that were changed so far: what is older is left alone.
+    assert_eq!(copy.pages.nodes_entered_after(&mark), 0);
+    for (index, entered) in [(7, 3), (7, 3), (9, 4), (256 + 5, 6), (256 + 9, 7)] {
         copy.take(&Step::Write(0, index, 2));
-        assert_eq!(
-            copy.pages.nodes_compared_since(&view.pages),
-            compared,
-            "{index}"
-        );
-        assert_eq!(view.pages.nodes_compared_since(&copy.pages), compared);
-        copy.check_changes(&view);
+        assert_eq!(copy.pages.nodes_entered_after(&mark), entered, "{index}");
+        copy.check_marked();
     }
-    // The leaf goes with its last page, so there are not two of it to be compared, but one and nothing.
+    // The leaf goes with its last page.
     copy.take(&Step::Free(0, 0));
-    assert_eq!(copy.pages.nodes_compared_since(&view.pages), 8);
-    copy.check_changes(&view);
+    assert_eq!(copy.pages.nodes_entered_after(&mark), 7);
+    copy.check_marked();
+}
+
+#[test]
+fn a_mark_keeps_no_page_and_names_each_that_is_written() {
+    let mut copy = Copy::default();
+    (0..300).for_each(|_| copy.take(&Step::Allocate(0, 1)));
+    let mark = copy.pages.mark();
+    let changed = |copy: &Copy, mark: &PageMark| -> Vec<u32> {
+        let changed = copy.pages.changed_after(mark).unwrap();
+        changed
+            .flatten()
+            .take_while(|number| *number < 512)
+            .collect()
+    };
+    assert_eq!(changed(&copy, &mark), []);
+    copy.take(&Step::Write(0, 7, 2));
+    copy.take(&Step::WritePieces(0, 9, 2));
+    copy.take(&Step::Free(0, 280));
+    assert_eq!(copy.pages.audit(), (299, 0));
+    let rest = 300..512;
+    let expected: Vec<u32> = [7, 9]
+        .into_iter()
+        .chain([280])
+        .chain(rest.clone())
+        .collect();
+    assert_eq!(changed(&copy, &mark)[..2], expected[..2]);
+    assert!(changed(&copy, &mark).contains(&280));
+    // In a trial, too, and only if it is kept.
+    copy.take(&Step::Trial(0, false));
+    copy.take(&Step::WritePieces(0, 11, 3));
+    copy.take(&Step::Trial(0, false));
+    assert!(!changed(&copy, &mark).contains(&11));
+    copy.take(&Step::Trial(0, true));
+    copy.take(&Step::WritePieces(0, 11, 3));
+    copy.take(&Step::Trial(0, true));
+    assert!(changed(&copy, &mark).contains(&11));
+    let newer = copy.pages.mark();
+    assert_eq!(changed(&copy, &newer), []);
+    assert!(changed(&copy, &mark).contains(&11));
+    // Of other pages it says nothing.
+    assert!(Pages::new().changed_after(&mark).is_none());
 }
 
 #[test]

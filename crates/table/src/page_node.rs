@@ -159,6 +159,18 @@ impl Bits {
         Some(word * 64 + self.0[word].trailing_zeros() as usize)
     }
 
+    /// The bits from `index` on; it may be behind the last.
+    pub(crate) fn from(&self, index: usize) -> Bits {
+        let mut bits = *self;
+        for (place, word) in bits.0.iter_mut().enumerate() {
+            *word &= match index.saturating_sub(place * 64) {
+                below @ 0..64 => u64::MAX << below,
+                _ => 0,
+            };
+        }
+        bits
+    }
+
     /// The lowest bit that is not set.
     pub(crate) fn first_missing(&self) -> Option<usize> {
         let word = self.0.iter().position(|word| *word != u64::MAX)?;

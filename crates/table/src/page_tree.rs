@@ -56,13 +56,13 @@ pub(crate) trait Memory {
 
 /// The slot of `number` in a node whose subtree has the height `height`.
 #[inline]
-fn digit(number: u32, height: u32) -> usize {
+pub(crate) fn digit(number: u32, height: u32) -> usize {
     (number >> (DIGIT_BITS * (height - 1))) as usize % FAN_OUT
 }
 
 /// Whether a tree of the height `height` holds `number`.
 #[inline]
-fn holds(height: u32, number: u32) -> bool {
+pub(crate) fn holds(height: u32, number: u32) -> bool {
     height as usize >= HEIGHT_MAX || number >> (DIGIT_BITS * height) == 0
 }
 

@@ -1,4 +1,4 @@
-//! Walks over a [`PageTree`], and over what differs between two.
+//! Walks over a [`PageTree`]: its pages, and the numbers below what was born after some version.
 
 #![expect(
     unsafe_code,
@@ -6,40 +6,71 @@
 )]
 
 use std::marker::PhantomData;
+use std::ops::RangeInclusive;
 
 use crate::page_node::{Bits, DIGIT_BITS, FAN_OUT, Node, Slot, Stored};
-use crate::page_tree::PageTree;
+use crate::page_tree::{PageTree, digit, holds};
 
 impl PageTree {
-    /// All pages, ascending.
+    /// All pages from a number on, ascending.
     ///
     /// # Safety
     /// The tree belongs to a living version for as long as `'a`.
-    pub(crate) unsafe fn iter<'a>(&self) -> PageTreeIter<'a> {
+    pub(crate) unsafe fn iter_from<'a>(&self, first: u32) -> PageTreeIter<'a> {
         let mut iter = PageTreeIter { stack: Vec::new() };
-        if !self.root.is_vacant() {
-            // SAFETY: the root is a node, as the caller says.
-            iter.enter(unsafe { &*self.root.node() }, 0, self.height);
+        if !holds(self.height, first) {
+            return iter;
+        }
+        let mut slot = self.root;
+        let mut start = 0;
+        for height in (1..=self.height).rev() {
+            if slot.is_vacant() {
+                break;
+            }
+            // SAFETY: a node stands in a slot above height 0, and the tree lives for `'a`.
+            let node = unsafe { &*slot.node() };
+            let index = digit(first, height);
+            // What is on the way down is walked by the next place, or is the first page.
+            let below = usize::from(height > 1);
+            iter.stack.push(Place {
+                node,
+                first: start,
+                height,
+                pending: node.present.from(index + below),
+            });
+            start = number_below(start, index, height - 1);
+            slot = node.slots[index];
         }
         iter
     }
 
-    /// The numbers whose page is not the one in `older`, ascending, with the page here. What both share is skipped without a look.
+    /// The numbers below everything that was born after a version, and those where nothing stands beside it, ascending; and all that are too
+    /// high for this tree. What was born before is skipped without a look.
     ///
     /// # Safety
-    /// Both trees belong to living versions for as long as `'a`.
-    pub(crate) unsafe fn changed_since<'a>(&self, older: &PageTree) -> PageTreeChanges<'a> {
-        let height = self.height.max(older.height);
-        let mut changes = PageTreeChanges {
+    /// The tree belongs to a living version for as long as `'a`.
+    pub(crate) unsafe fn born_after<'a>(&self, version: u64) -> BornAfter<'a> {
+        let mut born = BornAfter {
             stack: Vec::new(),
+            version,
+            too_high: Some(0..=u32::MAX),
             life: PhantomData,
             #[cfg(test)]
-            compared_count: 0,
+            entered_count: 0,
         };
-        let (newer, older) = (Side::root(self), Side::root(older));
-        changes.push(newer, older, 0, height);
-        changes
+        if !self.root.is_vacant() {
+            let last = last_below(0, self.height);
+            born.too_high = last.checked_add(1).map(|first| first..=u32::MAX);
+            born.enter(self.root, 0, self.height);
+        }
+        born
     }
+}
+
+/// The last number under a slot of the height `height` whose first number is `first`.
+fn last_below(first: u32, height: u32) -> u32 {
+    let span = 1_u64 << (DIGIT_BITS * height);
+    first | u32::try_from(span - 1).expect("no tree is higher than its numbers ask")
 }
 
 /// The first number under a slot of a node whose first number is `first`; the slot has the height `height`.
@@ -101,79 +132,39 @@ impl<'a> Iterator for PageTreeIter<'a> {
     }
 }
 
-/// The numbers whose pages differ between two trees, ascending, with the newer page.
+/// The numbers below what was born after a version, as ranges that rise and do not touch what lies between.
 #[derive(Debug)]
-pub(crate) struct PageTreeChanges<'a> {
-    stack: Vec<Pair>,
+pub(crate) struct BornAfter<'a> {
+    stack: Vec<Young<'a>>,
+    version: u64,
+    /// The numbers that the tree does not reach, unless they were told.
+    too_high: Option<RangeInclusive<u32>>,
     life: PhantomData<&'a Node>,
-    /// How many nodes were held against those of the other tree.
+    /// How many nodes were looked into.
     #[cfg(test)]
-    pub(crate) compared_count: usize,
+    pub(crate) entered_count: usize,
 }
 
-/// The two subtrees under one place.
+/// A node that was born after the version.
 #[derive(Debug)]
-struct Pair {
-    newer: Side,
-    older: Side,
+struct Young<'a> {
+    node: &'a Node,
     first: u32,
     height: u32,
     next: usize,
 }
 
-/// A subtree of the height that it has. Where the two trees differ in height, the lower one stands under slot 0 of nodes that do not
-/// exist.
-#[derive(Clone, Copy, Debug)]
-struct Side {
-    slot: Slot,
-    height: u32,
-}
-
-impl Side {
-    fn root(tree: &PageTree) -> Side {
-        Side {
-            slot: tree.root,
-            height: tree.height,
-        }
-    }
-
-    /// What stands under `index` when this side is looked at as a node of the height `height`.
-    ///
-    /// # Safety
-    /// The tree lives.
-    unsafe fn below(&self, index: usize, height: u32) -> Side {
-        if self.slot.is_vacant() || (self.height < height && index > 0) {
-            return Side {
-                slot: Slot::VACANT,
-                height: height - 1,
-            };
-        }
-        if self.height < height {
-            return *self;
-        }
-        Side {
-            // SAFETY: a node stands in a slot above height 0.
-            slot: unsafe { (*self.slot.node()).slots[index] },
-            height: height - 1,
-        }
-    }
-
-    fn is_one_with(&self, other: &Side) -> bool {
-        self.slot.place == other.slot.place
-            && (self.slot.is_vacant() || self.height == other.height)
-    }
-}
-
-impl PageTreeChanges<'_> {
-    fn push(&mut self, newer: Side, older: Side, first: u32, height: u32) {
-        if !newer.is_one_with(&older) {
+impl BornAfter<'_> {
+    /// Goes into a slot, unless it was born before.
+    fn enter(&mut self, slot: Slot, first: u32, height: u32) {
+        if slot.birth > self.version {
             #[cfg(test)]
             {
-                self.compared_count += 1;
+                self.entered_count += 1;
             }
-            self.stack.push(Pair {
-                newer,
-                older,
+            self.stack.push(Young {
+                // SAFETY: a node stands in a slot above height 0 that is not vacant, and the tree lives for `'a`.
+                node: unsafe { &*slot.node() },
                 first,
                 height,
                 next: 0,
@@ -182,34 +173,26 @@ impl PageTreeChanges<'_> {
     }
 }
 
-impl<'a> Iterator for PageTreeChanges<'a> {
-    type Item = (u32, Option<Stored<'a>>);
+impl Iterator for BornAfter<'_> {
+    type Item = RangeInclusive<u32>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let pair = self.stack.last_mut()?;
-            if pair.next == FAN_OUT {
+        while let Some(young) = self.stack.last_mut() {
+            if young.next == FAN_OUT {
                 self.stack.pop();
                 continue;
             }
-            let index = pair.next;
-            pair.next += 1;
-            // SAFETY: both trees live for `'a`.
-            let (newer, older) = unsafe {
-                (
-                    pair.newer.below(index, pair.height),
-                    pair.older.below(index, pair.height),
-                )
-            };
-            let height = pair.height - 1;
-            let number = number_below(pair.first, index, height);
+            let height = young.height - 1;
+            let slot = young.node.slots[young.next];
+            let first = number_below(young.first, young.next, height);
+            young.next += 1;
+            if slot.is_vacant() || (height == 0 && slot.birth > self.version) {
+                return Some(first..=last_below(first, height));
+            }
             if height > 0 {
-                self.push(newer, older, number, height);
-            } else if !newer.is_one_with(&older) {
-                // SAFETY: it is a slot of a leaf.
-                let page = (!newer.slot.is_vacant()).then(|| unsafe { newer.slot.stored() });
-                return Some((number, page));
+                self.enter(slot, first, height);
             }
         }
+        self.too_high.take()
     }
 }

@@ -7,6 +7,8 @@
 //!                               next older one that does, or is freed, when that one is given up
 //! ```
 //!
+//! A version can be marked: it is below every later floor then, held or not, and its memory is nobody's business any more.
+//!
 //! Versions have a number that only rises. Only the newest one that is held is ever written; whoever wants to write an older one while a
 //! newer one is held needs a table of his own. When the newest is given up (something was tried and dropped), all that was
 //! born in it is freed, and what it did not lead to is led to again by the one before.
@@ -35,6 +37,8 @@ struct Inner {
     nodes: Vec<NonNull<Node>>,
     /// The last version that began to be written.
     last: u64,
+    /// What was born in this version or before is never written in place, so that what was written later can be told by its birth.
+    marked: u64,
     /// Versions that somebody holds, ascending, and how often.
     held: Vec<(u64, usize)>,
     /// By the newest version that is held and leads there.
@@ -59,6 +63,7 @@ impl PageVersions {
             frames: Frames::default(),
             nodes: Vec::new(),
             last: 0,
+            marked: 0,
             held: vec![(0, 1)],
             retired: BTreeMap::new(),
         }))
@@ -87,7 +92,8 @@ impl PageVersions {
         inner.let_go(version);
         inner.last += 1;
         let begun = inner.last;
-        let floor = inner.held.last().map_or(0, |(newest, _)| *newest);
+        let newest = inner.held.last().map_or(0, |(newest, _)| *newest);
+        let floor = newest.max(inner.marked);
         inner.held.push((begun, 1));
         Some((begun, floor))
     }
@@ -105,12 +111,20 @@ impl PageVersions {
         let seen = if inner.held[place].1 > 1 {
             version
         } else {
-            place.checked_sub(1).map_or(0, |older| inner.held[older].0)
+            let older = place.checked_sub(1);
+            let newest = older.map_or(0, |older| inner.held[older].0);
+            newest.max(inner.marked)
         };
         inner.last += 1;
         let begun = inner.last;
         inner.held.push((begun, 1));
         Some((begun, seen))
+    }
+
+    /// From the next version on, what this one leads to is written in copies, held or not.
+    pub(crate) fn mark(&self, version: u64) {
+        let mut inner = self.lock();
+        inner.marked = inner.marked.max(version);
     }
 
     /// Gives a version up, whose tree this is.

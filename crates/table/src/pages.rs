@@ -14,6 +14,7 @@
     reason = "a version's tree is read and written under the rule of page_tree"
 )]
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,6 +22,7 @@ use crate::damaged::{DamageKind, Damaged};
 use crate::page::{Page, PageBuf};
 use crate::page_format::PageKind;
 use crate::page_journal::PageJournal;
+use crate::page_mark::PageMark;
 use crate::page_mut::PageMut;
 use crate::page_node::Stored;
 use crate::page_number::PageNumber;
@@ -291,29 +293,52 @@ impl Pages {
 
     /// All pages by number, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (PageNumber, PageRef<'_>)> {
+        self.iter_from(PageNumber::MIN)
+    }
+
+    /// All pages from a number on, ascending. Costs nothing for those before.
+    pub fn iter_from(&self, first: PageNumber) -> impl Iterator<Item = (PageNumber, PageRef<'_>)> {
         // SAFETY: the version is held for as long as this is borrowed.
-        unsafe { self.tree.iter() }.map(|(number, page)| (page_number(number), PageRef(page)))
+        unsafe { self.tree.iter_from(first.get()) }
+            .map(|(number, page)| (page_number(number), PageRef(page)))
     }
 
-    /// The pages that are not the same as in `older`, ascending, and nothing in the place of those that
-    /// are gone. Costs what changed, where one was copied from the other. A page that was written and is
-    /// equal again counts as changed.
-    pub fn changed_since<'a>(
-        &'a self,
-        older: &'a Pages,
-    ) -> impl Iterator<Item = (PageNumber, Option<PageRef<'a>>)> {
-        // SAFETY: both versions are held for as long as they are borrowed.
-        unsafe { self.tree.changed_since(&older.tree) }
-            .map(|(number, page)| (page_number(number), page.map(PageRef)))
+    /// Remembers what stands here, without keeping it. From now on a page that stands here is copied when it is first written, as if a copy could see it.
+    ///
+    /// # Panics
+    /// In a trial.
+    pub fn mark(&self) -> PageMark {
+        assert!(self.trial.is_none(), "what is only tried is not to be seen");
+        // As in a copy: the next write begins a new version.
+        self.is_shared.store(true, Ordering::Relaxed);
+        self.versions.mark(self.version);
+        PageMark::new(&self.versions, self.version)
     }
 
-    /// How many nodes of the page table [`Pages::changed_since`] looks at.
+    /// The page numbers whose pages may not be those that stood there at the mark, ascending, those of no page among them; whatever lies
+    /// between is as it was. Costs what changed. A page that was written and is equal again counts as changed.
+    ///
+    /// `None` if nothing is known: the pages that were marked are not of this line, or newer than these. Of pages that branched off this line
+    /// before the mark it says nothing of use.
+    pub fn changed_after(
+        &self,
+        mark: &PageMark,
+    ) -> Option<impl Iterator<Item = RangeInclusive<u32>> + '_> {
+        let version = mark.version_of(&self.versions)?;
+        // SAFETY: the version is held for as long as this is borrowed.
+        (version <= self.version).then(|| unsafe { self.tree.born_after(version) })
+    }
+
+    /// How many nodes of the page table [`Pages::changed_after`] looks into.
     #[cfg(test)]
-    pub(crate) fn nodes_compared_since(&self, older: &Pages) -> usize {
-        // SAFETY: both versions are held for as long as they are borrowed.
-        let mut changes = unsafe { self.tree.changed_since(&older.tree) };
-        while changes.next().is_some() {}
-        changes.compared_count
+    pub(crate) fn nodes_entered_after(&self, mark: &PageMark) -> usize {
+        // SAFETY: as above.
+        let mut born = unsafe {
+            self.tree
+                .born_after(mark.version_of(&self.versions).unwrap())
+        };
+        while born.next().is_some() {}
+        born.entered_count
     }
 
     /// Frames in use, and how much is kept for older versions only.
@@ -445,30 +470,6 @@ mod tests {
                 expected
             );
         }
-    }
-
-    #[test]
-    fn changes_are_the_pages_written_added_and_gone() {
-        let mut pages = Pages::new();
-        let all: Vec<_> = (0..5000)
-            .map(|_| pages.allocate(PageKind::Row, OWNER).unwrap())
-            .collect();
-        let older = pages.clone();
-        assert_eq!(pages.changed_since(&older).count(), 0);
-        pages.get_mut(all[4000]).unwrap();
-        pages.free(all[70]).unwrap();
-        pages.free(all[4999]).unwrap();
-        pages.allocate(PageKind::Row, OWNER).unwrap();
-        let changed: Vec<_> = pages
-            .changed_since(&older)
-            .map(|(n, page)| (n.get(), page.is_some()))
-            .collect();
-        assert_eq!(changed, [(70, true), (4000, true), (4999, false)]);
-        let back: Vec<_> = older
-            .changed_since(&pages)
-            .map(|(n, page)| (n.get(), page.is_some()))
-            .collect();
-        assert_eq!(back, [(70, true), (4000, true), (4999, true)]);
     }
 
     #[test]
