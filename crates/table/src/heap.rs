@@ -49,6 +49,10 @@ impl Heap {
         self.page_count
     }
 
+    pub(crate) fn variable_bytes(&self) -> u64 {
+        self.variable_bytes
+    }
+
     pub(crate) fn first_page(&self) -> Option<PageNumber> {
         self.first
     }

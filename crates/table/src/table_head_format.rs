@@ -28,6 +28,9 @@ use crate::index_kind::IndexKind;
 use crate::index_spec::IndexSpec;
 use crate::layout::Layout;
 use crate::malformed::{Malformed, MalformedKind};
+use crate::page::PAGE_BYTES;
+use crate::page_number::PageNumber;
+use crate::row_format::SLOT_COUNT_MAX;
 use crate::table::Table;
 use crate::table_id::TableId;
 
@@ -173,5 +176,23 @@ fn is_possible(table: &Table) -> bool {
     let key_exists = table
         .primary_key
         .is_none_or(|key| table.indexes.iter().any(|index| index.spec.id == key));
-    ascending && indexes_fit && key_exists
+    ascending && indexes_fit && key_exists && are_possible_counts(table)
+}
+
+/// Whether the counts of a head fit each other and the pages that there can be. What is done with them relies on that: a count near
+/// the end of its type would overflow.
+fn are_possible_counts(table: &Table) -> bool {
+    let (row_count, page_count) = (table.heap.row_count(), table.heap.page_count());
+    let unnamed_count = match table.primary_key {
+        Some(_) => 0,
+        None => row_count,
+    };
+    page_count <= u64::from(PageNumber::STORED_MAX.get()) + 1
+        && row_count <= page_count * u64::from(SLOT_COUNT_MAX)
+        && table.heap.variable_bytes() <= page_count * PAGE_BYTES as u64
+        && table.content.entry_count() == unnamed_count
+        && table
+            .indexes
+            .iter()
+            .all(|index| index.entry_count() == row_count)
 }
