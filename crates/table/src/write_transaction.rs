@@ -29,23 +29,32 @@ use crate::transaction_builder::TransactionBuilder;
 use crate::value::Value;
 use crate::value_ref::ValueRef;
 
-static LAST_STAMP: AtomicU64 = AtomicU64::new(0);
+static STAMP_COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// Row changes that have not happened yet. Dropping it leaves no trace.
-#[derive(Debug, Clone)]
+fn next_stamp() -> u64 {
+    STAMP_COUNT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Row changes that have not happened yet. Dropping it leaves no trace. A clone is another transaction that has done the same so far.
+#[derive(Debug)]
 pub struct WriteTransaction {
     base: Store,
     overlays: CowSorted<(TableId, Overlay)>,
-    /// How many rows were written so far, of all tables. Goes on counting after a rebase, so that the id of a row from
-    /// before finds no other one.
+    /// How many rows were written so far, of all tables. Goes on counting after a rebase and after going back to a savepoint, so
+    /// that the id of a row from before finds no other one.
     pending_count: u64,
-    /// Which transaction it is: no other one of this process has the same, but its savepoints.
+    /// Which transaction it is: no other one of this process has the same.
     stamp: u64,
 }
 
 /// A state of one [`WriteTransaction`] to come back to.
 #[derive(Debug, Clone)]
-pub struct Savepoint(WriteTransaction);
+pub struct Savepoint {
+    base: Store,
+    overlays: CowSorted<(TableId, Overlay)>,
+    /// Of the transaction that it belongs to.
+    stamp: u64,
+}
 
 impl WriteTransaction {
     /// Begins on a store; O(1).
@@ -54,7 +63,7 @@ impl WriteTransaction {
             base: base.clone(),
             overlays: CowSorted::new(),
             pending_count: 0,
-            stamp: LAST_STAMP.fetch_add(1, Ordering::Relaxed),
+            stamp: next_stamp(),
         }
     }
 
@@ -124,7 +133,11 @@ impl WriteTransaction {
 
     /// Remembers this state; O(1).
     pub fn savepoint(&self) -> Savepoint {
-        Savepoint(self.clone())
+        Savepoint {
+            base: self.base.clone(),
+            overlays: self.overlays.clone(),
+            stamp: self.stamp,
+        }
     }
 
     /// Goes back to a remembered state. It stays good for going back again.
@@ -133,10 +146,11 @@ impl WriteTransaction {
     /// If the savepoint is one of another transaction: what that one did would be done again.
     pub fn roll_back_to(&mut self, savepoint: &Savepoint) {
         assert!(
-            self.stamp == savepoint.0.stamp,
+            self.stamp == savepoint.stamp,
             "a savepoint is good in its own transaction only"
         );
-        self.clone_from(&savepoint.0);
+        self.base.clone_from(&savepoint.base);
+        self.overlays.clone_from(&savepoint.overlays);
     }
 
     /// Appends the groups for what was done to the base: the net effect. Tables come in ascending order of their ids, in
@@ -178,6 +192,17 @@ impl WriteTransaction {
         overlay
             .map(|(_, overlay)| overlay)
             .expect("it was put there above")
+    }
+}
+
+impl Clone for WriteTransaction {
+    fn clone(&self) -> Self {
+        WriteTransaction {
+            base: self.base.clone(),
+            overlays: self.overlays.clone(),
+            pending_count: self.pending_count,
+            stamp: next_stamp(),
+        }
     }
 }
 

@@ -249,3 +249,43 @@ fn a_row_of_a_transaction_has_no_place_outside_of_it() {
     assert_eq!(table.get(row).unwrap_err(), missing);
     assert_eq!(table.row_count(), 1);
 }
+
+#[test]
+fn the_id_of_a_row_that_was_rolled_back_finds_no_other_one() {
+    let store = store(&[LayoutColumn::required(ColumnType::U64)]);
+    let mut transaction = WriteTransaction::new(&store);
+    let kept = transaction.insert(TABLE, &[Value::U64(0)]).unwrap();
+    let savepoint = transaction.savepoint();
+    let mut gone = Vec::new();
+    for round in 1..4 {
+        for number in 0..round {
+            let row = transaction.insert(TABLE, &[Value::U64(number)]).unwrap();
+            assert!(!gone.contains(&row));
+            gone.push(row);
+        }
+        transaction.roll_back_to(&savepoint);
+    }
+    transaction.insert(TABLE, &[Value::U64(9)]).unwrap();
+    let missing = Error::NoSuchRow {
+        table: TABLE,
+        values: vec![],
+    };
+    for row in gone {
+        let table = transaction.table(TABLE).unwrap();
+        assert_eq!(table.get(row).unwrap_err(), missing);
+        assert_eq!(transaction.delete(TABLE, row), Err(missing.clone()));
+    }
+    let table = transaction.table(TABLE).unwrap();
+    assert_eq!(table.get(kept).unwrap().value(0), Ok(Value::U64(0)));
+    assert_eq!(table.row_count(), 2);
+}
+
+#[test]
+#[should_panic(expected = "a savepoint is good in its own transaction only")]
+fn a_savepoint_of_a_copy_is_one_of_another_transaction() {
+    let store = store(&[LayoutColumn::required(ColumnType::U64)]);
+    let mut transaction = WriteTransaction::new(&store);
+    let mut copy = transaction.clone();
+    copy.insert(TABLE, &[Value::U64(1)]).unwrap();
+    transaction.roll_back_to(&copy.savepoint());
+}
