@@ -8,6 +8,7 @@
 //! Cloning a store copies two roots. The clone is a view that never changes, or a fork to try something on: what is
 //! changed afterwards on either side is copied first, what only one side holds is changed in place.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::compaction::compact;
@@ -135,21 +136,20 @@ impl Store {
         head.delete(pages, row, scratch)
     }
 
-    /// Changes values of the row at a place; returns where it stands now.
+    /// Changes values of the row at a place; returns where it stands now. Of a column that is named twice the last value counts.
     pub fn update(
         &mut self,
         table: TableId,
         row: RowId,
         changes: &[(usize, Value)],
     ) -> Result<RowId, Error> {
-        let changes: Vec<(usize, ValueRef<'_>)> = changes
-            .iter()
-            .map(|(column, value)| (*column, value.as_ref()))
-            .collect();
         let (head, pages, scratch) = self.parts(table)?;
-        changes
-            .iter()
-            .try_for_each(|&(column, value)| head.check_value(column, value))?;
+        let mut last = BTreeMap::new();
+        for (column, value) in changes {
+            head.check_value(*column, value.as_ref())?;
+            last.insert(*column, value.as_ref());
+        }
+        let changes: Vec<(usize, ValueRef<'_>)> = last.into_iter().collect();
         head.update(pages, row, &changes, scratch)
     }
 

@@ -152,7 +152,7 @@ impl Table {
         self.heap.remove(pages, &self.layout, row)
     }
 
-    /// Changes values of a row; returns where the row stands now.
+    /// Changes values of a row, ascending by column and each once; returns where the row stands now.
     pub(crate) fn update(
         &mut self,
         pages: &mut Pages,
@@ -160,6 +160,8 @@ impl Table {
         changes: &[(usize, ValueRef<'_>)],
         scratch: &mut Scratch,
     ) -> Result<RowId, Error> {
+        // The heap would count a value twice, and hold another one than the indexes.
+        debug_assert!(changes.windows(2).all(|pair| pair[0].0 < pair[1].0));
         if !self.is_named_by(changes) {
             self.read(pages, row)?;
             if self.heap.update(pages, &self.layout, row, changes)? {

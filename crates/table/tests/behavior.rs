@@ -251,6 +251,49 @@ fn a_row_of_a_transaction_has_no_place_outside_of_it() {
 }
 
 #[test]
+fn of_a_column_that_an_update_names_twice_the_last_value_counts() {
+    let columns = [ColumnType::U64, ColumnType::String].map(LayoutColumn::required);
+    // In place, and where the value gets pages of its own.
+    for (length, kind) in [(20, IndexKind::Ordered), (50_000, IndexKind::Hash)] {
+        let by_text = IndexSpec {
+            id: IndexId(2),
+            columns: vec![1],
+            unique: false,
+            kind,
+        };
+        for key in [None, Some(INDEX)] {
+            let mut store = store(&columns);
+            store.create_index(TABLE, unique(&[0])).unwrap();
+            store.create_index(TABLE, by_text.clone()).unwrap();
+            store.set_primary_key(TABLE, key).unwrap();
+            let row = store.insert(TABLE, &[1_u64.into(), text(1, 100)]).unwrap();
+            let changes = [
+                (1, text(2, 200)),
+                (0, 9_u64.into()),
+                (1, text(3, length)),
+                (0, 2_u64.into()),
+            ];
+            let mut transaction = WriteTransaction::new(&store);
+            let of_transaction = transaction.update(TABLE, row, &changes).unwrap();
+            let seen = transaction
+                .table(TABLE)
+                .unwrap()
+                .get(of_transaction)
+                .unwrap();
+            let expected = vec![2_u64.into(), text(3, length)];
+            assert_eq!(seen.values().unwrap(), expected);
+            drop(transaction);
+            let row = store.update(TABLE, row, &changes).unwrap();
+            assert_eq!(values(&store, row), expected);
+            store.check().unwrap();
+            store.delete(TABLE, row).unwrap();
+            store.check().unwrap();
+            assert_eq!(store.pages().page_count(), 0);
+        }
+    }
+}
+
+#[test]
 fn the_id_of_a_row_that_was_rolled_back_finds_no_other_one() {
     let store = store(&[LayoutColumn::required(ColumnType::U64)]);
     let mut transaction = WriteTransaction::new(&store);
