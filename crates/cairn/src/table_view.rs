@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use schema::{IndexDefinition, TableDefinition};
-use table::{IndexKind, IndexRange, KeyRows, MemoryUse, RowId, Scan, TableRef, Value};
+use table::{IndexRange, KeyRows, MemoryUse, RowId, Scan, TableRef, Value};
 
 use crate::error::Error;
 use crate::record::Record;
@@ -53,10 +53,10 @@ impl<'a> TableView<'a> {
     /// [`Error::Schema`] if the table has no primary key; [`Error::WrongKey`]; damage.
     pub fn get(&self, key: &[Value]) -> Result<Option<Row<'a>>, Error> {
         let index = self.primary_key()?;
-        if key.len() != index.columns.len() {
-            return Err(self.wrong_key(index, key.len()));
-        }
-        self.find_first(index, key)
+        self.require_whole(index, key)?;
+        let found = self.rows.find(index.id, key);
+        let found = found.map_err(|error| self.refused(error))?;
+        Ok(found.map(|row| Row::new(self.definition, row)))
     }
 
     /// The row at a place of this view.
@@ -84,14 +84,11 @@ impl<'a> TableView<'a> {
     /// [`Error::Schema`] with the nearest name if there is no such index; [`Error::WrongKey`]; damage.
     pub fn find_all(&self, index: &str, key: &[Value]) -> Result<Rows<'a, KeyRows<'a>>, Error> {
         let index = self.index(index)?;
-        if key.len() != index.columns.len() {
-            return Err(self.wrong_key(index, key.len()));
-        }
-        self.check_key(index, key)?;
+        self.require_whole(index, key)?;
         let rows = self.rows.find_all(index.id, key);
         Ok(Rows {
             definition: self.definition,
-            rows: rows.map_err(schema::Error::Table)?,
+            rows: rows.map_err(|error| self.refused(error))?,
         })
     }
 
@@ -129,20 +126,16 @@ impl<'a> TableView<'a> {
     ) -> Result<Rows<'a, IndexRange<'a>>, Error> {
         let index = self.index(index)?;
         for bound in [lower, upper] {
-            if let Bound::Included(values) | Bound::Excluded(values) = bound {
-                self.check_key(index, values)?;
+            if let Bound::Included(values) | Bound::Excluded(values) = bound
+                && values.len() > index.columns.len()
+            {
+                return Err(self.wrong_key(index, values.len()));
             }
         }
-        if index.kind == IndexKind::Hash {
-            return Err(self.whole_key_only(index));
-        }
-        let rows = self
-            .rows
-            .index_range(index.id, lower, upper)
-            .map_err(schema::Error::Table)?;
+        let rows = self.rows.index_range(index.id, lower, upper);
         Ok(Rows {
             definition: self.definition,
-            rows,
+            rows: rows.map_err(|error| self.refused(error))?,
         })
     }
 
@@ -162,14 +155,6 @@ impl<'a> TableView<'a> {
             .ok_or_else(|| Error::no_such_index(self.definition, name))
     }
 
-    fn whole_key_only(&self, index: &IndexDefinition) -> Error {
-        schema::Error::WholeKeyOnly {
-            table: self.definition.name().to_owned(),
-            index: index.name.clone(),
-        }
-        .into()
-    }
-
     fn primary_key(&self) -> Result<&'a IndexDefinition, Error> {
         self.definition.primary_key().ok_or_else(|| {
             let table = self.definition.name().to_owned();
@@ -177,39 +162,16 @@ impl<'a> TableView<'a> {
         })
     }
 
-    fn find_first(&self, index: &IndexDefinition, key: &[Value]) -> Result<Option<Row<'a>>, Error> {
-        self.check_key(index, key)?;
-        let found = self
-            .rows
-            .find(index.id, key)
-            .map_err(schema::Error::Table)?;
-        Ok(found.map(|row| Row::new(self.definition, row)))
+    fn require_whole(&self, index: &IndexDefinition, key: &[Value]) -> Result<(), Error> {
+        match key.len() == index.columns.len() {
+            true => Ok(()),
+            false => Err(self.wrong_key(index, key.len())),
+        }
     }
 
-    /// Refuses values that the columns of an index can not hold: they would find nothing, silently.
-    fn check_key(&self, index: &IndexDefinition, values: &[Value]) -> Result<(), Error> {
-        if values.len() > index.columns.len() {
-            return Err(self.wrong_key(index, values.len()));
-        }
-        for (id, value) in index.columns.iter().zip(values) {
-            let column = self
-                .definition
-                .columns()
-                .iter()
-                .find(|column| column.id == *id);
-            if let (Some(column), Some(found)) = (column, value.column_type())
-                && column.column_type != found
-            {
-                return Err(schema::Error::WrongType {
-                    table: self.definition.name().to_owned(),
-                    column: column.name.clone(),
-                    expected: column.column_type,
-                    found,
-                }
-                .into());
-            }
-        }
-        Ok(())
+    /// A refusal of the table layer, by name.
+    fn refused(&self, error: table::Error) -> Error {
+        schema::Error::of_definition(error, self.definition).into()
     }
 
     fn wrong_key(&self, index: &IndexDefinition, found: usize) -> Error {

@@ -1,12 +1,13 @@
 //! What the facade promises: names, types, good errors, everything back after a reopen.
 #![allow(clippy::unwrap_used)]
 
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use cairn::{
     ColumnType, Database, Error, NewTable, OpenError, Options, ReadOnlyDatabase, ReadOptions,
-    Record, Row, TxId, Value, WriteError,
+    Record, Row, TableView, TxId, Value, WriteError,
 };
 use disk::SimDisk;
 
@@ -320,4 +321,77 @@ fn hash_indexes_find_whole_keys_live_and_from_log_and_snapshot() {
             .unwrap()
             .is_none()
     );
+}
+
+/// As many bytes of a key mean another value of another type: these keys found row 5 and the empty string.
+#[test]
+fn a_key_of_another_type_finds_and_changes_no_row() {
+    let disk = SimDisk::new(1);
+    let options = Options {
+        background: false,
+        ..Options::default()
+    };
+    let db = Database::open_on(disk.root(), options, |tx| {
+        for (name, key) in [("numbers", ColumnType::I64), ("texts", ColumnType::String)] {
+            let table = NewTable::new(name)
+                .column("key", key)
+                .column("value", ColumnType::I64);
+            let table = match key {
+                ColumnType::I64 => table.primary_key(&["key"]),
+                _ => table.hash_primary_key(&["key"]),
+            };
+            tx.create_table(&table)?;
+        }
+        tx.insert("numbers", &[("key", 5_i64.into()), ("value", 1_i64.into())])?;
+        tx.insert("texts", &[("key", "".into()), ("value", 1_i64.into())])?;
+        Ok::<(), Error>(())
+    })
+    .unwrap();
+    let digest = db.view().digest().unwrap();
+    for (table, key, refusal) in [
+        (
+            "numbers",
+            [Value::U64((1 << 63) + 5)],
+            "column \"key\" of table \"numbers\" is i64, the value is u64",
+        ),
+        (
+            "texts",
+            [Value::U16(1)],
+            "column \"key\" of table \"texts\" is string, the value is u16",
+        ),
+    ] {
+        let told = |error: Error| assert_eq!(error.to_string(), refusal);
+        let asked = |view: TableView<'_>| {
+            told(view.get(&key).unwrap_err());
+            told(view.find_all("primary_key", &key).unwrap_err());
+            told(view.find("primary_key", &key).unwrap_err());
+            for bound in [Bound::Included(&key[..]), Bound::Excluded(&key[..])] {
+                let range = view.range("primary_key", bound, Bound::Unbounded);
+                told(range.unwrap_err());
+                let range = view.range("primary_key", Bound::Unbounded, bound);
+                told(range.unwrap_err());
+            }
+        };
+        asked(db.view().table(table).unwrap());
+        let written = db.write(|tx| {
+            tx.update(
+                table,
+                &[if table == "texts" {
+                    "".into()
+                } else {
+                    5_i64.into()
+                }],
+                &[("value", 1_i64.into())],
+            )?;
+            asked(tx.table(table)?);
+            told(tx.delete(table, &key).unwrap_err());
+            told(
+                tx.update(table, &key, &[("value", 7_i64.into())])
+                    .unwrap_err(),
+            );
+            Ok::<(), Error>(())
+        });
+        written.unwrap();
+    }
+    assert_eq!(db.view().digest().unwrap(), digest);
 }

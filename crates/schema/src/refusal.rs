@@ -9,12 +9,21 @@ use crate::table_definition::TableDefinition;
 impl Error {
     /// The same refusal with the names that the catalog knows; what it does not know stays as it is.
     pub(crate) fn of_table(error: table::Error, catalog: &Catalog) -> Error {
-        named(&error, catalog).unwrap_or(Error::Table(error))
+        let definition = |id: TableId| catalog.table(id).map(|definition| &**definition);
+        named(&error, definition).unwrap_or(Error::Table(error))
+    }
+
+    /// A refusal of the table layer in the names of the table's definition; what that does not know stays as it is.
+    pub fn of_definition(error: table::Error, definition: &TableDefinition) -> Error {
+        let definition = |id: TableId| (id == definition.id()).then_some(definition);
+        named(&error, definition).unwrap_or(Error::Table(error))
     }
 }
 
-fn named(error: &table::Error, catalog: &Catalog) -> Option<Error> {
-    let definition = |id: TableId| catalog.table(id);
+fn named<'d>(
+    error: &table::Error,
+    definition: impl Fn(TableId) -> Option<&'d TableDefinition>,
+) -> Option<Error> {
     let column = |table: &TableDefinition, position: usize| {
         table
             .columns()

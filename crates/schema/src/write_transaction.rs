@@ -385,7 +385,9 @@ impl WriteTransaction {
             });
         }
         let rows = self.rows.table(table.id()).map_err(Error::Table)?;
-        let row = rows.find(index.id, key).map_err(Error::Table)?;
+        let row = rows
+            .find(index.id, key)
+            .map_err(|error| Error::of_definition(error, table))?;
         row.map(|row| row.row_id()).ok_or_else(|| {
             let error = table::Error::NoSuchRow {
                 table: table.id(),

@@ -102,6 +102,26 @@ impl Index {
         Ok(has_null)
     }
 
+    /// Refuses values that the columns of the index can not hold: as bytes of a key they may be those of other values.
+    #[inline]
+    pub(crate) fn check_types(&self, table: &Table, key: &[Value]) -> Result<(), Error> {
+        for (&column, value) in self.spec.columns.iter().zip(key) {
+            let column = usize::from(column);
+            let expected = table.layout.columns()[column].column_type;
+            if let Some(found) = value.column_type()
+                && found != expected
+            {
+                return Err(Error::WrongType {
+                    table: table.id,
+                    column,
+                    expected,
+                    found,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses a key that another row than `except` has already. Keys with a null never conflict.
     pub(crate) fn check_unique(
         &self,

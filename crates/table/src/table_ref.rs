@@ -145,12 +145,14 @@ impl<'a> TableRef<'a> {
     }
 
     /// The first row whose index columns begin with these values. A hash index wants a value for each of its columns, and
-    /// refuses fewer with [`Error::WholeKeyOnly`].
+    /// refuses fewer with [`Error::WholeKeyOnly`]. A value of another type than its column is refused with
+    /// [`Error::WrongType`], here and wherever a key is asked for.
     pub fn find(&self, index: IndexId, key: &[Value]) -> Result<Option<Row<'a>>, Error> {
         let (position, index) = self.table.index_at(index)?;
         if key.len() < index.spec.columns.len() {
             return self.index_prefix(index.spec.id, key)?.next().transpose();
         }
+        index.check_types(self.table, key)?;
         match ShortKey::of_values(key) {
             Some(key) => self.first_with(position, &SearchKey::Short(key)),
             None => self.find_long(position, key),
@@ -175,6 +177,7 @@ impl<'a> TableRef<'a> {
         if key.len() < index.spec.columns.len() {
             index.ordered(self.table.id)?;
         }
+        index.check_types(self.table, key)?;
         let mut bytes = Vec::new();
         encode_key(key.iter().map(Value::as_ref), &mut bytes);
         let hash = KeyHash::new(&self.table.hash_key, &bytes);
@@ -261,6 +264,11 @@ impl<'a> TableRef<'a> {
         upper: Bound<&[Value]>,
     ) -> Result<IndexRange<'a>, Error> {
         let (position, index) = self.table.index_at(index)?;
+        for bound in [lower, upper] {
+            if let Bound::Included(values) | Bound::Excluded(values) = bound {
+                index.check_types(self.table, values)?;
+            }
+        }
         let (lower, upper) = encode_bounds(lower, upper);
         let (lower, upper) = (
             lower.as_ref().map(Vec::as_slice),

@@ -1,11 +1,12 @@
 //! What a store promises of its tables, one claim at a time.
 #![allow(clippy::unwrap_used)]
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use table::{
     ColumnType, Error, IndexId, IndexKind, IndexSpec, Layout, LayoutColumn, LayoutNumber,
-    PAGE_BYTES, Page, PageBytes, PageNumber, RowId, Store, TableId, Transaction,
+    PAGE_BYTES, Page, PageBytes, PageNumber, RowId, Store, TableId, TableRef, Transaction,
     TransactionBuilder, Value, WriteTransaction,
 };
 
@@ -248,6 +249,93 @@ fn a_row_of_a_transaction_has_no_place_outside_of_it() {
     let table = transaction.table(TABLE).unwrap();
     assert_eq!(table.get(row).unwrap_err(), missing);
     assert_eq!(table.row_count(), 1);
+}
+
+/// As many bytes of a key mean another value of another type: these keys found row 5 or the empty string.
+#[test]
+fn a_key_of_another_type_is_refused_however_it_is_asked_for() {
+    let columns = [ColumnType::I64, ColumnType::String].map(LayoutColumn::required);
+    let mut store = store(&columns);
+    let of_number = Value::U64((1 << 63) + 5);
+    let of_text = Value::U16(1);
+    for (id, kind) in [(0, IndexKind::Ordered), (10, IndexKind::Hash)] {
+        for (number, columns) in [vec![0], vec![1], vec![0, 1]].into_iter().enumerate() {
+            let spec = IndexSpec {
+                id: IndexId(id + u32::try_from(number).unwrap()),
+                columns,
+                unique: false,
+                kind,
+            };
+            store.create_index(TABLE, spec).unwrap();
+        }
+    }
+    let mut transaction = WriteTransaction::new(&store);
+    transaction
+        .insert(TABLE, &[5_i64.into(), "".into()])
+        .unwrap();
+    store.insert(TABLE, &[5_i64.into(), "".into()]).unwrap();
+    let untouched = WriteTransaction::new(&store);
+    let tables = [
+        store.table(TABLE).unwrap(),
+        untouched.table(TABLE).unwrap(),
+        transaction.table(TABLE).unwrap(),
+    ];
+    let wrong_type = |column, expected, found| Error::WrongType {
+        table: TABLE,
+        column,
+        expected,
+        found,
+    };
+    let number = wrong_type(0, ColumnType::I64, ColumnType::U64);
+    let text = wrong_type(1, ColumnType::String, ColumnType::U16);
+    let (five, empty) = (Value::I64(5), Value::from(""));
+    let keys = [
+        (0, vec![of_number.clone()], &number),
+        (1, vec![of_text.clone()], &text),
+        (2, vec![of_number.clone(), empty.clone()], &number),
+        (2, vec![five.clone(), of_text.clone()], &text),
+        // A value that no short key holds.
+        (
+            2,
+            vec![five.clone(), Value::Bytes(vec![0; 100])],
+            &wrong_type(1, ColumnType::String, ColumnType::Bytes),
+        ),
+        (2, vec![Value::Null, of_text], &text),
+    ];
+    for table in tables {
+        for (index, key, expected) in &keys {
+            for index in [IndexId(*index), IndexId(*index + 10)] {
+                assert_eq!(table.find(index, key).unwrap_err(), **expected);
+                assert_eq!(table.find_all(index, key).unwrap_err(), **expected);
+                assert_eq!(table.index_prefix(index, key).unwrap_err(), **expected);
+                let bound: [Bound<&[Value]>; 2] = [Bound::Included(key), Bound::Excluded(key)];
+                for bound in bound {
+                    for (lower, upper) in [(bound, Bound::Unbounded), (Bound::Unbounded, bound)] {
+                        let refused = table.index_range(index, lower, upper).unwrap_err();
+                        assert_eq!(refused, **expected);
+                    }
+                }
+            }
+        }
+        // The first columns of a key.
+        let prefix = table.index_prefix(IndexId(2), std::slice::from_ref(&of_number));
+        assert_eq!(prefix.unwrap_err(), number);
+        // What is there is found by its own types, and null by null.
+        let count = |table: &TableRef<'_>, index, key: &[Value]| {
+            let found = table.find(IndexId(index), key).unwrap().is_some();
+            (found, table.find_all(IndexId(index), key).unwrap().count())
+        };
+        for (index, key) in [
+            (0, vec![five.clone()]),
+            (1, vec![empty.clone()]),
+            (2, vec![five.clone(), empty.clone()]),
+        ] {
+            for index in [index, index + 10] {
+                assert_eq!(count(&table, index, &key), (true, 1));
+            }
+        }
+        assert_eq!(count(&table, 0, &[Value::Null]), (false, 0));
+    }
 }
 
 #[test]
