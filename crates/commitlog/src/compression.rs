@@ -25,6 +25,7 @@ use crate::format::{
 use crate::frame_cursor::{FrameCursor, Position};
 use crate::log_state::State;
 use crate::look::{open_segment, segment_bytes, segment_facts};
+use crate::monitor::Held;
 use crate::segment_bytes::SegmentBytes;
 use crate::shared_log::SharedLog;
 use crate::tx_id::TxId;
@@ -41,14 +42,20 @@ pub struct Compressed {
     pub bytes_after: u64,
 }
 
-/// Stands for the thread that makes a segment anew, until no file of it is touched any more, also in a panic.
-struct Rewriting<'a>(&'a SharedLog);
+/// The state, for the thread that makes a segment anew, until it touches no file of it any more, also in a panic.
+struct Rewriting<'a>(Held<'a>);
+
+impl Rewriting<'_> {
+    fn begin(mut held: Held<'_>) -> Rewriting<'_> {
+        held.rewriting = true;
+        Rewriting(held)
+    }
+}
 
 impl Drop for Rewriting<'_> {
     fn drop(&mut self) {
-        let mut held = self.0.lock();
-        held.rewriting = false;
-        held.news.written = true;
+        self.0.rewriting = false;
+        self.0.news.written = true;
     }
 }
 
@@ -61,19 +68,15 @@ pub(crate) struct PackedDraft {
 
 impl SharedLog {
     pub(crate) fn compress_sealed(&self) -> Result<Option<Compressed>> {
-        let mut held = self.lock();
+        let held = self.lock();
         held.check_open()?;
         let Some((old, end)) = held.plain_segment() else {
             return Ok(None);
         };
-        held.rewriting = true;
-        let _rewriting = Rewriting(self);
+        let mut rewriting = Rewriting::begin(held);
+        let held = &mut rewriting.0;
         let goes_on = || self.check_goes_on();
-        drop(held);
-        let packed = self
-            .monitor()
-            .apart(|| pack_segment(self.dir(), &old, end, &goes_on));
-        let mut held = self.lock();
+        let packed = held.meanwhile(|| pack_segment(self.dir(), &old, end, &goes_on));
         let PackedDraft { draft, compressed } = match packed {
             Ok(packed) => packed,
             Err(error) => {

@@ -54,8 +54,7 @@ impl Future for Durable {
                 return Poll::Pending;
             }
             // Nobody else would.
-            let synced = this.shared.lead_sync(held);
-            held = match synced.and_then(|ticket| this.shared.finish_sync(&ticket)) {
+            held = match this.shared.lead_sync(held) {
                 Ok(held) => held,
                 Err(error) => return Poll::Ready(Err(error)),
             };

@@ -209,7 +209,7 @@ impl Log {
     /// A future that ends when the record is durable that has this id now, with the errors of [`Log::wait_durable`]. It needs no particular runtime.
     ///
     /// A [`Maintainer`](crate::Maintainer) syncs for it, and so does any thread that waits. If there is neither, polling it syncs, and so blocks the thread
-    /// that polls. A waker that panics is caught, and traced: the others are woken, and the log goes on. Dropping the future changes nothing for others. It outlives the log: [`Error::Closed`] then says that nobody waited for the record any more, not that it
+    /// that polls. A waker may use the log: whoever runs it is in no one's way. One that panics is caught, and traced: the others are woken, and the log goes on. Dropping the future changes nothing for others. It outlives the log: [`Error::Closed`] then says that nobody waited for the record any more, not that it
     /// is lost.
     pub fn durable(&self, id: TxId) -> Durable {
         Durable::new(Arc::clone(&self.shared), id)
@@ -483,7 +483,7 @@ pub struct SyncInProgress {
 impl SyncInProgress {
     /// Syncs, marks and releases the waiters. Yields the first id that is not durable.
     pub fn finish(self) -> Result<TxId> {
-        let held = self.shared.finish_sync(&self.ticket)?;
+        let held = self.shared.finish_sync(self.shared.lock(), &self.ticket)?;
         Ok(held.durable.id)
     }
 }

@@ -73,6 +73,8 @@ pub(crate) struct State {
     next_sleeper: u64,
     /// What has changed since the state was taken.
     pub(crate) news: News,
+    /// What is left for a thread that no other waits for.
+    pub(crate) calls: Calls,
     pub(crate) waiting_for_written: usize,
     pub(crate) waiting_for_durable: usize,
     pub(crate) waiting_for_work: usize,
@@ -89,22 +91,34 @@ pub(crate) enum Condition {
     Poisoned,
 }
 
-/// Who is concerned by what has changed.
+/// Which threads are concerned by what has changed.
 #[derive(Debug, Default)]
 pub(crate) struct News {
     pub(crate) written: bool,
     pub(crate) durable: bool,
     pub(crate) work: bool,
-    pub(crate) wakers: Vec<Waker>,
-    /// Wakers that nobody needs any more. To drop them is left to who tells the news, too: what goes with them may want the state.
-    pub(crate) forgotten: Vec<Waker>,
 }
 
 impl News {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        let idle = self.wakers.is_empty() && self.forgotten.is_empty();
-        !self.written && !self.durable && !self.work && idle
+        !self.written && !self.durable && !self.work
+    }
+}
+
+/// What is to be done for futures, by a thread that no other waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    /// To be woken.
+    pub(crate) wakers: Vec<Waker>,
+    /// Wakers that nobody needs any more. What goes with them may want the state.
+    pub(crate) forgotten: Vec<Waker>,
+}
+
+impl Calls {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wakers.is_empty() && self.forgotten.is_empty()
     }
 }
 
@@ -142,6 +156,7 @@ impl State {
             sleepers: BTreeMap::new(),
             next_sleeper: 0,
             news: News::default(),
+            calls: Calls::default(),
             waiting_for_written: 0,
             waiting_for_durable: 0,
             waiting_for_work: 0,
@@ -207,7 +222,7 @@ impl State {
     fn wake(&mut self, end: TxId) {
         let later = self.sleepers.split_off(&(end, 0));
         let woken = std::mem::replace(&mut self.sleepers, later);
-        self.news.wakers.extend(woken.into_values());
+        self.calls.wakers.extend(woken.into_values());
     }
 
     /// Has a waker woken when record `id` may be durable, and asks those who maintain the log to see to that.
@@ -222,7 +237,7 @@ impl State {
 
     pub(crate) fn forget_sleeper(&mut self, sleeper: Sleeper) {
         let forgotten = self.sleepers.remove(&sleeper);
-        self.news.forgotten.extend(forgotten);
+        self.calls.forgotten.extend(forgotten);
     }
 
     /// Whether record `id` is durable, for someone who has noticed so many truncations: `None` as long as that is open.

@@ -41,8 +41,7 @@ impl SharedLog {
         while held.durable.id < end.min(held.end.id) {
             held.check_open()?;
             held = if held.may_sync() {
-                let ticket = self.lead_sync(held)?;
-                self.finish_sync(&ticket)?
+                self.lead_sync(held)?
             } else {
                 held.wait_for(Change::Durable)
             };

@@ -1,7 +1,14 @@
 //! The state that threads share, behind a mutex, and how they wait for it to change.
 //!
 //! Whoever changes the state notes in it who is concerned ([`crate::log_state::News`]); letting go of it tells them. A panic in the
-//! middle of a change, or in what a leader does for others, poisons the log and wakes all: nobody waits for somebody who is gone.
+//! middle of a change, or in what is done for others, poisons the log and wakes all: nobody waits for somebody who is gone.
+//!
+//! Threads that wait are told at once. The wakers of futures are somebody else's code, which may append to the log, sync it, close it, and so wait for whoever does
+//! something for all.
+//!
+//! Invariant: a thread runs wakers only where no other waits for it. As long as it is *on duty*, which is to write, to sync, to claim the log, to make a segment anew or
+//! to remove some, it keeps its [`Held`], lets others have the state by [`Held::meanwhile`] and [`Held::wait_on_duty`] alone, and looks at it once more by
+//! [`Monitor::look`]: these leave the wakers in the state, for the first thread that lets go of it altogether, or waits, with no duty.
 //!
 //! Mutex and condition variables come from here alone, so that the interleavings of threads can be explored: built with
 //! `--cfg shuttle` they belong to that explorer.
@@ -15,7 +22,7 @@ use shuttle::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(not(shuttle))]
 use std::sync::{Condvar, Mutex, MutexGuard};
 
-use crate::log_state::{News, State};
+use crate::log_state::{Calls, News, State};
 
 /// What a thread waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,13 +72,9 @@ impl Monitor {
         }
     }
 
-    /// Does something while others may have the state, on behalf of those who wait.
-    #[inline]
-    pub(crate) fn apart<T>(&self, work: impl FnOnce() -> T) -> T {
-        let ward = Ward(self);
-        let done = work();
-        std::mem::forget(ward);
-        done
+    /// Looks at the state, and tells nobody anything.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.guard())
     }
 
     fn condvar(&self, change: Change) -> &Condvar {
@@ -93,12 +96,16 @@ impl Monitor {
         if news.work {
             self.work.notify_all();
         }
-        for waker in news.wakers {
-            hear_out(|| waker.wake());
-        }
-        for waker in news.forgotten {
-            hear_out(|| drop(waker));
-        }
+    }
+}
+
+#[cold]
+fn call(calls: Calls) {
+    for waker in calls.wakers {
+        hear_out(|| waker.wake());
+    }
+    for waker in calls.forgotten {
+        hear_out(|| drop(waker));
     }
 }
 
@@ -107,15 +114,6 @@ impl Monitor {
 fn hear_out(theirs: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(theirs)).is_err() {
         tracing::error!("the waker of a future that waits for a record panicked");
-    }
-}
-
-/// Poisons the log if what is done apart ends in a panic: nobody knows how far it came, and nobody else would end it.
-struct Ward<'a>(&'a Monitor);
-
-impl Drop for Ward<'_> {
-    fn drop(&mut self) {
-        self.0.lock().poison();
     }
 }
 
@@ -138,20 +136,37 @@ pub(crate) struct Held<'a> {
 impl<'a> Held<'a> {
     /// Lets others have the state until it has changed, or for no reason: the caller looks again.
     pub(crate) fn wait_for(self, change: Change) -> Held<'a> {
+        self.call_or(|held| held.wait_on_duty(change))
+    }
+
+    /// The same, but not for longer than so.
+    pub(crate) fn wait_at_most(self, change: Change, at_most: Duration) -> Held<'a> {
+        self.call_or(|held| {
+            held.wait(change, |condvar, guard| {
+                match condvar.wait_timeout(guard, at_most) {
+                    Ok((guard, _)) => guard,
+                    Err(panicked) => distrust(panicked.into_inner().0),
+                }
+            })
+        })
+    }
+
+    /// As [`Held::wait_for`], for a thread on duty.
+    pub(crate) fn wait_on_duty(self, change: Change) -> Held<'a> {
         self.wait(change, |condvar, guard| match condvar.wait(guard) {
             Ok(guard) => guard,
             Err(panicked) => distrust(panicked.into_inner()),
         })
     }
 
-    /// The same, but not for longer than so.
-    pub(crate) fn wait_at_most(self, change: Change, at_most: Duration) -> Held<'a> {
-        self.wait(change, |condvar, guard| {
-            match condvar.wait_timeout(guard, at_most) {
-                Ok((guard, _)) => guard,
-                Err(panicked) => distrust(panicked.into_inner().0),
-            }
-        })
+    /// Runs the wakers that there are, for no reason to wait any more; or waits.
+    fn call_or(self, wait: impl FnOnce(Held<'a>) -> Held<'a>) -> Held<'a> {
+        if self.calls.is_empty() {
+            return wait(self);
+        }
+        let monitor = self.monitor;
+        drop(self);
+        monitor.lock()
     }
 
     fn wait(
@@ -161,10 +176,7 @@ impl<'a> Held<'a> {
     ) -> Held<'a> {
         let monitor = self.monitor;
         if let Some(news) = self.take_news() {
-            // Wakers are not woken with the state held, for they may want it.
-            drop(self);
             monitor.tell(news);
-            return monitor.lock();
         }
         *self.waiting(change) += 1;
         let guard = self.guard.take().expect("the state is held");
@@ -173,13 +185,23 @@ impl<'a> Held<'a> {
         self
     }
 
-    /// Lets go of the state while something is done: see [`Monitor::apart`].
+    /// Lets others have the state while something is done, on behalf of those who wait.
     #[inline]
     pub(crate) fn meanwhile<T>(&mut self, work: impl FnOnce() -> T) -> T {
-        self.let_go();
-        let done = self.monitor.apart(work);
-        self.guard = Some(self.monitor.guard());
-        done
+        self.step_back();
+        // Also in a panic: then nobody knows how far it came, and letting go of the state poisons the log.
+        let _back = Back(self);
+        work()
+    }
+
+    /// Lets others have the state, and leaves the wakers to them.
+    #[inline]
+    pub(crate) fn step_back(&mut self) {
+        let news = self.take_news();
+        drop(self.guard.take());
+        if let Some(news) = news {
+            self.monitor.tell(news);
+        }
     }
 
     #[inline]
@@ -190,10 +212,10 @@ impl<'a> Held<'a> {
         if std::thread::panicking() && !self.was_panicking {
             state.poison();
         }
-        let news = self.take_news();
-        drop(self.guard.take());
-        if let Some(news) = news {
-            self.monitor.tell(news);
+        let calls = (!state.calls.is_empty()).then(|| std::mem::take(&mut state.calls));
+        self.step_back();
+        if let Some(calls) = calls {
+            call(calls);
         }
     }
 
@@ -205,7 +227,7 @@ impl<'a> Held<'a> {
         }
     }
 
-    /// What others are to be told, if there is anybody who waits for it.
+    /// What threads are to be told, if there is one that waits for it.
     #[inline]
     fn take_news(&mut self) -> Option<News> {
         let state: &mut State = self.guard.as_mut()?;
@@ -214,6 +236,16 @@ impl<'a> Held<'a> {
         news.durable &= state.waiting_for_durable > 0;
         news.work &= state.waiting_for_work > 0;
         (!news.is_empty()).then(|| std::mem::take(news))
+    }
+}
+
+/// Takes the state again.
+struct Back<'b, 'a>(&'b mut Held<'a>);
+
+impl Drop for Back<'_, '_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.guard = Some(self.0.monitor.guard());
     }
 }
 

@@ -160,31 +160,33 @@ impl SharedLog {
     }
 
     /// Removes the files that are pruned, while others go on.
-    fn remove_pruned(&self, mut held: Held<'_>) -> Result<()> {
+    fn remove_pruned(&self, held: Held<'_>) -> Result<()> {
+        let mut removing = Removing::begin(held);
+        let held = &mut removing.0;
         let mut leftovers = std::mem::take(&mut held.leftovers);
-        held.removing = true;
-        let _removing = Removing(self);
-        drop(held);
-        let removed = self
-            .monitor()
-            .apart(|| remove_segments(self.dir(), &mut leftovers));
-        // With the state held: between a rename and its sync, another sync that failed would take the error away from it.
-        let mut held = self.lock();
+        let removed = held.meanwhile(|| remove_segments(self.dir(), &mut leftovers));
         held.leftovers = leftovers;
         removed?;
+        // With the state held: between a rename and its sync, another sync that failed would take the error away from it.
         let synced = self.dir().sync().map_err(Error::from);
         held.poison_unless(synced)
     }
 }
 
-/// Stands for the thread that removes files, until it touches none any more, also in a panic.
-struct Removing<'a>(&'a SharedLog);
+/// The state, for the thread that removes files, until it touches none any more, also in a panic.
+struct Removing<'a>(Held<'a>);
+
+impl Removing<'_> {
+    fn begin(mut held: Held<'_>) -> Removing<'_> {
+        held.removing = true;
+        Removing(held)
+    }
+}
 
 impl Drop for Removing<'_> {
     fn drop(&mut self) {
-        let mut held = self.0.lock();
-        held.removing = false;
-        held.news.written = true;
+        self.0.removing = false;
+        self.0.news.written = true;
     }
 }
 

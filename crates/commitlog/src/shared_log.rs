@@ -153,7 +153,7 @@ impl SharedLog {
 
     /// Fails if nothing will be appended any more.
     pub(crate) fn check_goes_on(&self) -> Result<()> {
-        self.lock().check_open()
+        self.monitor.look(State::check_open)
     }
 
     /// Waits, for at most `timeout`, until there may be a record `id`, or a durable one if `unproven` is false, or there will be none: the caller looks. `truncations`
@@ -293,7 +293,7 @@ impl SharedLog {
                 true => Change::Durable,
                 false => Change::Written,
             };
-            held = held.wait_for(awaited);
+            held = held.wait_on_duty(awaited);
             stood_in_the_way = true;
         }
         held.claims -= 1;
@@ -313,9 +313,5 @@ impl SharedLog {
     #[inline]
     pub(crate) fn lock(&self) -> Held<'_> {
         self.monitor.lock()
-    }
-
-    pub(crate) fn monitor(&self) -> &Monitor {
-        &self.monitor
     }
 }

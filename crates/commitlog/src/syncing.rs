@@ -59,31 +59,59 @@ impl SharedLog {
                 return ended;
             }
             if held.may_sync() {
-                let ticket = self.lead_sync(held)?;
-                held = self.finish_sync(&ticket)?;
+                held = self.lead_sync(held)?;
             } else {
                 held = held.wait_for(Change::Durable);
             }
         }
     }
 
-    /// Fixes the end of a sync. Nobody else may begin one before [`SharedLog::finish_sync`].
+    /// The first half of a sync, on its own: nobody else syncs before [`SharedLog::finish_sync`].
     pub(crate) fn begin_sync(&self) -> Result<SyncTicket> {
         let mut held = self.lock();
         loop {
             held.check_open()?;
             if held.may_sync() {
                 held.untouched = false;
-                return self.lead_sync(held);
+                let (mut held, ticket) = self.fix_end(held)?;
+                held.step_back();
+                return Ok(ticket);
             }
             held = held.wait_for(Change::Durable);
         }
     }
 
+    /// Syncs everything that is appended before this, and releases its waiters.
+    pub(crate) fn lead_sync<'a>(&'a self, held: Held<'a>) -> Result<Held<'a>> {
+        let (held, ticket) = self.fix_end(held)?;
+        self.finish_sync(held, &ticket)
+    }
+
+    /// Begins a sync, of everything that is appended before this: what is still queued is written first.
+    fn fix_end<'a>(&'a self, mut held: Held<'a>) -> Result<(Held<'a>, SyncTicket)> {
+        held.syncing = true;
+        let appended = held.end.id;
+        while held.written().id < appended {
+            // Whoever claims the log waits for the end of this sync.
+            if held.is_writing() {
+                held = held.wait_on_duty(Change::Written);
+            } else {
+                self.lead_write(&mut held, &[], 0)?;
+            }
+            held.check_open()?;
+        }
+        let ticket = held.sync_ticket(self.options().mistake);
+        let ticket = held.poison_unless(ticket)?;
+        Ok((held, ticket))
+    }
+
     /// Syncs, marks what was synced and releases its waiters, or poisons.
-    pub(crate) fn finish_sync(&self, ticket: &SyncTicket) -> Result<Held<'_>> {
-        let synced = self.monitor().apart(|| ticket.file.sync());
-        let mut held = self.lock();
+    pub(crate) fn finish_sync<'a>(
+        &'a self,
+        mut held: Held<'a>,
+        ticket: &SyncTicket,
+    ) -> Result<Held<'a>> {
+        let synced = held.meanwhile(|| ticket.file.sync());
         held.syncing = false;
         held.news.durable = true;
         if held.agenda.wanted > ticket.end.id {
@@ -99,22 +127,5 @@ impl SharedLog {
         // Rotation waits for a sync in progress, so this is still the same segment.
         held.set_durable(ticket.end);
         Ok(held)
-    }
-
-    /// Begins a sync, of everything that is appended before this: what is still queued is written first.
-    pub(crate) fn lead_sync<'a>(&'a self, mut held: Held<'a>) -> Result<SyncTicket> {
-        held.syncing = true;
-        let appended = held.end.id;
-        while held.written().id < appended {
-            // Whoever claims the log waits for the end of this sync.
-            if held.is_writing() {
-                held = held.wait_for(Change::Written);
-            } else {
-                self.lead_write(&mut held, &[], 0)?;
-            }
-            held.check_open()?;
-        }
-        let ticket = held.sync_ticket(self.options().mistake);
-        held.poison_unless(ticket)
     }
 }

@@ -6,11 +6,14 @@ mod hooked_dir;
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
+use std::time::Duration;
 
 use commitlog::{Error, Log, LogId, Maintainer, Options, TxId};
 use disk::{Crash, Dir, Fault, Operation, SimDisk};
@@ -245,6 +248,22 @@ impl Wake for Stops {
     }
 }
 
+/// Somebody who syncs for futures, and does nothing until they are told to go on.
+fn stopped_maintainer(log: &Log) -> (Maintainer, Arc<Stops>) {
+    let maintainer = Maintainer::start(log).unwrap();
+    let stops = Arc::new(Stops {
+        arrived: Barrier::new(2),
+        goes_on: Barrier::new(2),
+    });
+    let first = log.append(b"first", None).unwrap();
+    let mut waits = pin!(log.durable(first));
+    let waker = Waker::from(Arc::clone(&stops));
+    let polled = waits.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    stops.arrived.wait();
+    (maintainer, stops)
+}
+
 /// Gives up what is not durable when it is woken, and appends other records in its place.
 struct Truncates(Arc<Log>);
 
@@ -267,19 +286,7 @@ fn a_commit_whose_record_was_given_up_says_so_whoever_has_its_id_by_then() {
     };
     let log = Log::create(disk.root(), LOG_ID, options, &[(b"genesis", None)]).unwrap();
     let log = Arc::new(log);
-    // Somebody syncs for futures, and does nothing at the moment.
-    let maintainer = Maintainer::start(&log).unwrap();
-    let stops = Arc::new(Stops {
-        arrived: Barrier::new(2),
-        goes_on: Barrier::new(2),
-    });
-    let first = log.append(b"first", None).unwrap();
-    let mut waits = pin!(log.durable(first));
-    let waker = Waker::from(Arc::clone(&stops));
-    let polled = waits.as_mut().poll(&mut Context::from_waker(&waker));
-    assert!(polled.is_pending());
-    stops.arrived.wait();
-
+    let (maintainer, stops) = stopped_maintainer(&log);
     let second = log.append(&[7; 200], None).unwrap();
     let waker = Waker::from(Arc::new(Truncates(Arc::clone(&log))));
     let mut truncates = pin!(log.durable(second));
@@ -296,6 +303,112 @@ fn a_commit_whose_record_was_given_up_says_so_whoever_has_its_id_by_then() {
     assert!(matches!(ended, Poll::Ready(Err(Error::Truncated { .. }))));
     maintainer.stop().unwrap();
     log.close().unwrap();
+}
+
+type Use = fn(&Log);
+
+/// Uses the log when it is woken, as an executor does that goes on with its task at once.
+struct Uses {
+    log: Arc<Log>,
+    how: Use,
+    times: AtomicU64,
+}
+
+impl Wake for Uses {
+    fn wake(self: Arc<Self>) {
+        (self.how)(&self.log);
+        self.times.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// What happens while a future waits.
+#[derive(Debug, Clone, Copy)]
+enum Trouble {
+    Nothing,
+    /// The call of the disk that comes so many later fails.
+    Fails(u64),
+    Panics(Operation),
+}
+
+/// A future waits, and this thread does something that moves or ends the log: `how` is what the waker does, in this thread. Yields how many calls of the disk there were.
+fn use_when_woken(does: Use, trouble: Trouble, how: Use) -> u64 {
+    let disk = SimDisk::new(1);
+    let gate = Arc::<Gate>::default();
+    let dir = HookedDir::around(disk.root(), Arc::clone(&gate) as Arc<dyn Hooks>);
+    let options = Options {
+        segment_bytes_max: FRAMES_BYTE + 400,
+        ..Options::default()
+    };
+    let log = Log::create(dir, LOG_ID, options, &[(b"genesis", None)]).unwrap();
+    let log = Arc::new(log);
+    log.append(&[6; 300], None).unwrap();
+    log.rotate().unwrap();
+    let (maintainer, stops) = stopped_maintainer(&log);
+    let waited_for = log.append(&[7; 200], None).unwrap();
+    let uses = Arc::new(Uses {
+        log: Arc::clone(&log),
+        how,
+        times: AtomicU64::new(0),
+    });
+    let waker = Waker::from(Arc::clone(&uses));
+    let mut waits = pin!(log.durable(waited_for));
+    let polled = waits.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    let before = disk.call_count();
+    match trouble {
+        Trouble::Nothing => {}
+        Trouble::Fails(later) => disk.fail_at(before + later, Fault::Eio),
+        Trouble::Panics(operation) => gate.panic_in(operation),
+    }
+    let _ = catch_unwind(AssertUnwindSafe(|| does(&log)));
+    let calls = disk.call_count() - before;
+    disk.clear_faults();
+    stops.goes_on.wait();
+    drop(maintainer);
+    let _ = log.close();
+    assert_eq!(uses.times.load(Ordering::SeqCst), 1, "it was not woken");
+    calls
+}
+
+/// What is not finished so long after it began never is.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_waker_may_use_the_log_whatever_the_thread_did_that_wakes_it() {
+    let what: [(&str, Use); 7] = [
+        // Begins a segment, and writes into it.
+        ("append", |log| drop(log.append(&[8; 200], None))),
+        ("sync", |log| drop(log.sync())),
+        ("rotate", |log| drop(log.rotate())),
+        ("truncate", |log| drop(log.truncate_after(TxId(2)))),
+        ("prune", |log| drop(log.prune_before(TxId(2)))),
+        ("compress", |log| drop(log.compress_sealed())),
+        ("close", |log| drop(log.close())),
+    ];
+    let running = Arc::new(Mutex::new(String::new()));
+    let (done, waits) = mpsc::channel();
+    let rows = thread::spawn({
+        let running = Arc::clone(&running);
+        move || {
+            for (does, how) in what.iter().flat_map(|does| what.map(|how| (does, how))) {
+                let run = |trouble| {
+                    *running.lock().unwrap() = format!("{}, {trouble:?}, {}", does.0, how.0);
+                    use_when_woken(does.1, trouble, how.1)
+                };
+                for later in 0..run(Trouble::Nothing) {
+                    run(Trouble::Fails(later));
+                }
+                run(Trouble::Panics(Operation::Write));
+                run(Trouble::Panics(Operation::SyncFile));
+            }
+            // Nobody waits any more if this comes too late.
+            let _ = done.send(());
+        }
+    });
+    let ended = waits.recv_timeout(PATIENCE);
+    let hangs = matches!(ended, Err(RecvTimeoutError::Timeout));
+    assert!(!hangs, "{}: it hangs", running.lock().unwrap());
+    rows.join().unwrap();
 }
 
 fn syncs(disk: &SimDisk) -> usize {

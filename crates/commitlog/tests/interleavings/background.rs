@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use commitlog::{Error, Handoff, Log, LogId, Maintainer, Options, SyncPolicy};
+use commitlog::{Error, Handoff, Log, LogId, Maintainer, Options, SyncPolicy, TxId};
 use disk::{Fault, SimDisk};
 use shuttle::thread;
 
@@ -383,4 +383,71 @@ fn what_goes_with_a_waker_may_use_the_log() {
         log.wait_durable(id).unwrap();
         maintainer.stop().unwrap();
     });
+}
+
+/// Uses the log when it is woken, as an executor does that goes on with its task at once.
+struct Uses {
+    log: Arc<Log>,
+    how: fn(&Log),
+    times: AtomicU64,
+}
+
+impl std::task::Wake for Uses {
+    fn wake(self: Arc<Self>) {
+        (self.how)(&self.log);
+        self.times.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_waker_may_append_sync_prune_and_close_whichever_thread_wakes_it() {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+    let hows: [fn(&Log); 4] = [
+        |log| drop(log.append(&payload(2, 0), None)),
+        |log| drop(log.sync()),
+        |log| drop(log.prune_before(TxId(2))),
+        |log| drop(log.close()),
+    ];
+    for how in hows {
+        explore(move || {
+            let Scene { log, .. } = scene(Options {
+                // Room for one record.
+                segment_bytes_max: 12288 + 60,
+                ..Options::default()
+            });
+            log.append(&payload(3, 1), None).unwrap();
+            log.rotate().unwrap();
+            let maintainer = Maintainer::start(&log).unwrap();
+            let threads = spawn_each(3, {
+                let log = Arc::clone(&log);
+                move |thread| {
+                    let ended = match thread {
+                        0 => log.append(&payload(0, 0), None).map(drop),
+                        1 => log
+                            .sync()
+                            .and_then(|()| log.append(&payload(1, 0), None).map(drop)),
+                        _ => log.compress_sealed().map(drop),
+                    };
+                    assert!(matches!(ended, Ok(()) | Err(Error::Closed)), "{ended:?}");
+                }
+            });
+            let uses = Arc::new(Uses {
+                log: Arc::clone(&log),
+                how,
+                times: AtomicU64::new(0),
+            });
+            let waker = Waker::from(Arc::clone(&uses));
+            let mut context = Context::from_waker(&waker);
+            let id = log.append(&payload(3, 0), None).unwrap();
+            let mut future = pin!(log.durable(id));
+            let is_pending = future.as_mut().poll(&mut context).is_pending();
+            join(threads);
+            log.close().unwrap();
+            // Whoever wakes it may still be at it.
+            maintainer.stop().unwrap();
+            assert_eq!(uses.times.load(Ordering::SeqCst), u64::from(is_pending));
+        });
+    }
 }
