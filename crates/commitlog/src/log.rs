@@ -296,7 +296,7 @@ impl Log {
     /// Costs a walk over the headers of one segment.
     ///
     /// # Errors
-    /// [`Error::Pruned`], [`Error::BeyondEnd`], [`Error::Damaged`], [`Error::Io`].
+    /// [`Error::Pruned`], [`Error::BeyondEnd`], [`Error::Damaged`], [`Error::Io`], and those of [`Log::reader`]. [`Error::Truncated`] if record `id` is given up meanwhile.
     pub fn chain_after(&self, id: TxId) -> Result<Chain> {
         self.reader(TxId(id.0.saturating_add(1)))?.chain_here()
     }
@@ -337,7 +337,8 @@ impl Log {
     /// Reads and verifies every record that is kept. Yields how many there are. What is queued is written for that; if it can not be, it is not counted.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::Io`].
+    /// [`Error::Damaged`], [`Error::Io`]. [`Error::Pruned`] and [`Error::Truncated`] if another thread gave up records that this had not come to, or that it had
+    /// counted: whoever wants to know asks again.
     pub fn verify(&self) -> Result<u64> {
         self.shared.settled_end();
         self.reader(self.base())?.count_remaining()
@@ -347,10 +348,11 @@ impl Log {
     /// (each takes 32 bytes and its payload).
     ///
     /// # Errors
-    /// [`Error::Pruned`]; [`Error::BeyondEnd`] if a record is asked for that is not durable; [`Error::Damaged`]; [`Error::Io`].
+    /// [`Error::Pruned`]; [`Error::BeyondEnd`] if a record is asked for that is not durable; [`Error::Damaged`]; [`Error::Io`]; and those of [`Log::reader`]. [`Error::Truncated`]
+    /// if a record that was copied, or the one before the first, is given up meanwhile.
     pub fn ship(&self, range: Range<TxId>, bytes_max: u64) -> Result<Shipment> {
         let reader = self.reader(range.start)?;
-        let minimum_reader = self.shared.minimum_reader();
+        let minimum_reader = || self.shared.minimum_reader();
         Shipment::pack(reader, range.end, bytes_max, self.log_id(), minimum_reader)
     }
 

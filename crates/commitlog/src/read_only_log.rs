@@ -155,7 +155,7 @@ impl ReadOnlyLog {
     /// [`crate::Error::Pruned`]; [`crate::Error::BeyondEnd`] if a record is asked for that is not proven; [`crate::Error::Damaged`]; [`crate::Error::Io`].
     pub fn ship(&self, range: Range<TxId>, bytes_max: u64) -> Result<Shipment> {
         let reader = self.reader(range.start)?;
-        let minimum_reader = self.log.look().minimum_reader();
+        let minimum_reader = || self.log.look().minimum_reader();
         Shipment::pack(reader, range.end, bytes_max, self.log_id(), minimum_reader)
     }
 

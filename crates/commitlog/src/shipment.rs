@@ -48,17 +48,18 @@ impl Shipment {
         })
     }
 
-    /// Copies what the reader yields, up to `end`: at least one record, and only so many that the frames take no more than `bytes_max`.
+    /// Copies what the reader yields, up to `end`: at least one record, and only so many that the frames take no more than `bytes_max`. What they need to be read is asked
+    /// for once they are here: a record that needs more comes after the log asks for that.
     pub(crate) fn pack(
         mut reader: Reader,
         end: TxId,
         bytes_max: u64,
         log_id: LogId,
-        minimum_reader: u16,
+        minimum_reader: impl FnOnce() -> u16,
     ) -> Result<Shipment> {
         let mut header = ShipmentHeader {
             version: SHIPMENT_FORMAT,
-            minimum_reader,
+            minimum_reader: 0,
             log_id,
             first: reader.next_id(),
             record_count: 0,
@@ -84,6 +85,7 @@ impl Shipment {
             header.frames_length = frames_length;
             chain_after = record.chain;
         }
+        header.minimum_reader = minimum_reader();
         bytes[..SHIPMENT_HEADER_BYTES].copy_from_slice(&header.encode());
         Ok(Shipment {
             header,

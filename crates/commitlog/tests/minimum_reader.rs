@@ -1,12 +1,17 @@
 //! The payload version that a log asks for never falls, and every segment that is made says it.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/hooked_dir.rs"]
+mod hooked_dir;
 #[path = "support/logs.rs"]
 mod logs;
 
+use std::sync::{Arc, OnceLock, Weak};
+
 use commitlog::{Log, Options, TxId};
 use disk::SimDisk;
-use logs::LOG_ID;
+use hooked_dir::{HookedDir, Hooks};
+use logs::{LOG_ID, fill};
 
 fn asks(minimum_reader: u16) -> Options {
     Options {
@@ -22,6 +27,34 @@ fn asked(disk: &SimDisk) -> Vec<u16> {
         u16::from_le_bytes([bytes[12], bytes[13]])
     };
     disk.files().iter().map(field).collect()
+}
+
+/// Whenever a file is opened, another thread appends a record that needs a newer reader.
+#[derive(Debug, Default)]
+struct RaisesOnOpen(OnceLock<Weak<Log>>);
+
+impl Hooks for RaisesOnOpen {
+    fn before_open(&self) {
+        if let Some(log) = self.0.get().and_then(Weak::upgrade) {
+            log.raise_minimum_reader(9);
+            log.rotate().unwrap();
+            log.commit(b"needs 9", None).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_shipment_asks_for_what_a_record_needs_that_came_while_it_was_packed() {
+    let raises = Arc::<RaisesOnOpen>::default();
+    let disk = SimDisk::new(1);
+    let dir = HookedDir::around(disk.root(), Arc::clone(&raises) as Arc<dyn Hooks>);
+    let log = Log::create(dir, LOG_ID, asks(0), &[(b"genesis", None)]).unwrap();
+    let log = Arc::new(log);
+    fill(&log, 10);
+    raises.0.set(Arc::downgrade(&log)).unwrap();
+    let shipment = log.ship(TxId(5)..TxId(11), u64::MAX).unwrap();
+    assert_eq!(shipment.records().last().unwrap().payload, b"needs 9");
+    assert_eq!(shipment.minimum_reader(), 9);
 }
 
 #[test]

@@ -142,6 +142,63 @@ fn a_closed_log_is_not_pruned() {
     assert_eq!(disk.digest(), before);
 }
 
+/// Does something when a file is opened for the second time from now.
+#[derive(Default)]
+struct OnSecondOpen {
+    does: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    opened: AtomicUsize,
+}
+
+impl std::fmt::Debug for OnSecondOpen {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("OnSecondOpen")
+    }
+}
+
+impl Hooks for OnSecondOpen {
+    fn before_open(&self) {
+        if self.opened.fetch_add(1, Ordering::SeqCst) == 1 {
+            let does = self.does.lock().unwrap().take();
+            does.into_iter().for_each(|does| does());
+        }
+    }
+}
+
+type Read = fn(&Log) -> Result<u64, Error>;
+
+#[test]
+fn what_is_given_up_while_it_is_read_is_no_damage_whoever_reads() {
+    let reads: [Read; 2] = [Log::verify, |log| {
+        let shipment = log.ship(TxId(0)..TxId(END), u64::MAX)?;
+        Ok(shipment.range().end.0)
+    }];
+    for (read, prunes) in reads
+        .into_iter()
+        .flat_map(|read| [(read, true), (read, false)])
+    {
+        let disk = SimDisk::new(1);
+        let hooks = Arc::<OnSecondOpen>::default();
+        let root = HookedDir::around(disk.root(), Arc::clone(&hooks) as Arc<dyn Hooks>);
+        let log = Log::create(root, LOG_ID, small(), &[(b"genesis", Some(7))]).unwrap();
+        let log = Arc::new(log);
+        fill(&log, END);
+        let other = Arc::clone(&log);
+        *hooks.does.lock().unwrap() = Some(Box::new(move || {
+            match prunes {
+                true => drop(other.prune_before(TxId(15)).unwrap()),
+                false => drop(other.truncate_after(TxId(1)).unwrap()),
+            };
+        }));
+        hooks.opened.store(0, Ordering::SeqCst);
+        match (prunes, read(&log)) {
+            (true, Err(Error::Pruned { oldest })) => assert_eq!(oldest, log.base()),
+            (false, Err(Error::Truncated { end })) => assert_eq!(end, TxId(2)),
+            (_, read) => panic!("{read:?}"),
+        }
+        assert_eq!(log.verify().unwrap(), log.next_id().0 - log.base().0);
+    }
+}
+
 /// What another thread does whenever a file is to be removed, with a log that is being pruned.
 type Meanwhile = Box<dyn Fn(Arc<Log>) + Send + Sync>;
 
