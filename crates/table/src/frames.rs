@@ -152,6 +152,11 @@ mod tests {
             frames.frame_count, 256,
             "1, 1, 2, 4, ... and then 64 at once"
         );
+        assert_eq!(
+            frames.frame_count(),
+            256 + 64,
+            "and 64 that are touched ahead"
+        );
         for frame in all {
             // SAFETY: taken above, and not used.
             unsafe { frames.give(frame) };

@@ -288,3 +288,27 @@ impl Memory for Writing<'_> {
         drop(dropped);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_freed_nodes_are_kept_for_later_and_the_others_freed() {
+        let versions = PageVersions::new();
+        let (version, floor) = versions.begin(0).unwrap();
+        let mut writing = Writing {
+            versions: &versions,
+            version,
+            floor,
+        };
+        let nodes: Vec<NonNull<Node>> = (0..600).map(|_| writing.node()).collect();
+        for node in nodes {
+            writing.retire(Retired::Node(node), version);
+        }
+        assert_eq!(versions.lock().nodes.len(), 256);
+        let again = writing.node();
+        assert_eq!(versions.lock().nodes.len(), 255);
+        writing.retire(Retired::Node(again), version);
+    }
+}

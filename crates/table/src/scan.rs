@@ -92,3 +92,51 @@ impl<'a> Iterator for Scan<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::pages::Pages;
+    use crate::scratch::Scratch;
+    use crate::table::Table;
+    use crate::{ColumnType, Layout, LayoutColumn, LayoutNumber, TableId, ValueRef};
+
+    #[test]
+    fn a_list_of_row_pages_that_runs_in_a_circle_is_damage_at_its_second_round() {
+        let columns = vec![LayoutColumn::required(ColumnType::Bytes)];
+        let layout = Layout::new(LayoutNumber(1), columns).unwrap();
+        let mut table = Table::new(TableId(7), Arc::new([3; 32]), layout);
+        let mut pages = Pages::new();
+        let mut scratch = Scratch::default();
+        for byte in 0..20 {
+            let values = [ValueRef::Bytes(&[byte; 7_000])];
+            table.insert(&mut pages, &values, &mut scratch).unwrap();
+        }
+        assert_eq!(table.heap.page_count(), 5);
+        let numbers: Vec<PageNumber> = TableRef::new(&table, &pages)
+            .pages()
+            .unwrap()
+            .map(|page| page.unwrap().number)
+            .collect();
+        let too_long = Error::from(
+            DamageKind::Structure("a table's list of pages is longer than its count")
+                .at(numbers[0]),
+        );
+        let last = pages.write(numbers[4]).unwrap();
+        { last }.header_mut().set_next(Some(numbers[0]));
+        let circle = TableRef::new(&table, &pages);
+
+        let (rows, refusal): (Vec<_>, Vec<_>) = circle.scan().take(100).partition(Result::is_ok);
+        assert_eq!(rows.len(), 20);
+        let refusal: Vec<Error> = refusal.into_iter().map(Result::unwrap_err).collect();
+        assert_eq!(refusal, std::slice::from_ref(&too_long));
+
+        let walk = circle.pages().unwrap().take(100);
+        let (walked, refusal): (Vec<_>, Vec<_>) = walk.partition(Result::is_ok);
+        assert_eq!(walked.len(), 5);
+        let refusal: Vec<Error> = refusal.into_iter().map(Result::unwrap_err).collect();
+        assert_eq!(refusal, [too_long]);
+    }
+}

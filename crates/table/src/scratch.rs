@@ -59,3 +59,34 @@ impl Clone for Scratch {
         Scratch::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_long_row_needs_is_given_back() {
+        const FEW: [u8; 100] = [7; 100];
+        const MANY: usize = 1 << 20;
+        let mut scratch = Scratch::default();
+        let mut use_it = |bytes: &[u8]| {
+            scratch.clear_keys();
+            let added = scratch.add_key(|keys| {
+                keys.extend_from_slice(bytes);
+                Ok::<(), ()>(())
+            });
+            assert_eq!(added, Ok(()));
+            assert_eq!(scratch.key(0), bytes);
+            scratch.row.extend_from_slice(bytes);
+            scratch.shrink();
+            (scratch.keys.capacity(), scratch.row.capacity())
+        };
+        let (keys, row) = use_it(&vec![7; MANY]);
+        assert!(keys < MANY / 16, "{keys}");
+        assert!(row < MANY / 16, "{row}");
+        // What most rows need is kept.
+        let (keys, row) = use_it(&FEW);
+        assert!(keys >= FEW.len());
+        assert!(row >= FEW.len());
+    }
+}

@@ -5,9 +5,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use table::{
-    ColumnType, Error, IndexId, IndexKind, IndexSpec, Layout, LayoutColumn, LayoutNumber,
-    PAGE_BYTES, Page, PageBytes, PageNumber, RowId, Store, TableId, TableRef, Transaction,
-    TransactionBuilder, Value, WriteTransaction,
+    ColumnType, Error, IndexId, IndexKind, IndexRange, IndexSpec, Layout, LayoutColumn,
+    LayoutNumber, PAGE_BYTES, Page, PageBytes, PageKind, PageNumber, RowId, Store, TableId,
+    TableRef, Transaction, TransactionBuilder, VALUE_BYTES_MAX, Value, WriteTransaction,
 };
 
 const TABLE: TableId = TableId(7);
@@ -419,4 +419,132 @@ fn a_savepoint_of_a_copy_is_one_of_another_transaction() {
     let mut copy = transaction.clone();
     copy.insert(TABLE, &[Value::U64(1)]).unwrap();
     transaction.roll_back_to(&copy.savepoint());
+}
+
+#[test]
+fn an_index_over_columns_that_do_not_fit_is_refused() {
+    let mut store = store(&[
+        LayoutColumn::required(ColumnType::U64),
+        LayoutColumn::nullable(ColumnType::U64),
+    ]);
+    let unfit = Err(Error::UnfitIndex {
+        table: TABLE,
+        index: INDEX,
+    });
+    for columns in [&[][..], &[2], &[0, 2], &[0, 0], &[0, 1, 0], &[u16::MAX]] {
+        for kind in [IndexKind::Ordered, IndexKind::Hash] {
+            let spec = IndexSpec {
+                kind,
+                ..unique(columns)
+            };
+            assert_eq!(store.create_index(TABLE, spec), unfit, "{columns:?}");
+        }
+    }
+    assert_eq!(store.table(TABLE).unwrap().indexes().count(), 0);
+}
+
+#[test]
+fn a_primary_key_is_unique_and_never_null() {
+    for (columns, is_unique, fits) in [
+        (&[0][..], true, true),
+        (&[0, 2], true, true),
+        (&[0], false, false),
+        (&[1], true, false),
+        (&[0, 1], true, false),
+    ] {
+        let mut store = store(&[
+            LayoutColumn::required(ColumnType::U64),
+            LayoutColumn::nullable(ColumnType::U64),
+            LayoutColumn::required(ColumnType::U64),
+        ]);
+        let spec = IndexSpec {
+            unique: is_unique,
+            ..unique(columns)
+        };
+        store.create_index(TABLE, spec).unwrap();
+        let unfit = Error::UnfitIndex {
+            table: TABLE,
+            index: INDEX,
+        };
+        let expected = if fits { Ok(()) } else { Err(unfit) };
+        assert_eq!(store.set_primary_key(TABLE, Some(INDEX)), expected);
+        let table = store.table(TABLE).unwrap();
+        assert_eq!(table.primary_key().is_some(), fits, "{columns:?}");
+    }
+}
+
+/// Zeros that are only ever counted take no memory.
+#[test]
+fn a_value_of_two_gib_is_refused_before_it_is_read() {
+    let mut store = store(&[LayoutColumn::required(ColumnType::Bytes)]);
+    let row = store.insert(TABLE, &[Value::Bytes(vec![])]).unwrap();
+    let mut transaction = WriteTransaction::new(&store);
+    let long = || Value::Bytes(vec![0; VALUE_BYTES_MAX + 1]);
+    let too_long = Error::ValueTooLong { bytes: 1 << 31 };
+    assert_eq!(transaction.insert(TABLE, &[long()]), Err(too_long.clone()));
+    let changes = [(0, long())];
+    assert_eq!(
+        transaction.update(TABLE, row, &changes),
+        Err(too_long.clone())
+    );
+    drop(transaction);
+    assert_eq!(store.insert(TABLE, &[long()]), Err(too_long.clone()));
+    assert_eq!(store.update(TABLE, row, &changes), Err(too_long));
+}
+
+#[test]
+fn a_range_ends_at_a_damaged_node_also_in_a_transaction() {
+    struct Zeros;
+    impl PageBytes for Zeros {
+        fn page_bytes(&self) -> &[u8] {
+            &[0; PAGE_BYTES]
+        }
+    }
+    let mut store = store(&[LayoutColumn::required(ColumnType::U64)]);
+    store.create_index(TABLE, unique(&[0])).unwrap();
+    for number in 0..4_000_u64 {
+        store.insert(TABLE, &[(2 * number).into()]).unwrap();
+    }
+    let heads: Vec<Vec<u8>> = store.heads().map(|(_, head)| head).collect();
+    let leaves = store.pages().iter().filter(|(_, page)| {
+        let page = page.bytes().unwrap();
+        page.kind() == Some(PageKind::IndexLeaf) && page.owner() == TABLE
+    });
+    let leaves: Vec<PageNumber> = leaves.map(|(number, _)| number).collect();
+    let mut damaged_count = 0;
+    for leaf in leaves {
+        let pages = store.pages().iter().map(|(number, page)| {
+            let page = match number == leaf {
+                true => Page::borrowed(Arc::new(Zeros), 1),
+                false => page.to_page(),
+            };
+            (number, page)
+        });
+        let store = Store::restore([3; 32], pages, heads.iter().map(Vec::as_slice)).unwrap();
+        let mut transaction = WriteTransaction::new(&store);
+        for number in [3_u64, 3_777, 9_999] {
+            // Where its key would stand is not always known.
+            let _ = transaction.insert(TABLE, &[number.into()]);
+        }
+        for table in [
+            store.table(TABLE).unwrap(),
+            transaction.table(TABLE).unwrap(),
+        ] {
+            for is_backward in [false, true] {
+                let all = table.index_range(INDEX, Bound::Unbounded, Bound::Unbounded);
+                let mut range = all.unwrap();
+                let next = |range: &mut IndexRange<'_>| match is_backward {
+                    false => range.next().map(|row| row.is_ok()),
+                    true => range.next_back().map(|row| row.is_ok()),
+                };
+                while next(&mut range) == Some(true) {}
+                let seen = (0..3).map(|_| next(&mut range));
+                assert_eq!(seen.collect::<Vec<_>>(), [None; 3]);
+                assert!(range.next().is_none() && range.next_back().is_none());
+            }
+            let mut range = table.index_prefix(INDEX, &[]).unwrap();
+            damaged_count += usize::from(range.any(|row| row.is_err()));
+        }
+    }
+    assert!(damaged_count > 0);
 }

@@ -313,6 +313,25 @@ fn ascending_keys_fill_their_leaves() {
 }
 
 #[test]
+fn a_build_fills_its_inner_nodes() {
+    // What tells two neighbours apart stands behind 500 bytes that all have in common, so an inner node has room for some 60 children.
+    let keys = (0..20_000_u64).map(|number| {
+        let mut key = vec![7; 500];
+        key.extend(number.to_be_bytes());
+        (key, RowId::MIN)
+    });
+    let mut pages = Pages::new();
+    let tree = BTree::bulk_build(&mut pages, OWNER, keys).unwrap();
+    tree.check(&pages).unwrap();
+    let of_kind = |kind| {
+        let bytes = pages.iter().map(|(_, page)| page.bytes().unwrap());
+        bytes.filter(|page| page.kind() == Some(kind)).count()
+    };
+    assert_eq!(of_kind(PageKind::IndexLeaf), 323);
+    assert_eq!(of_kind(PageKind::IndexInner), 7);
+}
+
+#[test]
 fn a_build_is_what_was_given_in_order() {
     let mut random = Random(3);
     for count in [1, 2, 10, 2_000, 60_000] {
