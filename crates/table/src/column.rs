@@ -137,7 +137,8 @@ impl<'a, T: FixedValue> Column<'a, T> {
         self.best(T::LOWEST, Ord::max)
     }
 
-    /// The sum of all values, zero if there are none. Integers of up to 64 bits are summed into 128; see [`Summable`].
+    /// The sum of all values, zero if there are none. Integers of up to 64 bits are summed into 128; see [`Summable`]. Floats are
+    /// rounded on the way, in an order of their own: where the rows stand, and whether a transaction has written, may tell in the last bits.
     ///
     /// # Errors
     /// Also [`Error::SumOverflow`], of columns of 128 bits.

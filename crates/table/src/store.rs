@@ -42,7 +42,7 @@ pub struct Store {
     hash_key: Arc<[u8; 32]>,
     pages: Pages,
     tables: CowRadix<Arc<Table>>,
-    /// The heads that the trial has changed, as they were, oldest first. Empty without one.
+    /// The heads that the trial has changed, as they were, ascending by id. Empty without one.
     tried: Vec<(TableId, Option<Arc<Table>>)>,
     is_trying: bool,
     scratch: Scratch,
@@ -290,9 +290,14 @@ impl Store {
     }
 
     fn note_head(&mut self, table: TableId) {
-        if self.is_trying && self.tried.iter().all(|(other, _)| *other != table) {
+        if !self.is_trying {
+            return;
+        }
+        // Transactions name tables in ascending order mostly: then it goes to the end.
+        let place = self.tried.binary_search_by_key(&table, |(other, _)| *other);
+        if let Err(place) = place {
             let head = self.tables.get(u64::from(table.0));
-            self.tried.push((table, head.cloned()));
+            self.tried.insert(place, (table, head.cloned()));
         }
     }
 

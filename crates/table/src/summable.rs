@@ -7,7 +7,8 @@
 //! | i128, u128 | the same type | is told; only the total counts, whatever was passed on the way |
 //! | f32, f64 | f64 | is infinite, as floats are |
 //!
-//! Integers are summed exactly, so the order of the rows does not matter. Floats are summed in eight lanes for each page.
+//! Integers are summed exactly, so the order of the rows does not matter. Floats are summed in eight lanes for each page,
+//! and one by one in a transaction that has written to the table: the last bits of a sum depend on where its rows stand.
 
 use crate::fixed_value::FixedValue;
 
