@@ -5,13 +5,13 @@
 //!                \_______\__________ free: used again, the one given back last first
 //! ```
 //!
-//! Fresh memory costs more than the copy that is put into it, and what was used last is still in the processor's cache. A piece of
-//! which nothing is used goes back to the system, as long as one full piece stays in hand.
+//! Fresh memory costs more than the copy that is put into it, and what was used last is still in the processor's cache. Pieces of
+//! which nothing is used go back to the system, as long as one full piece stays in hand. That takes a walk over all free frames, so it
+//! waits until a quarter of them would go: giving back a frame costs the same however many are free.
 
 #![expect(unsafe_code, reason = "memory that is handed out by the frame")]
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ptr::NonNull;
 
 use crate::chunk::{CHUNK_FRAMES_MAX, Chunk, ChunkAhead};
@@ -24,10 +24,17 @@ pub(crate) struct Frames {
     chunks: BTreeMap<usize, CountedChunk>,
     /// Invariant: frames of `chunks` that nobody uses.
     free: Vec<NonNull<PageBuf>>,
+    /// Where chunks begin of which nothing is used.
+    unused: BTreeSet<usize>,
+    /// Frames in those.
+    unused_count: usize,
     /// Frames in all chunks.
     frame_count: usize,
     /// Once full chunks are needed.
     ahead: Option<ChunkAhead>,
+    /// Free frames that were looked at to give chunks back.
+    #[cfg(test)]
+    looked_at: usize,
 }
 
 #[derive(Debug)]
@@ -45,7 +52,14 @@ impl Frames {
     pub(crate) fn take(&mut self) -> NonNull<PageBuf> {
         loop {
             if let Some(frame) = self.free.pop() {
-                self.chunk_of(frame).free_count -= 1;
+                let counted = self.chunk_of(frame);
+                let was_unused = counted.is_unused();
+                counted.free_count -= 1;
+                if was_unused {
+                    let (start, frame_count) = counted.place();
+                    self.unused.remove(&start);
+                    self.unused_count -= frame_count;
+                }
                 return frame;
             }
             self.grow();
@@ -60,11 +74,14 @@ impl Frames {
         self.free.push(frame);
         let counted = self.chunk_of(frame);
         counted.free_count += 1;
-        let frame_count = counted.chunk.frame_count();
-        let is_free = counted.free_count == frame_count;
-        let addresses = counted.chunk.addresses();
-        if is_free && self.free.len() >= frame_count + CHUNK_FRAMES_MAX {
-            self.release(&addresses);
+        if counted.is_unused() {
+            let (start, frame_count) = counted.place();
+            self.unused.insert(start);
+            self.unused_count += frame_count;
+            let many = CHUNK_FRAMES_MAX + self.free.len() / 4;
+            if self.unused_count >= many {
+                self.release();
+            }
         }
     }
 
@@ -95,6 +112,8 @@ impl Frames {
         self.frame_count += free_count;
         self.free.extend(chunk.frames().rev());
         let start = chunk.addresses().start;
+        self.unused.insert(start);
+        self.unused_count += free_count;
         self.chunks
             .insert(start, CountedChunk { chunk, free_count });
     }
@@ -104,12 +123,43 @@ impl Frames {
         ready.unwrap_or_else(|| Chunk::touched(CHUNK_FRAMES_MAX))
     }
 
-    /// Gives the chunk at these addresses back to the system, of which all frames are free.
-    fn release(&mut self, addresses: &Range<usize>) {
-        self.free
-            .retain(|frame| !addresses.contains(&frame.addr().get()));
-        let released = self.chunks.remove(&addresses.start);
-        self.frame_count -= released.map_or(0, |counted| counted.chunk.frame_count());
+    /// Gives chunks of which nothing is used back to the system, unless less than a full one would be free then.
+    fn release(&mut self) {
+        let mut free_count = self.free.len();
+        let mut released = BTreeMap::new();
+        for &start in &self.unused {
+            let frame_count = self.chunks[&start].chunk.frame_count();
+            if free_count >= frame_count + CHUNK_FRAMES_MAX {
+                free_count -= frame_count;
+                released.insert(start, frame_count);
+            }
+        }
+        #[cfg(test)]
+        {
+            self.looked_at += self.free.len();
+        }
+        self.free.retain(|frame| {
+            let address = frame.addr().get();
+            let below = released.range(..=address).next_back();
+            below.is_none_or(|(start, count)| address >= start + count * size_of::<PageBuf>())
+        });
+        for (start, frame_count) in released {
+            self.unused.remove(&start);
+            self.unused_count -= frame_count;
+            self.frame_count -= frame_count;
+            self.chunks.remove(&start);
+        }
+    }
+}
+
+impl CountedChunk {
+    fn is_unused(&self) -> bool {
+        self.free_count == self.chunk.frame_count()
+    }
+
+    /// Where it begins, and how many frames it has.
+    fn place(&self) -> (usize, usize) {
+        (self.chunk.addresses().start, self.chunk.frame_count())
     }
 }
 
@@ -163,5 +213,24 @@ mod tests {
         }
         assert!(frames.frame_count <= 128, "one full chunk stays in hand");
         assert_eq!(frames.free.len(), frames.frame_count);
+    }
+
+    #[test]
+    fn what_is_given_back_in_any_order_is_looked_at_a_few_times_each() {
+        let mut frames = Frames::default();
+        let chunk_count = if cfg!(miri) { 4 } else { 40 };
+        let count = chunk_count * CHUNK_FRAMES_MAX;
+        let all: Vec<_> = (0..count).map(|_| frames.take()).collect();
+        assert_eq!(frames.unused_count, 0);
+        // One of each chunk in turn, so that all chunks get free at the end.
+        for place in 0..CHUNK_FRAMES_MAX {
+            for frame in all.iter().skip(place).step_by(CHUNK_FRAMES_MAX) {
+                // SAFETY: taken above, and not used.
+                unsafe { frames.give(*frame) };
+            }
+        }
+        assert!(frames.frame_count <= 128, "one full chunk stays in hand");
+        assert_eq!(frames.free.len(), frames.frame_count);
+        assert!(frames.looked_at <= 5 * count, "{}", frames.looked_at);
     }
 }
