@@ -29,8 +29,7 @@ impl Harm {
 
     /// What each file is, in the words of the tables, and its path.
     pub fn files(&self) -> Vec<(String, String)> {
-        let mut packs = 0;
-        let mut manifests = 0;
+        let mut snapshots = 0;
         let segments = self.sample.segments();
         let age = |number: &mut usize| {
             *number += 1;
@@ -41,8 +40,7 @@ impl Harm {
                 Some(0) => "oldest segment".to_owned(),
                 Some(number) if number + 1 == segments.len() => "newest segment".to_owned(),
                 Some(_) => "middle segment".to_owned(),
-                None if path.ends_with(".manifest") => format!("{} manifest", age(&mut manifests)),
-                None if path.ends_with(".pack") => format!("{} pack", age(&mut packs)),
+                None if path.ends_with(".pack") => format!("{} snapshot", age(&mut snapshots)),
                 None => path.clone(),
             };
             (name, path)

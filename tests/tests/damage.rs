@@ -1,7 +1,7 @@
 //! Every bit of a small database is flipped, and opening it must come to the verdict that the rules of recovery give.
 //!
 //! The verdicts are the tables below. What no table can say is checked for each flip: no panic, no state that there never was.
-//! All bits that anything reads are tried; of the others, and of the packs, one in a number, another one for each seed:
+//! All bits that anything reads are tried; of the others, and of the blobs of snapshots, one in a number, another one for each seed:
 //! `CAIRN_SEEDS=N` tries N of them.
 #![allow(clippy::unwrap_used)]
 
@@ -136,26 +136,26 @@ fn every_bit_of_the_log_beside_snapshots() {
     }
 }
 
-/// The older snapshot is read only if the newer one is no good. What stands between the header of a pack and its first blob is
-/// never read.
+/// The older snapshot is read only if the newer one is no good, but for its header and its manifest. What stands between the header and the
+/// first blob is never read.
 #[rustfmt::skip]
 const SNAPSHOTS: &[Row<'_>] = &[
-    same("older manifest", "all from the newer snapshot, older rejected"),
-    same("newer manifest", "all from the older snapshot, newer rejected"),
-    same("older pack: header", "all from the newer snapshot"),
-    same("older pack: behind the header", "all from the newer snapshot"),
-    same("older pack: blobs", "all from the newer snapshot"),
-    same("newer pack: header", "all from the older snapshot, newer rejected"),
-    same("newer pack: behind the header", "all from the newer snapshot"),
-    same("newer pack: blobs", "all from the older snapshot, newer rejected"),
+    same("older snapshot: header", "all from the newer snapshot, older rejected"),
+    same("older snapshot: behind the header", "all from the newer snapshot"),
+    same("older snapshot: blobs", "all from the newer snapshot"),
+    same("older snapshot: manifest", "all from the newer snapshot, older rejected"),
+    same("newer snapshot: header", "all from the older snapshot, newer rejected"),
+    same("newer snapshot: behind the header", "all from the newer snapshot"),
+    same("newer snapshot: blobs", "all from the older snapshot, newer rejected"),
+    same("newer snapshot: manifest", "all from the older snapshot, newer rejected"),
 ];
 
-/// One in how many bytes of the packs is tried for each seed.
-const PACK_STRIDE: u64 = 4001;
+/// One in how many bytes of the blobs is tried for each seed.
+const BLOBS_STRIDE: u64 = 4001;
 
-/// `damage_packs.rs` tries every byte of a pack that stands alone; here there is another snapshot beside it.
+/// `damage_packs.rs` tries every byte of a snapshot that stands alone; here there is another one beside it.
 #[test]
-fn every_bit_of_manifests_and_some_bytes_of_packs() {
+fn every_bit_of_manifests_and_some_bytes_of_blobs() {
     for seed in seeds("damage", 1) {
         let mut seen = Seen::default();
         for (column, end) in ENDS.into_iter().enumerate() {
@@ -164,42 +164,26 @@ fn every_bit_of_manifests_and_some_bytes_of_packs() {
             let files: Vec<String> = files
                 .filter(|path| path.starts_with("snapshots/"))
                 .collect();
-            for (number, path) in files.iter().enumerate() {
-                let age = if number < files.len() / 2 {
-                    "older"
-                } else {
-                    "newer"
+            assert_eq!(files.len(), 2);
+            for (path, age) in files.iter().zip(["older", "newer"]) {
+                let bytes = sample.read(path);
+                let body_at = u64::from_le_bytes(bytes[56..64].try_into().unwrap());
+                let mut flip = |bit, part: &str| {
+                    let row = format!("{age} snapshot: {part}");
+                    flip(&sample, path, bit, &row, column, &mut seen);
                 };
-                let bytes = sample.read(path).len() as u64;
-                if path.ends_with(".manifest") {
-                    for bit in 0..bytes * 8 {
-                        flip(
-                            &sample,
-                            path,
-                            bit,
-                            &format!("{age} manifest"),
-                            column,
-                            &mut seen,
-                        );
-                    }
-                    continue;
-                }
-                for byte in 0..bytes {
+                for byte in 0..bytes.len() as u64 {
                     let (part, stride) = match byte {
-                        0..64 => ("header", 1),
-                        64..4096 => ("behind the header", 509),
-                        _ => ("blobs", PACK_STRIDE),
+                        0..512 => ("header", 1),
+                        512..4096 => ("behind the header", 509),
+                        _ if byte < body_at => ("blobs", BLOBS_STRIDE),
+                        _ => ("manifest", 1),
                     };
-                    if byte % stride == (seed.value + 100 * column as u64) % stride {
-                        let bit = byte * 8 + (byte + seed.value) % 8;
-                        flip(
-                            &sample,
-                            path,
-                            bit,
-                            &format!("{age} pack: {part}"),
-                            column,
-                            &mut seen,
-                        );
+                    let is_used = matches!(byte, 0..96 | 504..512) || byte >= body_at;
+                    if is_used {
+                        (0..8).for_each(|bit| flip(byte * 8 + bit, part));
+                    } else if byte % stride == (seed.value + 100 * column as u64) % stride {
+                        flip(byte * 8 + (byte + seed.value) % 8, part);
                     }
                 }
             }

@@ -1,10 +1,10 @@
-//! A bit of every byte of a snapshot's pack is flipped, and its length is cut: opening the database must come to the verdict that
+//! A bit of every byte of a snapshot is flipped, and its length is cut: opening the database must come to the verdict that
 //! the rules of recovery give. The verdicts are the table below.
 //!
-//! The database is the smallest one with a row in its snapshot, and yet its pack has more than half a million bytes. So it is opened
+//! The database is the smallest one with a row in its snapshot, and yet its file has more than half a million bytes. So it is opened
 //! for reading, with the same checks as for writing; one in a number of bytes is tried for writing too, and the ways in which a life
-//! ends take turns, because the pack is the same for all of them. Which bit is flipped, and which lengths are tried, depends on
-//! the seed. `damage.rs` flips bytes of packs where there is an older snapshot to fall back to.
+//! ends take turns, because the snapshot is the same for all of them. Which bit is flipped, and which lengths are tried, depends on
+//! the seed. `damage.rs` flips bytes where there is an older snapshot to fall back to.
 #![allow(clippy::unwrap_used)]
 
 use std::thread::ScopedJoinHandle;
@@ -15,26 +15,26 @@ use cairn_tests::{
 
 const ENDS: [End; 3] = [End::Closed, End::Killed, End::PowerCut];
 
-/// What stands between the header of a pack and its first blob is never read. A reader shows only what is proved: what lacks its
+/// What stands between the header of a snapshot and its first blob is never read. A reader shows only what is proved: what lacks its
 /// mark is not.
 #[rustfmt::skip]
 const PACK: &[Row<'_>] = &[
     ("read: header", ["all from the log, only rejected", "all but the last from the log, only rejected", "all but the last from the log, only rejected"]),
     ("read: behind the header", ["all from the only snapshot", "all but the last from the only snapshot", "all but the last from the only snapshot"]),
-    ("read: blobs", ["all from the log, only rejected", "all but the last from the log, only rejected", "all but the last from the log, only rejected"]),
+    ("read: blobs and manifest", ["all from the log, only rejected", "all but the last from the log, only rejected", "all but the last from the log, only rejected"]),
     ("read: cut", ["all from the log, only rejected", "all but the last from the log, only rejected", "all but the last from the log, only rejected"]),
     same("write: header", "all from the log, only rejected"),
     same("write: behind the header", "all from the only snapshot"),
-    same("write: blobs", "all from the log, only rejected"),
+    same("write: blobs and manifest", "all from the log, only rejected"),
     same("write: cut", "all from the log, only rejected"),
 ];
 
-const HEADER_BYTES: u64 = 64;
+const HEADER_BYTES: u64 = 512;
 const BLOBS_BYTE: u64 = 4096;
 
 /// One in how many bytes behind the header is tried for writing, too, and life goes on after it.
 const WRITE_STRIDE: u64 = 499;
-/// One in how many lengths is tried. `snapshot` tries every length of a pack that is smaller still.
+/// One in how many lengths is tried. `snapshot` tries every length of one that is smaller still.
 const CUT_STRIDE: u64 = 101;
 
 /// The samples with all that was seen of them, by one of the threads.
@@ -53,7 +53,7 @@ impl Worker {
             .collect();
         let files = samples[0].disk.files().into_iter();
         let packs: Vec<String> = files.filter(|path| path.ends_with(".pack")).collect();
-        let [pack] = <[String; 1]>::try_from(packs).expect("one snapshot, one pack");
+        let [pack] = <[String; 1]>::try_from(packs).expect("a snapshot is one file");
         Worker {
             bytes: samples[0].read(&pack).len() as u64,
             samples,
@@ -70,7 +70,7 @@ impl Worker {
         let part = match byte {
             0..HEADER_BYTES => "header",
             HEADER_BYTES..BLOBS_BYTE => "behind the header",
-            _ => "blobs",
+            _ => "blobs and manifest",
         };
         let bit = u32::try_from(Random::new(seed ^ byte << 16).below(8)).unwrap();
         let flip = || {

@@ -6,12 +6,13 @@
 
 use std::path::PathBuf;
 
+use bootstrap::SnapshotInfo;
 use cairn::{Database, Error, Options, Origin, ReadOnlyDatabase, ReadOptions, Value};
 use cairn_tests::{digest, expected, fixed_options, initialise, notes, put};
 use disk::{Access, Dir, EntryKind, OsDir, SimDisk};
 
 /// A fixture, whether it has a snapshot, the digest of its content.
-const FIXTURES: [(&str, bool, &str); 8] = [
+const FIXTURES: [(&str, bool, &str); 11] = [
     ("v1-log-only", false, DIGEST),
     ("v1-with-snapshot", true, DIGEST),
     ("v2-log-only", false, DIGEST),
@@ -21,11 +22,15 @@ const FIXTURES: [(&str, bool, &str); 8] = [
     ("v2.1-log-only", false, DIGEST),
     ("v2.1-with-snapshot", true, DIGEST),
     ("v2.1-with-hash-index", true, DIGEST_HASHED),
+    // A snapshot is one file.
+    ("v2.2-log-only", false, DIGEST),
+    ("v2.2-with-snapshot", true, DIGEST),
+    ("v2.2-with-hash-index", true, DIGEST_HASHED),
 ];
 /// How those are called with a hash index besides, which ask for reader 2.
 const HASHED: &str = "-with-hash-index";
 /// What the names of the newest format's fixtures begin with.
-const NEWEST: &str = "v2.1-";
+const NEWEST: &str = "v2.2-";
 const DIGEST_HASHED: &str = "8951bfcabd12d7631e62b6adaeb9accc890f4d8a76289856ed4873d512df637b";
 const DIGEST: &str = "fd6a20f6a14c1c56f9b8f0486b3daa25e0b655fab3f4b2f92d73baa05cc0b603";
 
@@ -214,6 +219,21 @@ fn every_past_format_opens_and_holds_what_it_held() {
         database.close().unwrap();
         let database = Database::open_on(disk.root(), options(), initialise).unwrap();
         assert_eq!(digest(&database), next, "{name}");
+        // Old and new snapshots are read back side by side; in the end the old one is let go, with all that belonged to it.
+        let found = SnapshotInfo::read_back_all(&*disk.root()).unwrap();
+        assert!(found.iter().all(|found| found.rejected.is_none()));
+        assert_eq!(found.len(), 1 + usize::from(snapshot), "{name}");
+        put(&database, 22);
+        database.snapshot().unwrap();
+        let files = disk.files().into_iter();
+        let files: Vec<String> = files
+            .filter(|path| path.starts_with("snapshots/"))
+            .collect();
+        assert_eq!(files.len(), 2, "{name}: {files:?}");
+        assert!(
+            files.iter().all(|path| path.ends_with(".pack")),
+            "{files:?}"
+        );
     }
 }
 

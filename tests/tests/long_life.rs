@@ -299,7 +299,9 @@ impl Life {
             assert_eq!(database.report().origin, origin);
             assert_eq!(database.view().tx().0 + 1, self.history.len() as u64);
             self.check_state(&database.view());
-            disk.delete(format!("snapshots/{:020}.manifest", snapshot.tx.0));
+            let name = format!("snapshots/{:020}-", snapshot.tx.0);
+            let mut files = disk.files().into_iter();
+            disk.delete(files.find(|path| path.starts_with(&name)).unwrap());
         }
     }
 

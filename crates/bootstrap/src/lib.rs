@@ -11,7 +11,7 @@
 //!   write ── view ── check ── append ── apply ── sync ── show ── acknowledge  commit
 //!                              log      state            view
 //!
-//!            view ── log synced ── pages to packs ── manifest ── read back    snapshot
+//!            view ── log synced ── one file ── published ── read back        snapshot
 //! ```
 //!
 //! ```

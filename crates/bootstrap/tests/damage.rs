@@ -40,7 +40,7 @@ fn a_newer_identity_names_both_versions() {
 
 #[test]
 fn a_damaged_snapshot_means_an_older_one_and_a_longer_replay() {
-    // Of the newest, each file once; then of both; in a place that the manifest does not tell, and in the manifest.
+    // Of the newest, in the header, in a place that the header does not tell, and in the manifest; then of both.
     let disk = sample();
     let of = |tx: &str| -> Vec<String> {
         let paths = disk.files().into_iter();
@@ -49,11 +49,13 @@ fn a_damaged_snapshot_means_an_older_one_and_a_longer_replay() {
             .collect()
     };
     let (newest, oldest) = (of("00015"), of("00010"));
-    assert!(newest.len() >= 2, "{newest:?}");
-    for path in &newest {
+    let ([path], [oldest]) = (&newest[..], &oldest[..]) else {
+        panic!("one file each: {newest:?}, {oldest:?}");
+    };
+    let length = disk.read(path).unwrap().len() as u64;
+    for place in [30, length / 2, length - 1] {
         let disk = disk.fork();
-        let middle = disk.read(path).unwrap().len() as u64 / 2;
-        disk.flip_bit(path, middle, 0);
+        disk.flip_bit(path, place, 0);
         for loading_by_reader in [false, true] {
             let (view, report) = if loading_by_reader {
                 let (database, report) = read_with(&disk, &ReadOptions::default()).unwrap();
@@ -62,7 +64,7 @@ fn a_damaged_snapshot_means_an_older_one_and_a_longer_replay() {
                 let (database, report) = open_with(&disk, small_segments()).unwrap();
                 (database.view(), report)
             };
-            assert_eq!(report.origin, Origin::Snapshot { tx: TxId(10) }, "{path}");
+            assert_eq!(report.origin, Origin::Snapshot { tx: TxId(10) }, "{place}");
             assert_eq!(report.records_replayed, 10);
             let rejected = &report.snapshots_rejected;
             assert!(
@@ -72,7 +74,7 @@ fn a_damaged_snapshot_means_an_older_one_and_a_longer_replay() {
             assert!(matches!(rejected[0].reason, Rejection::Unreadable(_)));
             assert_eq!(notes(&view), expected(1..=20));
         }
-        disk.flip_bit(&oldest[0], 30, 0);
+        disk.flip_bit(oldest, 30, 0);
         let (database, report) = open_with(&disk, small_segments()).unwrap();
         assert_eq!((report.row, report.origin), (21, Origin::Genesis));
         assert_eq!(report.snapshots_rejected.len(), 2);

@@ -353,8 +353,8 @@ fn a_lost_first_segment_is_damage_where_no_snapshot_holds_what_it_held() {
     });
     // It ends before what is lost ends.
     let disk = lost();
-    for path in paths_in(&disk, "snapshots/", ".manifest") {
-        if path.contains("15") {
+    for path in paths_in(&disk, "snapshots/", ".pack") {
+        if path.contains("00015-") {
             disk.delete(&path);
         }
     }
@@ -505,7 +505,7 @@ fn a_read_that_fails_costs_no_snapshot() {
     put_all(&database, 30..32);
     database.snapshot().unwrap();
     database.close().unwrap();
-    let before = paths_in(&disk, "snapshots/", ".manifest");
+    let before = paths_in(&disk, "snapshots/", ".pack");
     let mut failed = 0;
     for call in 0.. {
         let disk = disk.fork();
@@ -518,7 +518,7 @@ fn a_read_that_fails_costs_no_snapshot() {
             break;
         }
         failed += u64::from(result.is_err());
-        assert_eq!(paths_in(&disk, "snapshots/", ".manifest"), before, "{call}");
+        assert_eq!(paths_in(&disk, "snapshots/", ".pack"), before, "{call}");
     }
     assert!(failed > 10, "{failed}");
 }

@@ -152,20 +152,22 @@ fn damage_ends_with_2_whether_or_not_anybody_reads_of_it() {
         .write(|tx| tx.insert("t", &[("id", 1_u32.into())]))
         .unwrap();
     database.close().unwrap();
-    let manifest = case
-        .path()
-        .join("db/snapshots/00000000000000000001.manifest");
-    let sound = fs::read(&manifest).unwrap();
+    let snapshots = fs::read_dir(case.path().join("db/snapshots")).unwrap();
+    let [snapshot] = &snapshots.map(Result::unwrap).collect::<Vec<_>>()[..] else {
+        panic!("a snapshot is one file");
+    };
+    let snapshot = snapshot.path();
+    let sound = fs::read(&snapshot).unwrap();
     let mut damaged = sound.clone();
     damaged[60] ^= 1;
-    fs::write(&manifest, damaged).unwrap();
+    fs::write(&snapshot, damaged).unwrap();
     for arguments in [&["verify", &db][..], &["verify", &db, "--json"]] {
         assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
         for complaints in [false, true] {
             assert_eq!(unheard(arguments, complaints), Some(2), "{arguments:?}");
         }
     }
-    fs::write(&manifest, sound).unwrap();
+    fs::write(&snapshot, sound).unwrap();
     let segment = case.path().join("db/log/00000000000000000002.log");
     let mut log = fs::read(&segment).unwrap();
     let last = log.iter().rposition(|&byte| byte != 0).unwrap();

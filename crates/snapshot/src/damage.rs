@@ -2,7 +2,7 @@
 
 use crate::hash::Hash;
 
-/// Why a manifest or a pack is not believed.
+/// Why a snapshot, or the file that holds it, is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DamageKind {
@@ -14,7 +14,7 @@ pub enum DamageKind {
     HeaderChecksum,
     /// A field that must be zero is not.
     Reserved,
-    /// The state of a manifest is neither published nor withdrawn.
+    /// The state of a snapshot is neither published nor withdrawn.
     State,
     /// The file's length differs from what the header or the manifest says.
     Length {
@@ -27,7 +27,7 @@ pub enum DamageKind {
     BodyHash,
     /// The manifest's body can not be decoded although its hash is right.
     BodyEncoding,
-    /// The manifest's body contradicts itself or the file's name.
+    /// The manifest contradicts itself, its header or the file's name.
     BodyContent,
     /// A pack that the manifest names does not exist.
     MissingPack,
@@ -71,4 +71,6 @@ pub enum DamageKind {
     Padding,
     /// The file differs from the manifest that is held in memory.
     Changed,
+    /// Another file with a name before this one holds a snapshot of the same transaction: one of them was copied here. This one is not used.
+    Duplicate,
 }

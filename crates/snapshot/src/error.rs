@@ -15,7 +15,7 @@ pub enum Error {
     /// Bytes that were read are not those that were written; use another snapshot.
     #[error("{} is damaged at byte {byte_offset}: {kind:?}", file.display())]
     Damaged {
-        /// The manifest or pack.
+        /// The pack or manifest.
         file: PathBuf,
         /// Where in it.
         byte_offset: u64,
@@ -25,17 +25,17 @@ pub enum Error {
     /// A newer program wrote the file.
     #[error("{} has format version {found}, this program reads up to {supported}; use the newer program", file.display())]
     NewerFormat {
-        /// The manifest or pack.
+        /// The pack or manifest.
         file: PathBuf,
         /// The version in the file.
         found: u16,
         /// The newest version that this program reads.
         supported: u16,
     },
-    /// A snapshot of the same transaction but of another history, or of a newer format, has the name.
+    /// There is a snapshot of the same transaction but of another history, or of a newer format.
     #[error("{} belongs to another history or program; move it away", file.display())]
     Occupied {
-        /// The manifest in the way.
+        /// The file in the way.
         file: PathBuf,
     },
     /// The directory was opened for reading only.
@@ -64,7 +64,7 @@ pub enum Error {
         /// The number that follows.
         number: u64,
     },
-    /// The metadata, or the number of sections or packs, makes the manifest longer than
+    /// The metadata, or the number of sections, makes the manifest longer than
     /// [`crate::MANIFEST_BYTES_MAX`].
     #[error("the manifest would have {bytes} bytes; use less metadata")]
     ManifestTooLarge {

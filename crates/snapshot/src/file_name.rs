@@ -1,5 +1,7 @@
 //! The names of the files in a directory of snapshots. Any other name belongs to somebody else.
 
+use std::fmt;
+
 use crate::snapshot_id::SnapshotId;
 
 const MANIFEST: &str = ".manifest";
@@ -7,16 +9,16 @@ const PACK: &str = ".pack";
 const TEMPORARY: &str = ".tmp";
 
 /// A name of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum FileName {
-    /// `<tx, 20 digits>.manifest`: a published snapshot.
-    Manifest(SnapshotId),
-    /// `<tx, 20 digits>-<pack id, 16 hex digits>.pack`: blobs.
+    /// `<tx, 20 digits>-<pack id, 16 hex digits>.pack`: a snapshot, or blobs that others share.
     Pack(PackName),
-    /// A manifest with `.tmp` behind: not published yet, or withdrawn. The packs that it names are to be removed.
-    TemporaryManifest(SnapshotId),
     /// A pack with `.tmp` behind: not finished.
     TemporaryPack(PackName),
+    /// `<tx, 20 digits>.manifest`: a snapshot of version 1, whose packs hold blobs only.
+    Manifest(SnapshotId),
+    /// A manifest with `.tmp` behind: not published yet. The packs that it names are to be removed.
+    TemporaryManifest(SnapshotId),
 }
 
 /// What the name of a pack says: the snapshot that wrote it, and its own id.
@@ -29,14 +31,6 @@ pub(crate) struct PackName {
 }
 
 impl PackName {
-    pub(crate) fn published(self) -> String {
-        format!("{:020}-{:016x}{PACK}", self.written_for.0, self.id)
-    }
-
-    pub(crate) fn temporary(self) -> String {
-        self.published() + TEMPORARY
-    }
-
     fn parse(stem: &str) -> Option<Self> {
         let (tx, id) = stem.split_once('-')?;
         if id.len() != 16 || !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
@@ -49,15 +43,15 @@ impl PackName {
     }
 }
 
-pub(crate) fn manifest(id: SnapshotId) -> String {
-    format!("{:020}{MANIFEST}", id.0)
-}
-
-pub(crate) fn temporary_manifest(id: SnapshotId) -> String {
-    manifest(id) + TEMPORARY
-}
-
 impl FileName {
+    /// The snapshot that the file was made for.
+    pub(crate) fn id(self) -> SnapshotId {
+        match self {
+            FileName::Pack(pack) | FileName::TemporaryPack(pack) => pack.written_for,
+            FileName::Manifest(id) | FileName::TemporaryManifest(id) => id,
+        }
+    }
+
     /// Reads a name; `None` if it is not one of ours.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         if let Some(published) = name.strip_suffix(TEMPORARY) {
@@ -78,6 +72,27 @@ impl FileName {
     }
 }
 
+impl fmt::Display for FileName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FileName::Pack(pack) => {
+                write!(
+                    formatter,
+                    "{:020}-{:016x}{PACK}",
+                    pack.written_for.0, pack.id
+                )
+            }
+            FileName::TemporaryPack(pack) => {
+                write!(formatter, "{}{TEMPORARY}", FileName::Pack(*pack))
+            }
+            FileName::Manifest(id) => write!(formatter, "{:020}{MANIFEST}", id.0),
+            FileName::TemporaryManifest(id) => {
+                write!(formatter, "{}{TEMPORARY}", FileName::Manifest(*id))
+            }
+        }
+    }
+}
+
 fn parse_tx(digits: &str) -> Option<SnapshotId> {
     if digits.len() != 20 || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -95,31 +110,37 @@ mod tests {
             written_for: SnapshotId(7),
             id: 0xab,
         };
-        let names = [
+        let id = SnapshotId(7);
+        let ours = [
+            (FileName::Manifest(id), "00000000000000000007.manifest"),
             (
-                manifest(SnapshotId(7)),
-                Some(FileName::Manifest(SnapshotId(7))),
+                FileName::TemporaryManifest(id),
+                "00000000000000000007.manifest.tmp",
             ),
             (
-                temporary_manifest(SnapshotId(7)),
-                Some(FileName::TemporaryManifest(SnapshotId(7))),
+                FileName::Pack(pack),
+                "00000000000000000007-00000000000000ab.pack",
             ),
-            (pack.published(), Some(FileName::Pack(pack))),
-            (pack.temporary(), Some(FileName::TemporaryPack(pack))),
-            ("7.manifest".into(), None),
-            ("notes.tmp".into(), None),
-            ("99999999999999999999.manifest".into(), None),
-            ("00000000000000000007.manifest.tmp.tmp".into(), None),
-            ("00000000000000000007-AB00000000000000.pack".into(), None),
-            ("+0000000000000000007.manifest".into(), None),
-            ("00000000000000000007-+b00000000000000.pack".into(), None),
+            (
+                FileName::TemporaryPack(pack),
+                "00000000000000000007-00000000000000ab.pack.tmp",
+            ),
         ];
-        for (name, expected) in names {
-            assert_eq!(FileName::parse(&name), expected, "{name}");
+        for (name, written) in ours {
+            assert_eq!(name.to_string(), written);
+            assert_eq!(FileName::parse(written), Some(name));
         }
-        assert_eq!(
-            FileName::parse("00000000000000000007-00000000000000ab.pack"),
-            Some(FileName::Pack(pack))
-        );
+        let others = [
+            "7.manifest",
+            "notes.tmp",
+            "99999999999999999999.manifest",
+            "00000000000000000007.manifest.tmp.tmp",
+            "00000000000000000007-AB00000000000000.pack",
+            "+0000000000000000007.manifest",
+            "00000000000000000007-+b00000000000000.pack",
+        ];
+        for name in others {
+            assert_eq!(FileName::parse(name), None, "{name}");
+        }
     }
 }

@@ -1,112 +1,124 @@
-//! What interrupted writes and removals leave behind, and how it goes away.
+//! What nobody needs any more, and how it goes away: files of interrupted writes, and withdrawn snapshots.
 //!
-//! Only names of our own temporary pattern are removed, withdrawn manifests, and packs that a whole manifest of one
-//! of these kinds names while no published one does. A pack without any manifest is somebody's: it stays.
+//! ```text
+//!  1  <pack>.tmp                    removed
+//!  2  withdrawn snapshots           withdrawn again, synced, unless this process has done that
+//!  3  their packs, but for those that a published snapshot names, removed; directory synced
+//!  4  their manifests of version 1  removed; directory synced
+//! ```
+//!
+//! Why 2: the sync that withdrew one may have failed. After a power cut it may then be published again, and must not lack what went because it was not.
+//!
+//! A file that can not be read may be a published snapshot, and need any pack that was written before it: none of those goes. A
+//! pack that is neither withdrawn nor named by a manifest that is, is somebody's: it stays.
 
 use std::collections::HashSet;
 
 use disk::{Dir, EntryKind};
 
-use crate::error::{Error, Result};
-use crate::file_name::{self, FileName, PackName};
-use crate::manifest::Manifest;
-use crate::manifest_file;
+use crate::error::Result;
+use crate::file_name::{FileName, PackName};
+use crate::manifest_file::{self, Found};
 use crate::snapshot_id::SnapshotId;
+use crate::survey::{Sighted, survey};
+
+/// The files whose withdrawal this process knows to be durable.
+pub(crate) type Withdrawn = HashSet<FileName>;
 
 /// Clears up after interrupted writes and removals.
-pub(crate) fn sweep(dir: &dyn Dir) -> Result<()> {
-    let entries = dir.list()?;
-    let ours: Vec<FileName> = entries
-        .iter()
-        .filter(|entry| entry.kind == EntryKind::File)
-        .filter_map(|entry| FileName::parse(&entry.name))
-        .collect();
-    let mut kept: HashSet<PackName> = HashSet::new();
-    let mut all_readable = true;
-    // File name, manifest, and whether it is published.
-    let mut unwanted: Vec<(String, Manifest, bool)> = Vec::new();
-    for name in &ours {
-        match name {
-            FileName::Manifest(id) => {
-                let name = file_name::manifest(*id);
-                match manifest_file::read(dir, &name, *id) {
-                    Ok(file) if file.is_withdrawn => unwanted.push((name, file.manifest, true)),
-                    Ok(file) => kept.extend(pack_names(&file.manifest)),
-                    Err(_) => all_readable = false,
-                }
-            }
-            FileName::TemporaryManifest(id) => {
-                let name = file_name::temporary_manifest(*id);
-                match manifest_file::read(dir, &name, *id) {
-                    Ok(file) => unwanted.push((name, file.manifest, false)),
-                    // It was never durable, so none of its packs had its final name yet.
-                    Err(error) if error.is_damage() => dir.remove(&name)?,
-                    Err(Error::NewerFormat { .. }) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            FileName::TemporaryPack(name) => dir.remove(&name.temporary())?,
-            FileName::Pack(_) => {}
+pub(crate) fn sweep(dir: &dyn Dir, withdrawn: &mut Withdrawn) -> Result<()> {
+    for entry in dir.list()? {
+        if entry.kind == EntryKind::File
+            && let Some(FileName::TemporaryPack(_)) = FileName::parse(&entry.name)
+        {
+            dir.remove(&entry.name)?;
         }
     }
-    if !all_readable {
-        // A manifest that can not be read may need the packs.
+    clear(dir, withdrawn, None)
+}
+
+/// Removes what is withdrawn and not needed, and what of the snapshot `removed` is damaged.
+pub(crate) fn clear(
+    dir: &dyn Dir,
+    withdrawn: &mut Withdrawn,
+    removed: Option<SnapshotId>,
+) -> Result<()> {
+    let mut kept: HashSet<PackName> = HashSet::new();
+    // Files that say nothing good, and the packs that go with them.
+    let mut unwanted: Vec<(FileName, Vec<PackName>)> = Vec::new();
+    let mut to_withdraw: Vec<FileName> = Vec::new();
+    let mut unread: Option<SnapshotId> = None;
+    for Sighted { file, found } in survey(dir, None)? {
+        match found {
+            Ok(Found::Published(manifest)) => kept.extend(manifest.pack_list()),
+            Ok(found) => {
+                unwanted.push((file, found.packs()));
+                to_withdraw.extend(Some(file).filter(|file| {
+                    !matches!(file, FileName::TemporaryManifest(_)) && !withdrawn.contains(file)
+                }));
+            }
+            Err(error) if removed == Some(file.id()) => {
+                if !error.is_damage() {
+                    return Err(error);
+                }
+                // It can not say which packs are its own: they go by their names.
+                unwanted.push((file, packs_of(dir, file)?));
+            }
+            Err(_) => unread = unread.max(Some(file.id())),
+        }
+    }
+    unwanted.retain(|(file, packs)| {
+        Some(file.id()) > unread
+            && (!matches!(file, FileName::Pack(_)) || packs.iter().any(|pack| !kept.contains(pack)))
+    });
+    if unwanted.is_empty() {
         return Ok(());
     }
-    for (name, manifest, is_published) in unwanted {
-        if is_published {
-            manifest_file::withdraw(dir, &name)?;
-        }
-        discard(dir, &name, &manifest, &kept)?;
+    for file in to_withdraw {
+        manifest_file::withdraw(dir, file)?;
+        withdrawn.insert(file);
     }
-    Ok(())
+    for pack in unwanted.iter().flat_map(|(_, packs)| packs) {
+        if !kept.contains(pack) {
+            remove_if_there(dir, FileName::Pack(*pack), withdrawn)?;
+        }
+    }
+    dir.sync()?;
+    let files = unwanted.into_iter().map(|(file, _)| file);
+    let manifests: Vec<FileName> = files
+        .filter(|file| !matches!(file, FileName::Pack(_)))
+        .collect();
+    if manifests.is_empty() {
+        return Ok(());
+    }
+    for file in manifests {
+        remove_if_there(dir, file, withdrawn)?;
+    }
+    Ok(dir.sync()?)
 }
 
-/// Removes the packs of a manifest that is withdrawn or was never published, but for those in `kept`, and then the
-/// manifest.
-pub(crate) fn discard(
-    dir: &dyn Dir,
-    name: &str,
-    manifest: &Manifest,
-    kept: &HashSet<PackName>,
-) -> Result<()> {
-    let unneeded = pack_names(manifest).filter(|pack| !kept.contains(pack));
-    remove_packs(dir, unneeded)?;
-    // Not synced: if it comes back after a crash, it is as withdrawn as before, and goes again.
-    remove_if_there(dir, name)
-}
-
-/// The packs that published, readable manifests name, but for that of `id`.
-pub(crate) fn packs_of_others(dir: &dyn Dir, id: SnapshotId) -> Result<HashSet<PackName>> {
-    let mut packs = HashSet::new();
+/// The packs of a damaged snapshot.
+fn packs_of(dir: &dyn Dir, file: FileName) -> Result<Vec<PackName>> {
+    let mut packs = Vec::new();
     for entry in dir.list()? {
-        if let Some(FileName::Manifest(other)) = FileName::parse(&entry.name)
-            && other != id
-            && let Ok(file) = manifest_file::read(dir, &entry.name, other)
-            && !file.is_withdrawn
+        if let Some(name @ FileName::Pack(pack)) = FileName::parse(&entry.name)
+            && (name == file || file == FileName::Manifest(pack.written_for))
         {
-            packs.extend(pack_names(&file.manifest));
+            packs.push(pack);
         }
     }
     Ok(packs)
 }
 
-/// Removes packs, durably.
-pub(crate) fn remove_packs(dir: &dyn Dir, packs: impl Iterator<Item = PackName>) -> Result<()> {
-    for pack in packs {
-        remove_if_there(dir, &pack.temporary())?;
-        remove_if_there(dir, &pack.published())?;
-    }
-    Ok(dir.sync()?)
-}
-
-pub(crate) fn remove_if_there(dir: &dyn Dir, name: &str) -> Result<()> {
-    match dir.remove(name) {
+/// Removes a file. The name may be given to another one.
+pub(crate) fn remove_if_there(
+    dir: &dyn Dir,
+    file: FileName,
+    withdrawn: &mut Withdrawn,
+) -> Result<()> {
+    withdrawn.remove(&file);
+    match dir.remove(&file.to_string()) {
         Err(error) if error.is_not_found() => Ok(()),
         removed => Ok(removed?),
     }
-}
-
-fn pack_names(manifest: &Manifest) -> impl Iterator<Item = PackName> + '_ {
-    manifest.packs().iter().map(|pack| pack.name)
 }

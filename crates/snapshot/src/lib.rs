@@ -1,19 +1,22 @@
-//! A whole state, complete or absent: content-addressed pages in packs under one manifest.
+//! A whole state, complete or absent: content-addressed pages in one file with a manifest.
 //!
 //! This crate does not know what a page, a row or a table is, which section holds what, or what the log contains.
 //! A snapshot is a point in a history ([`Header`]) and some *sections*; a section is a sparse ordered array from
 //! numbers to blobs of 1 to 32768 bytes.
 //!
 //! ```text
-//!  00000000000000000042.manifest      header, metadata, pack names, a root per section
-//!        |  root of section 0
-//!        v
-//!      node --> node --> blob 0, blob 1, ...        fan-out 64; references = blake3 + crc32c + place
-//!        \----> node --> ...
-//!  00000000000000000042-<id>.pack     the nodes and blobs; pages of 32 KiB aligned for mapping
+//!  00000000000000000042-<id>.pack    a snapshot is one file:
+//!
+//!  | header                | nodes and blobs           | manifest                 |
+//!    published or not,       pages of 32 KiB aligned     metadata, other packs,
+//!    where the manifest is   for mapping                 a root for each section
+//!
+//!  root of section 0 --> node --> node --> blob 0, blob 1, ...    fan-out 64; references = blake3 + crc32c + place,
+//!                            \--> node --> ...                    here or in the pack of an earlier snapshot
 //! ```
 //!
-//! The manifest is published last, by one byte, once it has its name for good: before that there is no snapshot, after it there is all of it. What is
+//! A snapshot is published last, by one byte in its header, once its file has its name for good: before that there is no snapshot, after it there is all of
+//! it. That takes three syncs. One that was removed, by the same byte, may live on as a mere pack while a later snapshot shares blobs with it. What is
 //! found damaged is an error or, in a listing, a value that names file and byte; the caller takes an older snapshot.
 //!
 //! ```
@@ -65,6 +68,7 @@ mod loaded;
 mod pack_reader;
 mod parallel;
 mod read_back;
+mod survey;
 mod tree_walk;
 // Going away.
 mod leftovers;

@@ -1,70 +1,74 @@
 //! Which snapshots a directory holds, as far as their manifests tell.
 
+use std::cmp::Reverse;
 use std::path::PathBuf;
 
 use disk::{Access, Dir};
 
 use crate::damage::DamageKind;
 use crate::error::{Error, Result};
-use crate::file_name::{self, FileName};
+use crate::file_name::FileName;
 use crate::manifest::Manifest;
-use crate::manifest_file;
+use crate::manifest_file::Found;
 use crate::snapshot_id::SnapshotId;
+use crate::survey::survey;
 
 /// The snapshots of a directory, newest first. Files that are not ours do not appear.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// Manifests that are sound and whose packs exist with the right length. The content of the packs is not
+    /// Snapshots with a sound manifest, whose packs exist with the right length; one of each transaction. The content of the packs is not
     /// checked.
     pub sound: Vec<Manifest>,
-    /// Manifests that can not be used, and why.
+    /// Files that can not be used, and why.
     pub rejected: Vec<Rejected>,
 }
 
-/// A manifest that can not be used.
+/// A file that can not be used.
 #[derive(Debug)]
 pub struct Rejected {
     /// The snapshot that it would be.
     pub id: SnapshotId,
-    /// The manifest; the reason names the file at fault.
+    /// The file of its manifest; the reason names the file at fault.
     pub file: PathBuf,
     /// What is wrong: damage, a newer format, or the disk.
     pub reason: Error,
 }
 
-pub(crate) fn list(dir: &dyn Dir) -> Result<Listing> {
-    let mut ids: Vec<SnapshotId> = dir
-        .list()?
-        .iter()
-        .filter_map(|entry| match FileName::parse(&entry.name) {
-            Some(FileName::Manifest(id)) => Some(id),
-            _ => None,
-        })
-        .collect();
-    ids.sort_unstable_by(|a, b| b.cmp(a));
+/// Lists all snapshots, or those of one transaction.
+pub(crate) fn list(dir: &dyn Dir, of: Option<SnapshotId>) -> Result<Listing> {
     let mut listing = Listing::default();
-    for id in ids {
-        match look(dir, id) {
-            Ok(manifest) => listing.sound.extend(manifest),
-            Err(reason) => listing.rejected.push(Rejected {
-                id,
-                file: dir.path().join(file_name::manifest(id)),
-                reason,
-            }),
-        }
+    let mut sighted = survey(dir, of)?;
+    // Those of the same transaction stay in order of their names.
+    sighted.sort_by_key(|sighted| Reverse(sighted.file.id()));
+    for sighted in sighted {
+        let found = match sighted.found {
+            Ok(Found::Published(manifest)) => check_packs(dir, &manifest).map(|()| manifest),
+            Ok(_) => continue,
+            Err(reason) => Err(reason),
+        };
+        let is_second = listing.sound.last().map(Manifest::id) == Some(sighted.file.id());
+        let file = dir.path().join(sighted.file.to_string());
+        let reason = match found {
+            Ok(manifest) if !is_second => {
+                listing.sound.push(manifest);
+                continue;
+            }
+            Ok(_) => Error::damaged(&file, 0, DamageKind::Duplicate),
+            Err(reason) => reason,
+        };
+        listing.rejected.push(Rejected {
+            id: sighted.file.id(),
+            file,
+            reason,
+        });
     }
     Ok(listing)
 }
 
-/// Reads a manifest and looks at the lengths of its packs; `None` if it is withdrawn.
-pub(crate) fn look(dir: &dyn Dir, id: SnapshotId) -> Result<Option<Manifest>> {
-    let file = manifest_file::read(dir, &file_name::manifest(id), id)?;
-    if file.is_withdrawn {
-        return Ok(None);
-    }
-    let manifest = file.manifest;
+/// Looks at the lengths of the packs of a manifest.
+fn check_packs(dir: &dyn Dir, manifest: &Manifest) -> Result<()> {
     for pack in manifest.packs() {
-        let name = pack.name.published();
+        let name = FileName::Pack(pack.name).to_string();
         let path = dir.path().join(&name);
         let found = match dir.open(&name, Access::Read) {
             Err(error) if error.is_not_found() => {
@@ -80,5 +84,5 @@ pub(crate) fn look(dir: &dyn Dir, id: SnapshotId) -> Result<Option<Manifest>> {
             return Err(Error::damaged(&path, found.min(pack.length), kind));
         }
     }
-    Ok(Some(manifest))
+    Ok(())
 }

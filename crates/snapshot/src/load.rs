@@ -7,7 +7,6 @@ use disk::Dir;
 use crate::blob::{Blob, OwnedBytes, Storage};
 use crate::error::Result;
 use crate::extents::Extents;
-use crate::file_name;
 use crate::loaded::Loaded;
 use crate::manifest::Manifest;
 use crate::pack_reader::{PackReader, PackSet, offset_in_map};
@@ -54,7 +53,7 @@ pub(crate) fn load(
     manifest: &Manifest,
     options: LoadOptions,
 ) -> Result<Loaded> {
-    let manifest_path = dir.path().join(file_name::manifest(manifest.id()));
+    let manifest_path = dir.path().join(manifest.file().to_string());
     let packs = PackSet::open(dir, manifest, options.mode == LoadMode::Map)?;
     let walked = tree_walk::walk(&packs, manifest.sections(), &manifest_path, &mut || Ok(()))?;
     if options.mode == LoadMode::Map && options.verify == Verify::Lazy {

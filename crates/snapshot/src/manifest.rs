@@ -1,8 +1,8 @@
-//! The manifest: the one small file that makes a snapshot exist.
+//! The manifest: what makes a pack a snapshot.
 //!
 //! ```text
 //!  manifest --> section roots --> nodes --> ... --> blobs      (by hash and location)
-//!           \-> packs (name, length)
+//!           \-> packs (name, length): the one that it stands in, and those that it shares blobs with
 //! ```
 
 use std::path::Path;
@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::damage::DamageKind;
 use crate::error::{Error, Result};
-use crate::file_name::PackName;
-use crate::format::{self, HEADER_BYTES, HeaderFlaw, ManifestHeader};
+use crate::file_name::{FileName, PackName};
+use crate::format::{self, HeaderFlaw};
 use crate::hash::Hash;
 use crate::header::Header;
 use crate::reference::Reference;
@@ -22,7 +22,10 @@ use crate::snapshot_id::SnapshotId;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     header: Header,
-    /// Invariant: ids differ, lengths sum up within u64.
+    /// Where it stands.
+    file: FileName,
+    /// Invariant: ids differ, lengths sum up within u64. The first is the one that the manifest stands in, if it has no file of its own; the others were then
+    /// written for earlier snapshots.
     packs: Vec<PackEntry>,
     /// Invariant: root references lie inside of a pack in `packs`.
     sections: Vec<SectionEntry>,
@@ -57,9 +60,11 @@ struct Body {
 }
 
 impl Manifest {
+    /// The manifest at the end of the first of these packs.
     pub(crate) fn new(header: Header, packs: Vec<PackEntry>, sections: Vec<SectionEntry>) -> Self {
         let manifest = Manifest {
             header,
+            file: FileName::Pack(packs[0].name),
             packs,
             sections,
         };
@@ -100,7 +105,9 @@ impl Manifest {
 
     /// The file names of the packs.
     pub fn pack_names(&self) -> impl Iterator<Item = String> + '_ {
-        self.packs.iter().map(|pack| pack.name.published())
+        self.packs
+            .iter()
+            .map(|pack| FileName::Pack(pack.name).to_string())
     }
 
     /// Whether the two snapshots lie in the same pack somewhere, so that one flipped bit could harm both.
@@ -108,6 +115,23 @@ impl Manifest {
         self.packs
             .iter()
             .any(|pack| other.packs.iter().any(|entry| entry.name == pack.name))
+    }
+
+    /// The file that it stands in, whose state says whether there is a snapshot.
+    pub(crate) fn file(&self) -> FileName {
+        self.file
+    }
+
+    /// Whether a pack was written with this snapshot, so that every byte of it is this snapshot's.
+    pub(crate) fn is_own(&self, pack: PackName) -> bool {
+        match self.file {
+            FileName::Pack(own) => pack == own,
+            _ => pack.written_for == self.id(),
+        }
+    }
+
+    pub(crate) fn pack_list(&self) -> Vec<PackName> {
+        self.packs.iter().map(|pack| pack.name).collect()
     }
 
     pub(crate) fn packs(&self) -> &[PackEntry] {
@@ -118,57 +142,48 @@ impl Manifest {
         &self.sections
     }
 
-    /// The whole file.
-    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
+    /// The body that stands in the first of `packs`, which it does not name.
+    pub(crate) fn encode_body(
+        header: &Header,
+        others: &[PackEntry],
+        sections: &[SectionEntry],
+    ) -> Result<Vec<u8>> {
         let body = postcard::to_stdvec(&Body {
-            log_id: self.header.log_id,
-            tx: self.header.tx,
-            chain: self.header.chain,
-            minimum_reader: self.header.minimum_reader,
-            metadata: self.header.metadata.clone(),
-            packs: self
-                .packs
+            log_id: header.log_id,
+            tx: header.tx,
+            chain: header.chain,
+            minimum_reader: header.minimum_reader,
+            metadata: header.metadata.clone(),
+            packs: others
                 .iter()
                 .map(|pack| (pack.name.written_for.0, pack.name.id, pack.length))
                 .collect(),
-            sections: self.sections.clone(),
+            sections: sections.to_vec(),
         })
         .expect("plain data always encodes");
-        let bytes = HEADER_BYTES + body.len();
-        if bytes > format::MANIFEST_BYTES_MAX {
-            return Err(Error::ManifestTooLarge { bytes });
+        if body.len() > format::MANIFEST_BYTES_MAX {
+            return Err(Error::ManifestTooLarge { bytes: body.len() });
         }
-        let header = ManifestHeader {
-            body_length: u32::try_from(body.len()).expect("bounded above"),
-            body_hash: Hash::of(&body).0,
-        };
-        let mut file = header.encode().to_vec();
-        file.extend_from_slice(&body);
-        Ok(file)
+        Ok(body)
     }
 
-    /// Reads the bytes of a file found under the name of `id`.
-    pub(crate) fn decode(bytes: &[u8], id: SnapshotId, file: &Path) -> Result<Self> {
-        let damaged = |at: usize, kind| Err(Error::damaged(file, at as u64, kind));
-        let header = match ManifestHeader::decode(bytes) {
-            Ok(header) => header,
-            Err(flaw) => return Err(header_error(flaw, file)),
-        };
-        let body = &bytes[HEADER_BYTES..];
-        if body.len() as u64 != u64::from(header.body_length) {
-            let kind = DamageKind::Length {
-                expected: HEADER_BYTES as u64 + u64::from(header.body_length),
-                found: bytes.len() as u64,
-            };
-            return damaged(HEADER_BYTES, kind);
-        }
-        if Hash::of(body).0 != header.body_hash {
-            return damaged(HEADER_BYTES, DamageKind::BodyHash);
-        }
+    /// Reads a body. `own` is the pack that it stands in, if it has no file of its own.
+    pub(crate) fn decode_body(
+        body: &[u8],
+        file: FileName,
+        own: Option<PackEntry>,
+    ) -> std::result::Result<Self, DamageKind> {
         let body: Body = match postcard::take_from_bytes(body) {
             Ok((body, [])) => body,
-            _ => return damaged(HEADER_BYTES, DamageKind::BodyEncoding),
+            _ => return Err(DamageKind::BodyEncoding),
         };
+        let others = body.packs.into_iter().map(|(tx, id, length)| PackEntry {
+            name: PackName {
+                written_for: SnapshotId(tx),
+                id,
+            },
+            length,
+        });
         let manifest = Manifest {
             header: Header {
                 log_id: body.log_id,
@@ -177,26 +192,15 @@ impl Manifest {
                 minimum_reader: body.minimum_reader,
                 metadata: body.metadata,
             },
-            packs: body
-                .packs
-                .into_iter()
-                .map(|(tx, id, length)| PackEntry {
-                    name: PackName {
-                        written_for: SnapshotId(tx),
-                        id,
-                    },
-                    length,
-                })
-                .collect(),
+            file,
+            packs: own.into_iter().chain(others).collect(),
             sections: body.sections,
         };
-        if manifest.id() != id {
-            return damaged(HEADER_BYTES, DamageKind::BodyContent);
+        if manifest.id() != file.id() {
+            return Err(DamageKind::BodyContent);
         }
-        match manifest.check() {
-            Ok(()) => Ok(manifest),
-            Err(kind) => damaged(HEADER_BYTES, kind),
-        }
+        manifest.check()?;
+        Ok(manifest)
     }
 
     fn check(&self) -> std::result::Result<(), DamageKind> {
@@ -209,6 +213,11 @@ impl Manifest {
             .iter()
             .try_fold(0u64, |sum, pack| sum.checked_add(pack.length))
             .ok_or(DamageKind::BodyContent)?;
+        // So that a snapshot that can not be read leaves no doubt about the packs of later ones.
+        let is_earlier = |pack: &PackEntry| pack.name.written_for < self.id();
+        if matches!(self.file, FileName::Pack(_)) && !self.packs[1..].iter().all(is_earlier) {
+            return Err(DamageKind::BodyContent);
+        }
         for section in &self.sections {
             let empty = section.count == 0;
             if empty != section.root.is_none() || empty != (section.height == 0) {
@@ -230,10 +239,10 @@ impl Manifest {
 pub(crate) fn header_error(flaw: HeaderFlaw, file: &Path) -> Error {
     match flaw {
         HeaderFlaw::Damaged((at, kind)) => Error::damaged(file, at as u64, kind),
-        HeaderFlaw::Newer(found) => Error::NewerFormat {
+        HeaderFlaw::Newer { found, supported } => Error::NewerFormat {
             file: file.to_path_buf(),
             found,
-            supported: format::VERSION,
+            supported,
         },
     }
 }

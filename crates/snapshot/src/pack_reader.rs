@@ -1,24 +1,28 @@
 //! An open pack: every read is bounded by its length.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use disk::{Access, Dir, File, Map};
 
 use crate::damage::DamageKind;
 use crate::error::{Error, Result};
+use crate::file_name::FileName;
 use crate::format::{HEADER_BYTES, PACK_BLOBS_AT, PackHeader};
 use crate::manifest::{self, Manifest, PackEntry};
+use crate::manifest_file;
 use crate::reference::Reference;
 
 /// A pack whose header was checked.
 pub(crate) struct PackReader {
     pub(crate) path: PathBuf,
-    /// As the manifest says, and as the file had when it was opened.
-    pub(crate) length: u64,
+    /// How long the header is.
+    pub(crate) header_bytes: u64,
+    /// The first byte behind the room for blobs. Invariant: not beyond the end that the file had when it was opened, nor before [`PACK_BLOBS_AT`].
+    pub(crate) blobs_end: u64,
     pub(crate) file: Arc<dyn File>,
-    /// Invariant: `length` bytes.
+    /// From [`PACK_BLOBS_AT`] to `blobs_end`: the state in the header may be written while it lives.
     pub(crate) map: Option<Map>,
 }
 
@@ -54,15 +58,15 @@ impl PackSet {
         Some(self.by_id[at].1)
     }
 
-    /// The sum of the lengths.
+    /// No fewer than all blobs and nodes have.
     pub(crate) fn bytes(&self) -> u64 {
-        self.packs.iter().map(|pack| pack.length).sum()
+        self.packs.iter().map(|pack| pack.blobs_end).sum()
     }
 }
 
 impl PackReader {
     fn open(dir: &dyn Dir, manifest: &Manifest, entry: &PackEntry, mapped: bool) -> Result<Self> {
-        let name = entry.name.published();
+        let name = FileName::Pack(entry.name).to_string();
         let path = dir.path().join(&name);
         let file = match dir.open(&name, Access::Read) {
             Err(error) if error.is_not_found() => {
@@ -78,24 +82,29 @@ impl PackReader {
             };
             return Err(Error::damaged(&path, found.min(entry.length), kind));
         }
-        check_header(&*file, &path, manifest, entry)?;
+        let header = PackHeader::decode(&manifest_file::front(&*file, HEADER_BYTES)?)
+            .map_err(|flaw| manifest::header_error(flaw, &path))?;
+        let Some(blobs_end) = blobs_end(&header, manifest, entry) else {
+            return Err(Error::damaged(&path, 0, DamageKind::WrongPack));
+        };
         let map = if mapped {
-            Some(file.map(0..found)?)
+            Some(file.map(PACK_BLOBS_AT as u64..blobs_end)?)
         } else {
             None
         };
         if let Some(map) = &map
-            && map.len() as u64 != found
+            && map.len() as u64 != blobs_end - PACK_BLOBS_AT as u64
         {
             let kind = DamageKind::Length {
                 expected: found,
-                found: map.len() as u64,
+                found: PACK_BLOBS_AT as u64 + map.len() as u64,
             };
-            return Err(Error::damaged(&path, map.len() as u64, kind));
+            return Err(Error::damaged(&path, blobs_end, kind));
         }
         Ok(PackReader {
             path,
-            length: found,
+            header_bytes: header.bytes() as u64,
+            blobs_end,
             file,
             map,
         })
@@ -121,27 +130,22 @@ impl PackReader {
 
 /// A mapped pack fits into memory, so its offsets fit into `usize`.
 pub(crate) fn offset_in_map(reference: &Reference) -> usize {
-    usize::try_from(reference.offset).expect("inside of a map")
+    usize::try_from(reference.offset).expect("inside of a map") - PACK_BLOBS_AT
 }
 
-fn check_header(
-    file: &dyn File,
-    path: &Path,
-    manifest: &Manifest,
-    entry: &PackEntry,
-) -> Result<()> {
-    let mut bytes = [0; HEADER_BYTES];
-    let filled = file.read_up_to(0, &mut bytes)?;
-    let header =
-        PackHeader::decode(&bytes[..filled]).map_err(|flaw| manifest::header_error(flaw, path))?;
-    let own = entry.name.written_for == manifest.id();
-    if header.id != entry.name.id
-        || header.tx != entry.name.written_for.0
-        || header.log_id != manifest.header().log_id
-        || (own && header.chain != manifest.header().chain)
-        || entry.length < PACK_BLOBS_AT as u64
-    {
-        return Err(Error::damaged(path, 0, DamageKind::WrongPack));
-    }
-    Ok(())
+/// Where the room for blobs ends in a pack that is the one that the manifest names; `None` if it is another one.
+fn blobs_end(header: &PackHeader, manifest: &Manifest, entry: &PackEntry) -> Option<u64> {
+    let is_it = header.id == entry.name.id
+        && header.tx == entry.name.written_for.0
+        && header.log_id == manifest.header().log_id
+        && (!manifest.is_own(entry.name) || header.chain == manifest.header().chain);
+    // A manifest names packs of its own version only.
+    let end = match (&header.manifest, manifest.file()) {
+        (Some(announced), FileName::Pack(_)) if announced.end() == Some(entry.length) => {
+            announced.offset
+        }
+        (None, FileName::Manifest(_)) => entry.length,
+        _ => return None,
+    };
+    (is_it && end >= PACK_BLOBS_AT as u64).then_some(end)
 }

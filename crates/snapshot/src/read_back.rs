@@ -1,15 +1,15 @@
-//! Reading everything back: each byte of manifest and packs is verified or must be zero.
+//! Reading everything back: each byte of the snapshot's own files is verified or must be zero, and so is each blob that it shares with others.
 
 use std::ops::ControlFlow;
 
-use disk::{Access, Dir};
+use disk::Dir;
 
 use crate::damage::DamageKind;
 use crate::error::{Error, Result};
 use crate::extents::{Extent, Extents};
-use crate::file_name;
-use crate::format::{BLOB_BYTES_MAX, HEADER_BYTES};
+use crate::format::BLOB_BYTES_MAX;
 use crate::manifest::Manifest;
+use crate::manifest_file::{self, Found};
 use crate::pack_reader::{PackReader, PackSet};
 use crate::parallel;
 use crate::tree_walk;
@@ -39,16 +39,18 @@ pub(crate) fn read_back(
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(Error::Cancelled),
     };
-    let name = file_name::manifest(manifest.id());
-    let manifest_path = dir.path().join(&name);
-    check_manifest(dir, &name, manifest)?;
+    let manifest_path = dir.path().join(manifest.file().to_string());
+    match manifest_file::read(dir, manifest.file())? {
+        Found::Published(found) if found == *manifest => {}
+        _ => return Err(Error::damaged(&manifest_path, 0, DamageKind::Changed)),
+    }
     let packs = PackSet::open(dir, manifest, false)?;
     let walked = tree_walk::walk(&packs, manifest.sections(), &manifest_path, &mut || {
         tell(progress)
     })?;
     let extents = Extents::of(&packs, &walked)?;
     drop(walked);
-    let pieces = pieces(&packs, &extents);
+    let pieces = pieces(manifest, &packs, &extents);
     for step in pieces.chunks(PIECES_PER_STEP) {
         parallel::map(threads, step, |piece| check(&packs, piece))?;
         for piece in step {
@@ -76,49 +78,25 @@ fn check(packs: &PackSet, piece: &Piece) -> Result<()> {
     }
 }
 
-/// The file must be, byte for byte, the manifest in memory.
-fn check_manifest(dir: &dyn Dir, name: &str, manifest: &Manifest) -> Result<()> {
-    let path = dir.path().join(name);
-    let expected = manifest.encode()?;
-    let file = dir.open(name, Access::Read)?;
-    let length = file.len()?;
-    if length != expected.len() as u64 {
-        let kind = DamageKind::Length {
-            expected: expected.len() as u64,
-            found: length,
-        };
-        return Err(Error::damaged(
-            &path,
-            length.min(expected.len() as u64),
-            kind,
-        ));
-    }
-    let mut found = vec![0; expected.len()];
-    file.read_exact_at(0, &mut found)?;
-    match found.iter().zip(&expected).position(|(a, b)| a != b) {
-        None => Ok(()),
-        Some(at) => {
-            // The ordinary reading says best what is wrong; a sound manifest that is another one is a change.
-            Manifest::decode(&found, manifest.id(), &path)?;
-            Err(Error::damaged(&path, at as u64, DamageKind::Changed))
-        }
-    }
-}
-
-/// Cuts all packs, without a gap, in pieces.
-fn pieces(packs: &PackSet, extents: &Extents) -> Vec<Piece> {
+/// Cuts all packs in pieces; those of the snapshot itself without a gap. What others have in theirs besides is not looked at.
+fn pieces(manifest: &Manifest, packs: &PackSet, extents: &Extents) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut extents = extents.as_slice().iter().peekable();
-    for (index, pack) in packs.packs.iter().enumerate() {
-        let mut at = HEADER_BYTES as u64;
+    for (index, (pack, entry)) in packs.packs.iter().zip(manifest.packs()).enumerate() {
+        let is_own = manifest.is_own(entry.name);
+        let mut at = pack.header_bytes;
         while let Some(extent) = extents.next_if(|extent| extent.pack == index) {
-            pad(&mut pieces, index, at, extent.reference.offset);
-            at = extent.reference.end();
+            if is_own {
+                pad(&mut pieces, index, at, extent.reference.offset);
+                at = extent.reference.end();
+            }
             if !extent.is_node {
                 pieces.push(Piece::Blob(*extent));
             }
         }
-        pad(&mut pieces, index, at, pack.length);
+        if is_own {
+            pad(&mut pieces, index, at, pack.blobs_end);
+        }
     }
     pieces
 }

@@ -2,14 +2,13 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use disk::Dir;
 
 use crate::error::{Error, Result};
-use crate::file_name;
 use crate::header::Header;
-use crate::leftovers;
+use crate::leftovers::{self, Withdrawn};
 use crate::listing::{self, Listing};
 use crate::load::{self, LoadOptions};
 use crate::loaded::Loaded;
@@ -29,7 +28,7 @@ pub struct Snapshots {
     dir: Arc<dyn Dir>,
     options: Options,
     /// Held while the directory is changed.
-    changing: Mutex<()>,
+    changing: Mutex<Withdrawn>,
 }
 
 impl Snapshots {
@@ -39,37 +38,38 @@ impl Snapshots {
     /// # Errors
     /// [`Error::Io`].
     pub fn open(dir: Arc<dyn Dir>, options: Options) -> Result<Self> {
+        let mut withdrawn = Withdrawn::new();
         if !options.read_only {
             dir.sync()?;
-            leftovers::sweep(&*dir)?;
+            leftovers::sweep(&*dir, &mut withdrawn)?;
             // The last sync of the process that published one may have failed. Whoever prunes a log because of that snapshot must not lose it in the next power
             // cut.
-            for manifest in listing::list(&*dir)?.sound {
-                manifest_file::publish(&*dir, &file_name::manifest(manifest.id()))?;
+            for manifest in listing::list(&*dir, None)?.sound {
+                manifest_file::publish(&*dir, manifest.file())?;
             }
         }
         Ok(Snapshots {
             dir,
             options,
-            changing: Mutex::new(()),
+            changing: Mutex::new(withdrawn),
         })
     }
 
-    /// What is there, newest first. Reads manifests and the lengths of packs, nothing else; a manifest that can not
+    /// What is there, newest first. Reads headers, manifests and the lengths of packs, nothing else; a file that can not
     /// be used is a value in the answer.
     ///
     /// # Errors
     /// [`Error::Io`] if the directory can not be listed.
     pub fn list(&self) -> Result<Listing> {
-        listing::list(&*self.dir)
+        listing::list(&*self.dir, None)
     }
 
     /// Writes a snapshot: section `i` takes its blobs from `sections[i]`. When this returns, it is durable.
     ///
-    /// All blobs go to packs of its own, so that no two snapshots share bytes on disk. `on_progress` hears of every
+    /// All blobs go to a file of its own, so that no two snapshots share bytes on disk. `on_progress` hears of every
     /// blob; it may break to cancel, and may block to slow the write down. If a usable-looking snapshot of the same
     /// transaction, log id and chain exists, it is returned instead ([`Written::already_there`]) and nothing is
-    /// read; if its packs are known to be bad, remove it first. A damaged manifest of the same transaction is
+    /// read; if it is known to be bad, remove it first. A damaged one of the same transaction is
     /// replaced.
     ///
     /// # Errors
@@ -83,10 +83,10 @@ impl Snapshots {
         on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Written> {
         self.require_writable()?;
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut withdrawn = self.change();
         let dir = &*self.dir;
-        leftovers::sweep(dir)?;
-        if let Some(manifest) = self.make_room(header)? {
+        leftovers::sweep(dir, &mut withdrawn)?;
+        if let Some(manifest) = self.make_room(header, &mut withdrawn)? {
             return Ok(Written {
                 manifest,
                 already_there: true,
@@ -100,15 +100,19 @@ impl Snapshots {
             Some(nonce) => nonce,
             None => RandomState::new().build_hasher().finish(),
         };
-        write::write(dir, &self.options, nonce, header, sections, on_progress)
+        write::write(dir, nonce, header, sections, on_progress, &mut withdrawn)
     }
 
-    /// The snapshot of one transaction, looked at as [`Snapshots::list`] does; `None` if it is being removed.
+    /// The snapshot of one transaction, looked at as [`Snapshots::list`] does; `None` if there is none, or it is being removed.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::NewerFormat`], [`Error::Io`], also if there is none.
+    /// The reason why a file of that transaction is rejected, also if there is a sound one besides: [`Error::Damaged`], [`Error::NewerFormat`], [`Error::Io`].
     pub fn look(&self, id: SnapshotId) -> Result<Option<Manifest>> {
-        listing::look(&*self.dir, id)
+        let mut listing = listing::list(&*self.dir, Some(id))?;
+        match listing.rejected.pop() {
+            Some(rejected) => Err(rejected.reason),
+            None => Ok(listing.sound.pop()),
+        }
     }
 
     /// Reads a snapshot. The tree of hashes is always verified, so every blob's checksums are the ones written;
@@ -120,8 +124,8 @@ impl Snapshots {
         load::load(&*self.dir, self.options.threads, manifest, options)
     }
 
-    /// Reads every byte of manifest and packs again, from the files and not from maps, and verifies it: checksums,
-    /// blake3 hashes, and that nothing but zeros stands between the blobs.
+    /// Reads every byte of the snapshot again, from the files and not from maps, and verifies it: checksums,
+    /// blake3 hashes, and that nothing but zeros stands between the blobs. Of packs of other snapshots that it shares, it reads what it needs.
     ///
     /// `on_progress` is called, on this thread, after each node and after every few hundred blobs. It may break to cancel, which
     /// changes nothing and is no verdict, and may do something else meanwhile.
@@ -136,51 +140,56 @@ impl Snapshots {
         read_back::read_back(&*self.dir, self.options.threads, manifest, on_progress)
     }
 
-    /// Removes a snapshot, durably: first its manifest, then its packs. A crash in between leaves at most files
+    /// Removes a snapshot, durably: it is withdrawn, and then removed, unless a later snapshot shares its blobs: then it is removed with that one, and so
+    /// are those that this one has kept. A crash in between leaves at most files
     /// that the next writable open removes. Loaded snapshots and their maps live on.
+    ///
+    /// While a file of a later transaction can not be read, which may be a snapshot that needs it, the space is not given back.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::NewerFormat`] (only the program that wrote it knows what belongs to it),
     /// [`Error::Io`], [`Error::ReadOnly`].
     pub fn remove(&self, id: SnapshotId) -> Result<()> {
         self.require_writable()?;
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        leftovers::sweep(&*self.dir)?;
-        remove::remove(&*self.dir, id)
+        let mut withdrawn = self.change();
+        leftovers::sweep(&*self.dir, &mut withdrawn)?;
+        remove::remove(&*self.dir, id, &mut withdrawn)
     }
 
-    /// Returns the snapshot that already is what `header` asks for, or makes sure that the name is free.
-    fn make_room(&self, header: &Header) -> Result<Option<Manifest>> {
+    /// Returns the snapshot that already is what `header` asks for, or makes sure that there is none of the transaction.
+    fn make_room(&self, header: &Header, withdrawn: &mut Withdrawn) -> Result<Option<Manifest>> {
         let dir = &*self.dir;
         let id = SnapshotId(header.tx);
-        let occupied = || Error::Occupied {
-            file: dir.path().join(file_name::manifest(id)),
-        };
-        let temporary = file_name::temporary_manifest(id);
-        match manifest_file::read(dir, &temporary, id) {
-            // Clearing up spared its packs because another manifest can not be read; the name is needed now.
-            Ok(file) => {
-                let kept = leftovers::packs_of_others(dir, id)?;
-                leftovers::discard(dir, &temporary, &file.manifest, &kept)?;
+        let mut listing = listing::list(dir, Some(id))?;
+        if let Some(manifest) = listing.sound.pop() {
+            let found = manifest.header();
+            if found.log_id == header.log_id && found.chain == header.chain {
+                // It may be one that could neither be published for good nor taken back.
+                manifest_file::publish(dir, manifest.file())?;
+                return Ok(Some(manifest));
             }
-            Err(Error::Io(error)) if error.is_not_found() => {}
-            Err(error) => return Err(error),
+            let file = dir.path().join(manifest.file().to_string());
+            return Err(Error::Occupied { file });
         }
-        match listing::look(dir, id) {
-            Ok(Some(manifest)) => {
-                let found = manifest.header();
-                if found.log_id == header.log_id && found.chain == header.chain {
-                    // It may be one that could neither be published for good nor taken back.
-                    manifest_file::publish(dir, &file_name::manifest(id))?;
-                    return Ok(Some(manifest));
+        for rejected in listing.rejected {
+            match rejected.reason {
+                Error::Damaged { .. } => {}
+                error @ Error::Io(_) => return Err(error),
+                _ => {
+                    return Err(Error::Occupied {
+                        file: rejected.file,
+                    });
                 }
-                Err(occupied())
             }
-            Ok(None) | Err(Error::Damaged { .. }) => remove::remove(dir, id).map(|()| None),
-            Err(Error::Io(error)) if error.is_not_found() => Ok(None),
-            Err(Error::Io(error)) => Err(Error::Io(error)),
-            Err(_) => Err(occupied()),
         }
+        match remove::remove(dir, id, withdrawn) {
+            Ok(()) | Err(Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn change(&self) -> MutexGuard<'_, Withdrawn> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn require_writable(&self) -> Result<()> {

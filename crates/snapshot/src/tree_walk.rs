@@ -156,7 +156,7 @@ impl Walk<'_> {
             ));
         };
         reference
-            .check_shape(self.packs.packs[index].length)
+            .check_shape(self.packs.packs[index].blobs_end)
             .map_err(|kind| Error::damaged(file, byte_offset, kind))?;
         Ok(index)
     }

@@ -1,17 +1,14 @@
 //! Writing a snapshot: complete or absent.
 //!
 //! ```text
-//!  1  <pack>.tmp        written, synced          (each pack)
-//!  2  <manifest>.tmp    written, synced          names the packs; still withdrawn
-//!  3  directory synced                           a pack with its final name never lacks one of the two manifests
-//!  4  <pack>.tmp -> <pack>, directory synced
-//!  5  <manifest>.tmp -> <manifest>, directory synced
-//!  6  <manifest>        published in place, synced
+//!  1  <pack>.tmp            written with its manifest, synced; still withdrawn
+//!  2  <pack>.tmp -> <pack>  directory synced
+//!  3  <pack>                published in place, synced
 //! ```
 //!
-//! Crash before 6: the withdrawn manifest, if it is whole, says which packs are nobody's; the next writable open
-//! removes them. The byte written in 6 is the moment in which the snapshot begins to exist. Were that the rename, a process that finds a manifest could not know whether
-//! its name is durable: the sync of the directory may have failed, and another one proves nothing.
+//! Crash before 3: a temporary file, or a withdrawn one that no snapshot names; the next writable open
+//! removes it. The byte written in 3 is the moment in which the snapshot begins to exist. Were that the rename, a process that finds a snapshot could not know whether
+//! its name is durable: the sync of the directory may have failed, and another one proves nothing. Published in 1 it would be there before its name is, with the same doubt.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -19,17 +16,15 @@ use std::ops::ControlFlow;
 use disk::Dir;
 
 use crate::error::{Error, Result};
-use crate::file_name::{self, FileName, PackName};
-use crate::format::{self, BLOB_BYTES_MAX, ManifestHeader, NodeChild, PackHeader};
+use crate::file_name::{FileName, PackName};
+use crate::format::{self, BLOB_BYTES_MAX, NodeChild};
 use crate::hash::Hash;
 use crate::header::Header;
-use crate::leftovers;
-use crate::manifest::{Manifest, SectionEntry};
+use crate::leftovers::{self, Withdrawn};
+use crate::manifest::{Manifest, PackEntry, SectionEntry};
 use crate::manifest_file;
-use crate::options::Options;
-use crate::pack_writer::PackWriter;
+use crate::pack_writer::{self, PackWriter};
 use crate::reference::{ENCODING_PLAIN, Reference};
-use crate::snapshot_id::SnapshotId;
 use crate::source::Source;
 use crate::tree_writer::TreeWriter;
 use crate::written::{Progress, Written};
@@ -37,14 +32,14 @@ use crate::written::{Progress, Written};
 /// The callback that hears how far a write is and may stop it.
 pub(crate) type OnProgress<'a> = dyn FnMut(Progress) -> ControlFlow<()> + 'a;
 
-/// Writes a snapshot under a name that is free. Removes what it made if it fails.
+/// Writes a snapshot of a transaction that has none. Removes what it made if it fails.
 pub(crate) fn write(
     dir: &dyn Dir,
-    options: &Options,
     nonce: u64,
     header: &Header,
     sections: &mut [&mut dyn Source],
     on_progress: &mut OnProgress<'_>,
+    withdrawn: &mut Withdrawn,
 ) -> Result<Written> {
     let mut taken = HashSet::new();
     for entry in dir.list()? {
@@ -54,14 +49,9 @@ pub(crate) fn write(
             taken.insert(name.id);
         }
     }
-    let pack_header = PackHeader {
-        log_id: header.log_id,
-        id: 0,
-        tx: header.tx,
-        chain: header.chain,
-    };
+    let name = pack_writer::draw_name(header, nonce, &taken);
     let mut writer = Writer {
-        packs: PackWriter::new(dir, pack_header, options.pack_bytes_max, nonce, taken),
+        pack: PackWriter::create(dir, name)?,
         stored: HashMap::new(),
         progress: Progress::default(),
         blobs_shared: 0,
@@ -69,17 +59,17 @@ pub(crate) fn write(
     };
     let written = writer
         .write_sections(sections)
-        .and_then(|entries| writer.publish(dir, header, entries));
+        .and_then(|entries| writer.publish(dir, name, header, entries));
     if written.is_err()
-        && let Err(error) = clear_up(dir, SnapshotId(header.tx), writer.packs.names())
+        && let Err(error) = clear_up(dir, name, withdrawn)
     {
-        tracing::warn!(tx = header.tx, %error, "files of a failed snapshot stay for now");
+        tracing::warn!(tx = header.tx, %error, "the file of a failed snapshot stays for now");
     }
     written
 }
 
 struct Writer<'a> {
-    packs: PackWriter<'a>,
+    pack: PackWriter,
     /// Blobs (not nodes) by content: pack id and offset.
     stored: HashMap<Hash, (u64, u64)>,
     progress: Progress,
@@ -118,7 +108,7 @@ impl Writer<'_> {
             }
             let reference = self.store_blob(blob)?;
             tree.push(number, &reference, &mut |height, children| {
-                store_node(&mut self.packs, height, children)
+                store_node(&mut self.pack, height, children)
             })?;
             last = Some(number);
             count += 1;
@@ -129,7 +119,7 @@ impl Writer<'_> {
             }
         }
         let root =
-            tree.finish(&mut |height, children| store_node(&mut self.packs, height, children))?;
+            tree.finish(&mut |height, children| store_node(&mut self.pack, height, children))?;
         Ok(SectionEntry {
             count,
             height: root.map_or(0, |(height, _)| height),
@@ -145,7 +135,7 @@ impl Writer<'_> {
                 *place
             }
             None => {
-                let place = self.packs.append(blob)?;
+                let place = self.pack.append(blob)?;
                 self.stored.insert(hash, place);
                 place
             }
@@ -156,42 +146,37 @@ impl Writer<'_> {
     fn publish(
         &mut self,
         dir: &dyn Dir,
+        name: PackName,
         header: &Header,
         sections: Vec<SectionEntry>,
     ) -> Result<Written> {
-        let packs = self.packs.finish()?;
-        let manifest = Manifest::new(header.clone(), packs, sections);
-        let mut bytes = manifest.encode()?;
-        ManifestHeader::withdraw(&mut bytes);
-        let temporary = file_name::temporary_manifest(manifest.id());
-        let file = dir.create(&temporary)?;
-        file.write_all_at(0, &bytes)?;
-        file.sync()?;
+        let body = Manifest::encode_body(header, &[], &sections)?;
+        let length = self.pack.blobs_end() + body.len() as u64;
+        let manifest = Manifest::new(header.clone(), vec![PackEntry { name, length }], sections);
+        self.pack.finish(header, &body)?;
+        let published = FileName::Pack(name);
+        dir.rename(
+            &FileName::TemporaryPack(name).to_string(),
+            &published.to_string(),
+        )?;
         dir.sync()?;
-        for pack in manifest.packs() {
-            dir.rename(&pack.name.temporary(), &pack.name.published())?;
-        }
-        dir.sync()?;
-        let published = file_name::manifest(manifest.id());
-        dir.rename(&temporary, &published)?;
-        dir.sync()?;
-        manifest_file::publish(dir, &published)?;
+        manifest_file::publish(dir, published)?;
         Ok(Written {
-            file_bytes: manifest.pack_bytes() + bytes.len() as u64,
+            file_bytes: length,
             manifest,
             already_there: false,
             progress: self.progress,
             blobs_shared: self.blobs_shared,
-            // The manifest's, twice, and three of the directory.
-            syncs: self.packs.syncs() + 5,
+            // One of the directory, and one that published it.
+            syncs: self.pack.syncs() + 2,
         })
     }
 }
 
 /// Nodes are never shared inside a snapshot: a reader may take each for new, and so bound what it reads.
-fn store_node(packs: &mut PackWriter<'_>, height: u8, children: &[NodeChild]) -> Result<Reference> {
+fn store_node(pack: &mut PackWriter, height: u8, children: &[NodeChild]) -> Result<Reference> {
     let bytes = format::encode_node(height, children);
-    let (pack_id, offset) = packs.append(&bytes)?;
+    let (pack_id, offset) = pack.append(&bytes)?;
     let hash = Hash(format::node_hash(height, children));
     Ok(plain_reference(hash, pack_id, offset, &bytes))
 }
@@ -210,14 +195,12 @@ fn plain_reference(hash: Hash, pack_id: u64, offset: u64, bytes: &[u8]) -> Refer
 }
 
 /// Removes what a failed write made, as far as the disk lets it. Whatever stays, the next writable open removes.
-fn clear_up(dir: &dyn Dir, id: SnapshotId, packs: &[PackName]) -> Result<()> {
-    let published = file_name::manifest(id);
-    match manifest_file::withdraw(dir, &published) {
+fn clear_up(dir: &dyn Dir, name: PackName, withdrawn: &mut Withdrawn) -> Result<()> {
+    match manifest_file::withdraw(dir, FileName::Pack(name)) {
         Err(Error::Io(error)) if error.is_not_found() => {}
-        // If it could not be withdrawn, it is there after a crash, and so must its packs be.
-        withdrawn => withdrawn?,
+        // If it could not be withdrawn, it may be there after a crash, and so must be what it shares with others.
+        done => done?,
     }
-    leftovers::remove_packs(dir, packs.iter().copied())?;
-    leftovers::remove_if_there(dir, &file_name::temporary_manifest(id))?;
-    leftovers::remove_if_there(dir, &published)
+    leftovers::remove_if_there(dir, FileName::TemporaryPack(name), withdrawn)?;
+    leftovers::remove_if_there(dir, FileName::Pack(name), withdrawn)
 }

@@ -23,7 +23,7 @@ pub struct Written {
     pub progress: Progress,
     /// Blobs that were not stored because an equal one was.
     pub blobs_shared: u64,
-    /// Bytes written to packs and manifest.
+    /// The length of the file that was written.
     pub file_bytes: u64,
     /// Calls of sync, on files and the directory.
     pub syncs: u32,

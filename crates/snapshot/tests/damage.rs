@@ -80,12 +80,7 @@ fn every_flipped_bit_is_found_or_harmless() {
             }
         }
         println!("{file}: {length} bytes, {harmless} bits harmless for loading");
-        let padding = if file.ends_with(".pack") {
-            8 * (4096 - 64)
-        } else {
-            0
-        };
-        assert_eq!(harmless, padding);
+        assert_eq!(harmless, 8 * (4096 - 512));
     }
 }
 
@@ -118,7 +113,7 @@ fn every_other_length_is_found() {
             disk.truncate(&file, length as u64);
             let listing = open(&disk).list().unwrap();
             assert!(listing.sound.is_empty());
-            if length >= 64 || file.ends_with(".pack") {
+            if length >= 512 {
                 assert!(matches!(
                     listing.rejected[0].reason,
                     Error::Damaged {
@@ -154,12 +149,10 @@ fn zeroed_sectors_are_found() {
     }
 }
 
-fn file(disk: &SimDisk, tx: u64, suffix: &str) -> String {
-    let start = format!("{tx:020}");
+fn file(disk: &SimDisk, tx: u64) -> String {
+    let start = format!("{tx:020}-");
     let mut files = disk.files().into_iter();
-    files
-        .find(|file| file.starts_with(&start) && file.ends_with(suffix))
-        .unwrap()
+    files.find(|file| file.starts_with(&start)).unwrap()
 }
 
 /// What is done to the files of snapshots 1 and 2, and which of them (newest first) can still be loaded.
@@ -176,41 +169,30 @@ fn missing_swapped_and_foreign_files_are_found() {
         let mut blobs = snapshot::Blobs::new([(0, "foreign")]);
         let go_on = &mut |_| std::ops::ControlFlow::Continue(());
         snapshots.write(&header, &mut [&mut blobs], go_on).unwrap();
-        disk.read(file(&disk, 2, ".pack")).unwrap()
+        disk.read(file(&disk, 2)).unwrap()
     };
-    let name = |tx, suffix| file(&start, tx, suffix);
-    let (pack_1, pack_2) = (name(1, ".pack"), name(2, ".pack"));
-    let (manifest_1, manifest_2) = (name(1, ".manifest"), name(2, ".manifest"));
+    let (pack_1, pack_2) = (file(&start, 1), file(&start, 2));
     type Damage<'a> = &'a dyn Fn(&SimDisk);
+    let elsewhere = |tx: u64| format!("{tx:020}{}", &pack_2[20..]);
     let cases: &[(&str, Damage<'_>, &[u64])] = &[
         ("nothing", &|_| {}, &[2, 1]),
-        ("pack missing", &|d| d.delete(&pack_2), &[1]),
-        ("older pack missing", &|d| d.delete(&pack_1), &[2]),
-        ("manifest missing", &|d| d.delete(&manifest_2), &[1]),
-        ("packs swapped", &|d| d.swap(&pack_1, &pack_2), &[]),
+        ("missing", &|d| d.delete(&pack_2), &[1]),
+        ("older missing", &|d| d.delete(&pack_1), &[2]),
+        ("swapped", &|d| d.swap(&pack_1, &pack_2), &[]),
+        ("duplicated over", &|d| d.duplicate(&pack_1, &pack_2), &[1]),
         (
-            "manifests swapped",
-            &|d| d.swap(&manifest_1, &manifest_2),
-            &[],
-        ),
-        (
-            "pack duplicated over",
-            &|d| d.duplicate(&pack_1, &pack_2),
-            &[1],
-        ),
-        (
-            "manifest duplicated over",
-            &|d| d.duplicate(&manifest_1, &manifest_2),
-            &[1],
-        ),
-        (
-            "manifest under another number",
-            &|d| d.duplicate(&manifest_2, "00000000000000000003.manifest"),
+            "under another number",
+            &|d| d.duplicate(&pack_2, elsewhere(3)),
             &[2, 1],
         ),
-        ("foreign pack", &|d| d.write(&pack_2, &foreign), &[1]),
-        ("empty pack", &|d| d.write(&pack_2, b""), &[1]),
-        ("empty manifest", &|d| d.write(&manifest_2, b""), &[1]),
+        (
+            "under another id",
+            &|d| d.duplicate(&pack_2, format!("{:020}-{:016x}.pack", 2, 1)),
+            &[2, 1],
+        ),
+        ("foreign", &|d| d.write(&pack_2, &foreign), &[1]),
+        ("empty", &|d| d.write(&pack_2, b""), &[1]),
+        ("a header alone", &|d| d.truncate(&pack_2, 512), &[1]),
     ];
     for (what, damage, expected) in cases {
         let disk = start.fork();
@@ -260,27 +242,24 @@ fn links_and_directories_in_place_of_files_are_rejected() {
         }),
     ];
     for (what, replace) in replacements {
-        for suffix in [".manifest", ".pack"] {
-            let real = tempfile::tempdir().unwrap();
-            let dir = disk::OsDir::open(real.path()).unwrap();
-            let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
-            write(&snapshots, 1, &tiny_sections(1)).unwrap();
-            write(&snapshots, 2, &tiny_sections(2)).unwrap();
-            let names = dir.list().unwrap().into_iter().map(|entry| entry.name);
-            let name = names
-                .filter(|name| name.starts_with("00000000000000000002"))
-                .find(|name| name.ends_with(suffix))
-                .unwrap();
-            replace(&real.path().join(&name));
-            let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
-            let listing = snapshots.list().unwrap();
-            assert_eq!(listing.sound.len(), 1, "{what} {suffix}");
-            check_content(&snapshots, 1, &tiny_sections(1));
-            let reason = &listing.rejected[0].reason;
-            assert!(
-                matches!(reason, Error::Io(disk::Error::NotAFile { .. })),
-                "{reason:?}"
-            );
-        }
+        let real = tempfile::tempdir().unwrap();
+        let dir = disk::OsDir::open(real.path()).unwrap();
+        let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
+        write(&snapshots, 1, &tiny_sections(1)).unwrap();
+        write(&snapshots, 2, &tiny_sections(2)).unwrap();
+        let mut names = dir.list().unwrap().into_iter().map(|entry| entry.name);
+        let name = names
+            .find(|name| name.starts_with("00000000000000000002"))
+            .unwrap();
+        replace(&real.path().join(&name));
+        let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
+        let listing = snapshots.list().unwrap();
+        assert_eq!(listing.sound.len(), 1, "{what}");
+        check_content(&snapshots, 1, &tiny_sections(1));
+        let reason = &listing.rejected[0].reason;
+        assert!(
+            matches!(reason, Error::Io(disk::Error::NotAFile { .. })),
+            "{reason:?}"
+        );
     }
 }

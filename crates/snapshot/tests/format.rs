@@ -10,10 +10,45 @@ use disk::SimDisk;
 use fixture::{Section, check_content, page, repeatable};
 use snapshot::{Blobs, Header, Snapshots};
 
-const MANIFEST: &str = "00000000000000000300.manifest";
 const PACK: &str = "00000000000000000300-f39dc61e505213ec.pack";
 
-const MANIFEST_BYTES: &str = "
+/// Bytes 0 to 96, and 504 to 512; zeros are between.
+const HEADER: &str = "
+    43 41 49 52 4e 50 43 4b | 02 00 | 00 00 | 99 00 00 00   magic, version 2, 153 bytes of body
+    30 31 32 33 34 35 36 37   38 39 61 62 63 64 65 66       log id
+    ec 13 52 50 1e c6 9d f3 | 2c 01 00 00 00 00 00 00       pack id, tx 300
+    88 77 66 55 44 33 22 11 | c3 11 01 00 00 00 00 00       chain, body at 70083
+    f4 b2 d4 05 85 dc aa c5   08 1f c1 87 9a 86 98 27       blake3 of the body
+    a2 a7 6c 71 07 0e a2 a4   b5 1e 09 dc cf 95 21 07
+                              00 | 00 00 00 | 15 d6 bf 22   published, crc32c
+";
+
+/// From the end of the region to the end of the file.
+const BODY: &str = "
+    30 31 32 33 34 35 36 37   38 39 61 62 63 64 65 66       log id
+    ac 02                                                   tx 300
+    88 ef 99 ab c5 e8 8c 91 11                              chain 0x1122334455667788
+    02                                                      minimum reader 2
+    04 6d 65 74 61                                          metadata
+    00                                                      no packs but this one
+    03                                                      three sections:
+    02 | 02 | 01                                              two blobs, height 2, a root:
+    5a ba a6 af bd a8 66 e7   7c e9 62 ed 75 7b 64 69           blake3
+    60 1e 72 51 54 5a 3b 27   2e 3e 8e 6d 19 9c b5 6b
+    ec a7 c8 82 e5 c3 f1 ce f3 01 | a0 a1 04                    this pack, offset 69792
+    88 01 | 88 01 | ed ca b8 df 0e | 00                         136 bytes, stored as 136, crc32c, plain
+    02 | 01 | 01                                              two blobs, height 1, a root:
+    22 1a 66 d0 b4 ac 5c 35   20 f3 fd ae 53 66 6b 09
+    d2 52 a3 04 9b 9e 04 2f   53 10 8e ad 2b 16 d2 33
+    ec a7 c8 82 e5 c3 f1 ce f3 01 | bb a2 04
+    88 01 | 88 01 | 9e af 81 1a | 00
+    00 | 00 | 00                                              no blobs, height 0, no root
+";
+
+/// Of version 1.
+const MANIFEST_1: &str = "00000000000000000300.manifest";
+
+const MANIFEST_1_BYTES: &str = "
     43 41 49 52 4e 4d 46 54 | 01 00 | 00 00 | a8 00 00 00   magic, version 1, 168 bytes of body
     5d b4 e6 4d de ff e0 a8   05 86 98 17 df c5 73 1a       blake3 of the body
     63 da db cd 41 46 50 6c   92 4f 02 e4 3a af 3d 39
@@ -39,7 +74,7 @@ const MANIFEST_BYTES: &str = "
     00 | 00 | 00                                              no blobs, height 0, no root
 ";
 
-const PACK_HEADER: &str = "
+const PACK_1_HEADER: &str = "
     43 41 49 52 4e 50 43 4b | 01 00 | 00 00 | 00 00 00 00   magic, version 1
     30 31 32 33 34 35 36 37   38 39 61 62 63 64 65 66       log id
     ec 13 52 50 1e c6 9d f3 | 2c 01 00 00 00 00 00 00       pack id, tx 300
@@ -132,7 +167,24 @@ fn golden_sections() -> Vec<Section> {
 }
 
 fn golden_pack() -> Vec<u8> {
-    let header = bytes(PACK_HEADER);
+    let header = bytes(HEADER);
+    let zeros = |to: usize, from: usize| vec![0; to - from];
+    let (front, seal) = header.split_at(96);
+    let front = [front, &zeros(504, 96), seal].concat();
+    assert_eq!(front.len(), 512);
+    [
+        front,
+        zeros(4096, 512),
+        page(0xaa),
+        page(0xbb),
+        bytes(REGION),
+        bytes(BODY),
+    ]
+    .concat()
+}
+
+fn golden_pack_1() -> Vec<u8> {
+    let header = bytes(PACK_1_HEADER);
     let zeros = vec![0; 4096 - header.len()];
     [header, zeros, page(0xaa), page(0xbb), bytes(REGION)].concat()
 }
@@ -155,23 +207,32 @@ fn the_bytes_written_are_these() {
             &mut |_| ControlFlow::Continue(()),
         )
         .unwrap();
-    assert_eq!(disk.files(), [PACK, MANIFEST]);
+    assert_eq!(disk.files(), [PACK]);
     let pack = disk.read(PACK).unwrap();
     let expected = golden_pack();
     assert_eq!(pack.len(), expected.len());
     let differing = pack.iter().zip(&expected).position(|(a, b)| a != b);
     assert_eq!(differing, None, "the first differing byte of the pack");
-    assert_eq!(disk.read(MANIFEST).unwrap(), bytes(MANIFEST_BYTES));
+}
+
+/// Version 2, and version 1, which is not written any more.
+fn golden_disks() -> [SimDisk; 2] {
+    let [disk, disk_1] = [1, 2].map(SimDisk::new);
+    disk.write(PACK, &golden_pack());
+    disk_1.write(PACK, &golden_pack_1());
+    disk_1.write(MANIFEST_1, &bytes(MANIFEST_1_BYTES));
+    [disk, disk_1]
 }
 
 #[test]
 fn these_bytes_are_read() {
-    let disk = SimDisk::new(1);
-    disk.write(PACK, &golden_pack());
-    disk.write(MANIFEST, &bytes(MANIFEST_BYTES));
-    let snapshots = Snapshots::open(disk.root(), repeatable()).unwrap();
-    assert_eq!(snapshots.list().unwrap().sound[0].header(), &header());
-    check_content(&snapshots, 300, &golden_sections());
+    for disk in golden_disks() {
+        let files = disk.files();
+        let snapshots = Snapshots::open(disk.root(), repeatable()).unwrap();
+        assert_eq!(snapshots.list().unwrap().sound[0].header(), &header());
+        check_content(&snapshots, 300, &golden_sections());
+        assert_eq!(disk.files(), files);
+    }
 }
 
 /// The hash of a node, computed from the description alone.
@@ -182,10 +243,10 @@ fn a_node_is_named_by_height_digits_and_children() {
     hasher.update(&0xa0u64.to_le_bytes());
     hasher.update(blake3::hash(b"head five").as_bytes());
     hasher.update(blake3::hash(b"head seven").as_bytes());
-    let disk = SimDisk::new(1);
-    disk.write(PACK, &golden_pack());
-    disk.write(MANIFEST, &bytes(MANIFEST_BYTES));
-    let snapshots = Snapshots::open(disk.root(), repeatable()).unwrap();
-    let root = snapshots.list().unwrap().sound[0].root_hash(1).unwrap();
-    assert_eq!(root.0, *hasher.finalize().as_bytes());
+    let name = *hasher.finalize().as_bytes();
+    for disk in golden_disks() {
+        let snapshots = Snapshots::open(disk.root(), repeatable()).unwrap();
+        let root = snapshots.list().unwrap().sound[0].root_hash(1).unwrap();
+        assert_eq!(root.0, name);
+    }
 }
