@@ -12,7 +12,7 @@ use cairn_tests::{digest, expected, fixed_options, initialise, notes, put};
 use disk::{Access, Dir, EntryKind, OsDir, SimDisk};
 
 /// A fixture, whether it has a snapshot, the digest of its content.
-const FIXTURES: [(&str, bool, &str); 11] = [
+const FIXTURES: [(&str, bool, &str); 14] = [
     ("v1-log-only", false, DIGEST),
     ("v1-with-snapshot", true, DIGEST),
     ("v2-log-only", false, DIGEST),
@@ -26,11 +26,15 @@ const FIXTURES: [(&str, bool, &str); 11] = [
     ("v2.2-log-only", false, DIGEST),
     ("v2.2-with-snapshot", true, DIGEST),
     ("v2.2-with-hash-index", true, DIGEST_HASHED),
+    // A snapshot shares with the last but one, whose file lives on as a pack; nodes stand behind the blobs of their section.
+    ("v2.3-log-only", false, DIGEST),
+    ("v2.3-with-snapshot", true, DIGEST),
+    ("v2.3-with-hash-index", true, DIGEST_HASHED),
 ];
 /// How those are called with a hash index besides, which ask for reader 2.
 const HASHED: &str = "-with-hash-index";
 /// What the names of the newest format's fixtures begin with.
-const NEWEST: &str = "v2.2-";
+const NEWEST: &str = "v2.3-";
 const DIGEST_HASHED: &str = "8951bfcabd12d7631e62b6adaeb9accc890f4d8a76289856ed4873d512df637b";
 const DIGEST: &str = "fd6a20f6a14c1c56f9b8f0486b3daa25e0b655fab3f4b2f92d73baa05cc0b603";
 
@@ -55,6 +59,9 @@ fn live(disk: &SimDisk, name: &str, snapshot: bool) {
     }
     for id in 1..=20 {
         put(&database, id);
+        if snapshot && [10, 15].contains(&id) {
+            database.snapshot().unwrap();
+        }
     }
     database
         .write(|tx| tx.delete("notes", &[Value::from(7u64)]))
@@ -219,17 +226,32 @@ fn every_past_format_opens_and_holds_what_it_held() {
         database.close().unwrap();
         let database = Database::open_on(disk.root(), options(), initialise).unwrap();
         assert_eq!(digest(&database), next, "{name}");
-        // Old and new snapshots are read back side by side; in the end the old one is let go, with all that belonged to it.
+        // Old and new snapshots are read back side by side; in the end the old ones are let go, with all that belonged to them
+        // and that nothing new shares.
         let found = SnapshotInfo::read_back_all(&*disk.root()).unwrap();
         assert!(found.iter().all(|found| found.rejected.is_none()));
         assert_eq!(found.len(), 1 + usize::from(snapshot), "{name}");
+        let first = found[0].tx;
         put(&database, 22);
         database.snapshot().unwrap();
+        let found = SnapshotInfo::read_back_all(&*disk.root()).unwrap();
+        assert!(found.iter().all(|found| found.rejected.is_none()));
+        assert_eq!(found.len(), 2, "{name}");
+        assert_eq!(found[1].tx, first, "{name}");
         let files = disk.files().into_iter();
         let files: Vec<String> = files
             .filter(|path| path.starts_with("snapshots/"))
             .collect();
-        assert_eq!(files.len(), 2, "{name}: {files:?}");
+        // Version 1 of packs is not shared with.
+        let is_shared_with = snapshot && name >= "v2.2";
+        assert!(
+            files.len() >= 2 + usize::from(is_shared_with),
+            "{name}: {files:?}"
+        );
+        assert!(
+            files.len() <= 2 + 2 * usize::from(is_shared_with),
+            "{name}: {files:?}"
+        );
         assert!(
             files.iter().all(|path| path.ends_with(".pack")),
             "{files:?}"

@@ -6,6 +6,7 @@ use commitlog::{Log, SyncPolicy, TxId};
 use disk::{Dir, Lock};
 use schema::WriteTransaction;
 
+use crate::backup::{BackupSummary, OnBackup};
 use crate::database_id::DatabaseId;
 use crate::error::{Error, Result};
 use crate::growth::Growth;
@@ -67,11 +68,14 @@ impl Database {
             log,
             view,
             last_snapshot,
+            known,
+            verification,
             report,
         } = opened;
         let id = DatabaseId(view.state().database_id());
         let since = last_snapshot.map_or(TxId(0), TxId::next);
         let growth = Growth::new(since, view.tx().next(), report.bytes_replayed);
+        let is_verifying = verification.is_some();
         let signal = Arc::new(Signal::default());
         let writer = Arc::new(Writer::new(log, view, growth, &options));
         let upkeep = Arc::new(Upkeep::new(
@@ -79,9 +83,12 @@ impl Database {
             Arc::clone(&writer),
             Arc::clone(&signal),
             &options,
+            known,
+            verification,
         )?);
         let has_interval = matches!(options.sync_policy, SyncPolicy::Interval(_));
-        let worker = if options.background && (options.snapshots.is_automatic() || has_interval) {
+        let has_work = options.snapshots.is_automatic() || has_interval || is_verifying;
+        let worker = if options.background && has_work {
             let inside = Arc::clone(&upkeep);
             Some(Worker::start(signal, move || inside.run_until_idle())?)
         } else {
@@ -158,6 +165,17 @@ impl Database {
         self.upkeep.snapshot()
     }
 
+    /// Copies the newest state, once it is durable, to a directory of its own while commits go on, or brings an earlier backup there up to date: then only
+    /// what has changed is written. What is made is a database, which covers each state from the first backup to the last, to be opened as any other, for
+    /// reading at an older transaction, too, or backed up on.
+    ///
+    /// # Errors
+    /// [`Error::ForeignBackup`]; [`Error::Log`] with `Pruned` if transactions since the last backup are pruned: begin another. [`Error::Snapshot`] with
+    /// `Cancelled` if `on_progress` broke. What the backup covered before, it does.
+    pub fn backup(&self, to: &Arc<dyn Dir>, on_progress: &OnBackup<'_>) -> Result<BackupSummary> {
+        self.upkeep.backup(to, &disk::this_process(), on_progress)
+    }
+
     /// Removes segments of the log that two good snapshots make unneeded, and snapshots older than those that are kept. Snapshots that
     /// were not read back since the database was opened are read back first, with syncs in between as in [`Database::snapshot`].
     ///
@@ -167,7 +185,7 @@ impl Database {
         self.upkeep.prune()
     }
 
-    /// Does one step of what the snapshot policy asks for. Not needed if the database has a thread of its own.
+    /// Does one step of what the snapshot policy asks for, or verifies some pages of a snapshot that was only mapped. Not needed if the database has a thread of its own.
     ///
     /// # Errors
     /// As [`Database::snapshot`] and [`Database::prune`].

@@ -125,6 +125,12 @@ pub enum Error {
         /// The segment that should hold it.
         file: PathBuf,
     },
+    /// The directory for a backup holds something else: another database, or other transactions of this one.
+    #[error("{} holds something else than an earlier state of this database; back up into another directory", path.display())]
+    ForeignBackup {
+        /// The directory.
+        path: PathBuf,
+    },
     /// An earlier write or sync failed, or an apply panicked: nothing is accepted any more.
     #[error(
         "the database stopped after a failed write or sync; what was durable stays readable; open it again"
@@ -209,9 +215,10 @@ impl Error {
             Error::Poisoned | Error::Restless { .. } | Error::NoRandomness | Error::NoThread(_) => {
                 ErrorClass::World
             }
-            Error::NoDatabase { .. } | Error::OutsideRange { .. } | Error::AlreadyWriting => {
-                ErrorClass::Refused
-            }
+            Error::NoDatabase { .. }
+            | Error::OutsideRange { .. }
+            | Error::ForeignBackup { .. }
+            | Error::AlreadyWriting => ErrorClass::Refused,
         }
     }
 }

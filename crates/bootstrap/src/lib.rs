@@ -49,6 +49,7 @@
 //! ```
 
 // What a program sees.
+mod backup;
 mod clock;
 mod database;
 mod database_id;
@@ -69,6 +70,7 @@ mod write_error;
 mod decision_table;
 mod format;
 mod identity;
+mod known;
 mod layout;
 mod look;
 mod looking_again;
@@ -79,6 +81,7 @@ mod situation;
 // Carry out.
 mod creation;
 mod opening;
+mod pace;
 mod replay;
 mod restoring;
 mod sections;
@@ -92,9 +95,11 @@ mod pruning;
 mod snapshot_keeper;
 mod turn;
 mod upkeep;
+mod verification;
 mod worker;
 mod writer;
 
+pub use backup::{BackupProgress, BackupSummary, OnBackup};
 pub use clock::{Clock, SystemClock};
 pub use commitlog::{BadFrame, Chain, Extent, Record, SegmentExtent, SyncPolicy, TornTail, TxId};
 pub use database::Database;

@@ -11,17 +11,19 @@ use crate::creation;
 use crate::database_id::DatabaseId;
 use crate::error::Result;
 use crate::identity;
+use crate::known::Known;
 use crate::layout;
 use crate::look::{Looked, Scope, look, proofs};
 use crate::open_error::OpenError;
 use crate::open_report::{OpenReport, Origin, Phases};
-use crate::options::Options;
+use crate::options::{Options, SnapshotLoading};
 use crate::plan::{Action, Intent, plan};
 use crate::refusal;
 use crate::replay::{Replayed, Segments, replay};
 use crate::restoring;
 use crate::start::{Start, start};
 use crate::stopwatch::Stopwatch;
+use crate::verification::Verification;
 use crate::view::View;
 
 /// Everything that an open database begins with.
@@ -32,6 +34,10 @@ pub(crate) struct Opened {
     pub(crate) view: View,
     /// The snapshot that is closest to the state, if there is one.
     pub(crate) last_snapshot: Option<TxId>,
+    /// What it tells of the pages.
+    pub(crate) known: Option<Known>,
+    /// What is left to verify of it.
+    pub(crate) verification: Option<Verification>,
     pub(crate) report: OpenReport,
 }
 
@@ -138,6 +144,8 @@ impl Opening<'_> {
             log,
             view,
             last_snapshot: None,
+            known: None,
+            verification: None,
             report,
         }
     }
@@ -167,7 +175,7 @@ impl Opening<'_> {
         mut self,
         lock: Lock,
         mut looked: Looked,
-        start: Start,
+        mut start: Start,
         rewrite_identity: bool,
         row: u8,
     ) -> Result<Opened> {
@@ -179,10 +187,13 @@ impl Opening<'_> {
         let still = still.expect("a log that can be recovered from can be read");
         let segments = Segments::new(log_dir.path(), still.extent().segments);
         let (last_snapshot, from) = (start.snapshot(), start.next());
+        let known = start.known.take();
         let (view, Replayed { records, bytes }) =
             replay(start, &mut still.reader(from)?, None, &segments)?;
         drop(still);
         view.state().require_writable()?;
+        let is_lazy = self.options.loading == SnapshotLoading::Mapped && last_snapshot.is_some();
+        let verification = is_lazy.then(|| Verification::new(view.clone()));
         self.phases.replay += self.stopwatch.lap();
 
         let (log, found) = Log::open(log_dir, self.options.log_options(), &proofs)?;
@@ -234,6 +245,8 @@ impl Opening<'_> {
             log,
             view,
             last_snapshot,
+            known,
+            verification,
             report,
         })
     }

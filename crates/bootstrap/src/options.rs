@@ -57,12 +57,16 @@ pub enum Mistake {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SnapshotLoading {
-    /// Everything is read and its hashes are checked, so that a damaged snapshot is noticed while an older one can still take
-    /// its place.
+    /// Files are mapped for reading, and everything is read there once and its hashes are checked, so that a damaged snapshot is noticed while an
+    /// older one can still take its place. Nothing is copied: a page is when it is first written.
     #[default]
     Checked,
-    /// Pages are mapped, and each is checked when it is first used. Opens in no time; a damaged page is an error then.
+    /// Files are mapped for reading, and each page is checked when it is first used; a damaged page is an error then. Opens in no time, however large
+    /// the database is. The rest is checked in the background, or by [`crate::Database::maintain`], which tells of what is damaged.
     Mapped,
+    /// As [`SnapshotLoading::Checked`], but everything is copied into memory. An I/O error, or somebody else who cuts a file,
+    /// can do no harm afterwards; under a map either ends the process (SIGBUS), and a page that the system has let go is read again unchecked.
+    Copied,
 }
 
 impl Default for Options {
@@ -109,6 +113,10 @@ impl SnapshotLoading {
     pub(crate) fn load_options(self) -> snapshot::LoadOptions {
         match self {
             SnapshotLoading::Checked => snapshot::LoadOptions {
+                mode: snapshot::LoadMode::Map,
+                verify: snapshot::Verify::All,
+            },
+            SnapshotLoading::Copied => snapshot::LoadOptions {
                 mode: snapshot::LoadMode::Copy,
                 verify: snapshot::Verify::All,
             },

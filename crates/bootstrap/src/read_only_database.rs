@@ -5,6 +5,7 @@ use std::sync::Arc;
 use commitlog::{ReadOnlyLog, TxId};
 use disk::Dir;
 
+use crate::backup::{self, BackupSummary, OnBackup};
 use crate::database_id::DatabaseId;
 use crate::decision_table::Refusal;
 use crate::error::{Error, Result};
@@ -89,6 +90,21 @@ impl ReadOnlyDatabase {
         let mut records = self.records(from)?;
         while records.next_record()?.is_some() {}
         Ok(())
+    }
+
+    /// Copies the state that was opened to a directory of its own, as [`crate::Database::backup`] does: also an older state, and also beside a writer. This is how to
+    /// restore from a backup.
+    ///
+    /// # Errors
+    /// As [`crate::Database::backup`].
+    pub fn backup(&self, to: &Arc<dyn Dir>, on_progress: &OnBackup<'_>) -> Result<BackupSummary> {
+        let origin = backup::Origin {
+            view: self.view(),
+            ship: &|range, bytes| self.log.ship(range, bytes),
+            chain_after: &|tx| self.log.chain_after(tx),
+            known: None,
+        };
+        backup::backup(origin, to, &disk::this_process(), on_progress)
     }
 
     /// Which database it is.

@@ -22,7 +22,9 @@ pub(crate) fn replay(
     last: Option<TxId>,
     segments: &Segments,
 ) -> Result<(View, Replayed)> {
-    let Start { mut state, after } = start;
+    let Start {
+        mut state, after, ..
+    } = start;
     let mut place = after;
     let mut replayed = Replayed::default();
     while last.is_none_or(|last| place.is_none_or(|(tx, _)| tx < last)) {

@@ -1,17 +1,19 @@
 //! A state as the sections of a snapshot, and back.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use schema::State;
 use snapshot::{Blob, Blobs, Loaded, Source, SourceError};
-use table::{Page, PageBytes, PageNumber, PageRef, Store};
+use table::{Page, PageBytes, PageMark, PageNumber, Store};
 
 use crate::database_id::DatabaseId;
 use crate::format::{
     HEAD_PART_BYTES, HEAD_PARTS_MAX, HEADS_SECTION, PAGES_SECTION, head_part_number,
     parse_head_part_number,
 };
+use crate::known::Known;
 
 /// Why the sections of a snapshot make no state.
 #[derive(Debug)]
@@ -22,12 +24,16 @@ pub(crate) enum Unfit {
     State(schema::Error),
 }
 
-/// Lends the sections of a state to whoever writes them.
+/// Lends the sections of a state to whoever writes them, and names the pages that have changed since a moment that is known.
 pub(crate) fn with_sections<T>(
     state: &State,
+    known: Option<&Known>,
     write: impl FnOnce(&mut [&mut dyn Source]) -> T,
 ) -> T {
-    let mut pages = Pages(Box::new(state.store().pages().iter()));
+    let mut pages = Pages {
+        pages: state.store().pages(),
+        mark: known.map(|known| &known.mark),
+    };
     let heads = state.store().heads().flat_map(|(table, head)| {
         let parts: Vec<Vec<u8>> = head.chunks(HEAD_PART_BYTES).map(<[u8]>::to_vec).collect();
         assert!(
@@ -45,14 +51,16 @@ pub(crate) fn with_sections<T>(
 }
 
 /// The state that a snapshot holds. Its pages stay where they were loaded, and are copied when they are first written.
-pub(crate) fn state(id: DatabaseId, loaded: &Loaded) -> Result<State, Unfit> {
+pub(crate) fn state(id: DatabaseId, loaded: &Loaded, is_verified: bool) -> Result<State, Unfit> {
     let mut pages = Vec::with_capacity(loaded.section(PAGES_SECTION).len());
     for (number, blob) in loaded.section(PAGES_SECTION) {
         let number = PageNumber::try_from(*number).map_err(|_| Unfit::Numbers)?;
-        pages.push((
-            number,
-            Page::borrowed(Arc::new(LoadedPage(blob.clone())), blob.crc32c()),
-        ));
+        let bytes = Arc::new(LoadedPage(blob.clone()));
+        let page = match is_verified {
+            true => Page::borrowed_verified(bytes, blob.crc32c()),
+            false => Page::borrowed(bytes, blob.crc32c()),
+        };
+        pages.push((number, page));
     }
     let mut heads: Vec<(u32, Vec<u8>)> = Vec::new();
     let mut next_part = 0;
@@ -83,16 +91,32 @@ pub(crate) fn state(id: DatabaseId, loaded: &Loaded) -> Result<State, Unfit> {
     State::from_store(id.0, store).map_err(Unfit::State)
 }
 
-/// Lends pages, in rising order of their numbers.
-struct Pages<'a>(Box<dyn Iterator<Item = (PageNumber, PageRef<'a>)> + 'a>);
+/// Lends pages.
+struct Pages<'a> {
+    pages: &'a table::Pages,
+    mark: Option<&'a PageMark>,
+}
 
 impl Source for Pages<'_> {
-    fn next(&mut self) -> Result<Option<(u64, &[u8])>, SourceError> {
-        let Some((number, page)) = self.0.next() else {
+    fn next_from(&mut self, from: u64) -> Result<Option<(u64, &[u8])>, SourceError> {
+        let Ok(from) = PageNumber::try_from(from) else {
+            return Ok(None);
+        };
+        let Some((number, page)) = self.pages.iter_from(from).next() else {
             return Ok(None);
         };
         let bytes = page.bytes().map_err(|kind| kind.at(number))?;
         Ok(Some((number.into(), bytes.as_bytes())))
+    }
+
+    fn changed(&mut self) -> Vec<RangeInclusive<u64>> {
+        let changed = self.mark.and_then(|mark| self.pages.changed_after(mark));
+        let Some(changed) = changed else {
+            return vec![0..=u64::MAX];
+        };
+        let widened =
+            |numbers: RangeInclusive<u32>| (*numbers.start()).into()..=(*numbers.end()).into();
+        changed.map(widened).collect()
     }
 }
 

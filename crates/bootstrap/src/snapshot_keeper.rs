@@ -1,19 +1,28 @@
 //! The snapshots of an open database: writing them, reading them back, letting old ones go.
+//!
+//! ```text
+//!   line 1      1 ────── 3 ────── 5          a snapshot shares bytes with the last but one: it stores what has changed since
+//!   line 2          2 ────── 4 ────── 6      and none with the last: one flipped bit harms one line, and the other is whole
+//! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use commitlog::{Log, TxId};
 use disk::Dir;
-use snapshot::{Header, Manifest, SnapshotId, Snapshots};
+use snapshot::{Basis, Header, Manifest, Outline, Progress, SnapshotId, Snapshots};
 
 use crate::error::{Error, Result};
+use crate::known::Known;
 use crate::layout;
-use crate::pruning::{floor, superfluous};
+use crate::pruning::{floor, kept, superfluous};
 use crate::sections::with_sections;
 use crate::snapshot_summary::{PruneSummary, SnapshotSummary};
 use crate::view::View;
+
+/// Hears of every few pages how far a writing or a reading has come; it may take its time, and may break.
+pub(crate) type OnProgress<'a> = dyn Fn(Progress) -> ControlFlow<()> + 'a;
 
 /// The snapshots of an open database.
 #[derive(Debug)]
@@ -33,17 +42,35 @@ pub(crate) struct Inner {
     is_durable: bool,
     /// The snapshots that this process has read back from the medium and found good.
     good: BTreeSet<TxId>,
+    /// Those that it has found bad: nothing is written on them.
+    bad: BTreeSet<TxId>,
+    /// What has changed in the pages is counted from here.
+    known: Option<Known>,
+    /// Of the snapshots that are kept, as far as that has been read or written.
+    outlines: BTreeMap<TxId, Outline>,
 }
 
 impl SnapshotKeeper {
     /// Removes what interrupted snapshots left, and not only when the next one is written. A log that was closed does not say that there is
     /// nothing: a snapshot may have failed before, and its parts with it.
-    pub(crate) fn new(dir: Arc<dyn Dir>, options: snapshot::Options, keep: usize) -> Result<Self> {
+    pub(crate) fn new(
+        dir: Arc<dyn Dir>,
+        options: snapshot::Options,
+        keep: usize,
+        known: Option<Known>,
+    ) -> Result<Self> {
+        let outlines = known
+            .iter()
+            .map(|known| (tx_of(&known.outline), known.outline.clone()));
         let keeper = SnapshotKeeper {
             dir,
             options,
             keep,
-            inner: Mutex::default(),
+            inner: Mutex::new(Inner {
+                outlines: outlines.collect(),
+                known,
+                ..Inner::default()
+            }),
         };
         keeper.existing(&mut keeper.lock())?;
         Ok(keeper)
@@ -55,50 +82,76 @@ impl SnapshotKeeper {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes the state of `view`, which must be durable in the log, and reads it back. `is_cancelled` is asked after every
+    /// What is known of the pages.
+    pub(crate) fn known(&self) -> Option<Known> {
+        self.lock().known.clone()
+    }
+
+    /// Writes the state of `view`, which must be durable in the log, and reads it back. `on_progress` is asked after every
     /// few pages.
     pub(crate) fn write(
         &self,
         inner: &mut Inner,
         view: &View,
         log: &Log,
-        is_cancelled: &dyn Fn() -> bool,
+        on_progress: &OnProgress<'_>,
     ) -> Result<SnapshotSummary> {
         assert!(
             view.tx() < log.durable_end(),
             "a snapshot never exceeds what is durable"
         );
         let snapshots = self.existing_or_new(inner)?;
-        let mut written = write(&snapshots, view, is_cancelled)?;
         let mut replaced = false;
-        if let Err(error) = read_back(&snapshots, &written.manifest, is_cancelled) {
+        let written = loop {
+            let share = share(inner, &snapshots, log)?;
+            let share_tx = share.as_ref().map(tx_of);
+            let written = write(
+                &snapshots,
+                view,
+                inner.known.as_ref(),
+                share.as_ref(),
+                on_progress,
+            )?;
+            // What it shares was read back with the snapshot that it shares with.
+            let read_back = match &written.outline {
+                Some(outline) if share_tx.is_none_or(|tx| inner.good.contains(&tx)) => {
+                    snapshots.read_back_own(outline, &mut |progress| on_progress(progress))
+                }
+                _ => read_back(&snapshots, &written.manifest, on_progress),
+            };
+            let Err(error) = read_back else {
+                break written;
+            };
             let is_verdict = match error {
                 snapshot::Error::Cancelled => false,
                 // The disk failing is none about a snapshot that others may rest on.
                 snapshot::Error::Io(_) => !written.already_there,
                 _ => true,
             };
-            if !is_verdict {
-                return Err(error.into());
+            if is_verdict {
+                snapshots.remove(written.manifest.id())?;
+                inner.outlines.remove(&view.tx());
             }
-            snapshots.remove(written.manifest.id())?;
-            if !written.already_there {
-                return Err(error.into());
-            }
-            // An old one of the same transaction has gone bad: write it anew.
-            written = write(&snapshots, view, is_cancelled)?;
-            replaced = true;
-            match read_back(&snapshots, &written.manifest, is_cancelled) {
-                Ok(()) => {}
-                Err(error @ snapshot::Error::Cancelled) => return Err(error.into()),
-                Err(error) => {
-                    snapshots.remove(written.manifest.id())?;
-                    return Err(error.into());
+            let is_other_at_fault = !matches!(error, snapshot::Error::Io(_));
+            match share_tx {
+                // An old one of the same transaction has gone bad: write it anew.
+                _ if is_verdict && written.already_there => replaced = true,
+                // It may be what is shared that has gone bad: write it on another one, or on none.
+                Some(tx) if is_verdict && is_other_at_fault && !inner.good.contains(&tx) => {
+                    inner.bad.insert(tx);
                 }
+                _ => return Err(error.into()),
             }
+        };
+        if let Some(outline) = &written.outline {
+            inner.outlines.insert(view.tx(), outline.clone());
+            inner.known = Some(Known {
+                outline: outline.clone(),
+                mark: view.state().store().pages().mark(),
+            });
         }
         inner.good.insert(view.tx());
-        let removed = self.let_go(inner, &snapshots, log, is_cancelled)?;
+        let removed = self.let_go(inner, &snapshots, log, on_progress)?;
         Ok(SnapshotSummary {
             tx: view.tx(),
             already_there: written.already_there && !replaced,
@@ -109,13 +162,13 @@ impl SnapshotKeeper {
         })
     }
 
-    /// Cuts the log before what two good snapshots hold, then removes the snapshots that are not needed any more. `is_cancelled` is
+    /// Cuts the log before what two good snapshots hold, then removes the snapshots that are not needed any more. `on_progress` is
     /// asked after every few pages that are read back, and before each snapshot is removed.
     pub(crate) fn prune(
         &self,
         inner: &mut Inner,
         log: &Log,
-        is_cancelled: &dyn Fn() -> bool,
+        on_progress: &OnProgress<'_>,
     ) -> Result<PruneSummary> {
         let mut summary = PruneSummary {
             floor: None,
@@ -127,14 +180,14 @@ impl SnapshotKeeper {
         let Some(snapshots) = self.existing(inner)? else {
             return Ok(summary);
         };
-        let good = self.good(
+        let kept = self.kept(
             inner,
             &snapshots,
             log,
             &mut summary.snapshots_bad,
-            is_cancelled,
+            on_progress,
         )?;
-        let Some(floor) = floor(&good, self.keep) else {
+        let Some(floor) = floor(&kept) else {
             return Ok(summary);
         };
         // Crash before this: nothing happened. Crash after it: snapshots that are not needed stay until the next time.
@@ -146,7 +199,7 @@ impl SnapshotKeeper {
         summary.floor = Some(floor);
         summary.segments_removed = pruned.segments_removed;
         summary.base = pruned.base;
-        summary.snapshots_removed = self.let_go(inner, &snapshots, log, is_cancelled)?;
+        summary.snapshots_removed = self.let_go(inner, &snapshots, log, on_progress)?;
         Ok(summary)
     }
 
@@ -172,35 +225,43 @@ impl SnapshotKeeper {
         Ok(snapshots.expect("the directory has just been made"))
     }
 
-    /// The newest snapshots that the log continues, as many as are to be kept, each read back; newest first.
-    fn good(
+    /// The snapshots that the log continues and that are to be kept, each read back; newest first. None without two that share no bytes.
+    fn kept(
         &self,
         inner: &mut Inner,
         snapshots: &Snapshots,
         log: &Log,
         bad: &mut Vec<TxId>,
-        is_cancelled: &dyn Fn() -> bool,
+        on_progress: &OnProgress<'_>,
     ) -> Result<Vec<TxId>> {
-        let mut good = Vec::new();
+        let mut good: Vec<TxId> = Vec::new();
+        let mut manifests: Vec<Manifest> = Vec::new();
+        let mut count = None;
         for manifest in ours(snapshots, log)?.continued {
-            if good.len() == self.keep {
-                break;
-            }
             let tx = TxId(manifest.header().tx);
             if !inner.good.contains(&tx) {
-                match read_back(snapshots, &manifest, is_cancelled) {
+                match read_back(snapshots, &manifest, on_progress) {
                     Ok(()) => inner.good.insert(tx),
                     Err(error @ (snapshot::Error::Io(_) | snapshot::Error::Cancelled)) => {
                         return Err(error.into());
                     }
                     Err(_) => {
+                        inner.bad.insert(tx);
                         bad.push(tx);
                         continue;
                     }
                 };
             }
             good.push(tx);
+            manifests.push(manifest);
+            count = kept(&good, self.keep, |a, b| {
+                manifests[a].shares_bytes_with(&manifests[b])
+            });
+            if count.is_some() && good.len() >= self.keep {
+                break;
+            }
         }
+        good.truncate(count.unwrap_or(0));
         Ok(good)
     }
 
@@ -210,7 +271,7 @@ impl SnapshotKeeper {
         inner: &mut Inner,
         snapshots: &Snapshots,
         log: &Log,
-        is_cancelled: &dyn Fn() -> bool,
+        on_progress: &OnProgress<'_>,
     ) -> Result<Vec<TxId>> {
         let Ours {
             continued,
@@ -222,23 +283,61 @@ impl SnapshotKeeper {
             return Ok(Vec::new());
         }
         let mut bad = Vec::new();
-        let good = self.good(inner, snapshots, log, &mut bad, is_cancelled)?;
-        let removed = superfluous(&all, &good, self.keep);
+        let kept = self.kept(inner, snapshots, log, &mut bad, on_progress)?;
+        let removed = superfluous(&all, &kept, self.keep);
         for tx in &removed {
-            if is_cancelled() {
+            if on_progress(Progress::default()).is_break() {
                 return Err(snapshot::Error::Cancelled.into());
             }
             snapshots.remove(SnapshotId(tx.0))?;
             inner.good.remove(tx);
+            inner.bad.remove(tx);
+            inner.outlines.remove(tx);
         }
         Ok(removed)
     }
 }
 
+/// The snapshot to write the next one on: the newest that shares no bytes with the last one, so that the two newest never do.
+fn share(inner: &mut Inner, snapshots: &Snapshots, log: &Log) -> Result<Option<Outline>> {
+    let continued = ours(snapshots, log)?.continued;
+    let Some((last, earlier)) = continued.split_first() else {
+        return Ok(None);
+    };
+    let apart = earlier
+        .iter()
+        .filter(|manifest| !manifest.shares_bytes_with(last));
+    for manifest in apart {
+        let tx = TxId(manifest.header().tx);
+        if inner.bad.contains(&tx) {
+            continue;
+        }
+        let known = inner.outlines.get(&tx);
+        if let Some(outline) = known.filter(|outline| outline.manifest() == manifest) {
+            return Ok(Some(outline.clone()));
+        }
+        match snapshots.outline(manifest) {
+            Ok(outline) => {
+                inner.outlines.insert(tx, outline.clone());
+                return Ok(Some(outline));
+            }
+            Err(snapshot::Error::Io(error)) => return Err(error.into()),
+            Err(_) => inner.bad.insert(tx),
+        };
+    }
+    Ok(None)
+}
+
+fn tx_of(outline: &Outline) -> TxId {
+    TxId(outline.manifest().header().tx)
+}
+
 fn write(
     snapshots: &Snapshots,
     view: &View,
-    is_cancelled: &dyn Fn() -> bool,
+    known: Option<&Known>,
+    share: Option<&Outline>,
+    on_progress: &OnProgress<'_>,
 ) -> Result<snapshot::Written> {
     let header = Header {
         log_id: view.state().database_id(),
@@ -247,8 +346,14 @@ fn write(
         minimum_reader: view.state().marks().minimum_reader,
         metadata: Vec::new(),
     };
-    let written = with_sections(view.state(), |sections| {
-        snapshots.write(&header, sections, &mut |_| go_on(is_cancelled))
+    let basis = Basis {
+        known: known.map(|known| &known.outline),
+        share,
+    };
+    let written = with_sections(view.state(), known, |sections| {
+        snapshots.write_on(basis, &header, sections, &mut |progress| {
+            on_progress(progress)
+        })
     });
     written.map_err(Error::Snapshot)
 }
@@ -256,17 +361,9 @@ fn write(
 fn read_back(
     snapshots: &Snapshots,
     manifest: &Manifest,
-    is_cancelled: &dyn Fn() -> bool,
+    on_progress: &OnProgress<'_>,
 ) -> snapshot::Result<()> {
-    snapshots.read_back(manifest, &mut |_| go_on(is_cancelled))
-}
-
-fn go_on(is_cancelled: &dyn Fn() -> bool) -> ControlFlow<()> {
-    if is_cancelled() {
-        ControlFlow::Break(())
-    } else {
-        ControlFlow::Continue(())
-    }
+    snapshots.read_back(manifest, &mut |progress| on_progress(progress))
 }
 
 /// The sound snapshots of a log, newest first.

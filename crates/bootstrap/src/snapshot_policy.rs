@@ -1,5 +1,7 @@
 //! When snapshots are written by themselves, and what they let go.
 
+use std::time::Duration;
+
 /// When the database writes snapshots by itself. Whichever limit is met first counts; without any it never does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SnapshotPolicy {
@@ -7,6 +9,10 @@ pub struct SnapshotPolicy {
     pub every_records: Option<u64>,
     /// After this many bytes of transactions since the last snapshot. Default: 256 MiB.
     pub every_bytes: Option<u64>,
+    /// After this long since the last snapshot, if anything was committed. Default: never.
+    pub every: Option<Duration>,
+    /// So many bytes a second, at most, are read of the state, and read back of what was written. Default: no limit.
+    pub bytes_per_second: Option<u64>,
     /// How many snapshots are kept; at least 2. Default: 2.
     pub keep: usize,
     /// Whether the log is pruned after a snapshot, as far as two good snapshots allow. What is pruned can not be gone
@@ -19,6 +25,8 @@ impl Default for SnapshotPolicy {
         SnapshotPolicy {
             every_records: None,
             every_bytes: Some(256 << 20),
+            every: None,
+            bytes_per_second: None,
             keep: 2,
             prune: false,
         }
@@ -31,13 +39,14 @@ impl SnapshotPolicy {
         SnapshotPolicy {
             every_records: None,
             every_bytes: None,
+            every: None,
             ..SnapshotPolicy::default()
         }
     }
 
     /// Whether there is anything to do without being asked.
     pub(crate) fn is_automatic(&self) -> bool {
-        self.every_records.is_some() || self.every_bytes.is_some()
+        self.every_records.is_some() || self.every_bytes.is_some() || self.every.is_some()
     }
 
     /// Whether a snapshot is due, so many transactions and bytes after the last one.

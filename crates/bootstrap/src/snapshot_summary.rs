@@ -1,6 +1,7 @@
 //! What writing a snapshot, and pruning, did.
 
 use commitlog::TxId;
+use table::Damaged;
 
 /// What writing a snapshot did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,4 +47,11 @@ pub enum Maintenance {
     Snapshot(SnapshotSummary),
     /// The log was pruned.
     Prune(PruneSummary),
+    /// Some pages of a snapshot that was only mapped were verified: [`crate::SnapshotLoading::Mapped`]. There are more.
+    Verifying,
+    /// All of them are. These are damaged: whatever needs one is an error, and the database is to be opened again, in another way, to begin with another snapshot.
+    Verified {
+        /// The pages, and what is wrong with them.
+        damaged: Vec<Damaged>,
+    },
 }

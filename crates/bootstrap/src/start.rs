@@ -3,9 +3,10 @@
 use commitlog::{Chain, TxId};
 use disk::Dir;
 use schema::State;
-use snapshot::{LoadOptions, Snapshots};
+use snapshot::{LoadOptions, Snapshots, Verify};
 
 use crate::error::{Error, Result};
+use crate::known::Known;
 use crate::layout;
 use crate::look::Looked;
 use crate::open_report::Rejection;
@@ -17,6 +18,8 @@ pub(crate) struct Start {
     pub(crate) state: State,
     /// The last transaction that is part of it; `None` for the empty state.
     pub(crate) after: Option<(TxId, Chain)>,
+    /// What the snapshot tells of the pages.
+    pub(crate) known: Option<Known>,
 }
 
 impl Start {
@@ -49,7 +52,11 @@ pub(crate) fn start(
     let id = looked.database_id();
     let Some(snapshot) = snapshot else {
         let state = State::empty(id.0);
-        return Ok(Ok(Start { state, after: None }));
+        return Ok(Ok(Start {
+            state,
+            after: None,
+            known: None,
+        }));
     };
     let manifest = looked.manifests[snapshot]
         .as_ref()
@@ -73,15 +80,27 @@ pub(crate) fn start(
     };
     let header = manifest.header();
     let after = Some((TxId(header.tx), Chain(header.chain)));
-    Ok(match sections::state(id, &loaded) {
-        Ok(state) => Ok(Start { state, after }),
-        Err(Unfit::Numbers) => Err(RejectedStart {
-            snapshot,
-            reason: Rejection::Misnumbered,
-        }),
-        Err(Unfit::State(error)) => Err(RejectedStart {
-            snapshot,
-            reason: Rejection::Unfit(error),
-        }),
-    })
+    Ok(
+        match sections::state(id, &loaded, options.verify != Verify::Lazy) {
+            Ok(state) => {
+                let known = Some(Known {
+                    outline: loaded.outline().clone(),
+                    mark: state.store().pages().mark(),
+                });
+                Ok(Start {
+                    state,
+                    after,
+                    known,
+                })
+            }
+            Err(Unfit::Numbers) => Err(RejectedStart {
+                snapshot,
+                reason: Rejection::Misnumbered,
+            }),
+            Err(Unfit::State(error)) => Err(RejectedStart {
+                snapshot,
+                reason: Rejection::Unfit(error),
+            }),
+        },
+    )
 }

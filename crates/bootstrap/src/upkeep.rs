@@ -1,19 +1,29 @@
 //! Snapshots and pruning, by hand and by policy.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use disk::Dir;
+use snapshot::Progress;
 
+use crate::backup::{BackupSummary, OnBackup, Origin, backup};
 use crate::error::{Error, Result};
+use crate::known::Known;
 use crate::options::Options;
+use crate::pace::Pace;
 use crate::snapshot_keeper::{Inner, SnapshotKeeper};
 use crate::snapshot_policy::SnapshotPolicy;
 use crate::snapshot_summary::{Maintenance, PruneSummary, SnapshotSummary};
+use crate::verification::Verification;
 use crate::view::View;
 use crate::worker::Signal;
 use crate::writer::Writer;
+
+/// Who keeps a pace looks so often for what else is to be done.
+const WAIT_MAX: Duration = Duration::from_millis(5);
 
 /// What a database does besides committing.
 #[derive(Debug)]
@@ -22,8 +32,12 @@ pub(crate) struct Upkeep {
     signal: Arc<Signal>,
     policy: SnapshotPolicy,
     keeper: SnapshotKeeper,
+    /// When the last snapshot was begun, or the database opened.
+    last_begun: Mutex<Duration>,
     /// A snapshot by policy was written, and the policy asks to prune.
     is_prune_due: AtomicBool,
+    /// What was mapped and not verified, as far as that is to be done.
+    verification: Mutex<Option<Verification>>,
     last_failure: Mutex<Option<String>>,
 }
 
@@ -33,14 +47,18 @@ impl Upkeep {
         writer: Arc<Writer>,
         signal: Arc<Signal>,
         options: &Options,
+        known: Option<Known>,
+        verification: Option<Verification>,
     ) -> Result<Self> {
         let policy = options.snapshots;
         Ok(Upkeep {
+            last_begun: Mutex::new(writer.clock().elapsed()),
             writer,
             signal,
             policy,
-            keeper: SnapshotKeeper::new(dir, options.snapshot_options(), policy.kept())?,
+            keeper: SnapshotKeeper::new(dir, options.snapshot_options(), policy.kept(), known)?,
             is_prune_due: AtomicBool::new(false),
+            verification: Mutex::new(verification),
             last_failure: Mutex::new(None),
         })
     }
@@ -48,7 +66,26 @@ impl Upkeep {
     /// Whether a step would do something.
     pub(crate) fn is_due(&self) -> bool {
         let (records, bytes) = self.writer.growth().records_and_bytes();
-        self.is_prune_due.load(Ordering::Acquire) || self.policy.is_due(records, bytes)
+        self.is_prune_due.load(Ordering::Acquire)
+            || self.policy.is_due(records, bytes)
+            || (records > 0 && self.time_left().is_some_and(|left| left.is_zero()))
+    }
+
+    /// How long it is until a snapshot is due by time alone.
+    fn time_left(&self) -> Option<Duration> {
+        let every = self.policy.every?;
+        let last = self
+            .last_begun
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Some(every.saturating_sub(self.writer.clock().elapsed().saturating_sub(*last)))
+    }
+
+    /// When to look again, if nothing is due now.
+    fn look_again(&self, log: Option<Duration>) -> Option<Duration> {
+        // With the time over and nothing to write, the next commit says so.
+        let left = self.time_left().filter(|left| !left.is_zero());
+        left.into_iter().chain(log).min()
     }
 
     pub(crate) fn nudge(&self) {
@@ -62,7 +99,7 @@ impl Upkeep {
             return Ok(Maintenance::Prune(self.prune()?));
         }
         if !self.is_due() {
-            return Ok(Maintenance::Idle);
+            return Ok(self.verify());
         }
         let summary = self.snapshot()?;
         if self.policy.prune {
@@ -78,21 +115,51 @@ impl Upkeep {
             let step = self.step();
             let idle = matches!(step, Ok(Maintenance::Idle));
             match step.and_then(|done| Ok((done, self.writer.maintain_log()?))) {
-                Ok((_, next)) if idle => return next,
+                Ok((_, next)) if idle => return self.look_again(next),
+                Ok((Maintenance::Verifying, _)) => {}
                 Ok((done, _)) => tracing::info!(?done, "did work in the background"),
                 Err(_) if self.signal.is_stopped() => return None,
                 Err(error) => {
                     tracing::warn!(%error, "work in the background failed");
-                    *self
-                        .last_failure
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+                    self.keep_failure(error.to_string());
                     // The log goes on without a snapshot, and so do the syncs at an interval.
-                    return self.writer.maintain_log().ok().flatten();
+                    return self.look_again(self.writer.maintain_log().ok().flatten());
                 }
             }
         }
         None
+    }
+
+    /// Verifies some of what was only mapped.
+    fn verify(&self) -> Maintenance {
+        let mut verification = self
+            .verification
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(under_way) = verification.as_mut() else {
+            return Maintenance::Idle;
+        };
+        let Some(damaged) = under_way.step() else {
+            return Maintenance::Verifying;
+        };
+        *verification = None;
+        drop(verification);
+        if let Some(first) = damaged.first() {
+            let failure = format!(
+                "{} pages of the snapshot are damaged, the first of them: {first}",
+                damaged.len()
+            );
+            tracing::error!(%failure);
+            self.keep_failure(failure);
+        }
+        Maintenance::Verified { damaged }
+    }
+
+    fn keep_failure(&self, failure: String) {
+        *self
+            .last_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(failure);
     }
 
     pub(crate) fn last_failure(&self) -> Option<String> {
@@ -106,6 +173,12 @@ impl Upkeep {
         let mut keeper = self.keeper.lock();
         self.writer.require_sound()?;
         self.writer.growth().begin_again();
+        if self.policy.every.is_some() {
+            *self
+                .last_begun
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = self.writer.clock().elapsed();
+        }
         // The segment that begins here begins at or before the transaction after the snapshot: everything before it can go
         // once the snapshot is the floor.
         self.writer.rotate()?;
@@ -117,18 +190,55 @@ impl Upkeep {
         // A published snapshot proves that the log was synced through it: see `docs/RECOVERY.md`.
         self.writer.wait_durable(view.tx())?;
         let log = self.writer.log();
-        let written = self
-            .keeper
-            .write(keeper, view, log, &|| self.is_cancelled());
+        let written = self.keeper.write(keeper, view, log, &self.on_progress());
         self.unless_poisoned(written)
+    }
+
+    /// Backs up the newest applied state, once it is durable.
+    pub(crate) fn backup(
+        &self,
+        to: &Arc<dyn Dir>,
+        holder: &str,
+        on_progress: &OnBackup<'_>,
+    ) -> Result<BackupSummary> {
+        self.writer.require_sound()?;
+        let known = self.keeper.known();
+        let view = self.writer.heads().applied();
+        self.writer.wait_durable(view.tx())?;
+        let log = self.writer.log();
+        let origin = Origin {
+            view,
+            ship: &|range, bytes| log.ship(range, bytes),
+            chain_after: &|tx| log.chain_after(tx),
+            known,
+        };
+        backup(origin, to, holder, on_progress)
     }
 
     pub(crate) fn prune(&self) -> Result<PruneSummary> {
         let mut keeper = self.keeper.lock();
         self.writer.require_sound()?;
         let log = self.writer.log();
-        let pruned = self.keeper.prune(&mut keeper, log, &|| self.is_cancelled());
+        let pruned = self.keeper.prune(&mut keeper, log, &self.on_progress());
         self.unless_poisoned(pruned)
+    }
+
+    /// Keeps the pace, and stops where something long is to end.
+    fn on_progress(&self) -> impl Fn(Progress) -> ControlFlow<()> {
+        let pace = Pace::begin(self.writer.clock(), self.policy.bytes_per_second);
+        move |progress| {
+            loop {
+                let wait = pace.wait(progress.bytes);
+                if self.is_cancelled() {
+                    return ControlFlow::Break(());
+                }
+                if wait.is_zero() {
+                    return ControlFlow::Continue(());
+                }
+                // What is due in the log is not kept waiting for longer.
+                thread::sleep(wait.min(WAIT_MAX));
+            }
+        }
     }
 
     /// What is done between two steps of something long: what is due in the log, since it may take longer than an interval of syncs.
@@ -181,7 +291,14 @@ mod tests {
         let growth = Growth::new(TxId(0), TxId(1), 0);
         let writer = Arc::new(Writer::new(log, view, growth, &options));
         let signal = Arc::default();
-        let upkeep = Upkeep::new(disk.root(), Arc::clone(&writer), signal, &options);
+        let upkeep = Upkeep::new(
+            disk.root(),
+            Arc::clone(&writer),
+            signal,
+            &options,
+            None,
+            None,
+        );
         let upkeep = upkeep.expect("nothing is wrong with the disk");
 
         writer.write(create_table).expect("there is no such table");
@@ -207,7 +324,14 @@ mod tests {
         let Opened { log, view, .. } = open(&disk, &options);
         let growth = Growth::new(TxId(0), TxId(1), 0);
         let writer = Arc::new(Writer::new(log, view, growth, &options));
-        let upkeep = Upkeep::new(disk.root(), Arc::clone(&writer), Arc::default(), &options);
+        let upkeep = Upkeep::new(
+            disk.root(),
+            Arc::clone(&writer),
+            Arc::default(),
+            &options,
+            None,
+            None,
+        );
         let upkeep = upkeep.expect("nothing is wrong with the disk");
 
         writer.write(create_table).expect("there is no such table");

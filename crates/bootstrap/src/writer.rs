@@ -67,6 +67,11 @@ impl Writer {
         &self.heads
     }
 
+    /// Where time comes from.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
     pub(crate) fn growth(&self) -> &Growth {
         &self.growth
     }

@@ -83,6 +83,7 @@ impl Life {
                 every_bytes: None,
                 keep,
                 prune,
+                ..SnapshotPolicy::by_hand()
             },
             loading,
             pack_nonce: None,

@@ -54,14 +54,14 @@ pub enum Error {
         /// Its length.
         bytes: usize,
     },
-    /// A section's numbers do not rise.
-    #[error("number {number} of section {section} does not rise above {previous}")]
+    /// A section's source lends a number below the one that it was asked for.
+    #[error("asked from {from} on, the source of section {section} lends number {number}")]
     Unordered {
         /// The section's index.
         section: usize,
-        /// The number before.
-        previous: u64,
-        /// The number that follows.
+        /// The number that it was asked from.
+        from: u64,
+        /// The number that came.
         number: u64,
     },
     /// The metadata, or the number of sections, makes the manifest longer than

@@ -4,6 +4,7 @@ use crate::damage::DamageKind;
 use crate::error::Result;
 use crate::pack_reader::PackSet;
 use crate::reference::Reference;
+use crate::tree::Branch;
 use crate::tree_walk::Walked;
 
 /// A stretch of a pack.
@@ -37,7 +38,20 @@ impl Extents {
             reference: *reference,
             is_node: true,
         });
-        let mut extents: Vec<Extent> = leaves.chain(nodes).collect();
+        Self::new(packs, leaves.chain(nodes).collect())
+    }
+
+    /// Collects what stands in one pack.
+    pub(crate) fn within(packs: &PackSet, pack: usize, within: &[Branch<'_>]) -> Result<Self> {
+        let extent = |branch: &Branch<'_>| Extent {
+            pack,
+            reference: *branch.reference(),
+            is_node: branch.node().is_some(),
+        };
+        Self::new(packs, within.iter().map(extent).collect())
+    }
+
+    fn new(packs: &PackSet, mut extents: Vec<Extent>) -> Result<Self> {
         extents.sort_unstable_by_key(Extent::place);
         extents.dedup_by(|a, b| !a.is_node && !b.is_node && a.reference == b.reference);
         for pair in extents.windows(2) {

@@ -45,6 +45,7 @@ mod error;
 mod hash;
 mod header;
 mod options;
+mod outline;
 mod snapshot_id;
 mod snapshots;
 // Bytes.
@@ -56,7 +57,9 @@ mod reference;
 // Writing.
 mod pack_writer;
 mod source;
-mod tree_writer;
+mod tree;
+mod tree_update;
+mod reclaim;
 mod write;
 mod written;
 // Reading.
@@ -85,6 +88,7 @@ pub use load::{LoadMode, LoadOptions, Verify};
 pub use loaded::Loaded;
 pub use manifest::Manifest;
 pub use options::Options;
+pub use outline::{Basis, Outline};
 pub use snapshot_id::SnapshotId;
 pub use snapshots::Snapshots;
 pub use source::{Blobs, Source, SourceError};

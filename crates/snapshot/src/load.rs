@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::extents::Extents;
 use crate::loaded::Loaded;
 use crate::manifest::Manifest;
+use crate::outline::Outline;
 use crate::pack_reader::{PackReader, PackSet, offset_in_map};
 use crate::parallel;
 use crate::reference::Reference;
@@ -57,7 +58,7 @@ pub(crate) fn load(
     let packs = PackSet::open(dir, manifest, options.mode == LoadMode::Map)?;
     let walked = tree_walk::walk(&packs, manifest.sections(), &manifest_path, &mut || Ok(()))?;
     if options.mode == LoadMode::Map && options.verify == Verify::Lazy {
-        return Ok(assemble(walked, |leaf| {
+        return Ok(assemble(manifest, walked, |leaf| {
             mapped(&packs.packs[leaf.pack], &leaf.reference)
         }));
     }
@@ -81,7 +82,7 @@ pub(crate) fn load(
         .map_err(|kind| pack.damaged(reference.offset, kind))?;
         Ok(Some(storage))
     })?;
-    Ok(assemble(walked, |leaf| {
+    Ok(assemble(manifest, walked, |leaf| {
         extents
             .position(leaf.pack, leaf.reference.offset)
             .and_then(|position| storages[position].clone())
@@ -89,7 +90,7 @@ pub(crate) fn load(
     }))
 }
 
-fn assemble(walked: Walked, storage_of: impl Fn(&Leaf) -> Storage) -> Loaded {
+fn assemble(manifest: &Manifest, walked: Walked, storage_of: impl Fn(&Leaf) -> Storage) -> Loaded {
     let blob_of = |leaf: &Leaf| {
         let reference = &leaf.reference;
         Blob::new(
@@ -109,6 +110,7 @@ fn assemble(walked: Walked, storage_of: impl Fn(&Leaf) -> Storage) -> Loaded {
                     .collect()
             })
             .collect(),
+        Outline::new(manifest.clone(), walked.trees),
     )
 }
 

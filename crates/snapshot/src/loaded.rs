@@ -1,16 +1,23 @@
 //! A snapshot that was read: its sections with their blobs.
 
 use crate::blob::Blob;
+use crate::outline::Outline;
 
 /// The sections of a snapshot, each with its numbers and blobs in rising order.
 #[derive(Debug)]
 pub struct Loaded {
     sections: Vec<Vec<(u64, Blob)>>,
+    outline: Outline,
 }
 
 impl Loaded {
-    pub(crate) fn new(sections: Vec<Vec<(u64, Blob)>>) -> Self {
-        Loaded { sections }
+    pub(crate) fn new(sections: Vec<Vec<(u64, Blob)>>, outline: Outline) -> Self {
+        Loaded { sections, outline }
+    }
+
+    /// What the next snapshot can be written on.
+    pub fn outline(&self) -> &Outline {
+        &self.outline
     }
 
     /// How many sections there are.

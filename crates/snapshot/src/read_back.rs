@@ -8,10 +8,12 @@ use crate::damage::DamageKind;
 use crate::error::{Error, Result};
 use crate::extents::{Extent, Extents};
 use crate::format::BLOB_BYTES_MAX;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, PackEntry};
 use crate::manifest_file::{self, Found};
+use crate::outline::Outline;
 use crate::pack_reader::{PackReader, PackSet};
 use crate::parallel;
+use crate::tree::Branch;
 use crate::tree_walk;
 use crate::write::OnProgress;
 use crate::written::Progress;
@@ -34,32 +36,85 @@ pub(crate) fn read_back(
     manifest: &Manifest,
     on_progress: &mut OnProgress<'_>,
 ) -> Result<()> {
-    let mut progress = Progress::default();
-    let mut tell = |progress| match on_progress(progress) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(Error::Cancelled),
-    };
+    let packs = open(dir, manifest)?;
     let manifest_path = dir.path().join(manifest.file().to_string());
-    match manifest_file::read(dir, manifest.file())? {
-        Found::Published(found) if found == *manifest => {}
-        _ => return Err(Error::damaged(&manifest_path, 0, DamageKind::Changed)),
-    }
-    let packs = PackSet::open(dir, manifest, false)?;
     let walked = tree_walk::walk(&packs, manifest.sections(), &manifest_path, &mut || {
-        tell(progress)
+        tell(on_progress, Progress::default())
     })?;
     let extents = Extents::of(&packs, &walked)?;
     drop(walked);
     let pieces = pieces(manifest, &packs, &extents);
+    check_all(&packs, threads, &pieces, on_progress)
+}
+
+/// Reads back what stands in the pack that was written with a snapshot.
+pub(crate) fn read_back_own(
+    dir: &dyn Dir,
+    threads: usize,
+    outline: &Outline,
+    on_progress: &mut OnProgress<'_>,
+) -> Result<()> {
+    let manifest = outline.manifest();
+    let own = |pack: &PackEntry| manifest.is_own(pack.name);
+    let mut packs_own = manifest
+        .packs()
+        .iter()
+        .enumerate()
+        .filter(|(_, pack)| own(pack));
+    let (Some((index, pack)), None) = (packs_own.next(), packs_own.next()) else {
+        // One of version 1.
+        return read_back(dir, threads, manifest, on_progress);
+    };
+    let packs = open(dir, manifest)?;
+    let trees = outline.trees().iter();
+    let within: Vec<Branch<'_>> = trees.flat_map(|tree| tree.within(pack.name.id)).collect();
+    for node in &within {
+        if let Some(expected) = node.encode_node() {
+            let pack = &packs.packs[index];
+            let reference = node.reference();
+            if *pack.stored(reference)? != *expected {
+                return Err(pack.damaged(reference.offset, DamageKind::Changed));
+            }
+            tell(on_progress, Progress::default())?;
+        }
+    }
+    let extents = Extents::within(&packs, index, &within)?;
+    let pieces = pieces(manifest, &packs, &extents);
+    check_all(&packs, threads, &pieces, on_progress)
+}
+
+/// The packs of a snapshot whose manifest on disk is still this one.
+fn open(dir: &dyn Dir, manifest: &Manifest) -> Result<PackSet> {
+    let path = dir.path().join(manifest.file().to_string());
+    match manifest_file::read(dir, manifest.file())? {
+        Found::Published(found) if found == *manifest => PackSet::open(dir, manifest, false),
+        _ => Err(Error::damaged(&path, 0, DamageKind::Changed)),
+    }
+}
+
+fn tell(on_progress: &mut OnProgress<'_>, progress: Progress) -> Result<()> {
+    match on_progress(progress) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::Cancelled),
+    }
+}
+
+fn check_all(
+    packs: &PackSet,
+    threads: usize,
+    pieces: &[Piece],
+    on_progress: &mut OnProgress<'_>,
+) -> Result<()> {
+    let mut progress = Progress::default();
     for step in pieces.chunks(PIECES_PER_STEP) {
-        parallel::map(threads, step, |piece| check(&packs, piece))?;
+        parallel::map(threads, step, |piece| check(packs, piece))?;
         for piece in step {
             if let Piece::Blob(extent) = piece {
                 progress.blobs += 1;
                 progress.bytes += u64::from(extent.reference.length);
             }
         }
-        tell(progress)?;
+        tell(on_progress, progress)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use disk::Dir;
 
 use crate::error::{Error, Result};
+use crate::file_name::FileName;
 use crate::header::Header;
 use crate::leftovers::{self, Withdrawn};
 use crate::listing::{self, Listing};
@@ -15,10 +16,13 @@ use crate::loaded::Loaded;
 use crate::manifest::Manifest;
 use crate::manifest_file;
 use crate::options::Options;
+use crate::outline::{Basis, Outline};
+use crate::pack_reader::PackSet;
 use crate::read_back;
 use crate::remove;
 use crate::snapshot_id::SnapshotId;
 use crate::source::Source;
+use crate::tree_walk;
 use crate::write;
 use crate::written::{Progress, Written};
 
@@ -82,6 +86,22 @@ impl Snapshots {
         sections: &mut [&mut dyn Source],
         on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Written> {
+        self.write_on(Basis::default(), header, sections, on_progress)
+    }
+
+    /// [`Snapshots::write`], with no more work than the [`Basis`] leaves: what the snapshot to share with has is not stored again, so that the two lie on the
+    /// same bytes; and where a snapshot is known, and the sources name what has changed since, nothing else is looked at. What is handed in and what the
+    /// next one can be written on is in the answer.
+    ///
+    /// # Errors
+    /// As [`Snapshots::write`].
+    pub fn write_on(
+        &self,
+        basis: Basis<'_>,
+        header: &Header,
+        sections: &mut [&mut dyn Source],
+        on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Written> {
         self.require_writable()?;
         let mut withdrawn = self.change();
         let dir = &*self.dir;
@@ -89,6 +109,7 @@ impl Snapshots {
         if let Some(manifest) = self.make_room(header, &mut withdrawn)? {
             return Ok(Written {
                 manifest,
+                outline: None,
                 already_there: true,
                 progress: Progress::default(),
                 blobs_shared: 0,
@@ -100,7 +121,46 @@ impl Snapshots {
             Some(nonce) => nonce,
             None => RandomState::new().build_hasher().finish(),
         };
-        write::write(dir, nonce, header, sections, on_progress, &mut withdrawn)
+        let basis = Basis {
+            share: match basis.share {
+                Some(outline) if self.can_share(header, outline)? => Some(outline),
+                _ => None,
+            },
+            ..basis
+        };
+        write::write(
+            dir,
+            nonce,
+            header,
+            sections,
+            basis,
+            on_progress,
+            &mut withdrawn,
+        )
+    }
+
+    /// Whether a snapshot may rest on the bytes of another: only a published manifest proves that they were synced.
+    fn can_share(&self, header: &Header, outline: &Outline) -> Result<bool> {
+        let manifest = outline.manifest();
+        let earlier = manifest.header();
+        // The packs of version 1 go with their manifest, and nothing tells of those that did not.
+        let is_in_pack = matches!(manifest.file(), FileName::Pack(_));
+        if earlier.log_id != header.log_id || earlier.tx >= header.tx || !is_in_pack {
+            return Ok(false);
+        }
+        let listing = listing::list(&*self.dir, Some(manifest.id()))?;
+        Ok(listing.sound.contains(manifest))
+    }
+
+    /// Reads what a snapshot stores and where, and verifies the tree of hashes; no blob is read.
+    ///
+    /// # Errors
+    /// As [`Snapshots::load`].
+    pub fn outline(&self, manifest: &Manifest) -> Result<Outline> {
+        let packs = PackSet::open(&*self.dir, manifest, false)?;
+        let path = self.dir.path().join(manifest.file().to_string());
+        let walked = tree_walk::walk(&packs, manifest.sections(), &path, &mut || Ok(()))?;
+        Ok(Outline::new(manifest.clone(), walked.trees))
     }
 
     /// The snapshot of one transaction, looked at as [`Snapshots::list`] does; `None` if there is none, or it is being removed.
@@ -138,6 +198,19 @@ impl Snapshots {
         on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<()> {
         read_back::read_back(&*self.dir, self.options.threads, manifest, on_progress)
+    }
+
+    /// Reads back what was written with a snapshot, as [`Snapshots::read_back`] does, and not what it shares with others: in time proportional to
+    /// its own file.
+    ///
+    /// # Errors
+    /// As [`Snapshots::read_back`].
+    pub fn read_back_own(
+        &self,
+        outline: &Outline,
+        on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<()> {
+        read_back::read_back_own(&*self.dir, self.options.threads, outline, on_progress)
     }
 
     /// Removes a snapshot, durably: it is withdrawn, and then removed, unless a later snapshot shares its blobs: then it is removed with that one, and so

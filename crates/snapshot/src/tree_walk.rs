@@ -3,12 +3,15 @@
 //! Bounds against hostile bytes: heights fall by one each step, so nothing is cyclic; each node is read once, and all
 //! nodes together may not have more bytes than the packs; so the references are as many as the files pay for.
 
+use std::sync::Arc;
+
 use crate::damage::DamageKind;
 use crate::error::{Error, Result};
 use crate::format::{FAN_OUT_BITS, NODE_BYTES_MAX, decode_node, node_hash};
 use crate::manifest::SectionEntry;
 use crate::pack_reader::PackSet;
 use crate::reference::Reference;
+use crate::tree::{Child, Node, Tree};
 
 /// A blob found in a tree, not read yet.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +29,8 @@ pub(crate) struct Walked {
     pub(crate) sections: Vec<Vec<Leaf>>,
     /// Where nodes are stored: pack index and reference.
     pub(crate) nodes: Vec<(usize, Reference)>,
+    /// Per section.
+    pub(crate) trees: Vec<Tree>,
 }
 
 /// Walks all sections. A count that differs from the manifest's is reported against `manifest_path`. `on_node` is called after each node
@@ -44,10 +49,14 @@ pub(crate) fn walk(
         on_node,
     };
     let mut walked = Vec::with_capacity(sections.len());
+    let mut trees = Vec::with_capacity(sections.len());
     for section in sections {
+        let mut tree = Tree::default();
         if let Some(root) = &section.root {
-            walk.visit(manifest_path, 0, root, section.height, 0, true)?;
+            let node = walk.visit(manifest_path, 0, root, section.height, 0, true)?;
+            tree = Tree::new(section.height, *root, node);
         }
+        trees.push(tree);
         let leaves = std::mem::take(&mut walk.leaves);
         if leaves.len() as u64 != section.count {
             let kind = DamageKind::Count {
@@ -61,6 +70,7 @@ pub(crate) fn walk(
     Ok(Walked {
         sections: walked,
         nodes: walk.nodes,
+        trees,
     })
 }
 
@@ -83,7 +93,7 @@ impl Walk<'_> {
         height: u8,
         prefix: u64,
         is_root: bool,
-    ) -> Result<()> {
+    ) -> Result<Arc<Node>> {
         let index = self.locate(file, byte_offset, reference)?;
         if reference.length as usize > NODE_BYTES_MAX {
             return Err(Error::damaged(
@@ -114,22 +124,19 @@ impl Walk<'_> {
         if is_root && height > 1 && children.iter().all(|child| child.digit == 0) {
             return Err(damaged(DamageKind::Node));
         }
+        let mut stored = Vec::with_capacity(children.len());
         for child in children {
             let digit = u64::from(child.digit);
             if prefix.leading_zeros() < FAN_OUT_BITS && prefix != 0 {
                 return Err(damaged(DamageKind::Node));
             }
             let below = prefix << FAN_OUT_BITS | digit;
+            let digit = child.digit;
             let child = Reference::from(child);
+            let mut node = None;
             if height > 1 {
-                self.visit(
-                    &pack.path,
-                    reference.offset,
-                    &child,
-                    height - 1,
-                    below,
-                    false,
-                )?;
+                let (file, byte) = (&pack.path, reference.offset);
+                node = Some(self.visit(file, byte, &child, height - 1, below, false)?);
             } else {
                 let index = self.locate(&pack.path, reference.offset, &child)?;
                 self.leaves.push(Leaf {
@@ -138,8 +145,13 @@ impl Walk<'_> {
                     reference: child,
                 });
             }
+            stored.push(Child {
+                digit,
+                reference: child,
+                below: node,
+            });
         }
-        Ok(())
+        Ok(Arc::new(Node::new(stored)))
     }
 
     fn locate(

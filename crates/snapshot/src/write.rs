@@ -17,27 +17,31 @@ use disk::Dir;
 
 use crate::error::{Error, Result};
 use crate::file_name::{FileName, PackName};
-use crate::format::{self, BLOB_BYTES_MAX, NodeChild};
+use crate::format::{self, NodeChild};
 use crate::hash::Hash;
 use crate::header::Header;
 use crate::leftovers::{self, Withdrawn};
 use crate::manifest::{Manifest, PackEntry, SectionEntry};
 use crate::manifest_file;
+use crate::outline::{Basis, Outline};
 use crate::pack_writer::{self, PackWriter};
+use crate::reclaim::left_behind;
 use crate::reference::{ENCODING_PLAIN, Reference};
 use crate::source::Source;
-use crate::tree_writer::TreeWriter;
+use crate::tree::Tree;
+use crate::tree_update::{Store, TreeUpdate};
 use crate::written::{Progress, Written};
 
 /// The callback that hears how far a write is and may stop it.
 pub(crate) type OnProgress<'a> = dyn FnMut(Progress) -> ControlFlow<()> + 'a;
 
-/// Writes a snapshot of a transaction that has none. Removes what it made if it fails.
+/// Writes a snapshot of a transaction that has none. What it shares with is there. Removes what it made if it fails.
 pub(crate) fn write(
     dir: &dyn Dir,
     nonce: u64,
     header: &Header,
     sections: &mut [&mut dyn Source],
+    basis: Basis<'_>,
     on_progress: &mut OnProgress<'_>,
     withdrawn: &mut Withdrawn,
 ) -> Result<Written> {
@@ -53,13 +57,13 @@ pub(crate) fn write(
     let mut writer = Writer {
         pack: PackWriter::create(dir, name)?,
         stored: HashMap::new(),
+        blobs_stored: 0,
         progress: Progress::default(),
-        blobs_shared: 0,
         on_progress,
     };
     let written = writer
-        .write_sections(sections)
-        .and_then(|entries| writer.publish(dir, name, header, entries));
+        .write_sections(sections, basis.known, basis.share)
+        .and_then(|trees| writer.publish(dir, name, header, trees, basis.share));
     if written.is_err()
         && let Err(error) = clear_up(dir, name, withdrawn)
     {
@@ -72,75 +76,37 @@ struct Writer<'a> {
     pack: PackWriter,
     /// Blobs (not nodes) by content: pack id and offset.
     stored: HashMap<Hash, (u64, u64)>,
+    blobs_stored: u64,
     progress: Progress,
-    blobs_shared: u64,
     on_progress: &'a mut OnProgress<'a>,
 }
 
 impl Writer<'_> {
-    fn write_sections(&mut self, sections: &mut [&mut dyn Source]) -> Result<Vec<SectionEntry>> {
-        sections
-            .iter_mut()
-            .enumerate()
-            .map(|(index, source)| self.write_section(index, *source))
-            .collect()
-    }
-
-    fn write_section(&mut self, section: usize, source: &mut dyn Source) -> Result<SectionEntry> {
-        let mut tree = TreeWriter::default();
-        let mut count = 0;
-        let mut last = None;
-        while let Some((number, blob)) = source.next().map_err(Error::Source)? {
-            if let Some(previous) = last.filter(|previous| *previous >= number) {
-                return Err(Error::Unordered {
-                    section,
-                    previous,
-                    number,
-                });
-            }
-            let bytes = blob.len();
-            if bytes == 0 || bytes > BLOB_BYTES_MAX {
-                return Err(Error::BlobLength {
-                    section,
-                    number,
-                    bytes,
-                });
-            }
-            let reference = self.store_blob(blob)?;
-            tree.push(number, &reference, &mut |height, children| {
-                store_node(&mut self.pack, height, children)
-            })?;
-            last = Some(number);
-            count += 1;
-            self.progress.blobs += 1;
-            self.progress.bytes += bytes as u64;
-            if (self.on_progress)(self.progress).is_break() {
-                return Err(Error::Cancelled);
-            }
+    fn write_sections(
+        &mut self,
+        sections: &mut [&mut dyn Source],
+        known: Option<&Outline>,
+        base: Option<&Outline>,
+    ) -> Result<Vec<Tree>> {
+        let left = base.map_or_else(Vec::new, |base| left_behind(&base.uses()));
+        let mut trees = Vec::with_capacity(sections.len());
+        for (section, source) in sections.iter_mut().enumerate() {
+            let known = known.and_then(|known| known.tree(section));
+            let changed = match known {
+                Some(_) => source.changed(),
+                None => vec![0..=u64::MAX],
+            };
+            let update = TreeUpdate {
+                section,
+                source: *source,
+                changed,
+                left: &left,
+                store: self,
+            };
+            let planned = update.run(known, base.and_then(|base| base.tree(section)))?;
+            trees.push(planned.store(self)?);
         }
-        let root =
-            tree.finish(&mut |height, children| store_node(&mut self.pack, height, children))?;
-        Ok(SectionEntry {
-            count,
-            height: root.map_or(0, |(height, _)| height),
-            root: root.map(|(_, reference)| reference),
-        })
-    }
-
-    fn store_blob(&mut self, blob: &[u8]) -> Result<Reference> {
-        let hash = Hash::of(blob);
-        let (pack_id, offset) = match self.stored.get(&hash) {
-            Some(place) => {
-                self.blobs_shared += 1;
-                *place
-            }
-            None => {
-                let place = self.pack.append(blob)?;
-                self.stored.insert(hash, place);
-                place
-            }
-        };
-        Ok(plain_reference(hash, pack_id, offset, blob))
+        Ok(trees)
     }
 
     fn publish(
@@ -148,11 +114,23 @@ impl Writer<'_> {
         dir: &dyn Dir,
         name: PackName,
         header: &Header,
-        sections: Vec<SectionEntry>,
+        trees: Vec<Tree>,
+        base: Option<&Outline>,
     ) -> Result<Written> {
-        let body = Manifest::encode_body(header, &[], &sections)?;
+        let sections: Vec<SectionEntry> = trees.iter().map(Tree::entry).collect();
+        let count: u64 = sections.iter().map(|section| section.count).sum();
+        let used: HashSet<u64> = trees
+            .iter()
+            .flat_map(Tree::uses)
+            .map(|(id, _)| id)
+            .collect();
+        let of_base = base.into_iter().flat_map(|base| base.manifest().packs());
+        let shared = of_base.filter(|pack| used.contains(&pack.name.id));
+        let mut packs: Vec<PackEntry> = shared.copied().collect();
+        let body = Manifest::encode_body(header, &packs, &sections)?;
         let length = self.pack.blobs_end() + body.len() as u64;
-        let manifest = Manifest::new(header.clone(), vec![PackEntry { name, length }], sections);
+        packs.insert(0, PackEntry { name, length });
+        let manifest = Manifest::new(header.clone(), packs, sections);
         self.pack.finish(header, &body)?;
         let published = FileName::Pack(name);
         dir.rename(
@@ -163,22 +141,47 @@ impl Writer<'_> {
         manifest_file::publish(dir, published)?;
         Ok(Written {
             file_bytes: length,
+            outline: Some(Outline::new(manifest.clone(), trees)),
             manifest,
             already_there: false,
             progress: self.progress,
-            blobs_shared: self.blobs_shared,
+            blobs_shared: count - self.blobs_stored,
             // One of the directory, and one that published it.
             syncs: self.pack.syncs() + 2,
         })
     }
 }
 
-/// Nodes are never shared inside a snapshot: a reader may take each for new, and so bound what it reads.
-fn store_node(pack: &mut PackWriter, height: u8, children: &[NodeChild]) -> Result<Reference> {
-    let bytes = format::encode_node(height, children);
-    let (pack_id, offset) = pack.append(&bytes)?;
-    let hash = Hash(format::node_hash(height, children));
-    Ok(plain_reference(hash, pack_id, offset, &bytes))
+impl Store for Writer<'_> {
+    fn blob(&mut self, blob: &[u8], place: Option<&Reference>) -> Result<Reference> {
+        self.progress.blobs += 1;
+        self.progress.bytes += blob.len() as u64;
+        if (self.on_progress)(self.progress).is_break() {
+            return Err(Error::Cancelled);
+        }
+        let hash = Hash::of(blob);
+        if let Some(place) = place.filter(|place| place.hash == hash) {
+            return Ok(*place);
+        }
+        let (pack_id, offset) = match self.stored.get(&hash) {
+            Some(place) => *place,
+            None => {
+                let place = self.pack.append(blob)?;
+                self.stored.insert(hash, place);
+                self.blobs_stored += 1;
+                place
+            }
+        };
+        Ok(plain_reference(hash, pack_id, offset, blob))
+    }
+
+    /// Nodes are never shared inside a snapshot: a reader may take each for new, and so bound what it reads.
+    fn node(&mut self, height: u8, children: &[NodeChild]) -> Result<Reference> {
+        let bytes = format::encode_node(height, children);
+        let (pack_id, offset) = self.pack.append(&bytes)?;
+        let hash = Hash(format::node_hash(height, children));
+        Ok(plain_reference(hash, pack_id, offset, &bytes))
+    }
 }
 
 fn plain_reference(hash: Hash, pack_id: u64, offset: u64, bytes: &[u8]) -> Reference {

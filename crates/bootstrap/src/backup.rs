@@ -1,0 +1,186 @@
+//! A copy of a database in another directory, while commits go on: a database itself, to be opened or restored from.
+//!
+//! ```text
+//!  1  an empty log that goes on after the state, and the identity       into a directory that holds no backup yet
+//!  2  the transactions since the last backup, up to the state           their frames are verified on the way
+//!  3  the log closed and synced
+//!  4  a snapshot of the state, which shares with the earlier ones there what has not changed; read back
+//! ```
+//!
+//! Crash before 4: what was covered before is; a first backup can not be opened (its log begins with no snapshot), and the next attempt goes on with
+//! it. A backup covers each state from its first snapshot to its last transaction, since nothing is ever removed from it.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use commitlog::{Chain, Log, Shipment, Start, TxId};
+use disk::Dir;
+use snapshot::{Progress, Snapshots};
+
+use crate::database_id::DatabaseId;
+use crate::error::{Error, Result};
+use crate::identity;
+use crate::known::Known;
+use crate::layout;
+use crate::look::proofs;
+use crate::sighting::IdentitySighting;
+use crate::snapshot_keeper::SnapshotKeeper;
+use crate::snapshot_summary::SnapshotSummary;
+use crate::view::View;
+
+/// Bytes of records that are copied at a time.
+const SHIPMENT_BYTES: u64 = 4 << 20;
+
+/// How far a backup has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BackupProgress {
+    /// Transactions are being copied.
+    Records {
+        /// Those that are there.
+        done: u64,
+        /// Those that there will be.
+        all: u64,
+    },
+    /// A snapshot is being written, or read back.
+    Snapshot {
+        /// Bytes so far.
+        bytes: u64,
+    },
+}
+
+/// Hears of every few megabytes of a backup, and may break to give it up.
+pub type OnBackup<'a> = dyn Fn(BackupProgress) -> ControlFlow<()> + 'a;
+
+/// What a backup did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BackupSummary {
+    /// The last transaction in it.
+    pub tx: TxId,
+    /// How many transactions were copied; a first backup has none but those in its snapshot.
+    pub records: u64,
+    /// The snapshot of the state at its end.
+    pub snapshot: SnapshotSummary,
+}
+
+/// What is backed up: a state, and the log that leads to it and holds nothing of it that is not durable.
+pub(crate) struct Origin<'a> {
+    pub(crate) view: View,
+    pub(crate) ship: &'a dyn Fn(std::ops::Range<TxId>, u64) -> commitlog::Result<Shipment>,
+    pub(crate) chain_after: &'a dyn Fn(TxId) -> commitlog::Result<Chain>,
+    pub(crate) known: Option<Known>,
+}
+
+/// Backs up into a directory that holds a backup of the same database, or nothing of ours.
+pub(crate) fn backup(
+    origin: Origin<'_>,
+    to: &Arc<dyn Dir>,
+    holder: &str,
+    on_progress: &OnBackup<'_>,
+) -> Result<BackupSummary> {
+    let _lock = to.lock(layout::LOCK, holder)?;
+    let view = origin.view.clone();
+    let id = DatabaseId(view.state().database_id());
+    let log = open_or_begin(&view, id, to)?;
+    require_same_history(&log, &origin, to)?;
+    let first = log.next_id();
+    let end = view.tx().next();
+    let go_on = |progress| match on_progress(progress) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(snapshot::Error::Cancelled),
+    };
+    while log.next_id() < end {
+        let shipment = (origin.ship)(log.next_id()..end, SHIPMENT_BYTES)?;
+        log.append_shipment(shipment.as_bytes())?;
+        go_on(BackupProgress::Records {
+            done: log.next_id().0 - first.0,
+            all: end.0 - first.0,
+        })?;
+    }
+    log.sync()?;
+    let keeper = SnapshotKeeper::new(
+        Arc::clone(to),
+        snapshot::Options::default(),
+        usize::MAX,
+        origin.known,
+    )?;
+    let tell = |progress: Progress| {
+        on_progress(BackupProgress::Snapshot {
+            bytes: progress.bytes,
+        })
+    };
+    let written = keeper.write(&mut keeper.lock(), &view, &log, &tell)?;
+    log.close()?;
+    Ok(BackupSummary {
+        tx: view.tx(),
+        records: end.0 - first.0,
+        snapshot: written,
+    })
+}
+
+/// The log of a backup. The log of a new one begins behind the state.
+fn open_or_begin(view: &View, id: DatabaseId, to: &Arc<dyn Dir>) -> Result<Log> {
+    let options = commitlog::Options {
+        minimum_reader: view.state().marks().minimum_reader,
+        ..commitlog::Options::default()
+    };
+    let foreign = || Error::ForeignBackup {
+        path: to.path().to_path_buf(),
+    };
+    let mut has_identity = false;
+    match identity::read(&**to)? {
+        IdentitySighting::Sound(found) if found == id => has_identity = true,
+        IdentitySighting::Absent => {}
+        _ => return Err(foreign()),
+    }
+    let existing = layout::existing(&**to, layout::LOG)?;
+    if let Some(dir) = existing.filter(|dir| dir.list().is_ok_and(|files| !files.is_empty())) {
+        let mut manifests = Vec::new();
+        if let Some(dir) = layout::existing(&**to, layout::SNAPSHOTS)? {
+            let snapshots = Snapshots::open(dir, snapshot::Options::default())?;
+            manifests.extend(snapshots.list()?.sound.into_iter().map(Some));
+        }
+        let proofs = proofs(&manifests, id.log_id());
+        match Log::open(dir, options.clone(), &proofs) {
+            Ok((log, _)) if log.log_id() != id.log_id() => return Err(foreign()),
+            Ok((log, _)) => {
+                if !has_identity {
+                    identity::write(&**to, id)?;
+                }
+                return Ok(log);
+            }
+            // What an attempt left that was cut off as it began.
+            Err(commitlog::Error::NoLog { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if has_identity || layout::existing(&**to, layout::SNAPSHOTS)?.is_some() {
+        return Err(foreign());
+    }
+    let dir = layout::existing_or_new(&**to, layout::LOG)?;
+    let start = Start {
+        base: view.tx().next(),
+        chain: view.chain(),
+        epoch: 0,
+    };
+    let log = Log::create_at(dir, id.log_id(), options, start, &[])?;
+    identity::write(&**to, id)?;
+    Ok(log)
+}
+
+/// Refuses a backup that holds other transactions than these.
+fn require_same_history(log: &Log, origin: &Origin<'_>, to: &Arc<dyn Dir>) -> Result<()> {
+    let last = log.next_id().previous();
+    let chain = match last {
+        Some(last) if last == origin.view.tx() => origin.view.chain(),
+        Some(last) if last < origin.view.tx() => (origin.chain_after)(last)?,
+        _ => Chain::default(),
+    };
+    if last.is_none_or(|last| last > origin.view.tx()) || chain != log.chain_at_end() {
+        return Err(Error::ForeignBackup {
+            path: to.path().to_path_buf(),
+        });
+    }
+    Ok(())
+}
