@@ -4,7 +4,8 @@ use crate::cli::Verb;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::{
-    demo, demo_writer, digest, export, import, info, log, scan, snapshot_verb, tables, verify,
+    backup, demo, demo_writer, digest, export, import, info, log, scan, snapshot_verb, tables,
+    verify,
 };
 
 /// Carries out a verb and writes its answer to the standard output.
@@ -23,6 +24,8 @@ pub fn carry_out(verb: &Verb) -> Result<(), Failure> {
         Verb::Scan(options) => scan::scan(options, &mut output),
         Verb::Log(options) => log::log(options, &mut output),
         Verb::Snapshot(options) => snapshot_verb::snapshot(options, &mut output),
+        Verb::Backup(options) => backup::backup(options, &mut output),
+        Verb::Restore(options) => backup::restore(options, &mut output),
         Verb::Verify(options) => verify::verify(options, &mut output),
         Verb::Digest(options) => digest::digest(options, &mut output),
     };

@@ -50,6 +50,10 @@ pub enum Verb {
     Log(LogOptions),
     /// Write a snapshot
     Snapshot(SnapshotOptions),
+    /// Copy a database to another directory, or bring an earlier copy up to date
+    Backup(CopyOptions),
+    /// Make a database out of a backup
+    Restore(CopyOptions),
     /// Check every byte
     Verify(InspectOptions),
     /// Print the digest of the content
@@ -191,6 +195,18 @@ pub struct LogOptions {
 pub struct SnapshotOptions {
     /// The directory of the database
     pub dir: PathBuf,
+}
+
+/// Options of `backup` and `restore`.
+#[derive(Debug, PartialEq, Args)]
+pub struct CopyOptions {
+    /// The directory to copy from
+    pub dir: PathBuf,
+    /// The directory to copy to
+    pub to: PathBuf,
+    /// The point in the history.
+    #[command(flatten)]
+    pub at: AtOption,
 }
 
 /// Options of `digest`.
@@ -385,6 +401,22 @@ mod tests {
             (
                 "cairn snapshot d",
                 Verb::Snapshot(SnapshotOptions { dir: dir() }),
+            ),
+            (
+                "cairn backup d e",
+                Verb::Backup(CopyOptions {
+                    dir: dir(),
+                    to: "e".into(),
+                    at: at(None),
+                }),
+            ),
+            (
+                "cairn restore d e --at 3",
+                Verb::Restore(CopyOptions {
+                    dir: dir(),
+                    to: "e".into(),
+                    at: at(Some(3)),
+                }),
             ),
             (
                 "cairn verify d",

@@ -37,6 +37,7 @@ mod opening;
 mod column_position;
 mod shell_word;
 // The verbs.
+mod backup;
 mod demo;
 mod demo_data;
 mod demo_tear;
@@ -66,9 +67,9 @@ mod text_table;
 
 pub use carry_out::carry_out;
 pub use cli::{
-    Arguments, AtOption, Condition, DemoOptions, DemoWriterOptions, DigestOptions, ExportOptions,
-    ImportOptions, InspectOptions, JsonOption, LogOptions, ScanOptions, SnapshotOptions,
-    TablesOptions, Verb,
+    Arguments, AtOption, Condition, CopyOptions, DemoOptions, DemoWriterOptions, DigestOptions,
+    ExportOptions, ImportOptions, InspectOptions, JsonOption, LogOptions, ScanOptions,
+    SnapshotOptions, TablesOptions, Verb,
 };
 pub use column_guess::NearMiss;
 pub use csv_columns::{CsvColumn, InferredColumns, infer_columns, parse_record};

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bootstrap::{
-    Committed, DatabaseId, Info, Maintenance, OpenError, OpenReport, Options, PruneSummary,
-    Records, SnapshotSummary, WriteError,
+    BackupSummary, Committed, DatabaseId, Info, Maintenance, OnBackup, OpenError, OpenReport,
+    Options, PruneSummary, Records, SnapshotSummary, WriteError,
 };
 use disk::{Dir, OsDir};
 
@@ -134,6 +134,22 @@ impl Database {
     /// No snapshot was made; the database goes on.
     pub fn snapshot(&self) -> Result<SnapshotSummary, Error> {
         Ok(self.inner.snapshot()?)
+    }
+
+    /// Copies the newest state, once it is durable, to a directory, which is made if there is none, while commits go on; or brings an earlier backup there up
+    /// to date, for which only what has changed is written. A backup is a database: open it, also at each transaction from the first backup to the last
+    /// ([`ReadOptions::at`](crate::ReadOptions::at)).
+    ///
+    /// # Errors
+    /// The directory holds something else; the transactions since the last backup are pruned; `on_progress` broke; the disks'. What the backup
+    /// covered before, it does.
+    pub fn backup(
+        &self,
+        to: impl AsRef<Path>,
+        on_progress: &OnBackup<'_>,
+    ) -> Result<BackupSummary, Error> {
+        let to = OsDir::create(to).map_err(bootstrap::Error::from)?;
+        Ok(self.inner.backup(&to, on_progress)?)
     }
 
     /// Removes what two good snapshots make unneeded of the log, and snapshots older than those that are kept.

@@ -49,9 +49,9 @@ mod timestamp;
 mod error;
 
 pub use bootstrap::{
-    Clock, Committed, DatabaseId, ErrorClass, Info, Maintenance, OpenError, OpenReport, Options,
-    Origin, PruneSummary, ReadOptions, Records, SnapshotLoading, SnapshotPolicy, SnapshotSummary,
-    SyncPolicy, TxId, WriteError,
+    BackupProgress, BackupSummary, Clock, Committed, DatabaseId, ErrorClass, Info, Maintenance,
+    OnBackup, OpenError, OpenReport, Options, Origin, PruneSummary, ReadOptions, Records,
+    SnapshotLoading, SnapshotPolicy, SnapshotSummary, SyncPolicy, TxId, WriteError,
 };
 pub use database::Database;
 pub use error::Error;

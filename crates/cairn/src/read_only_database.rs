@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bootstrap::{DatabaseId, Info, OpenReport, ReadOptions, Records};
+use bootstrap::{BackupSummary, DatabaseId, Info, OnBackup, OpenReport, ReadOptions, Records};
 use disk::{Dir, OsDir};
 
 use crate::TxId;
@@ -70,6 +70,20 @@ impl ReadOnlyDatabase {
     /// What is damaged; the disk's error.
     pub fn verify(&self) -> Result<(), Error> {
         Ok(self.inner.verify()?)
+    }
+
+    /// Copies the state that was opened to a directory, as [`Database::backup`](crate::Database::backup) does: also an older one, and also beside a writer. This is how
+    /// to restore from a backup.
+    ///
+    /// # Errors
+    /// As [`Database::backup`](crate::Database::backup).
+    pub fn backup(
+        &self,
+        to: impl AsRef<Path>,
+        on_progress: &OnBackup<'_>,
+    ) -> Result<BackupSummary, Error> {
+        let to = OsDir::create(to).map_err(bootstrap::Error::from)?;
+        Ok(self.inner.backup(&to, on_progress)?)
     }
 
     /// Which database it is.
