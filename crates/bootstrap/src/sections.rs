@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use schema::State;
 use snapshot::{Blob, Blobs, Loaded, Source, SourceError};
-use table::{Page, PageBytes, PageMark, PageNumber, Store};
+use table::{Page, PageBytes, PageMoment, PageNumber, Store};
 
 use crate::database_id::DatabaseId;
 use crate::format::{
@@ -32,7 +32,7 @@ pub(crate) fn with_sections<T>(
 ) -> T {
     let mut pages = Pages {
         pages: state.store().pages(),
-        mark: known.map(|known| &known.mark),
+        moment: known.map(|known| &known.moment),
     };
     let heads = state.store().heads().flat_map(|(table, head)| {
         let parts: Vec<Vec<u8>> = head.chunks(HEAD_PART_BYTES).map(<[u8]>::to_vec).collect();
@@ -94,7 +94,7 @@ pub(crate) fn state(id: DatabaseId, loaded: &Loaded, is_verified: bool) -> Resul
 /// Lends pages.
 struct Pages<'a> {
     pages: &'a table::Pages,
-    mark: Option<&'a PageMark>,
+    moment: Option<&'a PageMoment>,
 }
 
 impl Source for Pages<'_> {
@@ -110,7 +110,9 @@ impl Source for Pages<'_> {
     }
 
     fn changed(&mut self) -> Vec<RangeInclusive<u64>> {
-        let changed = self.mark.and_then(|mark| self.pages.changed_after(mark));
+        let changed = self
+            .moment
+            .and_then(|moment| self.pages.changed_after(moment));
         let Some(changed) = changed else {
             return vec![0..=u64::MAX];
         };

@@ -147,7 +147,7 @@ impl SnapshotKeeper {
             inner.outlines.insert(view.tx(), outline.clone());
             inner.known = Some(Known {
                 outline: outline.clone(),
-                mark: view.state().store().pages().mark(),
+                moment: view.state().store().pages().moment(),
             });
         }
         inner.good.insert(view.tx());

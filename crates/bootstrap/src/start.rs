@@ -85,7 +85,7 @@ pub(crate) fn start(
             Ok(state) => {
                 let known = Some(Known {
                     outline: loaded.outline().clone(),
-                    mark: state.store().pages().mark(),
+                    moment: state.store().pages().moment(),
                 });
                 Ok(Start {
                     state,

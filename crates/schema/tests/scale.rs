@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use database::{Database, ID};
 use schema::{NewTable, State, WriteTransaction};
-use table::{ColumnType, Page, PageBytes, PageMark, PageNumber, Store, Value};
+use table::{ColumnType, Page, PageBytes, PageMoment, PageNumber, Store, Value};
 
 /// A page of a snapshot that counts each look at it.
 struct CountedPage {
@@ -59,17 +59,17 @@ fn cost(database: &Database, run: impl FnOnce(&mut WriteTransaction)) -> (u64, u
     let mut transaction = WriteTransaction::new(&state).unwrap();
     run(&mut transaction);
     let bytes = transaction.finish().unwrap().unwrap();
-    let mark = state.store().pages().mark();
+    let moment = state.store().pages().moment();
     looks.store(0, Ordering::Relaxed);
     let checked = state.check(&bytes).unwrap();
     let looks = looks.load(Ordering::Relaxed);
-    (looks, written_after(&mark, checked.state()))
+    (looks, written_after(&moment, checked.state()))
 }
 
-/// How many pages of a state were written after a mark.
-fn written_after(mark: &PageMark, state: &State) -> usize {
+/// How many pages of a state were written after a moment.
+fn written_after(moment: &PageMoment, state: &State) -> usize {
     let pages = state.store().pages();
-    let changed = pages.changed_after(mark).unwrap();
+    let changed = pages.changed_after(moment).unwrap();
     let written = changed.filter_map(|numbers| {
         let first = PageNumber::new(*numbers.start())?;
         let from = pages.iter_from(first).map(|(number, _)| number.get());
@@ -140,9 +140,9 @@ fn replaying_a_schema_writes_pages_in_proportion() {
     let mut written = 0;
     let mut at = Vec::new();
     for (number, transaction) in database.log.iter().enumerate() {
-        let mark = state.store().pages().mark();
+        let moment = state.store().pages().moment();
         state.replay(transaction).unwrap();
-        written += written_after(&mark, &state);
+        written += written_after(&moment, &state);
         if [100, 200, 400, 800].contains(&number) {
             at.push(written);
         }

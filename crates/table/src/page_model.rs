@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::page::{PAGE_BYTES, Page, PageBuf, PageBytes};
 use crate::page_format::PageKind;
-use crate::page_mark::PageMark;
+use crate::page_moment::PageMoment;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
 use crate::table_id::TableId;
@@ -40,15 +40,15 @@ struct Copy {
     marks: BTreeMap<u32, u8>,
     /// What stood there when the trial began that is under way.
     before: Option<BTreeMap<u32, u8>>,
-    /// A moment that was marked, and what stood there then.
-    marked: Option<(PageMark, BTreeMap<u32, u8>)>,
+    /// A moment that is remembered, and what stood there then.
+    remembered: Option<(PageMoment, BTreeMap<u32, u8>)>,
 }
 
 #[derive(Clone, Debug)]
 enum Step {
     Copy(usize),
     Drop(usize),
-    Mark(usize),
+    Remember(usize),
     Allocate(usize, u8),
     Restore(usize, u32, u8),
     Write(usize, usize, u8),
@@ -134,9 +134,9 @@ impl Copy {
                 self.before = Some(self.marks.clone());
             }
             Step::Trial(_, keep) => self.end_trial(keep),
-            Step::Mark(_) => {
+            Step::Remember(_) => {
                 self.end_trial(true);
-                self.marked = Some((self.pages.mark(), self.marks.clone()));
+                self.remembered = Some((self.pages.moment(), self.marks.clone()));
             }
             Step::Renew(_, index) => {
                 if let Some(number) = self.number(index) {
@@ -173,12 +173,12 @@ impl Copy {
         }
     }
 
-    /// What is not named as changed is what it was at the mark.
-    fn check_marked(&self) {
-        let Some((mark, before)) = &self.marked else {
+    /// What is not named as changed is what it was at the moment.
+    fn check_remembered(&self) {
+        let Some((moment, before)) = &self.remembered else {
             return;
         };
-        let Some(changed) = self.pages.changed_after(mark) else {
+        let Some(changed) = self.pages.changed_after(moment) else {
             return;
         };
         let changed: Vec<RangeInclusive<u32>> = changed.collect();
@@ -221,7 +221,7 @@ fn run(steps: &[Step], newest: bool) {
     for step in steps {
         let (Step::Copy(of)
         | Step::Drop(of)
-        | Step::Mark(of)
+        | Step::Remember(of)
         | Step::Allocate(of, _)
         | Step::Restore(of, ..)
         | Step::Write(of, ..)
@@ -244,7 +244,7 @@ fn run(steps: &[Step], newest: bool) {
         }
         let place = of % copies.len();
         copies[place].check();
-        copies.iter().for_each(Copy::check_marked);
+        copies.iter().for_each(Copy::check_remembered);
         let around = copies[place].marks.keys().nth(of % 97).copied();
         copies[place].check_from(
             around
@@ -275,7 +275,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => any::<usize>().prop_map(Step::Copy),
         2 => any::<usize>().prop_map(Step::Drop),
-        2 => any::<usize>().prop_map(Step::Mark),
+        2 => any::<usize>().prop_map(Step::Remember),
         3 => (any::<usize>(), any::<u8>()).prop_map(|(of, mark)| Step::Allocate(of, mark)),
         1 => (any::<usize>(), number, any::<u8>())
             .prop_map(|(of, number, mark)| Step::Restore(of, number, mark)),
@@ -349,41 +349,41 @@ fn a_page_that_nobody_else_sees_is_written_in_place() {
 
 /// A page table of three levels with 256 nodes below the first slot of the root, and five more below each of the next four.
 #[test]
-fn what_was_born_before_a_mark_is_not_looked_at_for_changes() {
+fn what_was_born_before_a_moment_is_not_looked_at_for_changes() {
     let mut copy = Copy::default();
     let below_first = (0..256).map(|leaf| leaf << 8);
     let others = (1..5).flat_map(|node| (0..5).map(move |leaf| node << 16 | leaf << 8));
     for number in below_first.chain(others) {
         copy.take(&Step::Restore(0, number, 1));
     }
-    copy.take(&Step::Mark(0));
-    let (mark, _) = copy.marked.clone().unwrap();
+    copy.take(&Step::Remember(0));
+    let (moment, _) = copy.remembered.clone().unwrap();
     // Pages by their place among all, and how many nodes lead to all that were changed so far: what is older is left alone.
-    assert_eq!(copy.pages.nodes_entered_after(&mark), 0);
+    assert_eq!(copy.pages.nodes_entered_after(&moment), 0);
     for (index, entered) in [(7, 3), (7, 3), (9, 4), (256 + 5, 6), (256 + 9, 7)] {
         copy.take(&Step::Write(0, index, 2));
-        assert_eq!(copy.pages.nodes_entered_after(&mark), entered, "{index}");
-        copy.check_marked();
+        assert_eq!(copy.pages.nodes_entered_after(&moment), entered, "{index}");
+        copy.check_remembered();
     }
     // The leaf goes with its last page.
     copy.take(&Step::Free(0, 0));
-    assert_eq!(copy.pages.nodes_entered_after(&mark), 7);
-    copy.check_marked();
+    assert_eq!(copy.pages.nodes_entered_after(&moment), 7);
+    copy.check_remembered();
 }
 
 #[test]
-fn a_mark_keeps_no_page_and_names_each_that_is_written() {
+fn a_moment_keeps_no_page_and_names_each_that_is_written() {
     let mut copy = Copy::default();
     (0..300).for_each(|_| copy.take(&Step::Allocate(0, 1)));
-    let mark = copy.pages.mark();
-    let changed = |copy: &Copy, mark: &PageMark| -> Vec<u32> {
-        let changed = copy.pages.changed_after(mark).unwrap();
+    let moment = copy.pages.moment();
+    let changed = |copy: &Copy, moment: &PageMoment| -> Vec<u32> {
+        let changed = copy.pages.changed_after(moment).unwrap();
         changed
             .flatten()
             .take_while(|number| *number < 512)
             .collect()
     };
-    assert_eq!(changed(&copy, &mark), []);
+    assert_eq!(changed(&copy, &moment), []);
     copy.take(&Step::Write(0, 7, 2));
     copy.take(&Step::WritePieces(0, 9, 2));
     copy.take(&Step::Free(0, 280));
@@ -394,22 +394,22 @@ fn a_mark_keeps_no_page_and_names_each_that_is_written() {
         .chain([280])
         .chain(rest.clone())
         .collect();
-    assert_eq!(changed(&copy, &mark)[..2], expected[..2]);
-    assert!(changed(&copy, &mark).contains(&280));
+    assert_eq!(changed(&copy, &moment)[..2], expected[..2]);
+    assert!(changed(&copy, &moment).contains(&280));
     // In a trial, too, and only if it is kept.
     copy.take(&Step::Trial(0, false));
     copy.take(&Step::WritePieces(0, 11, 3));
     copy.take(&Step::Trial(0, false));
-    assert!(!changed(&copy, &mark).contains(&11));
+    assert!(!changed(&copy, &moment).contains(&11));
     copy.take(&Step::Trial(0, true));
     copy.take(&Step::WritePieces(0, 11, 3));
     copy.take(&Step::Trial(0, true));
-    assert!(changed(&copy, &mark).contains(&11));
-    let newer = copy.pages.mark();
+    assert!(changed(&copy, &moment).contains(&11));
+    let newer = copy.pages.moment();
     assert_eq!(changed(&copy, &newer), []);
-    assert!(changed(&copy, &mark).contains(&11));
+    assert!(changed(&copy, &moment).contains(&11));
     // Of other pages it says nothing.
-    assert!(Pages::new().changed_after(&mark).is_none());
+    assert!(Pages::new().changed_after(&moment).is_none());
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //!                               next older one that does, or is freed, when that one is given up
 //! ```
 //!
-//! A version can be marked: it is below every later floor then, held or not, and its memory is nobody's business any more.
+//! A version can be kept apart: it is below every later floor then, held or not, and its memory is nobody's business any more.
 //!
 //! Versions have a number that only rises. Only the newest one that is held is ever written; whoever wants to write an older one while a
 //! newer one is held needs a table of his own. When the newest is given up (something was tried and dropped), all that was
@@ -38,7 +38,7 @@ struct Inner {
     /// The last version that began to be written.
     last: u64,
     /// What was born in this version or before is never written in place, so that what was written later can be told by its birth.
-    marked: u64,
+    apart: u64,
     /// Versions that somebody holds, ascending, and how often.
     held: Vec<(u64, usize)>,
     /// By the newest version that is held and leads there.
@@ -63,7 +63,7 @@ impl PageVersions {
             frames: Frames::default(),
             nodes: Vec::new(),
             last: 0,
-            marked: 0,
+            apart: 0,
             held: vec![(0, 1)],
             retired: BTreeMap::new(),
         }))
@@ -93,7 +93,7 @@ impl PageVersions {
         inner.last += 1;
         let begun = inner.last;
         let newest = inner.held.last().map_or(0, |(newest, _)| *newest);
-        let floor = newest.max(inner.marked);
+        let floor = newest.max(inner.apart);
         inner.held.push((begun, 1));
         Some((begun, floor))
     }
@@ -113,7 +113,7 @@ impl PageVersions {
         } else {
             let older = place.checked_sub(1);
             let newest = older.map_or(0, |older| inner.held[older].0);
-            newest.max(inner.marked)
+            newest.max(inner.apart)
         };
         inner.last += 1;
         let begun = inner.last;
@@ -122,9 +122,9 @@ impl PageVersions {
     }
 
     /// From the next version on, what this one leads to is written in copies, held or not.
-    pub(crate) fn mark(&self, version: u64) {
+    pub(crate) fn keep_apart(&self, version: u64) {
         let mut inner = self.lock();
-        inner.marked = inner.marked.max(version);
+        inner.apart = inner.apart.max(version);
     }
 
     /// Gives a version up, whose tree this is.

@@ -22,7 +22,7 @@ use crate::damaged::{DamageKind, Damaged};
 use crate::page::{Page, PageBuf};
 use crate::page_format::PageKind;
 use crate::page_journal::PageJournal;
-use crate::page_mark::PageMark;
+use crate::page_moment::PageMoment;
 use crate::page_mut::PageMut;
 use crate::page_node::Stored;
 use crate::page_number::PageNumber;
@@ -307,35 +307,35 @@ impl Pages {
     ///
     /// # Panics
     /// In a trial.
-    pub fn mark(&self) -> PageMark {
+    pub fn moment(&self) -> PageMoment {
         assert!(self.trial.is_none(), "what is only tried is not to be seen");
         // As in a copy: the next write begins a new version.
         self.is_shared.store(true, Ordering::Relaxed);
-        self.versions.mark(self.version);
-        PageMark::new(&self.versions, self.version)
+        self.versions.keep_apart(self.version);
+        PageMoment::new(&self.versions, self.version)
     }
 
-    /// The page numbers whose pages may not be those that stood there at the mark, ascending, those of no page among them; whatever lies
+    /// The page numbers whose pages may not be those that stood there at the moment, ascending, those of no page among them; whatever lies
     /// between is as it was. Costs what changed. A page that was written and is equal again counts as changed.
     ///
-    /// `None` if nothing is known: the pages that were marked are not of this line, or newer than these. Of pages that branched off this line
-    /// before the mark it says nothing of use.
+    /// `None` if nothing is known: the moment is not one of this line, or newer than these. Of pages that branched off this line
+    /// before it it says nothing of use.
     pub fn changed_after(
         &self,
-        mark: &PageMark,
+        moment: &PageMoment,
     ) -> Option<impl Iterator<Item = RangeInclusive<u32>> + '_> {
-        let version = mark.version_of(&self.versions)?;
+        let version = moment.version_of(&self.versions)?;
         // SAFETY: the version is held for as long as this is borrowed.
         (version <= self.version).then(|| unsafe { self.tree.born_after(version) })
     }
 
     /// How many nodes of the page table [`Pages::changed_after`] looks into.
     #[cfg(test)]
-    pub(crate) fn nodes_entered_after(&self, mark: &PageMark) -> usize {
+    pub(crate) fn nodes_entered_after(&self, moment: &PageMoment) -> usize {
         // SAFETY: as above.
         let mut born = unsafe {
             self.tree
-                .born_after(mark.version_of(&self.versions).unwrap())
+                .born_after(moment.version_of(&self.versions).unwrap())
         };
         while born.next().is_some() {}
         born.entered_count

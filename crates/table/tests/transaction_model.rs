@@ -726,7 +726,7 @@ fn filled(random: &mut Random, keys: u64, rows: u64) -> Store {
 fn history(seed: u64, keys: u64, base_rows: u64, steps: u64, steps_per_check: u64) {
     let mut random = Random(seed);
     let store = filled(&mut random, keys, base_rows);
-    let mark = store.pages().mark();
+    let moment = store.pages().moment();
     let mut history = History::begin(&store, random, keys);
     history.check();
     for step in 0..steps {
@@ -742,7 +742,7 @@ fn history(seed: u64, keys: u64, base_rows: u64, steps: u64, steps_per_check: u6
     history.check();
     history.applied();
     // The base is what it was, page by page.
-    let changed: Vec<_> = store.pages().changed_after(&mark).unwrap().collect();
+    let changed: Vec<_> = store.pages().changed_after(&moment).unwrap().collect();
     let too_high = changed.first().unwrap().start();
     assert_eq!((changed.len(), changed[0].end()), (1, &u32::MAX));
     assert!(
