@@ -190,6 +190,55 @@ fn a_group_of_n_rows_moves_at_most_2_n_and_16() {
     assert!(moved_by_any > 0);
 }
 
+/// A page that is being emptied takes no rows meanwhile; it takes them again when the group is at its end.
+#[test]
+fn a_page_that_was_not_emptied_takes_rows_again() {
+    let mut store = Store::new([3; 32]);
+    let columns = vec![LayoutColumn::required(ColumnType::U64); 40];
+    let layout = Layout::new(LayoutNumber(1), columns).unwrap();
+    store.create_table(BAG, layout).unwrap();
+    let row = |key: u64| vec![Value::U64(key); 40];
+    commit(&mut store, |transaction| {
+        for key in 0..1_000 {
+            transaction.insert(BAG, &row(key)).unwrap();
+        }
+    });
+    let (full, row_count) = (row_pages(&store, BAG), 1_000);
+    // Rows go one by one, all over the pages, until one of the others moves: sixteen more do, and the page that they leave has more.
+    let keys: Vec<u64> = (0..row_count).map(|key| key * 7 % row_count).collect();
+    let mut before = places(&store, BAG);
+    let mut deleted = 0;
+    for key in keys {
+        commit(&mut store, |transaction| {
+            transaction.delete(BAG, before[&key]).unwrap();
+        });
+        deleted += 1;
+        before.remove(&key);
+        let after = places(&store, BAG);
+        if after != before {
+            break;
+        }
+    }
+    let page_count = row_pages(&store, BAG);
+    assert!(page_count >= full - 1 && deleted < row_count);
+    let slots: u64 = {
+        let pages = store.table(BAG).unwrap().pages().unwrap();
+        pages
+            .map(|page| u64::from(page.unwrap().rows.capacity()))
+            .sum()
+    };
+    let left = store.table(BAG).unwrap().row_count();
+    assert!(slots > left + 100);
+    commit(&mut store, |transaction| {
+        for key in 0..slots - left {
+            transaction.insert(BAG, &row(2_000 + key)).unwrap();
+        }
+    });
+    assert_eq!(row_pages(&store, BAG), page_count);
+    assert_eq!(store.table(BAG).unwrap().row_count(), slots);
+    store.check().unwrap();
+}
+
 /// Also where it goes on from pages and heads that a snapshot keeps.
 #[test]
 fn the_same_history_leaves_the_same_pages() {
