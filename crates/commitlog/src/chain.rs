@@ -52,6 +52,13 @@ impl Chain {
         let content = u64::from(payload_length) << 32 | u64::from(payload_checksum);
         Chain(scramble(place ^ content))
     }
+
+    /// The value before record `id`, if this is the one after it and it has such a payload: what [`Chain::mix`] makes this of.
+    pub(crate) fn unmix(self, id: TxId, payload_length: u32, payload_checksum: u32) -> Chain {
+        let content = u64::from(payload_length) << 32 | u64::from(payload_checksum);
+        let place = unscramble(unscramble(self.0) ^ content);
+        Chain(place.wrapping_sub(id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+    }
 }
 
 #[inline]
@@ -63,6 +70,15 @@ fn scramble(mut x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
+/// The one value that [`scramble`] makes this of: the two multipliers are the inverses of those, modulo 2^64.
+fn unscramble(mut x: u64) -> u64 {
+    x ^= x >> 31 ^ x >> 62;
+    x = x.wrapping_mul(0x3196_42b2_d24d_8ec3);
+    x ^= x >> 27 ^ x >> 54;
+    x = x.wrapping_mul(0x96de_1b17_3f11_9089);
+    x ^ (x >> 30) ^ (x >> 60)
+}
+
 impl fmt::Display for Chain {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:016x}", self.0)
@@ -72,5 +88,23 @@ impl fmt::Display for Chain {
 impl fmt::Debug for Chain {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Chain({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_before_a_record_follows_from_the_one_behind_it() {
+        let mut chain = Chain::seed(LogId(*b"0123456789abcdef"));
+        for number in 0..1000_u32 {
+            let id = TxId(u64::from(number) << (number % 50));
+            let (length, sum) = (number, number.wrapping_mul(0x9e37_79b1));
+            let after = chain.mix(id, length, sum);
+            assert_eq!(after.unmix(id, length, sum), chain, "{number}");
+            assert_ne!(after.unmix(id, length, sum ^ 1), chain, "{number}");
+            chain = after;
+        }
     }
 }

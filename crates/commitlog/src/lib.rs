@@ -83,6 +83,8 @@ mod salvage;
 mod salvage_report;
 mod salvage_account;
 mod segment_remains;
+mod salvage_evidence;
+mod kept_history;
 mod piece;
 mod piece_search;
 mod link;

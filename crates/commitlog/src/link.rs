@@ -5,8 +5,8 @@ use std::ops::Range;
 use crate::chain::Chain;
 use crate::checksum::checksum;
 use crate::format::{
-    BLOCK_HEADER_BYTES, BlockHeader, FRAME_HEADER_BYTES, FRAMES_BYTE, FrameHeader,
-    PAYLOAD_BYTES_LIMIT, frame_bytes,
+    BLOCK_HEADER_BYTES, BODY_BLOCKS, BlockHeader, FRAME_HEADER_BYTES, FRAMES_BYTE, FrameHeader,
+    PAYLOAD_BYTES_LIMIT, SegmentHeader, frame_bytes,
 };
 use crate::packed_frames::unpack_block;
 use crate::remaining_bytes::RemainingBytes;
@@ -44,30 +44,44 @@ impl Link {
             Before::Block(chain) => Some(chain),
         }
     }
+
+    /// How long the payload of a frame is; 0 for a block.
+    pub(crate) fn payload_length(&self) -> u32 {
+        match self.before {
+            Before::Frame { payload_length } => payload_length,
+            Before::Block(_) => 0,
+        }
+    }
 }
 
 /// The bytes of one segment, and what may begin in them.
 pub(crate) struct Links {
     pub(crate) bytes: RemainingBytes,
     pub(crate) is_packed: bool,
-    /// Which ids are possible: those before stand in other files, and those behind too.
-    pub(crate) ids: Range<TxId>,
+    /// The first id, if a header tells it: then those before stand in other files, and a record for each one from there on stands before another.
+    pub(crate) base: Option<TxId>,
+    /// Records from here on stand in other files.
+    bound: TxId,
     /// Where a block ends whose checksum holds and which is none of ours: nothing of ours begins in it.
     strange: u64,
 }
 
 impl Links {
-    /// Those of a segment with records of these ids. `is_packed` if it is known whether it is stored in blocks.
+    /// Those of a segment with this header, if it has one, and with records before `bound`.
     pub(crate) fn new(
         mut bytes: RemainingBytes,
-        is_packed: Option<bool>,
-        ids: Range<TxId>,
+        header: Option<SegmentHeader>,
+        bound: TxId,
     ) -> Self {
-        let looks_packed = || block_at(&mut bytes, FRAMES_BYTE).is_some();
+        let is_packed = match header {
+            Some(header) => header.body == BODY_BLOCKS,
+            None => block_at(&mut bytes, FRAMES_BYTE).is_some(),
+        };
         Links {
-            is_packed: is_packed.unwrap_or_else(looks_packed),
+            is_packed,
             bytes,
-            ids,
+            base: header.map(|header| header.base),
+            bound,
             strange: 0,
         }
     }
@@ -104,6 +118,13 @@ impl Links {
         }
     }
 
+    /// The chain that the frame of this record continues if its payload is what was written: no other one leads to the chain after it.
+    pub(crate) fn continued_by(&mut self, at: u64, id: TxId, length: u32, after: Chain) -> Chain {
+        let payload = at + FRAME_HEADER_BYTES as u64;
+        let sum = self.bytes.checksum(payload, u64::from(length));
+        after.unmix(id, length, sum)
+    }
+
     /// Whether nothing stands behind the one that ends here.
     pub(crate) fn is_last(&mut self, end: u64) -> bool {
         let behind = self.bytes.get(end, FRAME_HEADER_BYTES as u64);
@@ -136,13 +157,17 @@ impl Links {
         Ok(())
     }
 
+    fn is_possible(&self, id: TxId) -> bool {
+        id < self.bound && self.base.is_none_or(|base| id >= base)
+    }
+
     fn frame(&mut self, at: u64) -> Option<Link> {
         let header = self.bytes.get(at, FRAME_HEADER_BYTES as u64);
         let header = FrameHeader::decode(header.first_chunk()?)?;
         // No more records stand before it than fit there.
         let passed = (at - FRAMES_BYTE) / FRAME_HEADER_BYTES as u64;
-        let is_possible = self.ids.contains(&header.id)
-            && header.id.0 - self.ids.start.0 <= passed
+        let is_possible = self.is_possible(header.id)
+            && self.base.is_none_or(|base| header.id.0 - base.0 <= passed)
             && header.payload_length <= PAYLOAD_BYTES_LIMIT;
         let end = at.checked_add(frame_bytes(header.payload_length))?;
         if !is_possible || end > self.bytes.end() {
@@ -161,7 +186,7 @@ impl Links {
 
     fn block(&mut self, at: u64) -> Option<Link> {
         let header = block_at(&mut self.bytes, at)?;
-        if !self.ids.contains(&header.first) {
+        if !self.is_possible(header.first) {
             return None;
         }
         let stored = at + BLOCK_HEADER_BYTES as u64;
@@ -178,7 +203,7 @@ impl Links {
             let (frame, payload, behind) = split_frame(rest)?;
             let sum = checksum(payload);
             chain = chain.mix(frame.id, frame.payload_length, sum);
-            if frame.id != id || frame.chain_after != chain || id >= self.ids.end {
+            if frame.id != id || frame.chain_after != chain || id >= self.bound {
                 return None;
             }
             id = id.next();

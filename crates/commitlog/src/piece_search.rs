@@ -11,13 +11,14 @@
 //! claim all that is behind it.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::ops::{Bound, Range};
 
 use crate::chain::Chain;
-use crate::format::FRAMES_BYTE;
+use crate::format::{FRAMES_BYTE, Mark};
 use crate::link::{Link, Links};
-use crate::piece::Piece;
+use crate::piece::{Before, Joint, Piece};
 use crate::salvage_report::SkipReason;
 use crate::tx_id::TxId;
 
@@ -34,12 +35,22 @@ pub(crate) struct Found {
     pub(crate) last_trace: TxId,
 }
 
+/// What is known before a search.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known<'a> {
+    /// The chain before some ids, as headers and marks tell.
+    pub(crate) anchors: &'a BTreeMap<TxId, Chain>,
+    /// Where the pieces need joints.
+    pub(crate) joints: &'a BTreeSet<TxId>,
+    /// The marks of the segment.
+    pub(crate) marks: &'a [Mark],
+}
+
 /// A search in the bytes of one segment.
 pub(crate) struct PieceSearch<'a> {
     links: &'a mut Links,
     file: usize,
-    /// The chain before some ids, as headers and marks tell.
-    anchors: &'a BTreeMap<TxId, Chain>,
+    known: Known<'a>,
     /// What may be continued, by the place where it ends.
     waiting: BTreeMap<u64, Vec<Piece>>,
     waiting_count: usize,
@@ -48,15 +59,11 @@ pub(crate) struct PieceSearch<'a> {
 
 impl<'a> PieceSearch<'a> {
     /// A search in the segment that is number `file`.
-    pub(crate) fn new(
-        links: &'a mut Links,
-        file: usize,
-        anchors: &'a BTreeMap<TxId, Chain>,
-    ) -> Self {
+    pub(crate) fn new(links: &'a mut Links, file: usize, known: Known<'a>) -> Self {
         PieceSearch {
             links,
             file,
-            anchors,
+            known,
             waiting: BTreeMap::new(),
             waiting_count: 0,
             found: Found::default(),
@@ -85,13 +92,14 @@ impl<'a> PieceSearch<'a> {
             .into_iter()
             .partition(|piece| piece.ids.end == link.ids.start);
         others.into_iter().for_each(|piece| self.end(piece));
-        let is_base = link.ids.start == self.links.ids.start;
-        let is_first = is_base && at == FRAMES_BYTE;
-        let is_placed = is_first || neighbours.iter().any(|piece| piece.is_placed);
-        // Anybody who wrote a payload may have known the chain before the segment: that proves only what begins it.
+        let is_base = self.links.base == Some(link.ids.start);
+        let is_first = at == FRAMES_BYTE && (is_base || self.links.base.is_none());
+        let is_placed =
+            is_first || self.is_marked(&link) || neighbours.iter().any(|piece| piece.is_placed);
+        // Anybody who wrote a payload may have known the chain before the segment: that says nothing of what does not begin it.
         let anchor = match is_base && !is_first {
             true => None,
-            false => self.anchors.get(&link.ids.start).copied(),
+            false => self.known.anchors.get(&link.ids.start).copied(),
         };
         let known = match self.links.bytes.is_unreadable(&link.bytes) {
             true => Some(false),
@@ -99,48 +107,40 @@ impl<'a> PieceSearch<'a> {
         };
         neighbours.sort_by_key(|piece| {
             let records = piece.ids.end.0 - piece.ids.start.0;
-            Reverse((piece.is_proven, piece.is_placed, records))
+            Reverse((piece.is_anchored, piece.is_placed, records))
         });
         let continued = neighbours
             .iter()
             .position(|piece| self.links.continues(&mut link, piece.chain_after));
         let is_whole = continued.is_some() || known == Some(true) || link.chain_before().is_some();
         let mut piece = match continued {
-            Some(place) => {
-                let before = neighbours.remove(place);
-                Piece {
-                    bytes: before.bytes.start..end,
-                    ids: before.ids.start..link.ids.end,
-                    chain_after: link.chain_after,
-                    ..before
-                }
-            }
-            None if known == Some(false) || (known.is_none() && !neighbours.is_empty()) => {
+            Some(place) => self.continue_piece(neighbours.remove(place), &link),
+            None if !is_whole && (known == Some(false) || !neighbours.is_empty()) => {
                 if is_placed || !neighbours.is_empty() {
                     self.pass_payload(link.bytes.clone());
                 }
-                if is_placed || neighbours.iter().any(|piece| piece.is_proven) {
+                let is_of_a_segment = is_placed && self.links.base.is_some();
+                if is_of_a_segment || neighbours.iter().any(|piece| piece.is_anchored) {
                     self.found.last_trace = self.found.last_trace.max(link.ids.end);
                 }
                 // What continues it is what was written, though its own payload is not.
-                let chain_before = Some(link.chain_after);
+                let before = Before::Known(link.chain_after);
                 let behind = Some(link.bytes.clone());
                 let (bytes, ids) = (end..end, link.ids.end..link.ids.end);
-                self.begin(&link, bytes, ids, chain_before, behind)
+                self.begin(&link, bytes, ids, before, behind)
             }
             None => {
-                let chain_before = anchor.or(link.chain_before());
+                let known = anchor.filter(|_| known == Some(true));
+                let known = known.or(link.chain_before());
+                let before = known.map_or(Before::Unknown, Before::Known);
                 let (bytes, ids) = (link.bytes.clone(), link.ids.clone());
-                self.begin(&link, bytes, ids, chain_before, None)
+                self.begin(&link, bytes, ids, before, None)
             }
         };
+        self.add_inner_joints(&mut piece, &link);
         piece.is_placed |= is_placed;
-        piece.is_proven |= known == Some(true);
-        match self.anchors.get(&piece.ids.end) {
-            Some(chain) if *chain == piece.chain_after => piece.is_proven = true,
-            Some(_) => piece.is_refuted = true,
-            None => {}
-        }
+        let end_anchor = self.known.anchors.get(&piece.ids.end);
+        piece.is_anchored |= known == Some(true) || end_anchor == Some(&piece.chain_after);
         for mut piece in neighbours {
             piece.is_opposed = true;
             self.end(piece);
@@ -152,34 +152,87 @@ impl<'a> PieceSearch<'a> {
         }
     }
 
+    /// Whether a mark says that this record begins here.
+    fn is_marked(&self, link: &Link) -> bool {
+        let mut marks = self.known.marks.iter();
+        // Where blocks stand, marks count as if the frames were plain.
+        !self.links.is_packed
+            && marks.any(|mark| mark.end_byte == link.bytes.start && mark.through == link.ids.start)
+    }
+
+    fn continue_piece(&mut self, mut piece: Piece, link: &Link) -> Piece {
+        if self.known.joints.contains(&link.ids.start) && !piece.ids.is_empty() {
+            piece.joints.push(Joint {
+                id: link.ids.start,
+                chain: piece.chain_after,
+                end: link.bytes.start,
+                start: link.bytes.start,
+            });
+        }
+        if piece.before == Before::Unknown && piece.ids.end == piece.ids.start.next() {
+            let (at, length) = (piece.bytes.start, piece.first_length);
+            let computed = self
+                .links
+                .continued_by(at, piece.ids.start, length, piece.chain_after);
+            piece.before = Before::Computed(computed);
+        }
+        piece.bytes.end = link.bytes.end;
+        piece.ids.end = link.ids.end;
+        piece.chain_after = link.chain_after;
+        piece
+    }
+
+    /// Those between the records of a block.
+    fn add_inner_joints(&mut self, piece: &mut Piece, link: &Link) {
+        let inner = (
+            Bound::Excluded(link.ids.start),
+            Bound::Excluded(link.ids.end),
+        );
+        if piece.ids.is_empty()
+            || link.ids.end <= link.ids.start.next()
+            || self.known.joints.range(inner).next().is_none()
+        {
+            return;
+        }
+        let Ok(()) = self.links.records(link, |header, _| {
+            let id = header.id.next();
+            if id < link.ids.end && self.known.joints.contains(&id) {
+                piece.joints.push(Joint {
+                    id,
+                    chain: header.chain_after,
+                    end: link.bytes.end,
+                    start: link.bytes.start,
+                });
+            }
+            Ok::<(), Infallible>(())
+        });
+    }
+
     fn begin(
         &self,
         link: &Link,
         bytes: Range<u64>,
         ids: Range<TxId>,
-        chain_before: Option<Chain>,
+        before: Before,
         behind: Option<Range<u64>>,
     ) -> Piece {
         Piece {
             file: self.file,
             bytes,
             ids,
-            chain_before,
+            before,
             chain_after: link.chain_after,
-            is_proven: false,
-            is_refuted: false,
+            joints: Vec::new(),
             is_placed: false,
+            is_anchored: false,
             is_opposed: false,
+            first_length: link.payload_length(),
             behind,
         }
     }
 
     fn pass_payload(&mut self, bytes: Range<u64>) {
-        let reason = match self.links.is_packed {
-            true => SkipReason::Contradicted,
-            false => SkipReason::Payload,
-        };
-        self.found.passed.push((bytes, reason));
+        self.found.passed.push((bytes, SkipReason::Payload));
     }
 
     fn wait(&mut self, piece: Piece) {
@@ -221,13 +274,8 @@ impl<'a> PieceSearch<'a> {
         if let Some(bytes) = piece.behind.take() {
             self.pass_payload(bytes);
         }
-        if piece.is_refuted && !piece.is_proven {
-            let passed = (piece.bytes, SkipReason::Contradicted);
-            self.found.passed.push(passed);
-            return;
-        }
         // Of a header alone something else has to say that it is one: its place, or its neighbour.
-        let is_one = !piece.is_alone() || piece.is_proven || piece.is_placed || piece.is_opposed;
+        let is_one = !piece.is_alone() || piece.is_anchored || piece.is_placed || piece.is_opposed;
         if is_one || self.links.is_last(piece.bytes.end) {
             self.found.pieces.push(piece);
         }

@@ -12,31 +12,32 @@
 //! over. Behind a damaged place the search goes on at the next multiple of 8 where a frame header stands whose checksum holds and whose id
 //! is possible there: not below the segment's first, by no more than fit into the bytes between. From there the records are followed as long as each continues the one
 //! before. That proves nothing yet, for a payload may hold the records of another log: a segment's header or a mark that knows the chain at one of their
-//! ids proves them, or shows that they are none of this log's. First all pieces are found ([`crate::piece_search`]), then it is decided which are taken
-//! ([`crate::piece`]), and then these are copied. What is not copied is skipped ([`crate::salvage_account`]).
+//! ids proves them, or shows that they are none of this log's. First it is read what headers and marks say ([`crate::salvage_evidence`]), then all pieces are found ([`crate::piece_search`]),
+//! then it is decided which of them are one history ([`crate::kept_history`]), and then these are copied. What is not copied is skipped ([`crate::salvage_account`]).
+//!
+//! A file is searched once, and once more if the records of one of its pieces are claimed by another piece as well: then the chain has to be compared where that begins or ends.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use disk::Dir;
 
-use crate::chain::Chain;
 use crate::error::{Error, Result};
-use crate::format::{
-    BODY_BLOCKS, FRAMES_BYTE, FrameHeader, HEADER_BYTES, VERSION, VERSION_WITH_FLOOR,
-};
+use crate::format::{FRAMES_BYTE, FrameHeader, HEADER_BYTES};
+use crate::kept_history::{KeptHistory, Taken, keep_history};
 use crate::link::Links;
 use crate::log::Log;
 use crate::log_id::LogId;
 use crate::options::Options;
-use crate::piece::{Piece, choose};
-use crate::piece_search::PieceSearch;
+use crate::piece::Piece;
+use crate::piece_search::{Found, Known, PieceSearch};
 use crate::remaining_bytes::RemainingBytes;
 use crate::salvage_account::FileAccount;
+use crate::salvage_evidence::{Evidence, order};
 use crate::salvage_report::{KeptRecords, SalvageReport, SkipReason, SkippedBytes};
 use crate::segment_name::parse_segment_name;
-use crate::segment_remains::{Remains, RemainsKind};
+use crate::segment_remains::Remains;
 use crate::tx_id::TxId;
 
 /// Copies every record that can still be read from a log, whatever has become of its files, into a new log in another directory.
@@ -44,7 +45,8 @@ use crate::tx_id::TxId;
 /// The source is only read; nobody may write to it meanwhile. The new log begins at 0 with the id `log_id`, and is closed; it asks for the reader that any of the
 /// segments asked for, whatever [`Options::reader`] says. The report says which
 /// record has become which, and what was passed over. If it fails in between, what is in the destination is of no use. One file is open at a time, and read a window of
-/// 1 MiB, or the record that is longer, at a time.
+/// 1 MiB, or the record that is longer, at a time. Besides, memory holds what is known of each piece, records in a row that continue each other, about 300 bytes: a sound segment is one, each damaged place begins one
+/// more, and so do headers of frames that a payload holds where its own is lost. So of bytes that were made for it up to 8 bytes for each.
 ///
 /// # Errors
 /// [`Error::NoLog`] if no name in the source is that of a segment; [`Error::AlreadyExists`] if the destination holds one, as it does if it is the
@@ -65,244 +67,249 @@ pub fn salvage(
         let path = source.path().to_path_buf();
         return Err(Error::NoLog { path });
     }
-    remains.sort_by_key(|remains| (remains.base(), remains.named));
-    let mut accounts: Vec<FileAccount> = Vec::new();
-    accounts.resize_with(remains.len(), FileAccount::default);
-    let report = SalvageReport {
-        source: most_frequent(&remains),
-        ..SalvageReport::default()
-    };
-    let used = choose_segments(&remains, report.source, &mut accounts);
-    let headers = used.iter().filter_map(|file| remains[*file].header);
-    let needed = headers.map(|header| header.minimum_reader).max();
+    remains.sort_by_key(order);
+    let evidence = Evidence::of(&remains);
+    let headers = evidence.headers(&remains);
+    let needed = headers.map(|(_, header)| header.minimum_reader).max();
     let options = Options {
         minimum_reader: options.minimum_reader.max(needed.unwrap_or_default()),
         ..options
     };
+    let mut accounts: Vec<FileAccount> = Vec::new();
+    accounts.resize_with(remains.len(), FileAccount::default);
     let mut salvage = Salvage {
         log: Log::create(destination, log_id, options, &[])?,
         source,
+        report: SalvageReport {
+            source: evidence.source,
+            ..SalvageReport::default()
+        },
         remains,
+        evidence,
         accounts,
-        searched: BTreeMap::new(),
-        last_trace: TxId(0),
-        pieces: Vec::new(),
-        report,
     };
-    let anchors = salvage.anchors(&used);
-    for (place, &file) in used.iter().enumerate() {
-        let base = salvage.remains[file].base();
-        let bases = used[place + 1..].iter();
-        let bases = bases.map(|later| salvage.remains[*later].base());
-        let bound = bases.filter(|later| *later > base).min();
-        let ids = base..bound.unwrap_or(TxId(u64::MAX));
-        salvage.search(file, ids, &anchors);
-    }
-    let disputed = salvage.copy_pieces()?;
-    salvage.finish(&used, disputed)
-}
-
-fn most_frequent(remains: &[Remains]) -> Option<LogId> {
-    let ids: Vec<LogId> = remains
-        .iter()
-        .filter_map(|remains| Some(remains.header?.log_id))
-        .collect();
-    let mut counts = BTreeMap::new();
-    for id in &ids {
-        *counts.entry(id.0).or_insert(0_u64) += 1;
-    }
-    // The oldest of those that are as frequent.
-    ids.iter().rev().max_by_key(|id| counts[&id.0]).copied()
-}
-
-/// The segments to read; the others are noted.
-fn choose_segments(
-    remains: &[Remains],
-    source: Option<LogId>,
-    accounts: &mut [FileAccount],
-) -> Vec<usize> {
-    let mut used = Vec::new();
-    let mut epoch = 0;
-    for (file, remains) in remains.iter().enumerate() {
-        let unused = match (remains.kind, remains.header) {
-            (RemainsKind::NotAFile, _) => Some(SkipReason::NotAFile),
-            (RemainsKind::NotOpened, _) => Some(SkipReason::NotOpened),
-            (RemainsKind::File(_), None) => None,
-            (RemainsKind::File(_), Some(header)) if Some(header.log_id) != source => {
-                let found = header.log_id;
-                Some(SkipReason::Foreign { found })
-            }
-            (RemainsKind::File(_), Some(header))
-                if header.version > VERSION || header.body > BODY_BLOCKS =>
-            {
-                Some(SkipReason::NewerFormat)
-            }
-            (RemainsKind::File(_), Some(header)) if header.epoch < epoch => {
-                Some(SkipReason::Leftover)
-            }
-            (RemainsKind::File(_), Some(header)) => {
-                epoch = header.epoch;
-                None
-            }
-        };
-        match unused {
-            Some(reason) => accounts[file].note(0..remains.len(), reason),
-            None => used.push(file),
-        }
-    }
-    used
+    let mut searched = salvage.search_all();
+    let kept = salvage.choose(&mut searched);
+    salvage.copy(&kept, &searched)?;
+    salvage.finish(kept, &searched)
 }
 
 struct Salvage<'a> {
     log: Log,
     source: &'a dyn Dir,
     remains: Vec<Remains>,
+    evidence: Evidence,
     /// As many.
     accounts: Vec<FileAccount>,
-    /// What is known of the files that were searched.
-    searched: BTreeMap<usize, Searched>,
-    /// The first id of which there is no trace.
-    last_trace: TxId,
-    pieces: Vec<Piece>,
     report: SalvageReport,
 }
 
-/// How to read a file again.
+/// What is known of a file that was searched, and how to read it again.
 struct Searched {
+    found: Found,
+    /// The lowest id of all that was found.
+    first: Option<TxId>,
     is_packed: bool,
-    ids: Range<TxId>,
     end: u64,
+    used: u64,
+    unreadable: Vec<Range<u64>>,
 }
 
 impl Salvage<'_> {
-    /// The chain before some ids, as headers and marks tell.
-    fn anchors(&mut self, used: &[usize]) -> BTreeMap<TxId, Chain> {
-        let mut anchors = BTreeMap::new();
-        for remains in used.iter().map(|file| &self.remains[*file]) {
-            let header = remains.header.iter();
-            anchors.extend(header.map(|header| (header.base, header.chain_before)));
-            anchors.extend(remains.marks.iter().map(|mark| (mark.through, mark.chain)));
+    /// Searches the files, by number.
+    fn search_all(&self) -> BTreeMap<usize, Searched> {
+        let anchors = self.evidence.anchors.keys();
+        let mut joints: BTreeSet<TxId> = anchors.copied().collect();
+        let files = self.evidence.used.iter();
+        let searched = files.filter_map(|&file| Some((file, self.search(file, &joints)?)));
+        let mut searched: BTreeMap<usize, Searched> = searched.collect();
+        let known = joints.clone();
+        for piece in searched.values().flat_map(|one| &one.found.pieces) {
+            joints.extend([piece.ids.start, piece.ids.end]);
         }
-        let last = anchors.last_key_value().map(|(id, _)| *id);
-        self.last_trace = self.last_trace.max(last.unwrap_or_default());
-        anchors
+        let is_shared = |piece: &Piece| {
+            let inner = (
+                Bound::Excluded(piece.ids.start),
+                Bound::Excluded(piece.ids.end),
+            );
+            joints.range(inner).any(|id| !known.contains(id))
+        };
+        for (file, one) in &mut searched {
+            if one.found.pieces.iter().any(is_shared)
+                && let Some(again) = self.search(*file, &joints)
+            {
+                *one = again;
+            }
+        }
+        searched
     }
 
-    /// Finds the pieces of a segment.
-    fn search(&mut self, file: usize, ids: Range<TxId>, anchors: &BTreeMap<TxId, Chain>) {
+    /// Finds the pieces of a segment, if its file can be opened.
+    fn search(&self, file: usize, joints: &BTreeSet<TxId>) -> Option<Searched> {
+        let remains = &self.remains[file];
+        let (opened, len) = remains.open(self.source)?;
+        let bytes = RemainingBytes::of_file(opened, len);
+        let mut links = self.links(file, bytes);
+        let known = Known {
+            anchors: &self.evidence.anchors,
+            joints,
+            marks: &remains.marks,
+        };
+        let mut found = PieceSearch::new(&mut links, file, known).run();
+        if !self.evidence.vouching.contains(&file) {
+            // What stands in its place there may have been given up, or be another log's.
+            found
+                .pieces
+                .iter_mut()
+                .for_each(|piece| piece.is_placed = false);
+        }
+        Some(Searched {
+            first: found.pieces.iter().map(|piece| piece.ids.start).min(),
+            found,
+            is_packed: links.is_packed,
+            end: links.bytes.end(),
+            used: links.bytes.used(),
+            unreadable: links.bytes.unreadable().to_vec(),
+        })
+    }
+
+    fn links(&self, file: usize, bytes: RemainingBytes) -> Links {
+        let header = self.remains[file].header;
+        let bound = header.map_or(TxId(u64::MAX), |header| self.evidence.bound(header.base));
+        Links::new(bytes, header, bound)
+    }
+
+    /// Chooses the records to keep, and accounts for the others.
+    fn choose(&mut self, searched: &mut BTreeMap<usize, Searched>) -> KeptHistory {
+        for (file, reason) in &self.evidence.unused {
+            self.accounts[*file].note(0..self.remains[*file].len(), *reason);
+        }
+        for file in self.evidence.used.clone() {
+            self.account(file, searched.get(&file));
+        }
+        let mut pieces = Vec::new();
+        for piece in searched
+            .values_mut()
+            .flat_map(|one| one.found.pieces.drain(..))
+        {
+            match piece.ids.end <= self.evidence.pruned {
+                true => self.accounts[piece.file].pass(piece.bytes, SkipReason::Leftover),
+                false => pieces.push(piece),
+            }
+        }
+        let kept = keep_history(&pieces, &self.evidence.anchors);
+        for (part, reason) in &kept.left {
+            self.accounts[part.file].pass(part.bytes.clone(), *reason);
+        }
+        kept
+    }
+
+    /// Accounts for what was searched.
+    fn account(&mut self, file: usize, searched: Option<&Searched>) {
         let (remains, account) = (&self.remains[file], &mut self.accounts[file]);
-        let Some((opened, len)) = remains.open(self.source) else {
+        let Some(searched) = searched else {
             account.note(0..remains.len(), SkipReason::NotOpened);
             return;
         };
         if remains.header.is_none() {
-            account.note(0..len.min(HEADER_BYTES as u64), SkipReason::Header);
+            account.note(
+                0..remains.len().min(HEADER_BYTES as u64),
+                SkipReason::Header,
+            );
         }
-        let bytes = RemainingBytes::of_file(opened, len);
-        let is_packed = remains.header.map(|header| header.body == BODY_BLOCKS);
-        let mut links = Links::new(bytes, is_packed, ids.clone());
-        let found = PieceSearch::new(&mut links, file, anchors).run();
-        for range in links.bytes.unreadable() {
+        for range in &searched.unreadable {
             account.pass(range.clone(), SkipReason::Unreadable);
         }
-        for (bytes, reason) in found.passed {
-            account.pass(bytes, reason);
+        for (bytes, reason) in &searched.found.passed {
+            account.pass(bytes.clone(), *reason);
         }
-        let gap = match links.is_packed {
+        let gap = match searched.is_packed {
             true => SkipReason::Block,
             false => SkipReason::NoFrame,
         };
-        let used = links.bytes.used();
-        let is_whole = |piece: &Piece| piece.bytes.end >= used;
+        let is_whole = |piece: &Piece| piece.bytes.end >= searched.used;
         // A block may end with zeros, and no space is reserved behind it.
-        let end = match links.is_packed && !found.pieces.iter().any(is_whole) {
-            true => links.bytes.end(),
-            false => used,
+        let end = match searched.is_packed && !searched.found.pieces.iter().any(is_whole) {
+            true => searched.end,
+            false => searched.used,
         };
         if FRAMES_BYTE < end {
             account.search(FRAMES_BYTE..end, gap);
         }
-        self.pieces.extend(found.pieces);
-        self.last_trace = self.last_trace.max(found.last_trace);
-        let searched = Searched {
-            is_packed: links.is_packed,
-            ids,
-            end: links.bytes.end(),
-        };
-        self.searched.insert(file, searched);
     }
 
-    /// Copies the pieces that are taken. Yields the ids that others claim with as much right.
-    fn copy_pieces(&mut self) -> Result<Vec<Range<TxId>>> {
-        let chosen = choose(std::mem::take(&mut self.pieces));
-        for (pieces, reason) in [
-            (chosen.repeated, SkipReason::Repeated),
-            (chosen.contradicted, SkipReason::Contradicted),
-        ] {
-            for piece in pieces {
-                self.accounts[piece.file].pass(piece.bytes, reason);
-            }
-        }
+    /// Copies the parts that are taken.
+    fn copy(&mut self, kept: &KeptHistory, searched: &BTreeMap<usize, Searched>) -> Result<()> {
         let mut open: Option<(usize, Links)> = None;
-        for (from, piece) in &chosen.taken {
-            self.last_trace = self.last_trace.max(piece.ids.end);
-            if open.as_ref().is_none_or(|(file, _)| *file != piece.file) {
+        for taken in kept.taken.values() {
+            let part = &taken.part;
+            if open.as_ref().is_none_or(|(file, _)| *file != part.file) {
                 drop(open.take());
-                open = self.open_again(piece.file).map(|links| (piece.file, links));
+                let links = searched
+                    .get(&part.file)
+                    .and_then(|one| self.open_again(part.file, one));
+                open = links.map(|links| (part.file, links));
             }
             match &mut open {
-                Some((_, links)) => self.copy_piece(links, *from, piece)?,
-                None => self.accounts[piece.file].pass(piece.bytes.clone(), SkipReason::NotOpened),
+                Some((_, links)) => self.copy_part(links, taken)?,
+                None => self.accounts[part.file].pass(part.bytes.clone(), SkipReason::NotOpened),
             }
-        }
-        for ids in &chosen.disputed {
-            self.last_trace = self.last_trace.max(ids.end);
-        }
-        Ok(chosen.disputed)
-    }
-
-    fn open_again(&self, file: usize) -> Option<Links> {
-        let searched = self.searched.get(&file)?;
-        let (opened, _) = self.remains[file].open(self.source)?;
-        let bytes = RemainingBytes::again(opened, searched.end);
-        let (is_packed, ids) = (Some(searched.is_packed), searched.ids.clone());
-        Some(Links::new(bytes, is_packed, ids))
-    }
-
-    /// Copies the records of a piece from `from` on, as long as they are what was found.
-    fn copy_piece(&mut self, links: &mut Links, from: TxId, piece: &Piece) -> Result<()> {
-        let (mut at, mut next) = (piece.bytes.start, piece.ids.start);
-        let mut chain = piece.chain_before;
-        while at < piece.bytes.end {
-            let Some(link) = links.link_at(at) else {
-                return Ok(());
-            };
-            let mut is_same = link.ids.start == next;
-            links.records(&link, |header, payload| {
-                let after = chain.map(|chain| chain.after(header.id, payload));
-                is_same &= after.is_none_or(|after| after == header.chain_after);
-                chain = Some(header.chain_after);
-                if !is_same || header.id < from {
-                    return Ok(());
-                }
-                self.keep(piece, header, payload)
-            })?;
-            if !is_same {
-                return Ok(());
-            }
-            match link.ids.end <= from {
-                true => self.accounts[piece.file].pass(link.bytes.clone(), SkipReason::Repeated),
-                false => self.accounts[piece.file].keep(link.bytes.clone()),
-            }
-            (at, next) = (link.bytes.end, link.ids.end);
         }
         Ok(())
     }
 
-    fn keep(&mut self, piece: &Piece, record: &FrameHeader, payload: &[u8]) -> Result<()> {
+    fn open_again(&self, file: usize, searched: &Searched) -> Option<Links> {
+        let (opened, _) = self.remains[file].open(self.source)?;
+        let bytes = RemainingBytes::again(opened, searched.end);
+        let mut links = self.links(file, bytes);
+        links.is_packed = searched.is_packed;
+        Some(links)
+    }
+
+    /// Copies the records of a part, as long as they are what was found.
+    fn copy_part(&mut self, links: &mut Links, taken: &Taken) -> Result<()> {
+        let part = &taken.part;
+        let (mut at, mut next) = (part.bytes.start, part.ids.start);
+        let mut chain = part.before.chain();
+        while at < part.bytes.end {
+            let Some(link) = links.link_at(at) else {
+                return Ok(());
+            };
+            let mut is_same = true;
+            links.records(&link, |header, payload| {
+                // Of a block that the part begins or ends in, the others are not meant.
+                if !is_same || header.id < part.ids.start || header.id >= part.ids.end {
+                    return Ok(());
+                }
+                let after = chain.map(|chain| chain.after(header.id, payload));
+                is_same =
+                    header.id == next && after.is_none_or(|after| after == header.chain_after);
+                if is_same {
+                    (next, chain) = (next.next(), Some(header.chain_after));
+                    let is_proven = taken.proven_from.is_some_and(|from| header.id >= from);
+                    self.keep(part.file, header, payload, is_proven)?;
+                }
+                Ok::<(), Error>(())
+            })?;
+            if !is_same {
+                return Ok(());
+            }
+            self.accounts[part.file].keep(link.bytes.clone());
+            at = link.bytes.end;
+        }
+        Ok(())
+    }
+
+    fn keep(
+        &mut self,
+        file: usize,
+        record: &FrameHeader,
+        payload: &[u8],
+        chain_proven: bool,
+    ) -> Result<()> {
         let new = self.log.append(payload, record.time)?;
         self.report.records += 1;
-        let (file, chain_proven) = (&self.remains[piece.file].name, piece.proves(record.id));
+        let file = &self.remains[file].name;
         match self.report.kept.last_mut() {
             Some(last)
                 if last.file == *file
@@ -322,30 +329,40 @@ impl Salvage<'_> {
     }
 
     /// The first id that the log kept.
-    fn first(&self, used: &[usize]) -> TxId {
-        let used = || used.iter().map(|file| &self.remains[*file]);
-        let Some(oldest) = used().next() else {
-            return self.last_trace;
+    fn first(&self, searched: &BTreeMap<usize, Searched>) -> Option<TxId> {
+        let has_header = |file: &usize| self.remains[*file].header.is_some();
+        let headless = || {
+            searched
+                .iter()
+                .filter(|(file, one)| !has_header(file) && one.used > 0)
         };
-        let floors = used().flat_map(|remains| remains.marks.iter().map(|mark| mark.floor));
-        // As when the log is opened: an old log had no floor, and a bad mark may have named it.
-        let has_floor = oldest
-            .header
-            .is_none_or(|header| header.version >= VERSION_WITH_FLOOR)
-            && !used().any(|remains| remains.has_bad_mark);
-        match floors.max() {
-            Some(floor) if has_floor => oldest.base().min(floor),
-            _ => oldest.base(),
-        }
+        // Its marks may have said more.
+        let is_trusted = headless().all(|(_, one)| one.first.is_none());
+        let trusted = self.evidence.trusted_first().filter(|_| is_trusted);
+        trusted.or_else(|| {
+            let begins = headless().map(|(file, one)| {
+                let named = self.remains[*file].named;
+                one.first.map_or(named, |first| first.min(named))
+            });
+            self.evidence.seeming_first(begins.min())
+        })
     }
 
-    fn finish(mut self, used: &[usize], mut missing: Vec<Range<TxId>>) -> Result<SalvageReport> {
-        let mut next = self.first(used);
+    fn finish(
+        mut self,
+        kept: KeptHistory,
+        searched: &BTreeMap<usize, Searched>,
+    ) -> Result<SalvageReport> {
+        let traces = searched.values().map(|one| one.found.last_trace);
+        let last_trace = traces.fold(kept.last_trace, TxId::max);
+        let mut missing = kept.disputed;
+        let first = self.first(searched);
+        let mut next = first.unwrap_or(last_trace);
         for kept in &self.report.kept {
             missing.push(next..kept.ids.start);
-            next = kept.ids.end;
+            next = next.max(kept.ids.end);
         }
-        missing.push(next..self.last_trace);
+        missing.push(next..last_trace);
         missing.retain(|ids| !ids.is_empty());
         missing.sort_by_key(|ids| ids.start);
         for ids in missing {

@@ -17,7 +17,7 @@ pub struct SalvageReport {
     pub kept: Vec<KeptRecords>,
     /// The ids between the first that the log kept, as its marks say, and its last trace (a record, a segment, a mark) of which nothing is kept. And those that are kept but not proven
     /// while something else contradicts them with as much right: another place that claims them, or the next record, which does not continue them. What is kept there may be what was
-    /// stored within a payload.
+    /// stored within a payload, or given up in a truncation. Nothing that is proven is among them.
     pub missing: Vec<Range<TxId>>,
     /// What was passed over, in the order of the segments.
     pub skipped: Vec<SkippedBytes>,
@@ -33,9 +33,10 @@ pub struct KeptRecords {
     pub ids: Range<TxId>,
     /// The id of the first of them in the new log; the others follow.
     pub new_first: TxId,
-    /// Whether the chain proves them: from the segment's header or a mark on, or up to one. If not, all that is known is that they continue each other, so they may
-    /// be records of another log that were stored within a payload; and of the first one in a plain segment, that the checksum of the frame's header holds: its
-    /// payload may be another one.
+    /// Whether the chain proves them: it leads from them to what a header or a mark of the log says, or it leads from there to them, record by record in a segment that belongs to the
+    /// youngest history that there is a trace of. If not, all that is known is that they continue each other, so they may
+    /// be records of another log that were stored within a payload, or such that were given up; and of the first one in a plain segment, that the checksum of the frame's header holds: its
+    /// payload may be another one. Times are in no chain: the header of the frame vouches for them.
     pub chain_proven: bool,
 }
 
@@ -64,7 +65,7 @@ pub enum SkipReason {
         /// Which one.
         found: LogId,
     },
-    /// The segment was given up when the log was truncated.
+    /// The segment was given up when the log was truncated, or what stands there when it was pruned.
     Leftover,
     /// The segment needs a newer program.
     NewerFormat,
@@ -80,7 +81,7 @@ pub enum SkipReason {
     Block,
     /// The records are kept already, from another file or place.
     Repeated,
-    /// The records there continue each other, and a header, a mark or others that were kept under the same ids contradict them: they were stored within a payload, or
-    /// those that were kept were.
+    /// The records there continue each other, and a header, a mark or others that were kept under the same ids contradict them: they were stored within a payload, given up in a
+    /// truncation, or those that were kept were.
     Contradicted,
 }

@@ -5,22 +5,19 @@
 mod hooked_dir;
 #[path = "support/logs.rs"]
 mod logs;
-#[allow(dead_code, reason = "not everything of it is used here")]
-#[path = "support/seeds.rs"]
-mod seeds;
+#[path = "support/salvaged.rs"]
+mod salvaged;
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
-use commitlog::{Chain, Error, Log, LogId, Options, SalvageReport, SkipReason, TxId, salvage};
+use commitlog::{Chain, Error, Log, Options, SkipReason, TxId, salvage};
 use disk::{Fault, Operation, SimDisk};
 use hooked_dir::{HookedDir, Hooks};
 use logs::{LOG_ID, create, fill, small};
-use seeds::{Random, for_each_seed};
+use salvaged::{NEW_ID, Record, salvaged};
 
-const NEW_ID: LogId = LogId(*b"what is left now");
 const FIRST: &str = "00000000000000000000.log";
 const FRAMES: usize = 12288;
 
@@ -54,43 +51,6 @@ fn frame_at(payloads: &[Vec<u8>], number: usize) -> usize {
     let before = payloads[..number].iter();
     let lengths = before.map(|payload| (32 + payload.len()).next_multiple_of(8));
     FRAMES + lengths.sum::<usize>()
-}
-
-type Record = (u64, Option<i64>, Vec<u8>);
-
-fn records(log: &Log) -> Vec<Record> {
-    let mut reader = log.reader(log.base()).unwrap();
-    let mut records = Vec::new();
-    while let Some(record) = reader.next_record().unwrap() {
-        records.push((record.id.0, record.time, record.payload.to_vec()));
-    }
-    records
-}
-
-/// Salvages. Yields the report, and the records that were kept, each with its old id.
-fn salvaged(source: &SimDisk) -> (SalvageReport, Vec<Record>) {
-    let destination = SimDisk::new(9);
-    let options = Options::default;
-    let report = salvage(
-        source.root().as_ref(),
-        destination.root(),
-        NEW_ID,
-        options(),
-    )
-    .unwrap();
-    let (log, opened) = Log::open(destination.root(), options(), &[]).unwrap();
-    assert!(opened.was_closed);
-    let mut new = records(&log);
-    let ids = report.kept.iter().flat_map(|kept| ids(&kept.ids));
-    new.iter_mut()
-        .zip(ids)
-        .for_each(|(record, id)| record.0 = id);
-    assert_eq!(new.len() as u64, report.records);
-    (report, new)
-}
-
-fn ids(range: &Range<TxId>) -> Range<u64> {
-    range.start.0..range.end.0
 }
 
 /// Damages some records and salvages: all but `lost` are kept as they were written, and nothing else.
@@ -326,155 +286,4 @@ fn one_file_is_open_at_a_time() {
     let report = salvage(&*source, SimDisk::new(2).root(), NEW_ID, small()).unwrap();
     assert_eq!(report.records, 20);
     assert_eq!(handles.most.load(Ordering::Relaxed) - 2, 1);
-}
-
-/// The frames of a plain segment.
-fn frames(bytes: &[u8]) -> Vec<(u64, Range<usize>)> {
-    let mut frames = Vec::new();
-    let mut at = FRAMES;
-    while let Some(header) = bytes.get(at..at + 32)
-        && header.iter().any(|byte| *byte != 0)
-    {
-        let length = u32::from_le_bytes(header[4..8].try_into().unwrap());
-        let id = u64::from_le_bytes(header[8..16].try_into().unwrap());
-        let end = (at + 32 + length as usize).next_multiple_of(8);
-        frames.push((id, at..end));
-        at = end;
-    }
-    frames
-}
-
-/// A log whose payloads are noise, zeros, and shipments of its own older records.
-fn any_log(random: &mut Random) -> (SimDisk, Vec<Record>) {
-    let disk = SimDisk::new(1);
-    let options = Options {
-        segment_bytes_max: FRAMES as u64 + 2000,
-        ..Options::default()
-    };
-    let log = create(&disk.root(), options);
-    for time in 1..3 + random.below(40) as i64 {
-        let end = log.durable_end();
-        let noise = |random: &mut Random| -> Vec<u8> {
-            (0..random.below(400))
-                .map(|_| random.next() as u8)
-                .collect()
-        };
-        let payload = match random.below(5) {
-            0 => {
-                let shipment = log.ship(TxId(random.below(end.0))..end, 600);
-                shipment.unwrap().into_bytes()
-            }
-            1 => vec![0; random.below(400) as usize],
-            _ => noise(random),
-        };
-        log.commit(&payload, Some(time)).unwrap();
-        if random.below(12) == 0 {
-            log.rotate().unwrap();
-        }
-        if random.below(12) == 0 {
-            log.compress_sealed().unwrap();
-        }
-    }
-    let written = records(&log);
-    if random.below(2) == 0 {
-        log.close().unwrap();
-    }
-    (disk, written)
-}
-
-/// One to three flips, zeroed sectors, cuts, lost files.
-fn damage(disk: &SimDisk, random: &mut Random) {
-    for _ in 0..1 + random.below(3) {
-        let names = disk.files();
-        let name = random.pick(&names);
-        let mut bytes = disk.read(name).unwrap();
-        let frames = (bytes.len().max(FRAMES + 1) - FRAMES) as u64;
-        let in_frames = (FRAMES + random.below(frames) as usize).min(bytes.len() - 1);
-        match random.below(7) {
-            0 | 1 => bytes[in_frames] ^= 1 << random.below(8),
-            2 => {
-                let at = random.below(bytes.len() as u64 / 512) as usize * 512;
-                bytes[at..].iter_mut().take(512).for_each(|byte| *byte = 0);
-            }
-            3 => bytes.truncate(in_frames.max(512)),
-            4 | 5 => {
-                let block = random.below(3) as usize * 4096;
-                let at = block + random.below(64) as usize;
-                if let Some(byte) = bytes.get_mut(at) {
-                    *byte ^= 1 << random.below(8);
-                }
-            }
-            _ if names.len() > 1 && random.below(4) == 0 => {
-                disk.root().remove(name).unwrap();
-                continue;
-            }
-            _ => {}
-        }
-        disk.write(name, &bytes);
-    }
-}
-
-/// What is called proven was written; what is not kept is missing; and what is intact, as both of its neighbours, is kept, unless a copy of it claims its id and nothing proves
-/// which of them it is: then the report says so.
-#[test]
-fn the_report_is_true_whatever_is_damaged() {
-    let test = "salvage_hostile the_report_is_true_whatever_is_damaged";
-    for_each_seed(test, 3000, |seed| {
-        let mut random = Random::new(seed);
-        let (disk, written) = any_log(&mut random);
-        let before: Vec<(String, Vec<u8>)> = disk
-            .files()
-            .into_iter()
-            .map(|name| (name.clone(), disk.read(&name).unwrap()))
-            .collect();
-        damage(&disk, &mut random);
-        let (report, kept) = salvaged(&disk);
-        let row = || format!("{report:#?}");
-        let is_missing = |id: u64| report.missing.iter().any(|ids| ids.contains(&TxId(id)));
-        let proven: BTreeSet<u64> = report
-            .kept
-            .iter()
-            .filter(|kept| kept.chain_proven)
-            .flat_map(|kept| ids(&kept.ids))
-            .collect();
-        for record in kept.iter().filter(|record| proven.contains(&record.0)) {
-            assert_eq!(record, &written[record.0 as usize], "{}", row());
-        }
-        let kept: BTreeSet<u64> = kept.iter().map(|record| record.0).collect();
-        let first = disk.files()[0][..20].parse().unwrap();
-        for id in first..kept.last().map_or(first, |last| last + 1) {
-            let is_kept = kept.contains(&id);
-            assert!(is_kept || is_missing(id), "record {id}: {}", row());
-            assert!(
-                !proven.contains(&id) || !is_missing(id),
-                "record {id}: {}",
-                row()
-            );
-        }
-        for (name, bytes) in before.iter().filter(|(_, bytes)| bytes[10] == 0) {
-            let now = disk.read(name).unwrap_or_default();
-            let frames = frames(bytes);
-            let is_intact = |place: Option<&(u64, Range<usize>)>| {
-                place.is_none_or(|(_, place)| now.get(place.clone()) == Some(&bytes[place.clone()]))
-            };
-            for (number, (id, place)) in frames.iter().enumerate() {
-                let around = [
-                    number.checked_sub(1).and_then(|before| frames.get(before)),
-                    frames.get(number),
-                    frames.get(number + 1),
-                ];
-                let is_contradicted = report.skipped.iter().any(|skipped| {
-                    let starts = skipped.bytes.contains(&(place.start as u64));
-                    starts && skipped.file == *name && skipped.reason == SkipReason::Contradicted
-                });
-                if around.into_iter().all(is_intact) && !is_contradicted {
-                    assert!(
-                        kept.contains(id),
-                        "record {id} at {place:?} of {name}: {}",
-                        row()
-                    );
-                }
-            }
-        }
-    });
 }
