@@ -336,6 +336,23 @@ fn damage_in_a_segment_leaves_it_as_it_is_and_the_next_one_is_taken() {
     ));
 }
 
+#[test]
+fn a_segment_in_the_place_of_a_damaged_one_that_was_given_up_is_compressed() {
+    let disk = SimDisk::new(1);
+    let log = log_on(&disk, small());
+    let second = disk.files()[1].clone();
+    let base = Log::inspect(disk.root().as_ref()).unwrap().segments[1].base;
+    disk.flip_bit(&second, 12288 + 34, 1);
+    log.compress_sealed().unwrap().unwrap();
+    let damaged = log.compress_sealed();
+    assert!(matches!(damaged, Err(Error::Damaged { .. })), "{damaged:?}");
+    log.truncate_after(TxId(base.0 - 1)).unwrap();
+    fill(&log, END);
+    let packed = log.compress_sealed().unwrap().unwrap();
+    assert_eq!(packed.segment, base);
+    assert_eq!(read_all(&log), expected(0, END));
+}
+
 /// By hand, and by somebody who maintains the log.
 #[test]
 fn a_segment_that_has_vanished_is_told_once_and_the_next_ones_are_taken() {

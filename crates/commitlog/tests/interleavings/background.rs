@@ -267,6 +267,70 @@ fn nothing_is_done_in_the_files_any_more_once_a_log_is_closed_or_dropped() {
 }
 
 #[test]
+fn no_file_is_removed_any_more_once_a_log_is_closed_or_failed_beside_a_prune() {
+    use shuttle::rand::Rng;
+    for fails in [false, true] {
+        explore(move || {
+            let Scene { disk, log, .. } = scene(Options {
+                // Room for one record.
+                segment_bytes_max: 12288 + 60,
+                ..Options::default()
+            });
+            for number in 0..3 {
+                log.commit(&payload(0, number), None).unwrap();
+            }
+            if fails {
+                let failing = shuttle::rand::thread_rng().gen_range(0..8);
+                disk.fail_at(disk.call_count() + failing, Fault::Eio);
+            }
+            let pruners = [2, 3].map(|keep| {
+                let log = Arc::clone(&log);
+                thread::spawn(move || match log.prune_before(TxId(keep)) {
+                    Ok(pruned) => assert!(pruned.base >= TxId(keep)),
+                    Err(Error::Closed) => {}
+                    Err(Error::Io(_) | Error::Poisoned) if fails => {}
+                    Err(error) => panic!("{error}"),
+                })
+            });
+            thread::yield_now();
+            match log.close() {
+                Ok(()) => {}
+                Err(Error::Io(_) | Error::Poisoned) if fails => {}
+                Err(error) => panic!("{error}"),
+            }
+            let calls = disk.call_count();
+            pruners.map(|pruner| pruner.join().unwrap());
+            assert_eq!(&disk.calls()[usize::try_from(calls).unwrap()..], []);
+            disk.clear_faults();
+            let killed = disk.fork();
+            let (log, report) = Log::open(killed.root(), Options::default(), &[]).unwrap();
+            assert_eq!(report.end, TxId(4));
+            assert_eq!(log.verify().unwrap(), 4 - log.base().0);
+        });
+    }
+}
+
+/// Both make a segment anew, under the same temporary name.
+#[test]
+fn a_truncation_beside_who_compresses_leaves_what_it_kept() {
+    explore(|| {
+        let Scene { disk, log, .. } = scene(Options::default());
+        log.append(&payload(0, 0), None).unwrap();
+        log.append(&payload(0, 1), None).unwrap();
+        log.rotate().unwrap();
+        let compressing = Arc::clone(&log);
+        let compressor = thread::spawn(move || compressing.compress_sealed().map(drop));
+        thread::yield_now();
+        log.truncate_after(TxId(1)).unwrap();
+        log.commit(&payload(1, 0), None).unwrap();
+        compressor.join().unwrap().unwrap();
+        assert_eq!(log.verify().unwrap(), 3);
+        log.close().unwrap();
+        check_contents(&disk, vec![payload(0, 0), payload(1, 0)]);
+    });
+}
+
+#[test]
 fn a_failure_in_the_background_reaches_who_waits_and_who_stops_it() {
     use shuttle::rand::Rng;
     explore(|| {

@@ -20,7 +20,7 @@ pub(crate) fn explore(scenario: impl Fn() + Send + Sync + Copy + 'static) {
     shuttle::check_pct(scenario, orders, 3);
 }
 
-/// Lets other threads go on in the middle of each write and sync, can panic in a sync, and can note what was durable at some time.
+/// Lets other threads go on in the middle of each open, write and sync, can panic in a sync, and can note what was durable at some time.
 #[derive(Debug, Default)]
 pub(crate) struct Slowness {
     panics: AtomicBool,
@@ -66,6 +66,10 @@ impl Slowness {
 }
 
 impl Hooks for Slowness {
+    fn before_open(&self) {
+        thread::yield_now();
+    }
+
     fn before_write(&self, _: u64) {
         thread::yield_now();
     }
