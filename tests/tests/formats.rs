@@ -12,7 +12,7 @@ use cairn_tests::{digest, expected, fixed_options, initialise, notes, put};
 use disk::{Access, Dir, EntryKind, OsDir, SimDisk};
 
 /// A fixture, whether it has a snapshot, the digest of its content.
-const FIXTURES: [(&str, bool, &str); 14] = [
+const FIXTURES: [(&str, bool, &str); 17] = [
     ("v1-log-only", false, DIGEST),
     ("v1-with-snapshot", true, DIGEST),
     ("v2-log-only", false, DIGEST),
@@ -30,11 +30,15 @@ const FIXTURES: [(&str, bool, &str); 14] = [
     ("v2.3-log-only", false, DIGEST),
     ("v2.3-with-snapshot", true, DIGEST),
     ("v2.3-with-hash-index", true, DIGEST_HASHED),
+    // The same; the heads of tables in a snapshot keep several lists of pages with room.
+    ("v2.4-log-only", false, DIGEST),
+    ("v2.4-with-snapshot", true, DIGEST),
+    ("v2.4-with-hash-index", true, DIGEST_HASHED),
 ];
 /// How those are called with a hash index besides, which ask for reader 2.
 const HASHED: &str = "-with-hash-index";
 /// What the names of the newest format's fixtures begin with.
-const NEWEST: &str = "v2.3-";
+const NEWEST: &str = "v2.4-";
 const DIGEST_HASHED: &str = "8951bfcabd12d7631e62b6adaeb9accc890f4d8a76289856ed4873d512df637b";
 const DIGEST: &str = "fd6a20f6a14c1c56f9b8f0486b3daa25e0b655fab3f4b2f92d73baa05cc0b603";
 

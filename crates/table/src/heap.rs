@@ -1,11 +1,12 @@
 //! The heap of a table: its row pages, and which of them have room.
 //!
 //! ```text
-//!  first -> page <-> page <-> page <- last      every row page, in order of allocation (scans follow it)
-//!  room  -> page <-> page                       those worth trying for a new row, last opened first
+//!  first -> page <-> page <-> page <- last      every row page (scans follow it): new ones come last, those that compaction
+//!                                               made or passed over come first
+//!  room  -> page <-> page                       those with a free slot, by how much heap they have left (room_lists.rs)
 //! ```
 //!
-//! Both lists run through the page headers, so they come back with the pages and need no memory of their own. Where a
+//! The lists run through the page headers, so they come back with the pages and need no memory of their own. Where a
 //! row goes is a function of the rows that came and went before, and of nothing else.
 
 use serde::{Deserialize, Serialize};
@@ -14,10 +15,11 @@ use crate::damaged::DamageKind;
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::long_value;
-use crate::page::PAGE_BYTES;
 use crate::page_format::PageKind;
 use crate::page_number::PageNumber;
+use crate::page_plan::{PagePlan, is_well_filled};
 use crate::pages::Pages;
+use crate::room_lists::RoomLists;
 use crate::row_format::{ROW_HEAP_BYTES_MAX, VALUE_IN_PAGE_BYTES_MAX};
 use crate::row_geometry::RowGeometry;
 use crate::row_id::RowId;
@@ -25,19 +27,67 @@ use crate::row_page::{self, Cell, CellInput, RowPageMut, RowPageRef};
 use crate::table_id::TableId;
 use crate::value_ref::ValueRef;
 
-/// How many pages with room are tried before a new page is taken.
-const ROOM_PROBES_MAX: usize = 4;
-
 /// Heads of the lists and the counts that a table's head keeps.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Heap {
     first: Option<PageNumber>,
     last: Option<PageNumber>,
+    room: RoomLists,
+    page_count: u64,
+    row_count: u64,
+    /// Bytes of all values that stand in the variable heaps of row pages.
+    variable_bytes: u64,
+    /// Slots of all pages. Only planned by: of a table from before version 3 of its head it began as a guess.
+    slot_count: u64,
+}
+
+/// What heads before version 3 kept.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct OldHeap {
+    first: Option<PageNumber>,
+    last: Option<PageNumber>,
     room: Option<PageNumber>,
     page_count: u64,
     row_count: u64,
-    /// Bytes of all values that stand in the variable heaps of row pages: what the next page's capacity is planned by.
     variable_bytes: u64,
+}
+
+impl OldHeap {
+    /// What such a head kept of a heap.
+    #[cfg(test)]
+    pub(crate) fn of(heap: &Heap, pages: &mut Pages) -> OldHeap {
+        let room = heap.room.clone().mix(pages);
+        OldHeap {
+            first: heap.first,
+            last: heap.last,
+            room: room.expect("the pages are sound"),
+            page_count: heap.page_count,
+            row_count: heap.row_count,
+            variable_bytes: heap.variable_bytes,
+        }
+    }
+
+    /// The same heap as it is kept now.
+    pub(crate) fn renewed(self, layout: &Layout) -> Heap {
+        let mut heap = Heap {
+            first: self.first,
+            last: self.last,
+            room: RoomLists::unsorted(self.room),
+            page_count: self.page_count,
+            row_count: self.row_count,
+            variable_bytes: self.variable_bytes,
+            slot_count: 0,
+        };
+        heap.slot_count = heap.plan(layout).usual_slot_count();
+        heap
+    }
+}
+
+/// Where a new page goes among the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    First,
+    Last,
 }
 
 impl Heap {
@@ -57,8 +107,13 @@ impl Heap {
         self.first
     }
 
-    pub(crate) fn first_page_with_room(&self) -> Option<PageNumber> {
-        self.room
+    pub(crate) fn slot_count(&self) -> u64 {
+        self.slot_count
+    }
+
+    /// The pages with room.
+    pub(crate) fn room(&self) -> &RoomLists {
+        &self.room
     }
 
     /// Puts a row where there is room. `values` must fit the layout.
@@ -129,6 +184,9 @@ impl Heap {
             freed.into(),
             number,
         )?;
+        if gained != freed {
+            self.room.settle(pages, layout, number)?;
+        }
         Ok(true)
     }
 
@@ -155,81 +213,76 @@ impl Heap {
         }
         self.row_count = less(self.row_count, 1, number)?;
         self.variable_bytes = less(self.variable_bytes, heap_bytes.into(), number)?;
-        self.vacate(pages, layout, row)?;
-        self.offer_room(pages, layout, number)
+        match self.vacate(pages, layout, row)? {
+            true => Ok(()),
+            false => self.room.settle(pages, layout, number),
+        }
     }
 
-    /// Frees a slot, and its page if that was the last row there.
-    fn vacate(&mut self, pages: &mut Pages, layout: &Layout, row: RowId) -> Result<(), Error> {
+    /// Frees a slot, and its page if that was the last row there; `true` if it was.
+    fn vacate(&mut self, pages: &mut Pages, layout: &Layout, row: RowId) -> Result<bool, Error> {
         let number = row.page();
         let damaged = |kind: DamageKind| Error::from(kind.at(number));
         let mut page = RowPageMut::of(pages.write(number)?, layout).map_err(damaged)?;
         page.remove(row.slot()).map_err(damaged)?;
-        if page.live_count() == 0 {
-            self.unlink_room(pages, number)?;
-            self.unlink(pages, number)?;
-            pages.free(number)?;
+        if page.live_count() > 0 {
+            return Ok(false);
         }
-        Ok(())
+        let slots = page.as_ref().capacity();
+        self.slot_count = self.slot_count.saturating_sub(u64::from(slots));
+        self.room.remove(pages, number)?;
+        self.unlink(pages, number)?;
+        pages.free(number)?;
+        Ok(true)
     }
 
-    /// Puts a page where rows are put, if it is there still and has room.
-    fn offer_room(
+    /// Whether the rows would fit far fewer pages.
+    pub(crate) fn is_sparse(&self, layout: &Layout) -> bool {
+        self.plan(layout).is_sparse()
+    }
+
+    /// The row to move for the last page to be given back: the one in its lowest slot. `None` if the page is well filled: then it
+    /// is the first now.
+    pub(crate) fn row_to_move(
         &mut self,
         pages: &mut Pages,
-        layout: &Layout,
-        number: PageNumber,
-    ) -> Result<(), Error> {
-        let bytes = match pages.get(number) {
-            Err(damaged) if damaged.kind == DamageKind::Missing => return Ok(()),
-            bytes => bytes?,
-        };
-        let page = RowPageRef::new(bytes, layout).map_err(|kind| kind.at(number))?;
-        if self.has_room(&page) {
-            self.link_room(pages, number)?;
-        }
-        Ok(())
-    }
-
-    /// Puts the last page where rows are put, if it has room: it was not while rows were moved out of it.
-    pub(crate) fn offer_last(&mut self, pages: &mut Pages, layout: &Layout) -> Result<(), Error> {
-        match self.last {
-            Some(last) => self.offer_room(pages, layout, last),
-            None => Ok(()),
-        }
-    }
-
-    /// The row to move for the last page to be given back: the one in its lowest slot, if all rows would fit half of the pages, as far as the last one tells
-    /// how many fit a page.
-    pub(crate) fn row_to_move(
-        &self,
-        pages: &Pages,
         layout: &Layout,
     ) -> Result<Option<RowId>, Error> {
         let Some(number) = self.last else {
             return Ok(None);
         };
         let page = RowPageRef::new(pages.get(number)?, layout).map_err(|kind| kind.at(number))?;
-        let slots_elsewhere = self.page_count.saturating_sub(1) * u64::from(page.capacity());
-        if self.row_count * 2 >= slots_elsewhere {
+        if is_well_filled(&page) {
+            self.unlink(pages, number)?;
+            self.link(pages, number, End::First)?;
             return Ok(None);
         }
         let slot = page.live_slots().next();
         Ok(slot.map(|slot| RowId::new(number, slot)))
     }
 
-    /// Moves a row to another page with room and says where it stands there; `None`, and no row has moved, if there is no such page. The row's
-    /// long values stay where they are. No row is put into the page that it leaves before [`Heap::offer_last`].
+    /// Puts the last page where rows are put, if it has room: it was not while rows were moved out of it.
+    pub(crate) fn offer_last(&mut self, pages: &mut Pages, layout: &Layout) -> Result<(), Error> {
+        match self.last {
+            Some(last) => self.room.settle(pages, layout, last),
+            None => Ok(()),
+        }
+    }
+
+    /// Moves a row to another page with room, or to a new one if it `may_add` that, and says where it stands there; `None`, and no row has moved, if there
+    /// is no such page. The row's long values stay where they are. No row is put into the page that it leaves before [`Heap::offer_last`].
     pub(crate) fn relocate(
         &mut self,
         pages: &mut Pages,
         layout: &Layout,
         row: RowId,
         values: &[ValueRef<'_>],
+        may_add: bool,
     ) -> Result<Option<RowId>, Error> {
         let number = row.page();
         let damaged = |kind: DamageKind| Error::from(kind.at(number));
         let page = RowPageRef::new(pages.get(number)?, layout).map_err(damaged)?;
+        let owner = page.owner();
         let mut cells = Vec::with_capacity(values.len());
         for (column, &value) in values.iter().enumerate() {
             cells.push(match page.cell(row.slot(), column).map_err(damaged)? {
@@ -241,10 +294,11 @@ impl Heap {
         }
         let heap_bytes = cells.iter().map(|cell| u64::from(cell.heap_bytes())).sum();
         // Else the row might be put back where it came from.
-        self.unlink_room(pages, number)?;
-        let Some(target) = self.find_room(pages, layout, heap_bytes)? else {
-            self.link_room(pages, number)?;
-            return Ok(None);
+        self.room.remove(pages, number)?;
+        let target = match self.room.find(pages, layout, heap_bytes)? {
+            Some(target) => target,
+            None if may_add => self.add_page(pages, owner, layout, heap_bytes, End::First)?,
+            None => return Ok(None),
         };
         let moved = self.put(pages, layout, target, heap_bytes, cells.into_iter())?;
         self.vacate(pages, layout, row)?;
@@ -286,9 +340,9 @@ impl Heap {
         heap_bytes: u64,
         cells: impl ExactSizeIterator<Item = CellInput<'v>>,
     ) -> Result<RowId, Error> {
-        let number = match self.find_room(pages, layout, heap_bytes)? {
+        let number = match self.room.find(pages, layout, heap_bytes)? {
             Some(number) => number,
-            None => self.add_page(pages, owner, layout, heap_bytes)?,
+            None => self.add_page(pages, owner, layout, heap_bytes, End::Last)?,
         };
         self.put(pages, layout, number, heap_bytes, cells)
     }
@@ -307,73 +361,55 @@ impl Heap {
         let slot = page.insert_cells(heap_bytes, cells).map_err(damaged)?;
         let slot = slot
             .ok_or_else(|| damaged(DamageKind::Structure("a page has less room than it says")))?;
-        if !self.has_room(&page.as_ref()) {
-            self.unlink_room(pages, number)?;
-        }
+        self.room.settle(pages, layout, number)?;
         Ok(RowId::new(number, slot))
     }
 
-    /// A page with a free slot and so much heap room, among the first of those worth trying.
-    fn find_room(
-        &mut self,
-        pages: &mut Pages,
-        layout: &Layout,
-        heap_bytes: u64,
-    ) -> Result<Option<PageNumber>, Error> {
-        let mut candidate = self.room;
-        for _ in 0..ROOM_PROBES_MAX {
-            let Some(number) = candidate else { break };
-            let bytes = pages.get(number)?;
-            candidate = bytes.room_next().map_err(|kind| kind.at(number))?;
-            let page = RowPageRef::new(bytes, layout).map_err(|kind| kind.at(number))?;
-            if page.live_count() < page.capacity()
-                && heap_bytes <= u64::from(page.heap_free_bytes())
-            {
-                return Ok(Some(number));
-            }
-            if !self.has_room(&page) {
-                self.unlink_room(pages, number)?;
-            }
-        }
-        Ok(None)
-    }
-
-    /// A new page, planned for rows of average size, and with room for so many bytes at least.
+    /// A new page that is planned for the rows of the table, with room for so many bytes at least.
     fn add_page(
         &mut self,
         pages: &mut Pages,
         owner: TableId,
         layout: &Layout,
         heap_bytes: u64,
+        end: End,
     ) -> Result<PageNumber, Error> {
-        let u32_of = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
-        let average = (self.variable_bytes + heap_bytes) / (self.row_count + 1);
-        let mut capacity = RowGeometry::capacity(layout, u32_of(average));
-        let fixed_bytes = RowGeometry::new(layout.regions(), capacity).end();
-        if fixed_bytes as u64 + heap_bytes > PAGE_BYTES as u64 {
-            capacity = RowGeometry::capacity(layout, u32_of(heap_bytes));
-        }
+        let capacity = self.plan(layout).next_capacity(heap_bytes);
         layout.set_usual(RowGeometry::new(layout.regions(), capacity));
         let number = pages.allocate(PageKind::Row, owner)?;
         row_page::format(pages.get_mut(number)?, layout, capacity, owner);
-        self.append(pages, number)?;
-        self.link_room(pages, number)?;
+        self.link(pages, number, end)?;
+        self.slot_count = self.slot_count.saturating_add(u64::from(capacity));
+        self.room.settle(pages, layout, number)?;
         Ok(number)
     }
 
-    /// Whether a page is worth trying: a free slot, and heap room for a row of average size.
-    fn has_room(&self, page: &RowPageRef<'_>) -> bool {
-        let average = self.variable_bytes / self.row_count.max(1);
-        page.live_count() < page.capacity() && u64::from(page.heap_free_bytes()) >= average
+    fn plan<'l>(&self, layout: &'l Layout) -> PagePlan<'l> {
+        PagePlan {
+            layout,
+            page_count: self.page_count,
+            slot_count: self.slot_count,
+            row_count: self.row_count,
+            heap_bytes: self.variable_bytes,
+        }
     }
 
-    fn append(&mut self, pages: &mut Pages, number: PageNumber) -> Result<(), Error> {
-        pages.write(number)?.header_mut().set_previous(self.last);
-        match self.last {
-            Some(last) => pages.write(last)?.header_mut().set_next(Some(number)),
+    fn link(&mut self, pages: &mut Pages, number: PageNumber, end: End) -> Result<(), Error> {
+        let (previous, next) = match end {
+            End::First => (None, self.first),
+            End::Last => (self.last, None),
+        };
+        let mut page = pages.write(number)?;
+        page.header_mut().set_previous(previous);
+        page.header_mut().set_next(next);
+        match previous {
+            Some(previous) => pages.write(previous)?.header_mut().set_next(Some(number)),
             None => self.first = Some(number),
         }
-        self.last = Some(number);
+        match next {
+            Some(next) => pages.write(next)?.header_mut().set_previous(Some(number)),
+            None => self.last = Some(number),
+        }
         self.page_count += 1;
         Ok(())
     }
@@ -392,47 +428,6 @@ impl Heap {
             None => self.last = previous,
         }
         self.page_count = less(self.page_count, 1, number)?;
-        Ok(())
-    }
-
-    /// Puts a page at the front of those with room, unless it is among them.
-    fn link_room(&mut self, pages: &mut Pages, number: PageNumber) -> Result<(), Error> {
-        let bytes = pages.get(number)?;
-        if bytes.is_in_room_list() {
-            return Ok(());
-        }
-        let mut page = pages.write(number)?;
-        page.header_mut().set_in_room_list(true);
-        page.header_mut().set_room_next(self.room);
-        if let Some(head) = self.room {
-            pages
-                .write(head)?
-                .header_mut()
-                .set_room_previous(Some(number));
-        }
-        self.room = Some(number);
-        Ok(())
-    }
-
-    fn unlink_room(&mut self, pages: &mut Pages, number: PageNumber) -> Result<(), Error> {
-        if !pages.get(number)?.is_in_room_list() {
-            return Ok(());
-        }
-        let mut page = pages.write(number)?;
-        let (previous, next) = (page.room_previous(), page.room_next());
-        let previous = previous.map_err(|kind| kind.at(number))?;
-        let next = next.map_err(|kind| kind.at(number))?;
-        let header = page.header_mut();
-        header.set_in_room_list(false);
-        header.set_room_previous(None);
-        header.set_room_next(None);
-        match previous {
-            Some(previous) => pages.write(previous)?.header_mut().set_room_next(next),
-            None => self.room = next,
-        }
-        if let Some(next) = next {
-            pages.write(next)?.header_mut().set_room_previous(previous);
-        }
         Ok(())
     }
 }

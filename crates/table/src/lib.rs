@@ -68,6 +68,8 @@ mod table_id;
 mod table;
 mod scratch;
 mod heap;
+mod room_lists;
+mod page_plan;
 mod compaction;
 mod index_id;
 mod index_kind;

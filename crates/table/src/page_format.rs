@@ -25,9 +25,9 @@
 //! | field | row page (1) | index leaf (2) | index inner node (3) | long-value page (4) |
 //! |---|---|---|---|---|
 //! | level | - | 0 | levels above the leaves | - |
-//! | flags | bit 0: in the list of pages with room | - | - | - |
+//! | flags | bit 0: in a list of pages with room; above it the list's number | - | - | - |
 //! | next, previous | list of the table's row pages | - | - | next page of the value |
-//! | next, previous with room | list of pages with room | - | - | - |
+//! | next, previous with room | that list of pages with room | - | - | - |
 //! | capacity | slots | - | - | - |
 //! | live count | rows | entries | entries | - |
 //! | heap start | first byte of the heap | the same | the same | - |
@@ -78,6 +78,8 @@ const _: () = assert!(PAGE_HEADER_BYTES - ZERO == 24);
 const _: () = assert!(PAGE_BYTES <= u16::MAX as usize);
 
 const FLAG_IN_ROOM_LIST: u8 = 1;
+/// The list of pages with room that a page stands in, above that flag.
+const ROOM_LIST_SHIFT: u32 = 1;
 
 /// What a page holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,17 +192,15 @@ impl PageHeader {
         self.bytes[FLAGS]
     }
 
-    pub(crate) fn is_in_room_list(&self) -> bool {
-        self.flags() & FLAG_IN_ROOM_LIST != 0
+    /// The number of the list of pages with room that the page stands in.
+    #[inline]
+    pub(crate) fn room_list(&self) -> Option<u8> {
+        let flags = self.flags();
+        (flags & FLAG_IN_ROOM_LIST != 0).then_some(flags >> ROOM_LIST_SHIFT)
     }
 
-    pub(crate) fn set_in_room_list(&mut self, listed: bool) {
-        let flags = &mut self.bytes[FLAGS];
-        *flags = if listed {
-            *flags | FLAG_IN_ROOM_LIST
-        } else {
-            *flags & !FLAG_IN_ROOM_LIST
-        };
+    pub(crate) fn set_room_list(&mut self, list: Option<u8>) {
+        self.bytes[FLAGS] = list.map_or(0, |list| list << ROOM_LIST_SHIFT | FLAG_IN_ROOM_LIST);
     }
 
     #[inline]

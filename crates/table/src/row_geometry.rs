@@ -36,6 +36,14 @@ impl Regions {
         }
     }
 
+    /// The bits that a slot takes in them and in the live bitmap, padding not counted.
+    pub(crate) fn slot_bits(&self) -> u64 {
+        let widths = WIDTHS[WHOLE_KINDS..].iter().map(|width| width * 8);
+        let padded = self.padded.iter().zip(widths.chain([1]));
+        let padded = padded.map(|(&count, bits)| u32::from(count) * bits);
+        u64::from(1 + self.slot_bytes * 8 + padded.sum::<u32>())
+    }
+
     /// The bytes that they take together in a page with so many slots.
     #[inline(always)]
     fn bytes(&self, slots: u16) -> u32 {

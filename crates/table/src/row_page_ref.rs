@@ -103,6 +103,11 @@ impl<'a> RowPageRef<'a> {
             + u32::from(self.page.heap_dead())
     }
 
+    /// The bytes of the values that stand in the heap.
+    pub(crate) fn heap_used_bytes(&self) -> u32 {
+        HEAP_END - u32::from(self.page.heap_start()) - u32::from(self.page.heap_dead())
+    }
+
     /// Whether the slot holds a row; false for a slot beyond the capacity.
     #[inline]
     pub fn is_live(&self, slot: u16) -> bool {

@@ -8,8 +8,9 @@ use crate::index::Index;
 use crate::long_value;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
+use crate::room_lists::RoomLists;
 use crate::row_id::RowId;
-use crate::row_page;
+use crate::row_page::{self, RowPageRef};
 use crate::table::Table;
 use crate::table_ref::TableRef;
 use crate::value::Value;
@@ -71,7 +72,7 @@ fn check_heap(table: &Table, pages: &Pages) -> Result<(), Error> {
                 "a row page is not where its links say",
             )));
         }
-        listed += u32::from(bytes.is_in_room_list());
+        listed += u64::from(bytes.room_list().is_some());
         previous = Some(number);
         next = bytes.next().map_err(damaged)?;
     }
@@ -79,24 +80,28 @@ fn check_heap(table: &Table, pages: &Pages) -> Result<(), Error> {
     check_room(table, pages, listed)
 }
 
-fn check_room(table: &Table, pages: &Pages, listed: u32) -> Result<(), Error> {
-    let mut next = table.heap.first_page_with_room();
-    let mut previous = None;
+fn check_room(table: &Table, pages: &Pages, listed: u64) -> Result<(), Error> {
     let mut left = listed;
-    while let Some(number) = next {
-        let damaged = |kind: DamageKind| Error::from(kind.at(number));
-        let bytes = pages.get(number)?;
-        let linked = bytes.is_in_room_list() && bytes.room_previous().map_err(damaged)? == previous;
-        if !linked || left == 0 {
-            return Err(damaged(DamageKind::Structure(
-                "a page with room is not where its links say",
-            )));
+    for (list, first) in table.heap.room().iter() {
+        let (mut next, mut previous) = (first, None);
+        while let Some(number) = next {
+            let damaged = |kind: DamageKind| Error::from(kind.at(number));
+            let bytes = pages.get(number)?;
+            let page = RowPageRef::new(bytes, &table.layout).map_err(damaged)?;
+            let linked = bytes.room_list() == Some(list)
+                && RoomLists::may_hold(list, &page)
+                && bytes.room_previous().map_err(damaged)? == previous;
+            if !linked || left == 0 {
+                return Err(damaged(DamageKind::Structure(
+                    "a page with room is not where its links say",
+                )));
+            }
+            left -= 1;
+            previous = Some(number);
+            next = bytes.room_next().map_err(damaged)?;
         }
-        left -= 1;
-        previous = Some(number);
-        next = bytes.room_next().map_err(damaged)?;
     }
-    check_count(table, u64::from(left), 0)
+    check_count(table, left, 0)
 }
 
 fn check_entry(

@@ -7,11 +7,14 @@
 //!  +---------------+--------------------------------------------------------------+
 //!
 //!  an index in version 1: id, columns, unique, tree (root, levels, entries)
-//!              version 2: id, columns, unique, 0 and a tree, or 1 and lines
+//!              from 2 on: id, columns, unique, 0 and a tree, or 1 and lines
 //!                         (root, buckets, entries in lines, tree of those without a place)
+//!
+//!  a heap until version 2: first and last page, a list of pages with room, pages, rows, bytes in heaps
+//!         in version 3:    first and last page, five of those lists, pages, rows, bytes in heaps, slots
 //! ```
 //!
-//! Version 2 is written for tables that have a hash index, version 1 for all others.
+//! Version 3 is written. A head of version 1 has no hash index. The one list of pages with room of an older head is the first of five now.
 
 use std::sync::Arc;
 
@@ -21,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::btree::BTree;
 use crate::error::Error;
 use crate::hash_index::HashIndex;
-use crate::heap::Heap;
+use crate::heap::{Heap, OldHeap};
 use crate::index::{Entries, Index};
 use crate::index_id::IndexId;
 use crate::index_kind::IndexKind;
@@ -36,13 +39,14 @@ use crate::table_id::TableId;
 
 const VERSION_ORDERED: u16 = 1;
 const VERSION_WITH_HASH: u16 = 2;
+const VERSION: u16 = 3;
 
 /// The postcard part of a head.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct TableHead<T> {
+pub(crate) struct TableHead<H, T> {
     id: TableId,
     layout: Layout,
-    heap: Heap,
+    heap: H,
     primary_key: Option<IndexId>,
     indexes: Vec<StoredIndex<T>>,
     content: BTree,
@@ -64,22 +68,25 @@ enum StoredEntries {
 
 /// The head of a table as bytes.
 pub(crate) fn encode(table: &Table) -> Vec<u8> {
-    let tree = |index: &Index| match &index.entries {
-        Entries::Ordered(tree) => Some(tree.clone()),
-        Entries::Hash(_) => None,
-    };
-    let of_any_kind = |index: &Index| {
-        Some(match &index.entries {
+    let indexes = table.indexes.iter().map(|index| StoredIndex {
+        id: index.spec.id,
+        columns: index.spec.columns.clone(),
+        unique: index.spec.unique,
+        entries: match &index.entries {
             Entries::Ordered(tree) => StoredEntries::Ordered(tree.clone()),
             Entries::Hash(index) => StoredEntries::Hash(index.clone()),
-        })
+        },
+    });
+    let head = TableHead {
+        id: table.id,
+        layout: Layout::clone(&table.layout),
+        heap: table.heap.clone(),
+        primary_key: table.primary_key,
+        indexes: indexes.collect(),
+        content: table.content.clone(),
     };
-    match TableHead::of(table, tree) {
-        Some(head) => head.write(VERSION_ORDERED),
-        None => TableHead::of(table, of_any_kind)
-            .expect("every index is of some kind")
-            .write(VERSION_WITH_HASH),
-    }
+    let bytes = VERSION.to_le_bytes().to_vec();
+    postcard::to_extend(&head, bytes).expect("a head holds nothing that postcard refuses")
 }
 
 /// The table that [`encode`] wrote, of a store with this hash key.
@@ -92,74 +99,56 @@ pub(crate) fn decode(bytes: &[u8], hash_key: &Arc<[u8; 32]>) -> Result<Table, Er
     };
     let (version, body) = bytes.split_first_chunk().ok_or_else(malformed)?;
     let table = match u16::from_le_bytes(*version) {
-        VERSION_ORDERED => TableHead::read(body, hash_key, Entries::Ordered),
-        VERSION_WITH_HASH => TableHead::read(body, hash_key, |entries| match entries {
-            StoredEntries::Ordered(tree) => Entries::Ordered(tree),
-            StoredEntries::Hash(index) => Entries::Hash(index),
-        }),
+        VERSION_ORDERED => read(body, hash_key, OldHeap::renewed, Entries::Ordered),
+        VERSION_WITH_HASH => read(body, hash_key, OldHeap::renewed, StoredEntries::into),
+        VERSION => read(body, hash_key, |heap: Heap, _| heap, StoredEntries::into),
         _ => None,
     };
     table.filter(is_possible).ok_or_else(malformed)
 }
 
-impl<T: Serialize + DeserializeOwned> TableHead<T> {
-    /// The head of a table; `None` if `entries` has no form for one of its indexes.
-    fn of(table: &Table, entries: impl Fn(&Index) -> Option<T>) -> Option<Self> {
-        let indexes = table.indexes.iter().map(|index| {
-            Some(StoredIndex {
-                id: index.spec.id,
-                columns: index.spec.columns.clone(),
-                unique: index.spec.unique,
-                entries: entries(index)?,
-            })
-        });
-        Some(TableHead {
-            id: table.id,
-            layout: Layout::clone(&table.layout),
-            heap: table.heap.clone(),
-            primary_key: table.primary_key,
-            indexes: indexes.collect::<Option<_>>()?,
-            content: table.content.clone(),
-        })
+impl From<StoredEntries> for Entries {
+    fn from(entries: StoredEntries) -> Entries {
+        match entries {
+            StoredEntries::Ordered(tree) => Entries::Ordered(tree),
+            StoredEntries::Hash(index) => Entries::Hash(index),
+        }
     }
+}
 
-    fn write(&self, version: u16) -> Vec<u8> {
-        let bytes = version.to_le_bytes().to_vec();
-        postcard::to_extend(self, bytes).expect("a head holds nothing that postcard refuses")
-    }
-
-    fn read(
-        body: &[u8],
-        hash_key: &Arc<[u8; 32]>,
-        entries: impl Fn(T) -> Entries,
-    ) -> Option<Table> {
-        let head: TableHead<T> = postcard::from_bytes(body).ok()?;
-        let indexes = head.indexes.into_iter().map(|stored| {
-            let entries = entries(stored.entries);
-            let kind = match entries {
-                Entries::Ordered(_) => IndexKind::Ordered,
-                Entries::Hash(_) => IndexKind::Hash,
-            };
-            Index {
-                spec: Arc::new(IndexSpec {
-                    id: stored.id,
-                    columns: stored.columns,
-                    unique: stored.unique,
-                    kind,
-                }),
-                entries,
-            }
-        });
-        Some(Table {
-            id: head.id,
-            hash_key: Arc::clone(hash_key),
-            layout: Arc::new(head.layout),
-            heap: head.heap,
-            primary_key: head.primary_key,
-            indexes: indexes.collect(),
-            content: head.content,
-        })
-    }
+fn read<H: DeserializeOwned, T: DeserializeOwned>(
+    body: &[u8],
+    hash_key: &Arc<[u8; 32]>,
+    heap: impl Fn(H, &Layout) -> Heap,
+    entries: impl Fn(T) -> Entries,
+) -> Option<Table> {
+    let head: TableHead<H, T> = postcard::from_bytes(body).ok()?;
+    let indexes = head.indexes.into_iter().map(|stored| {
+        let entries = entries(stored.entries);
+        let kind = match entries {
+            Entries::Ordered(_) => IndexKind::Ordered,
+            Entries::Hash(_) => IndexKind::Hash,
+        };
+        Index {
+            spec: Arc::new(IndexSpec {
+                id: stored.id,
+                columns: stored.columns,
+                unique: stored.unique,
+                kind,
+            }),
+            entries,
+        }
+    });
+    let heap = heap(head.heap, &head.layout);
+    Some(Table {
+        id: head.id,
+        hash_key: Arc::clone(hash_key),
+        layout: Arc::new(head.layout),
+        heap,
+        primary_key: head.primary_key,
+        indexes: indexes.collect(),
+        content: head.content,
+    })
 }
 
 /// Whether the parts of a head fit each other.
@@ -189,10 +178,85 @@ fn are_possible_counts(table: &Table) -> bool {
     };
     page_count <= u64::from(PageNumber::STORED_MAX.get()) + 1
         && row_count <= page_count * u64::from(SLOT_COUNT_MAX)
+        && table.heap.slot_count() <= page_count * u64::from(SLOT_COUNT_MAX)
         && table.heap.variable_bytes() <= page_count * PAGE_BYTES as u64
         && table.content.entry_count() == unnamed_count
         && table
             .indexes
             .iter()
             .all(|index| index.entry_count() == row_count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index_id::IndexId;
+    use crate::layout::{LayoutColumn, LayoutNumber};
+    use crate::pages::Pages;
+    use crate::scratch::Scratch;
+    use crate::value_ref::ValueRef;
+    use crate::{ColumnType, table_check};
+
+    /// A table of (u64, string) whose pages have room of every size, and those pages.
+    fn table() -> (Table, Pages) {
+        let columns = [ColumnType::U64, ColumnType::String].map(LayoutColumn::required);
+        let layout = Layout::new(LayoutNumber(1), columns.to_vec()).unwrap();
+        let mut table = Table::new(TableId(7), Arc::new([3; 32]), layout);
+        let (mut pages, mut scratch) = (Pages::new(), Scratch::default());
+        let spec = IndexSpec {
+            id: IndexId(1),
+            columns: vec![0],
+            unique: true,
+            kind: IndexKind::Hash,
+        };
+        table.create_index(&mut pages, spec).unwrap();
+        table.set_primary_key(&mut pages, Some(IndexId(1))).unwrap();
+        let mut rows = Vec::new();
+        for key in 0..600 {
+            let text = "x".repeat(if key % 2 == 0 { 2_000 } else { 20 });
+            let values = [ValueRef::U64(key), ValueRef::String(&text)];
+            rows.push(table.insert(&mut pages, &values, &mut scratch).unwrap());
+        }
+        for row in rows.iter().enumerate().filter(|(at, _)| at % 9 < at / 100) {
+            table.delete(&mut pages, *row.1, &mut scratch).unwrap();
+        }
+        table_check::check(&table, &pages).unwrap();
+        (table, pages)
+    }
+
+    #[test]
+    fn heads_with_one_list_of_pages_with_room_are_read_and_written_on() {
+        let (table, mut pages) = table();
+        let stored = StoredIndex {
+            id: IndexId(1),
+            columns: vec![0],
+            unique: true,
+            entries: match &table.indexes[0].entries {
+                Entries::Ordered(tree) => StoredEntries::Ordered(tree.clone()),
+                Entries::Hash(index) => StoredEntries::Hash(index.clone()),
+            },
+        };
+        let head = TableHead {
+            id: table.id,
+            layout: Layout::clone(&table.layout),
+            heap: OldHeap::of(&table.heap, &mut pages),
+            primary_key: table.primary_key,
+            indexes: vec![stored],
+            content: table.content.clone(),
+        };
+        let bytes = postcard::to_extend(&head, vec![2, 0]).unwrap();
+        let mut table = decode(&bytes, &Arc::new([3; 32])).unwrap();
+        table_check::check(&table, &pages).unwrap();
+        let (page_count, mut scratch) = (table.heap.page_count(), Scratch::default());
+        // What the deleted rows left is found, whichever page it is in.
+        let text = "y".repeat(2_000);
+        for key in 600..660 {
+            let values = [ValueRef::U64(key), ValueRef::String(&text)];
+            table.insert(&mut pages, &values, &mut scratch).unwrap();
+            table_check::check(&table, &pages).unwrap();
+        }
+        assert_eq!(table.heap.page_count(), page_count);
+        let again = decode(&encode(&table), &table.hash_key).unwrap();
+        assert_eq!(again.heap, table.heap);
+    }
 }
