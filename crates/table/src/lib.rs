@@ -6,6 +6,9 @@
 //! the transactions applied and of nothing else. A page may be borrowed from a read-only map: it is verified once, on
 //! first use, and every read can say [`Damaged`].
 //!
+//! A freshly loaded table takes little more than an Arrow array of its rows, one of which rows come and go at most half as much again; tables of rows of a few bytes, and of values longer than 8,000 bytes, take several
+//! times as much. The README says for which shapes which holds.
+//!
 //! This crate does not know files, names of tables and columns, or time.
 //!
 //! ```text
