@@ -160,7 +160,7 @@ impl KeptHistory {
         });
         for part in proven {
             if self.rivals(&part.ids).next().is_some() {
-                self.left.push((part, SkipReason::Repeated));
+                self.repeat(part);
                 continue;
             }
             let is_whole = continues(&part) || part.before.known().is_some();
@@ -199,7 +199,7 @@ impl KeptHistory {
             let (before, behind) = of_one.split_at(agreed.map_or(0, |last| last + 1));
             for part in before {
                 match self.holds(part) || !self.is_free(part, bytes) {
-                    true => self.left.push((part.clone(), SkipReason::Repeated)),
+                    true => self.repeat(part.clone()),
                     false => self.take(part.clone(), None, bytes),
                 }
             }
@@ -226,6 +226,19 @@ impl KeptHistory {
                 self.left.push((part.clone(), SkipReason::Contradicted));
             }
         }
+    }
+
+    /// Leaves a part of which the same records were taken; but its first one may be another one, if nothing proves which of them was written.
+    fn repeat(&mut self, part: Part) {
+        let first = part.ids.start..part.ids.start.next();
+        let same = self.taken.get(&first.start);
+        if same.is_some_and(|same| {
+            same.part.before.chain() != part.before.chain()
+                && same.proven_from.is_none_or(|from| from > first.start)
+        }) {
+            self.disputed.push(first);
+        }
+        self.left.push((part, SkipReason::Repeated));
     }
 
     /// Whether the same records were taken.

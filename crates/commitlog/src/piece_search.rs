@@ -169,17 +169,21 @@ impl<'a> PieceSearch<'a> {
                 start: link.bytes.start,
             });
         }
-        if piece.before == Before::Unknown && piece.ids.end == piece.ids.start.next() {
-            let (at, length) = (piece.bytes.start, piece.first_length);
-            let computed = self
-                .links
-                .continued_by(at, piece.ids.start, length, piece.chain_after);
-            piece.before = Before::Computed(computed);
-        }
+        self.compute_before(&mut piece);
         piece.bytes.end = link.bytes.end;
         piece.ids.end = link.ids.end;
         piece.chain_after = link.chain_after;
         piece
+    }
+
+    /// What a piece of one frame continues, if its payload is what was written.
+    fn compute_before(&mut self, piece: &mut Piece) {
+        if piece.before == Before::Unknown && piece.ids.end == piece.ids.start.next() {
+            let (at, length) = (piece.bytes.start, piece.first_length);
+            let (id, after) = (piece.ids.start, piece.chain_after);
+            let computed = self.links.continued_by(at, id, length, after);
+            piece.before = Before::Computed(computed);
+        }
     }
 
     /// Those between the records of a block.
@@ -277,6 +281,7 @@ impl<'a> PieceSearch<'a> {
         // Of a header alone something else has to say that it is one: its place, or its neighbour.
         let is_one = !piece.is_alone() || piece.is_anchored || piece.is_placed || piece.is_opposed;
         if is_one || self.links.is_last(piece.bytes.end) {
+            self.compute_before(&mut piece);
             self.found.pieces.push(piece);
         }
     }

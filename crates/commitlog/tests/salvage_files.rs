@@ -174,6 +174,32 @@ fn a_copy_of_a_segment_costs_nothing_and_fills_its_gaps() {
     }
 }
 
+/// Two copies whose first record differs, and nothing is left that knows the chain before it.
+#[test]
+fn of_two_copies_that_differ_where_nothing_is_proven_one_is_kept_and_missing() {
+    for (lost_before, rest) in [(false, "whole"), (true, "whole"), (true, "alone")] {
+        let disk = closed(30);
+        let second = disk.files()[1].clone();
+        if lost_before {
+            disk.delete(FIRST);
+        }
+        let copy = "00000000000000000777.log";
+        disk.duplicate(&second, copy);
+        for name in [&second[..], copy] {
+            disk.flip_bit(name, 20, 0);
+            if rest == "alone" {
+                disk.flip_bit(name, id_at(1), 0);
+            }
+        }
+        disk.flip_bit(&second, id_at(0) + 24, 0);
+        let (report, kept) = salvaged(&disk);
+        let is_kept = kept.contains(&(10, None, payload(10)));
+        let is_missing = report.missing.iter().any(|ids| ids.contains(&TxId(10)));
+        assert!(is_kept || is_missing, "{lost_before}, {rest}: {report:#?}");
+        assert!(is_kept || lost_before, "{rest}: {report:#?}");
+    }
+}
+
 #[test]
 fn a_copy_from_before_a_truncation_does_not_replace_records() {
     let disk = SimDisk::new(1);
