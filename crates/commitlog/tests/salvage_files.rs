@@ -174,6 +174,54 @@ fn a_copy_of_a_segment_costs_nothing_and_fills_its_gaps() {
     }
 }
 
+/// All that is left of a copy without a header is the record that the segment has lost.
+#[test]
+fn a_record_that_leads_to_what_is_proven_behind_it_is_proven() {
+    let disk = closed(30);
+    let second = disk.files()[1].clone();
+    let mut copy = disk.read(&second).unwrap();
+    copy[20] ^= 1;
+    copy[id_at(2) as usize] ^= 1;
+    copy.truncate(id_at(6) as usize - 8);
+    disk.write("00000000000000000777.log", &copy);
+    disk.flip_bit(&second, id_at(5), 0);
+    let report = check_kept(&disk, &up_to(30), payload, "one from a copy");
+    assert!(
+        report.kept.iter().all(|kept| kept.chain_proven),
+        "{report:#?}"
+    );
+    assert_eq!(report.missing, []);
+}
+
+/// Records of another log stand in for a lost segment; the next one knows another chain behind them.
+#[test]
+fn records_that_lead_elsewhere_than_the_next_segment_says_are_not_kept() {
+    let disk = closed(30);
+    let second = disk.files()[1].clone();
+    let other = SimDisk::new(2);
+    let start = Start {
+        base: TxId(10),
+        chain: Chain(7),
+        epoch: 0,
+    };
+    let log = Log::create_at(other.root(), NEW_ID, Options::default(), start, &[]).unwrap();
+    append(&log, 20, |id| payload(5000 + id));
+    let mut bytes = other.read(&second).unwrap();
+    bytes[20] ^= 1;
+    disk.write(&second, &bytes);
+    let expected: Vec<u64> = (0..10).chain(20..30).collect();
+    let report = check_kept(&disk, &expected, payload, "another log's");
+    assert_eq!(report.missing, [TxId(10)..TxId(20)]);
+    let reasons: Vec<SkipReason> = report.skipped.iter().map(|one| one.reason).collect();
+    // Its first record does not continue what is known before it either.
+    let expected = [
+        SkipReason::Header,
+        SkipReason::Payload,
+        SkipReason::Contradicted,
+    ];
+    assert_eq!(reasons, expected);
+}
+
 /// Two copies whose first record differs, and nothing is left that knows the chain before it.
 #[test]
 fn of_two_copies_that_differ_where_nothing_is_proven_one_is_kept_and_missing() {
