@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::chain::Chain;
+use crate::format::FRAMES_BYTE;
 use crate::piece::{Before, Part, Piece};
 use crate::salvage_report::SkipReason;
 use crate::tx_id::TxId;
@@ -219,6 +220,10 @@ impl KeptHistory {
                 continue;
             }
             for part in behind {
+                // At the front of a file no payload is around it.
+                if part.bytes.start == FRAMES_BYTE {
+                    self.dispute_first(part);
+                }
                 if !chains.refutes(part) {
                     self.dispute_rivals(&part.ids);
                     self.last_trace = self.last_trace.max(part.ids.end);
@@ -228,17 +233,22 @@ impl KeptHistory {
         }
     }
 
-    /// Leaves a part of which the same records were taken; but its first one may be another one, if nothing proves which of them was written.
+    /// Leaves a part of which the same records were taken.
     fn repeat(&mut self, part: Part) {
+        self.dispute_first(&part);
+        self.left.push((part, SkipReason::Repeated));
+    }
+
+    /// The first record of what was taken may be another one than that of this part, if nothing proves which of them was written.
+    fn dispute_first(&mut self, part: &Part) {
         let first = part.ids.start..part.ids.start.next();
-        let same = self.taken.get(&first.start);
-        if same.is_some_and(|same| {
-            same.part.before.chain() != part.before.chain()
-                && same.proven_from.is_none_or(|from| from > first.start)
+        let taken = self.taken.get(&first.start);
+        if taken.is_some_and(|taken| {
+            taken.part.before.chain() != part.before.chain()
+                && taken.proven_from.is_none_or(|from| from > first.start)
         }) {
             self.disputed.push(first);
         }
-        self.left.push((part, SkipReason::Repeated));
     }
 
     /// Whether the same records were taken.
