@@ -136,6 +136,12 @@ fn open_or_begin(view: &View, id: DatabaseId, to: &Arc<dyn Dir>) -> Result<Log> 
     }
     let existing = layout::existing(&**to, layout::LOG)?;
     if let Some(dir) = existing.filter(|dir| dir.list().is_ok_and(|files| !files.is_empty())) {
+        // Nothing is written where something else lies.
+        match Log::inspect(&*dir) {
+            Ok(extent) if extent.log_id != id.log_id() => return Err(foreign()),
+            Err(commitlog::Error::Io(error)) => return Err(error.into()),
+            _ => {}
+        }
         let mut manifests = Vec::new();
         if let Some(dir) = layout::existing(&**to, layout::SNAPSHOTS)? {
             let snapshots = Snapshots::open(dir, snapshot::Options::default())?;

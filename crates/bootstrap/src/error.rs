@@ -125,6 +125,14 @@ pub enum Error {
         /// The segment that should hold it.
         file: PathBuf,
     },
+    /// The state that is to be backed up is not proven to be durable: it was opened with [`crate::ReadOptions::unproven`].
+    #[error(
+        "transaction {tx} is not proven to be durable, and a backup of it might hold what the database will not; open it without `unproven`"
+    )]
+    Unproven {
+        /// The last transaction of the state.
+        tx: TxId,
+    },
     /// The directory for a backup holds something else: another database, or other transactions of this one.
     #[error("{} holds something else than an earlier state of this database; back up into another directory", path.display())]
     ForeignBackup {
@@ -218,6 +226,7 @@ impl Error {
             Error::NoDatabase { .. }
             | Error::OutsideRange { .. }
             | Error::ForeignBackup { .. }
+            | Error::Unproven { .. }
             | Error::AlreadyWriting => ErrorClass::Refused,
         }
     }

@@ -98,6 +98,10 @@ impl ReadOnlyDatabase {
     /// # Errors
     /// As [`crate::Database::backup`].
     pub fn backup(&self, to: &Arc<dyn Dir>, on_progress: &OnBackup<'_>) -> Result<BackupSummary> {
+        let tx = self.view.tx();
+        if tx >= self.log.proven_end() {
+            return Err(Error::Unproven { tx });
+        }
         let origin = backup::Origin {
             view: self.view(),
             ship: &|range, bytes| self.log.ship(range, bytes),

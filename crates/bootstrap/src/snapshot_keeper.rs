@@ -24,6 +24,9 @@ use crate::view::View;
 /// Hears of every few pages how far a writing or a reading has come; it may take its time, and may break.
 pub(crate) type OnProgress<'a> = dyn Fn(Progress) -> ControlFlow<()> + 'a;
 
+/// So many snapshots of a line are read back only as far as they were written, and then one is whole: so bytes that go bad are found before long.
+const DEPTH_MAX: u32 = 15;
+
 /// The snapshots of an open database.
 #[derive(Debug)]
 pub(crate) struct SnapshotKeeper {
@@ -40,8 +43,11 @@ pub(crate) struct Inner {
     snapshots: Option<Arc<Snapshots>>,
     /// The name of their directory is known to be durable.
     is_durable: bool,
-    /// The snapshots that this process has read back from the medium and found good.
-    good: BTreeSet<TxId>,
+    /// The snapshots that this process has read back from the medium and found good; and how many before it, each written on the next, were read back
+    /// only as far as they were written, since one of them was read back whole.
+    good: BTreeMap<TxId, u32>,
+    /// Writing them failed, and they may be there nevertheless, and gone after a power cut.
+    doubtful: BTreeSet<TxId>,
     /// Those that it has found bad: nothing is written on them.
     bad: BTreeSet<TxId>,
     /// What has changed in the pages is counted from here.
@@ -82,9 +88,10 @@ impl SnapshotKeeper {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is known of the pages.
+    /// What is known of the pages; nothing while a snapshot is being written, which may take its time.
     pub(crate) fn known(&self) -> Option<Known> {
-        self.lock().known.clone()
+        let inner = self.inner.try_lock().ok()?;
+        inner.known.clone()
     }
 
     /// Writes the state of `view`, which must be durable in the log, and reads it back. `on_progress` is asked after every
@@ -102,26 +109,31 @@ impl SnapshotKeeper {
         );
         let snapshots = self.existing_or_new(inner)?;
         let mut replaced = false;
-        let written = loop {
-            let share = share(inner, &snapshots, log)?;
+        // What could not be read just now: nothing is written on it this time.
+        let mut avoided = BTreeSet::new();
+        let (written, depth) = loop {
+            let share = share(inner, &snapshots, log, &avoided)?;
             let share_tx = share.as_ref().map(tx_of);
-            let written = write(
-                &snapshots,
-                view,
-                inner.known.as_ref(),
-                share.as_ref(),
-                on_progress,
-            )?;
-            // What it shares was read back with the snapshot that it shares with.
-            let read_back = match &written.outline {
-                Some(outline) if share_tx.is_none_or(|tx| inner.good.contains(&tx)) => {
-                    snapshots.read_back_own(outline, &mut |progress| on_progress(progress))
+            let known = inner.known.as_ref();
+            inner.doubtful.insert(view.tx());
+            let written = write(&snapshots, view, known, share.as_ref(), on_progress)?;
+            inner.doubtful.remove(&view.tx());
+            // What it shares was read back with the snapshot that it shares with; but now and then all of it is again.
+            let depth = match share_tx {
+                Some(tx) => inner.good.get(&tx).map_or(u32::MAX, |depth| depth + 1),
+                None => 0,
+            };
+            let (read_back, depth) = match &written.outline {
+                Some(outline) if depth <= DEPTH_MAX => {
+                    let tell = &mut |progress| on_progress(progress);
+                    (snapshots.read_back_own(outline, tell), depth)
                 }
-                _ => read_back(&snapshots, &written.manifest, on_progress),
+                _ => (read_back(&snapshots, &written.manifest, on_progress), 0),
             };
             let Err(error) = read_back else {
-                break written;
+                break (written, depth);
             };
+            let is_io = matches!(error, snapshot::Error::Io(_));
             let is_verdict = match error {
                 snapshot::Error::Cancelled => false,
                 // The disk failing is none about a snapshot that others may rest on.
@@ -131,13 +143,17 @@ impl SnapshotKeeper {
             if is_verdict {
                 snapshots.remove(written.manifest.id())?;
                 inner.outlines.remove(&view.tx());
+                inner.good.remove(&view.tx());
             }
-            let is_other_at_fault = !matches!(error, snapshot::Error::Io(_));
             match share_tx {
                 // An old one of the same transaction has gone bad: write it anew.
                 _ if is_verdict && written.already_there => replaced = true,
-                // It may be what is shared that has gone bad: write it on another one, or on none.
-                Some(tx) if is_verdict && is_other_at_fault && !inner.good.contains(&tx) => {
+                // It may be what is shared: write it on another one, or on none.
+                Some(tx) if is_verdict && is_io => {
+                    avoided.insert(tx);
+                }
+                Some(tx) if is_verdict => {
+                    inner.good.remove(&tx);
                     inner.bad.insert(tx);
                 }
                 _ => return Err(error.into()),
@@ -150,7 +166,8 @@ impl SnapshotKeeper {
                 moment: view.state().store().pages().moment(),
             });
         }
-        inner.good.insert(view.tx());
+        inner.bad.remove(&view.tx());
+        inner.good.insert(view.tx(), depth);
         let removed = self.let_go(inner, &snapshots, log, on_progress)?;
         Ok(SnapshotSummary {
             tx: view.tx(),
@@ -237,13 +254,20 @@ impl SnapshotKeeper {
         let mut good: Vec<TxId> = Vec::new();
         let mut manifests: Vec<Manifest> = Vec::new();
         let mut count = None;
+        let mut unread = None;
         for manifest in ours(snapshots, log)?.continued {
             let tx = TxId(manifest.header().tx);
-            if !inner.good.contains(&tx) {
+            if inner.doubtful.contains(&tx) {
+                continue;
+            }
+            if !inner.good.contains_key(&tx) {
                 match read_back(snapshots, &manifest, on_progress) {
-                    Ok(()) => inner.good.insert(tx),
-                    Err(error @ (snapshot::Error::Io(_) | snapshot::Error::Cancelled)) => {
-                        return Err(error.into());
+                    Ok(()) => inner.good.insert(tx, 0),
+                    Err(error @ snapshot::Error::Cancelled) => return Err(error.into()),
+                    // No verdict, and none of those that count.
+                    Err(error @ snapshot::Error::Io(_)) => {
+                        unread.get_or_insert(error);
+                        continue;
                     }
                     Err(_) => {
                         inner.bad.insert(tx);
@@ -261,8 +285,13 @@ impl SnapshotKeeper {
                 break;
             }
         }
-        good.truncate(count.unwrap_or(0));
-        Ok(good)
+        match (count, unread) {
+            (None, Some(error)) => Err(error.into()),
+            (count, _) => {
+                good.truncate(count.unwrap_or(0));
+                Ok(good)
+            }
+        }
     }
 
     /// Removes the snapshots of this history beyond those that are kept, if those are known to be good.
@@ -292,6 +321,7 @@ impl SnapshotKeeper {
             snapshots.remove(SnapshotId(tx.0))?;
             inner.good.remove(tx);
             inner.bad.remove(tx);
+            inner.doubtful.remove(tx);
             inner.outlines.remove(tx);
         }
         Ok(removed)
@@ -299,7 +329,12 @@ impl SnapshotKeeper {
 }
 
 /// The snapshot to write the next one on: the newest that shares no bytes with the last one, so that the two newest never do.
-fn share(inner: &mut Inner, snapshots: &Snapshots, log: &Log) -> Result<Option<Outline>> {
+fn share(
+    inner: &mut Inner,
+    snapshots: &Snapshots,
+    log: &Log,
+    avoided: &BTreeSet<TxId>,
+) -> Result<Option<Outline>> {
     let continued = ours(snapshots, log)?.continued;
     let Some((last, earlier)) = continued.split_first() else {
         return Ok(None);
@@ -309,7 +344,7 @@ fn share(inner: &mut Inner, snapshots: &Snapshots, log: &Log) -> Result<Option<O
         .filter(|manifest| !manifest.shares_bytes_with(last));
     for manifest in apart {
         let tx = TxId(manifest.header().tx);
-        if inner.bad.contains(&tx) {
+        if inner.bad.contains(&tx) || inner.doubtful.contains(&tx) || avoided.contains(&tx) {
             continue;
         }
         let known = inner.outlines.get(&tx);
@@ -321,9 +356,12 @@ fn share(inner: &mut Inner, snapshots: &Snapshots, log: &Log) -> Result<Option<O
                 inner.outlines.insert(tx, outline.clone());
                 return Ok(Some(outline));
             }
-            Err(snapshot::Error::Io(error)) => return Err(error.into()),
-            Err(_) => inner.bad.insert(tx),
-        };
+            // No verdict, and nothing to write on.
+            Err(snapshot::Error::Io(_)) => {}
+            Err(_) => {
+                inner.bad.insert(tx);
+            }
+        }
     }
     Ok(None)
 }

@@ -145,7 +145,33 @@ fn what_is_no_backup_of_this_database_is_left_alone() {
             files.keys().cloned().collect()
         };
         assert_eq!(names(&files(&to)), names(&before));
+        if to.call_count() > 0 && before["identity"] != files(&disk)["identity"] {
+            assert_eq!(files(&to), before);
+        }
     }
+}
+
+#[test]
+fn what_is_not_proven_to_be_durable_is_not_backed_up() {
+    let (disk, to) = (SimDisk::new(1), SimDisk::new(2));
+    let (database, _) = open_with(&disk, never_syncing()).unwrap();
+    put_all(&database, 1..=10);
+    database.wait_durable(TxId(10)).unwrap();
+    put_all(&database, 11..=20);
+    let unproven = ReadOptions {
+        unproven: true,
+        ..ReadOptions::default()
+    };
+    let (reader, _) = read_with(&disk, &unproven).unwrap();
+    assert_eq!(reader.view().tx(), TxId(20));
+    let refused = reader.backup(&to.root(), &go_on);
+    assert!(
+        matches!(refused, Err(Error::Unproven { tx: TxId(20) })),
+        "{refused:?}"
+    );
+    assert!(files(&to).is_empty());
+    let summary = read(&disk).backup(&to.root(), &go_on);
+    assert_eq!(summary.unwrap().tx, TxId(10));
 }
 
 #[test]

@@ -142,6 +142,34 @@ fn a_line_that_goes_bad_is_left_and_written_anew() {
     }
 }
 
+/// Bytes that go bad under a process that has read them back: they are found, and stored anew, before many more snapshots lie on them.
+#[test]
+fn what_goes_bad_after_it_was_read_back_is_found_before_long() {
+    // In the header of the first file of a line, and in a page there.
+    for (byte, rounds) in [(20, 2), (40 * PAGE, 40)] {
+        let disk = SimDisk::new(1);
+        let database = loaded(&disk);
+        for round in 1..=4 {
+            change(&database, round);
+            database.snapshot().unwrap();
+        }
+        let first = paths_in(&disk, "snapshots/", ".pack").remove(0);
+        disk.flip_bit(&first, byte, 3);
+        let mut whole = 0;
+        for round in 5..5 + rounds {
+            change(&database, round);
+            let written = database.snapshot().unwrap();
+            whole += usize::from(written.file_bytes > written.page_count * PAGE);
+        }
+        assert_eq!(whole, 1, "byte {byte}");
+        let found = SnapshotInfo::read_back_all(&*disk.root()).unwrap();
+        assert!(
+            found[..2].iter().all(|it| it.rejected.is_none()),
+            "{found:?}"
+        );
+    }
+}
+
 /// Page numbers that no page has any more, and that the page table does not even reach.
 #[test]
 fn pages_that_are_gone_are_gone_in_each_line() {

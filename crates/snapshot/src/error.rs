@@ -54,6 +54,16 @@ pub enum Error {
         /// Its length.
         bytes: usize,
     },
+    /// A blob is not the one that is known, though the source says that it has not changed: its bytes have gone bad in memory, or in a map of a file.
+    #[error(
+        "blob {number} of section {section} has changed unasked: its bytes have gone bad where they lie"
+    )]
+    Changed {
+        /// The section's index.
+        section: usize,
+        /// The blob's number.
+        number: u64,
+    },
     /// A section's source lends a number below the one that it was asked for.
     #[error("asked from {from} on, the source of section {section} lends number {number}")]
     Unordered {

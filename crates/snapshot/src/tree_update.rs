@@ -147,10 +147,12 @@ impl TreeUpdate<'_> {
         let place = base
             .map(|base| base.reference())
             .filter(|place| !self.left.contains(&place.pack_id));
+        let mut unchanged = None;
         if !self.may_differ(&(number..=number)) {
             let Some(known) = known else {
                 return Ok(None);
             };
+            unchanged = Some(known.reference().hash);
             if let Some(place) = place.filter(|place| place.hash == known.reference().hash) {
                 return Ok(Some(Part::There(*place, None)));
             }
@@ -168,6 +170,13 @@ impl TreeUpdate<'_> {
             });
         }
         let reference = self.store.blob(blob, place)?;
+        // What nobody has changed and is another one has gone bad where it lies; it is not to be sealed as if it were right.
+        if unchanged.is_some_and(|known| known != reference.hash) {
+            return Err(Error::Changed {
+                section: self.section,
+                number,
+            });
+        }
         Ok(Some(Part::There(reference, None)))
     }
 

@@ -384,3 +384,33 @@ fn a_snapshot_that_is_gone_or_foreign_is_not_shared_with() {
     assert_eq!((written.blobs_shared, written.progress.blobs), (0, 3));
     check_content(&snapshots, 3, &[section(&content)]);
 }
+
+/// What nobody says has changed, and is another one, has gone bad: it is stored by nobody who knows better.
+#[test]
+fn a_blob_that_changes_unasked_is_refused() {
+    let disk = SimDisk::new(1);
+    let snapshots = Snapshots::open(disk.root(), repeatable()).unwrap();
+    let mut content = pages(5);
+    let mut source = Changing::new(&content, []);
+    let first = write_on(&snapshots, 1, Basis::default(), &mut source).unwrap();
+    let first = first.outline.unwrap();
+    content.get_mut(&3).unwrap()[100] ^= 4;
+    let basis = Basis {
+        known: Some(&first),
+        share: None,
+    };
+    let files = disk.files();
+    let refused = write_on(&snapshots, 2, basis, &mut Changing::new(&content, [1]));
+    assert!(
+        matches!(
+            refused,
+            Err(Error::Changed {
+                section: 0,
+                number: 3
+            })
+        ),
+        "{refused:?}"
+    );
+    assert_eq!(disk.files(), files);
+    write_on(&snapshots, 2, basis, &mut Changing::new(&content, [1, 3])).unwrap();
+}

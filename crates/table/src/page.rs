@@ -158,6 +158,21 @@ impl Page {
         }
     }
 
+    /// A copy of the bytes, verified again if they are borrowed: where they lie they may have gone bad since, and what is written on goes
+    /// on without them.
+    pub(crate) fn copy_verified(&self) -> Result<Box<PageBuf>, DamageKind> {
+        let copy = PageBuf::copied_from(self.bytes()?.as_bytes());
+        match &self.0 {
+            Source::Borrowed(page) if copy.checksum() != page.checksum => {
+                Err(DamageKind::Checksum {
+                    expected: page.checksum,
+                    found: copy.checksum(),
+                })
+            }
+            _ => Ok(copy),
+        }
+    }
+
     /// Whether the page is borrowed, that is, was not written since it was restored.
     pub fn is_borrowed(&self) -> bool {
         matches!(self.0, Source::Borrowed(_))
@@ -247,6 +262,30 @@ mod tests {
             source.page_bytes()
         ));
         assert!(page.is_borrowed());
+    }
+
+    /// Lends one page and, once told, another one.
+    struct Rotting(Vec<PageBuf>, std::sync::atomic::AtomicUsize);
+
+    impl PageBytes for Rotting {
+        fn page_bytes(&self) -> &[u8] {
+            let index = self.1.load(std::sync::atomic::Ordering::SeqCst);
+            self.0[index].as_bytes()
+        }
+    }
+
+    #[test]
+    fn a_borrowed_page_that_went_bad_after_its_first_use_is_not_written_on() {
+        let mut pages: Vec<PageBuf> = bytemuck::zeroed_vec(2);
+        pages[1].as_bytes_mut()[77] = 1;
+        let checksum = pages[0].checksum();
+        let source = Arc::new(Rotting(pages, 0.into()));
+        let page = Page::borrowed(Arc::clone(&source) as Arc<dyn PageBytes>, checksum);
+        assert!(page.copy_verified().is_ok());
+        source.1.store(1, std::sync::atomic::Ordering::SeqCst);
+        assert!(page.bytes().is_ok());
+        let error = page.copy_verified().unwrap_err();
+        assert!(matches!(error, DamageKind::Checksum { .. }), "{error:?}");
     }
 
     #[test]

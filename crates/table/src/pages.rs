@@ -196,8 +196,8 @@ impl Pages {
             Some(Stored::Frame(_)) => {}
             Some(Stored::Borrowed(page)) => {
                 let page = page.clone();
-                let bytes = page.bytes().map_err(|kind| kind.at(number))?;
-                *self.put_frame(number) = *bytes;
+                let copy = page.copy_verified().map_err(|kind| kind.at(number))?;
+                *self.put_frame(number) = *copy;
             }
         }
         let (tree, mut memory) = self.writing();
