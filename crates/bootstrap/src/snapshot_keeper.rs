@@ -5,6 +5,7 @@
 //!   line 2          2 ────── 4 ────── 6      and none with the last: one flipped bit harms one line, and the other is whole
 //! ```
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -260,9 +261,9 @@ impl SnapshotKeeper {
             if inner.doubtful.contains(&tx) {
                 continue;
             }
-            if !inner.good.contains_key(&tx) {
+            if let Entry::Vacant(entry) = inner.good.entry(tx) {
                 match read_back(snapshots, &manifest, on_progress) {
-                    Ok(()) => inner.good.insert(tx, 0),
+                    Ok(()) => entry.insert(0),
                     Err(error @ snapshot::Error::Cancelled) => return Err(error.into()),
                     // No verdict, and none of those that count.
                     Err(error @ snapshot::Error::Io(_)) => {
