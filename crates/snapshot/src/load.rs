@@ -54,9 +54,8 @@ pub(crate) fn load(
     manifest: &Manifest,
     options: LoadOptions,
 ) -> Result<Loaded> {
-    let manifest_path = dir.path().join(manifest.file().to_string());
     let packs = PackSet::open(dir, manifest, options.mode == LoadMode::Map)?;
-    let walked = tree_walk::walk(&packs, manifest.sections(), &manifest_path, &mut || Ok(()))?;
+    let walked = tree_walk::walk(dir, manifest, &packs, &mut || Ok(()))?;
     if options.mode == LoadMode::Map && options.verify == Verify::Lazy {
         return Ok(assemble(manifest, walked, |leaf| {
             mapped(&packs.packs[leaf.pack], &leaf.reference)

@@ -5,7 +5,9 @@
 //!           \-> packs (name, length): the one that it stands in, and those that it shares blobs with
 //! ```
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use disk::Dir;
 
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +122,11 @@ impl Manifest {
     /// The file that it stands in, whose state says whether there is a snapshot.
     pub(crate) fn file(&self) -> FileName {
         self.file
+    }
+
+    /// The path of that file, for messages.
+    pub(crate) fn path_in(&self, dir: &dyn Dir) -> PathBuf {
+        dir.path().join(self.file.to_string())
     }
 
     /// Whether a pack was written with this snapshot, so that every byte of it is this snapshot's.

@@ -37,8 +37,7 @@ pub(crate) fn read_back(
     on_progress: &mut OnProgress<'_>,
 ) -> Result<()> {
     let packs = open(dir, manifest)?;
-    let manifest_path = dir.path().join(manifest.file().to_string());
-    let walked = tree_walk::walk(&packs, manifest.sections(), &manifest_path, &mut || {
+    let walked = tree_walk::walk(dir, manifest, &packs, &mut || {
         tell(on_progress, Progress::default())
     })?;
     let extents = Extents::of(&packs, &walked)?;
@@ -85,7 +84,7 @@ pub(crate) fn read_back_own(
 
 /// The packs of a snapshot whose manifest on disk is still this one.
 fn open(dir: &dyn Dir, manifest: &Manifest) -> Result<PackSet> {
-    let path = dir.path().join(manifest.file().to_string());
+    let path = manifest.path_in(dir);
     match manifest_file::read(dir, manifest.file())? {
         Found::Published(found) if found == *manifest => PackSet::open(dir, manifest, false),
         _ => Err(Error::damaged(&path, 0, DamageKind::Changed)),

@@ -158,8 +158,7 @@ impl Snapshots {
     /// As [`Snapshots::load`].
     pub fn outline(&self, manifest: &Manifest) -> Result<Outline> {
         let packs = PackSet::open(&*self.dir, manifest, false)?;
-        let path = self.dir.path().join(manifest.file().to_string());
-        let walked = tree_walk::walk(&packs, manifest.sections(), &path, &mut || Ok(()))?;
+        let walked = tree_walk::walk(&*self.dir, manifest, &packs, &mut || Ok(()))?;
         Ok(Outline::new(manifest.clone(), walked.trees))
     }
 
@@ -241,7 +240,7 @@ impl Snapshots {
                 manifest_file::publish(dir, manifest.file())?;
                 return Ok(Some(manifest));
             }
-            let file = dir.path().join(manifest.file().to_string());
+            let file = manifest.path_in(dir);
             return Err(Error::Occupied { file });
         }
         for rejected in listing.rejected {

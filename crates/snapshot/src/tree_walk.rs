@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
+use disk::Dir;
+
 use crate::damage::DamageKind;
 use crate::error::{Error, Result};
 use crate::format::{FAN_OUT_BITS, NODE_BYTES_MAX, decode_node, node_hash};
-use crate::manifest::SectionEntry;
+use crate::manifest::Manifest;
 use crate::pack_reader::PackSet;
 use crate::reference::Reference;
 use crate::tree::{Child, Node, Tree};
@@ -33,14 +35,17 @@ pub(crate) struct Walked {
     pub(crate) trees: Vec<Tree>,
 }
 
-/// Walks all sections. A count that differs from the manifest's is reported against `manifest_path`. `on_node` is called after each node
-/// was read, and may end the walk.
+/// Walks all sections of a snapshot in `dir`, whose packs these are. A count that differs from the manifest's is reported against its file. `on_node` is called
+/// after each node was read, and may end the walk.
 pub(crate) fn walk(
+    dir: &dyn Dir,
+    manifest: &Manifest,
     packs: &PackSet,
-    sections: &[SectionEntry],
-    manifest_path: &std::path::Path,
     on_node: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Walked> {
+    let manifest_path = manifest.path_in(dir);
+    let manifest_path = manifest_path.as_path();
+    let sections = manifest.sections();
     let mut walk = Walk {
         packs,
         budget: packs.bytes(),
