@@ -144,12 +144,15 @@ fn open_or_begin(view: &View, id: DatabaseId, to: &Arc<dyn Dir>) -> Result<Log> 
         }
         let mut manifests = Vec::new();
         if let Some(dir) = layout::existing(&**to, layout::SNAPSHOTS)? {
-            let snapshots = Snapshots::open(dir, snapshot::Options::default())?;
+            let reading = snapshot::Options {
+                read_only: true,
+                ..snapshot::Options::default()
+            };
+            let snapshots = Snapshots::open(dir, reading)?;
             manifests.extend(snapshots.list()?.sound.into_iter().map(Some));
         }
         let proofs = proofs(&manifests, id.log_id());
         match Log::open(dir, options.clone(), &proofs) {
-            Ok((log, _)) if log.log_id() != id.log_id() => return Err(foreign()),
             Ok((log, _)) => {
                 if !has_identity {
                     identity::write(&**to, id)?;
