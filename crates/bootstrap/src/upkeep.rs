@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -74,10 +74,7 @@ impl Upkeep {
     /// How long it is until a snapshot is due by time alone.
     fn time_left(&self) -> Option<Duration> {
         let every = self.policy.every?;
-        let last = self
-            .last_begun
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let last = held(&self.last_begun);
         Some(every.saturating_sub(self.writer.clock().elapsed().saturating_sub(*last)))
     }
 
@@ -132,10 +129,7 @@ impl Upkeep {
 
     /// Verifies some of what was only mapped.
     fn verify(&self) -> Maintenance {
-        let mut verification = self
-            .verification
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut verification = held(&self.verification);
         let Some(under_way) = verification.as_mut() else {
             return Maintenance::Idle;
         };
@@ -156,17 +150,11 @@ impl Upkeep {
     }
 
     fn keep_failure(&self, failure: String) {
-        *self
-            .last_failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(failure);
+        *held(&self.last_failure) = Some(failure);
     }
 
     pub(crate) fn last_failure(&self) -> Option<String> {
-        self.last_failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        held(&self.last_failure).clone()
     }
 
     pub(crate) fn snapshot(&self) -> Result<SnapshotSummary> {
@@ -174,10 +162,7 @@ impl Upkeep {
         self.writer.require_sound()?;
         self.writer.growth().begin_again();
         if self.policy.every.is_some() {
-            *self
-                .last_begun
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = self.writer.clock().elapsed();
+            *held(&self.last_begun) = self.writer.clock().elapsed();
         }
         // The segment that begins here begins at or before the transaction after the snapshot: everything before it can go
         // once the snapshot is the floor.
@@ -254,6 +239,11 @@ impl Upkeep {
         }
         done
     }
+}
+
+/// What a mutex here guards is whole whenever somebody panics.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
