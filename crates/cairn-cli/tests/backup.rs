@@ -6,24 +6,11 @@
     clippy::disallowed_types
 )]
 
-use std::process::{Command, Stdio};
+#[path = "support/command.rs"]
+#[allow(dead_code, reason = "each test uses a part")]
+mod command;
 
-/// Runs a verb that must end with a code; what it printed.
-fn check(arguments: &[&str], code: i32) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_cairn"))
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(code),
-        "{arguments:?}: {text}{errors}"
-    );
-    text + &errors
-}
+use command::check;
 
 #[test]
 fn a_database_is_backed_up_brought_up_to_date_and_restored() {

@@ -6,38 +6,21 @@
     clippy::disallowed_types
 )]
 
+#[path = "support/command.rs"]
+mod command;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cairn::{Database, Options, SnapshotPolicy};
+use command::{check, run};
 use tempfile::TempDir;
 
 const PLANES: &str = "tailnum,year,seats,first_seen\nN1,2004,55,2013-01-01T06:00:00Z\nN2,NA,182,NA\n\"N,3\",1999,007,2013-01-02T06:00:00Z\n";
 
 const VERBS_BESIDE_A_WRITER: usize = 20;
-
-fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cairn"))
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
-
-/// Runs a verb that must end with a code; what it printed.
-fn check(arguments: &[&str], code: i32) -> String {
-    let output = run(arguments);
-    let text = String::from_utf8(output.stdout).unwrap();
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(code),
-        "{arguments:?}: {text}{errors}"
-    );
-    text + &errors
-}
 
 struct Case {
     dir: TempDir,
