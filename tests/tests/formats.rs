@@ -12,7 +12,7 @@ use cairn_tests::{digest, expected, fixed_options, initialise, notes, put};
 use disk::{Access, Dir, EntryKind, OsDir, SimDisk};
 
 /// A fixture, whether it has a snapshot, the digest of its content.
-const FIXTURES: [(&str, bool, &str); 17] = [
+const FIXTURES: [(&str, bool, &str); 18] = [
     ("v1-log-only", false, DIGEST),
     ("v1-with-snapshot", true, DIGEST),
     ("v2-log-only", false, DIGEST),
@@ -34,12 +34,17 @@ const FIXTURES: [(&str, bool, &str); 17] = [
     ("v2.4-log-only", false, DIGEST),
     ("v2.4-with-snapshot", true, DIGEST),
     ("v2.4-with-hash-index", true, DIGEST_HASHED),
+    // Long values in chains of pages of their own.
+    ("v2.4-with-long-values", true, DIGEST_LONG),
 ];
 /// How those are called with a hash index besides, which ask for reader 2.
 const HASHED: &str = "-with-hash-index";
+/// How those are called with a table of long values besides.
+const LONG: &str = "-with-long-values";
 /// What the names of the newest format's fixtures begin with.
 const NEWEST: &str = "v2.4-";
 const DIGEST_HASHED: &str = "8951bfcabd12d7631e62b6adaeb9accc890f4d8a76289856ed4873d512df637b";
+const DIGEST_LONG: &str = "aacdca8d2c1f2c94227cd2ba4e4617c5ff6c775c08d5d2e616dbaeb6d580c4b5";
 const DIGEST: &str = "fd6a20f6a14c1c56f9b8f0486b3daa25e0b655fab3f4b2f92d73baa05cc0b603";
 
 fn fixtures() -> PathBuf {
@@ -61,6 +66,9 @@ fn live(disk: &SimDisk, name: &str, snapshot: bool) {
             .write(|tx| tx.create_unique_hash_index("notes", "by_hash", &["id", "text"]))
             .unwrap();
     }
+    if name.ends_with(LONG) {
+        put_long(&database);
+    }
     for id in 1..=20 {
         put(&database, id);
         if snapshot && [10, 15].contains(&id) {
@@ -72,6 +80,9 @@ fn live(disk: &SimDisk, name: &str, snapshot: bool) {
         .unwrap();
     if snapshot {
         database.snapshot().unwrap();
+    }
+    if name.ends_with(LONG) {
+        change_long(&database);
     }
     let table = cairn::NewTable::new("later")
         .nullable("flag", cairn::ColumnType::Bool)
@@ -86,6 +97,70 @@ fn live(disk: &SimDisk, name: &str, snapshot: bool) {
         })
         .unwrap();
     database.close().unwrap();
+}
+
+/// A text of so many bytes, nearly all of them zeros: see [`pack`].
+fn long_text(id: u64, bytes: usize) -> Value {
+    let mark = format!("text {id}");
+    Value::from(mark.clone() + &"\0".repeat(bytes - 2 * mark.len()) + &mark)
+}
+
+/// Rows with long values: key, and the bytes of their two texts.
+const LONG_ROWS: [(u64, usize, usize); 6] = [
+    (1, 8_001, 100),
+    (2, 40_000, 7_000),
+    (3, 5_000, 5_001),
+    (4, 100, 70_000),
+    (5, 9_000, 33_000),
+    (6, 7_999, 40),
+];
+
+fn put_long(database: &Database) {
+    let table = cairn::NewTable::new("texts")
+        .column("id", cairn::ColumnType::U64)
+        .column("text", cairn::ColumnType::String)
+        .nullable("more", cairn::ColumnType::String)
+        .primary_key(&["id"]);
+    database.write(|tx| tx.create_table(&table)).unwrap();
+    for (id, text, more) in LONG_ROWS {
+        let row = vec![Value::from(id), long_text(id, text), long_text(id, more)];
+        database.write(|tx| tx.insert_row("texts", row)).unwrap();
+    }
+}
+
+/// What comes after the snapshots: a text is cut, one grows, one goes.
+fn change_long(database: &Database) {
+    let change = |id: u64, column: &str, value: Value| {
+        let key = [Value::from(id)];
+        database
+            .write(|tx| tx.update("texts", &key, &[(column, value)]))
+            .unwrap();
+    };
+    change(1, "text", long_text(1, 500));
+    change(6, "more", long_text(6, 12_000));
+    change(2, "more", Value::Null);
+    database
+        .write(|tx| tx.delete("texts", &[Value::from(4u64)]))
+        .unwrap();
+}
+
+/// Whether the table of long values holds what it was left with.
+fn check_long(view: &cairn::View, name: &str) {
+    let rows: [(u64, usize, Option<usize>); 5] = [
+        (1, 500, Some(100)),
+        (2, 40_000, None),
+        (3, 5_000, Some(5_001)),
+        (5, 9_000, Some(33_000)),
+        (6, 7_999, Some(12_000)),
+    ];
+    let table = view.table("texts").unwrap();
+    assert_eq!(table.row_count(), 5, "{name}");
+    for (id, text, more) in rows {
+        let row = table.get(&[Value::from(id)]).unwrap().unwrap();
+        let more = more.map_or(Value::Null, |bytes| long_text(id, bytes));
+        let values = row.values().unwrap();
+        assert!(values[1..] == [long_text(id, text), more], "{name}: {id}");
+    }
 }
 
 /// The bytes of all files below a directory, by path.
@@ -223,6 +298,20 @@ fn every_past_format_opens_and_holds_what_it_held() {
                 let key = [Value::from(*id), Value::from(text.as_str())];
                 assert_eq!(table.find_all("by_hash", &key).unwrap().count(), 1);
             }
+        }
+        if name.ends_with(LONG) {
+            check_long(&database.view(), name);
+            // Written on, and as it was before.
+            for id in [2, 3] {
+                let key = [Value::from(id)];
+                for flag in [Value::Null, long_text(id, 7_900)] {
+                    database
+                        .write(|tx| tx.update("texts", &key, &[("more", flag)]))
+                        .unwrap();
+                }
+            }
+            let key = [Value::from(5u64)];
+            database.write(|tx| tx.delete("texts", &key)).unwrap();
         }
         put(&database, 21);
         database.snapshot().unwrap();
