@@ -103,6 +103,16 @@ impl Error {
         matches!(self, Error::Damaged { .. })
     }
 
+    /// The file at fault, where it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Error::Damaged { file, .. }
+            | Error::NewerFormat { file, .. }
+            | Error::Occupied { file } => Some(file),
+            _ => None,
+        }
+    }
+
     pub(crate) fn damaged(file: &Path, byte_offset: u64, kind: DamageKind) -> Self {
         Error::Damaged {
             file: file.to_path_buf(),

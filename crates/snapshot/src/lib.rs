@@ -17,7 +17,8 @@
 //!
 //! A snapshot is published last, by one byte in its header, once its file has its name for good: before that there is no snapshot, after it there is all of
 //! it. That takes three syncs. One that was removed, by the same byte, may live on as a mere pack while a later snapshot shares blobs with it. What is
-//! found damaged is an error or, in a listing, a value that names file and byte; the caller takes an older snapshot.
+//! found damaged is an error or, in a listing, a value that names file and byte; the caller takes an older snapshot. A scrub ([`Snapshots::scrub`]) reads all of
+them again, and writes a damaged file anew where there is a sound copy of what is damaged: in another file, or in memory.
 //!
 //! ```
 //! use std::ops::ControlFlow;
@@ -73,6 +74,15 @@ mod parallel;
 mod read_back;
 mod survey;
 mod tree_walk;
+// Reading again, and mending.
+mod inventory;
+mod mend;
+mod pack_copy;
+mod patch;
+mod scrub;
+mod scrub_report;
+mod set_aside;
+mod spare;
 // Going away.
 mod leftovers;
 mod remove;
@@ -89,7 +99,10 @@ pub use loaded::Loaded;
 pub use manifest::Manifest;
 pub use options::Options;
 pub use outline::{Basis, Outline};
+pub use scrub::Scrub;
+pub use scrub_report::{Finding, Mending, Origin, ScrubProgress, ScrubReport};
 pub use snapshot_id::SnapshotId;
 pub use snapshots::Snapshots;
 pub use source::{Blobs, Source, SourceError};
+pub use spare::Spare;
 pub use written::{Progress, Written};

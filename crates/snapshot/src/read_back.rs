@@ -19,15 +19,25 @@ use crate::write::OnProgress;
 use crate::written::Progress;
 
 /// So many pieces are verified on all threads, and then progress is told: a page is a piece, so that is 8 MiB or less.
-const PIECES_PER_STEP: usize = 256;
+pub(crate) const PIECES_PER_STEP: usize = 256;
 
 /// Bytes of padding that are looked at in one go.
 const PADDING_BYTES_MAX: u64 = 1 << 20;
 
 /// A piece of work: a blob to verify, or padding to find zero. Nodes were verified on the walk.
-enum Piece {
+pub(crate) enum Piece {
     Blob(Extent),
     Padding { pack: usize, at: u64, end: u64 },
+}
+
+impl Piece {
+    /// How many bytes are read for it.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Piece::Blob(extent) => u64::from(extent.reference.stored_length),
+            Piece::Padding { at, end, .. } => end - at,
+        }
+    }
 }
 
 pub(crate) fn read_back(
@@ -118,7 +128,7 @@ fn check_all(
     Ok(())
 }
 
-fn check(packs: &PackSet, piece: &Piece) -> Result<()> {
+pub(crate) fn check(packs: &PackSet, piece: &Piece) -> Result<()> {
     match piece {
         Piece::Blob(extent) => {
             let pack = &packs.packs[extent.pack];
@@ -133,7 +143,7 @@ fn check(packs: &PackSet, piece: &Piece) -> Result<()> {
 }
 
 /// Cuts all packs in pieces; those of the snapshot itself without a gap. What others have in theirs besides is not looked at.
-fn pieces(manifest: &Manifest, packs: &PackSet, extents: &Extents) -> Vec<Piece> {
+pub(crate) fn pieces(manifest: &Manifest, packs: &PackSet, extents: &Extents) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut extents = extents.as_slice().iter().peekable();
     for (index, (pack, entry)) in packs.packs.iter().zip(manifest.packs()).enumerate() {

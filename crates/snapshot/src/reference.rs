@@ -10,7 +10,7 @@ use crate::hash::Hash;
 pub(crate) const ENCODING_PLAIN: u8 = 0;
 
 /// Names a blob or a node, says where to find it and how to check it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Reference {
     pub(crate) hash: Hash,
     pub(crate) pack_id: u64,
@@ -48,6 +48,11 @@ impl Reference {
         Ok(())
     }
 
+    /// Pack id and offset.
+    pub(crate) fn place(&self) -> (u64, u64) {
+        (self.pack_id, self.offset)
+    }
+
     /// The first byte behind what is stored. Only after [`Reference::check_shape`].
     pub(crate) fn end(&self) -> u64 {
         self.offset + u64::from(self.stored_length)
@@ -74,6 +79,17 @@ impl Reference {
         Err(DamageKind::ContentHash {
             expected: self.hash,
         })
+    }
+
+    /// The content, out of what is stored; checked.
+    pub(crate) fn content(&self, stored: Vec<u8>) -> Result<Vec<u8>, DamageKind> {
+        self.check_blob(&stored)?;
+        Ok(stored)
+    }
+
+    /// What is to be stored for this content; `None` if it is not what the reference says.
+    pub(crate) fn stored_form(&self, content: &[u8]) -> Option<Vec<u8>> {
+        self.check_blob(content).is_ok().then(|| content.to_vec())
     }
 
     pub(crate) fn child(&self, digit: u8) -> NodeChild {

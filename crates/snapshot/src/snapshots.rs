@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use disk::Dir;
@@ -15,13 +16,18 @@ use crate::load::{self, LoadOptions};
 use crate::loaded::Loaded;
 use crate::manifest::Manifest;
 use crate::manifest_file;
+use crate::mend;
 use crate::options::Options;
 use crate::outline::{Basis, Outline};
 use crate::pack_reader::PackSet;
 use crate::read_back;
 use crate::remove;
+use crate::scrub::Scrub;
+use crate::scrub_report::{ScrubProgress, ScrubReport};
+use crate::set_aside;
 use crate::snapshot_id::SnapshotId;
 use crate::source::Source;
+use crate::spare::Spare;
 use crate::tree_walk;
 use crate::write;
 use crate::written::{Progress, Written};
@@ -210,6 +216,53 @@ impl Snapshots {
         on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<()> {
         read_back::read_back_own(&*self.dir, self.options.threads, outline, on_progress)
+    }
+
+    /// Begins to read all snapshots again, from the files and not from maps: [`Scrub::step`] goes on, [`Snapshots::mend`] ends it. Others may write and
+    /// remove snapshots meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the directory can not be listed.
+    pub fn scrub(&self) -> Result<Scrub> {
+        Scrub::begin(&self.dir, self.options.threads)
+    }
+
+    /// Ends a scrub: what was not whole is looked at again and named. With `repair`, each pack in which something is damaged or can not be read, and of which
+    /// a sound copy is found, is written anew under its name: a blob is taken from any place in any pack that holds the same, or from `spare`; nodes and
+    /// manifests from the outlines there, and zeros from knowing that they are. The pack that was there stays as it was for whoever has it open or mapped. Nobody
+    /// writes or removes a snapshot meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the directory can not be listed; [`Error::Cancelled`] if `on_progress` broke, after which each pack is as it was, or mended;
+    /// [`Error::ReadOnly`]. Damage is a value in the answer.
+    pub fn mend(
+        &self,
+        scrub: Scrub,
+        spare: Spare<'_, '_>,
+        repair: bool,
+        on_progress: &mut dyn FnMut(ScrubProgress) -> ControlFlow<()>,
+    ) -> Result<ScrubReport> {
+        let mut withdrawn = self.change();
+        let repair = match repair {
+            true => {
+                self.require_writable()?;
+                Some(&mut *withdrawn)
+            }
+            false => None,
+        };
+        let threads = self.options.threads;
+        mend::mend(&*self.dir, threads, scrub, spare, repair, on_progress)
+    }
+
+    /// Gives files that look like a snapshot, are damaged so that they can not be read as one, and are in no snapshot that can, a name behind which nobody
+    /// looks: their own and `.damaged`. While they are there nothing that was written before them is removed, since they might need it. Yields the
+    /// new names.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::ReadOnly`].
+    pub fn set_aside(&self) -> Result<Vec<PathBuf>> {
+        self.require_writable()?;
+        set_aside::set_aside(&*self.dir, &mut self.change())
     }
 
     /// Removes a snapshot, durably: it is withdrawn, and then removed, unless a later snapshot shares its blobs: then it is removed with that one, and so

@@ -91,6 +91,19 @@ impl Tree {
         within
     }
 
+    /// All its nodes.
+    pub(crate) fn nodes(&self) -> Vec<Branch<'_>> {
+        let mut nodes: Vec<Branch<'_>> = self.branch().into_iter().collect();
+        let mut next = 0;
+        while let Some(branch) = nodes.get(next).copied() {
+            let children = branch.node.map_or(&[][..], |node| node.children());
+            let below = children.iter().filter(|child| child.below.is_some());
+            nodes.extend(below.map(|child| branch.child(child)));
+            next += 1;
+        }
+        nodes
+    }
+
     /// The tree as something to go down in.
     pub(crate) fn branch(&self) -> Option<Branch<'_>> {
         self.root.as_ref().map(|root| Branch {

@@ -7,10 +7,12 @@ mod fixture;
 #[path = "fixture/by_hand.rs"]
 mod by_hand;
 
+use std::ops::ControlFlow;
+
 use by_hand::{Body, MANIFEST, PUBLISHED, Pack, Reference, body, disk_of, encoded, manifest_file};
 use disk::SimDisk;
 use fixture::{Random, all_modes, each_seed, read_back, repeatable};
-use snapshot::{DamageKind, Error, Hash, LoadOptions, Options, Snapshots};
+use snapshot::{DamageKind, Error, Hash, LoadOptions, Options, ScrubReport, Snapshots, Spare};
 
 const VERSIONS: [u8; 2] = [1, 2];
 
@@ -28,11 +30,19 @@ fn try_all(disk: &SimDisk) -> Option<Error> {
     };
     let snapshots = Snapshots::open(disk.root(), options).unwrap();
     let mut listing = snapshots.list().unwrap();
+    let mended = disk.fork();
+    let found = scrub(&snapshots, false);
+    let done = scrub(&Snapshots::open(mended.root(), repeatable()).unwrap(), true);
     if let Some(rejected) = listing.rejected.pop() {
         assert_verdict(&rejected.reason);
+        assert!(!found.is_sound());
         return Some(rejected.reason);
     }
     let manifest = &listing.sound[0];
+    let is_sound = read_back(&snapshots, manifest).is_ok();
+    assert_eq!(found.sound.contains(manifest), is_sound);
+    assert_eq!(found.is_sound(), is_sound);
+    assert!(!is_sound || done.sound.contains(manifest));
     for options in all_modes() {
         match snapshots.load(manifest, options) {
             Err(error) => assert_verdict(&error),
@@ -47,6 +57,14 @@ fn try_all(disk: &SimDisk) -> Option<Error> {
     assert!(loaded.is_ok() || read_back.is_err());
     read_back.err().iter().for_each(assert_verdict);
     loaded.err()
+}
+
+fn scrub(snapshots: &Snapshots, repair: bool) -> ScrubReport {
+    let mut scrub = snapshots.scrub().unwrap();
+    while scrub.step().unwrap() {}
+    let on = &mut |_| ControlFlow::Continue(());
+    let report = snapshots.mend(scrub, Spare::default(), repair, on);
+    report.unwrap()
 }
 
 fn assert_verdict(error: &Error) {
