@@ -18,7 +18,7 @@
 //! A snapshot is published last, by one byte in its header, once its file has its name for good: before that there is no snapshot, after it there is all of
 //! it. That takes three syncs. One that was removed, by the same byte, may live on as a mere pack while a later snapshot shares blobs with it. What is
 //! found damaged is an error or, in a listing, a value that names file and byte; the caller takes an older snapshot. A scrub ([`Snapshots::scrub`]) reads all of
-them again, and writes a damaged file anew where there is a sound copy of what is damaged: in another file, or in memory.
+//! them again, and writes a damaged file anew where there is a sound copy of what is damaged: in another file, or in memory.
 //!
 //! ```
 //! use std::ops::ControlFlow;
