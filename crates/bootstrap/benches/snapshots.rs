@@ -6,113 +6,20 @@
 //! commits beside  bound: the same commits with no snapshot under way
 //! ```
 //!
-//! A row is a u64 key, an i64, an f64 and a string of 32 bytes, with an ordered index on the i64. `CAIRN_BENCH_ROWS` says how many.
+//! `CAIRN_BENCH_ROWS` says how many.
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
+#[path = "fixture/readings.rs"]
+mod readings;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bootstrap::{Database, Options, SnapshotPolicy, SyncPolicy};
-use disk::{Dir, OsDir};
-use schema::{NewTable, WriteTransaction};
-use table::{ColumnType, Value};
+use bootstrap::{Database, SyncPolicy};
+use disk::OsDir;
+use readings::*;
 
-const ROWS_EACH: u64 = 1000;
-const PAGE_BYTES: usize = 32 << 10;
 const ROUNDS: usize = 21;
-
-fn initialise(tx: &mut WriteTransaction) -> Result<(), schema::Error> {
-    let readings = NewTable::new("readings")
-        .column("id", ColumnType::U64)
-        .column("place", ColumnType::I64)
-        .column("value", ColumnType::F64)
-        .column("note", ColumnType::String)
-        .primary_key(&["id"])
-        .index("by place", &["place"]);
-    tx.create_table(&readings).map(drop)
-}
-
-fn scattered(id: u64) -> i64 {
-    id.wrapping_mul(0x9e37_79b9_7f4a_7c15).cast_signed()
-}
-
-fn cells(id: u64, value: f64) -> [(&'static str, Value); 4] {
-    [
-        ("id", Value::from(id)),
-        ("place", Value::from(scattered(id))),
-        ("value", Value::from(value)),
-        ("note", Value::from(format!("{id:032}").as_str())),
-    ]
-}
-
-fn insert(tx: &mut WriteTransaction, id: u64) -> Result<(), schema::Error> {
-    tx.insert("readings", &cells(id, 0.5)).map(drop)
-}
-
-fn change(database: &Database, id: u64, value: f64) {
-    let change = |tx: &mut WriteTransaction| {
-        tx.delete("readings", &[Value::from(id)])?;
-        tx.insert("readings", &cells(id, value)).map(drop)
-    };
-    database.write(change).unwrap();
-}
-
-fn open(path: &Path, sync_policy: SyncPolicy) -> Database {
-    let options = Options {
-        snapshots: SnapshotPolicy::by_hand(),
-        background: false,
-        sync_policy,
-        ..Options::default()
-    };
-    Database::open(OsDir::open(path).unwrap(), options, initialise)
-        .unwrap()
-        .0
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-fn row(work: &str, bound: &str, took: Duration, at_least: Duration, note: &str) {
-    let ratio = took.as_secs_f64() / at_least.as_secs_f64();
-    println!("| {work} | {bound} | {took:.2?} | {at_least:.2?} | {ratio:.2} | {note} |");
-}
-
-/// Writes so many pages to a file and syncs it.
-fn write_pages(dir: &dyn Dir, database: &Database) -> Duration {
-    let view = database.view();
-    let begun = Instant::now();
-    let file = dir.create("bound").unwrap();
-    let mut at = 0;
-    for (_, page) in view.state().store().pages().iter() {
-        let bytes = page.bytes().unwrap().as_bytes();
-        std::hint::black_box(blake3::hash(bytes));
-        file.write_all_at(at, bytes).unwrap();
-        at += PAGE_BYTES as u64;
-    }
-    file.sync().unwrap();
-    let took = begun.elapsed();
-    dir.remove("bound").unwrap();
-    took
-}
-
-/// What no snapshot of so many bytes gets by without.
-fn write_and_publish(dir: &dyn Dir, bytes: usize) -> Duration {
-    let content = vec![7; bytes];
-    let begun = Instant::now();
-    let file = dir.create("bound.tmp").unwrap();
-    file.write_all_at(0, &content).unwrap();
-    file.sync().unwrap();
-    dir.rename("bound.tmp", "bound").unwrap();
-    dir.sync().unwrap();
-    file.write_all_at(0, &[1]).unwrap();
-    file.sync().unwrap();
-    let took = begun.elapsed();
-    dir.remove("bound").unwrap();
-    took
-}
 
 /// Commits rows until told to stop, or so many; how long each took, sorted.
 fn commits(
@@ -145,14 +52,9 @@ fn main() {
     let aside = root.create_dir_durable("aside").unwrap();
     root.create_dir_durable("unsynced").unwrap();
     let database = open(&temporary.path().join("unsynced"), SyncPolicy::Never);
-    for first in (0..rows).step_by(usize::try_from(ROWS_EACH).unwrap()) {
-        let ids = first..rows.min(first + ROWS_EACH);
-        database
-            .write(|tx| ids.into_iter().try_for_each(|id| insert(tx, id)))
-            .unwrap();
-    }
+    fill(&database, rows);
     for value in [1.5, 2.5] {
-        change(&database, 0, value);
+        change(&database, [0], value);
         let begun = Instant::now();
         let summary = database.snapshot().unwrap();
         let took = begun.elapsed();
@@ -162,7 +64,7 @@ fn main() {
     }
     let (mut times, mut bounds, mut bytes) = (Vec::new(), Vec::new(), 0);
     for round in 0..rounds as u64 {
-        change(&database, round * 7919 % rows, 3.5);
+        change(&database, [round * 7919 % rows], 3.5);
         let begun = Instant::now();
         let summary = database.snapshot().unwrap();
         times.push(begun.elapsed());
@@ -187,14 +89,7 @@ fn main() {
         for round in 0..5 {
             // Every page of rows has changed.
             let ids = (round..rows).step_by(500);
-            let spread = |tx: &mut WriteTransaction| {
-                ids.into_iter().try_for_each(|id| {
-                    tx.delete("readings", &[Value::from(id)])?;
-                    tx.insert("readings", &cells(id, 4.5 + round as f64))
-                        .map(drop)
-                })
-            };
-            database.write(spread).unwrap();
+            change(&database, ids, 4.5 + round as f64);
             database.snapshot().unwrap();
         }
         stop.store(true, Ordering::Relaxed);
