@@ -1,7 +1,7 @@
 //! Changes that happen together or not at all.
 
 use schema::{NewColumn, NewTable, TableDefinition, WriteTransaction};
-use table::{RowId, Value};
+use table::{ColumnType, RowId, Value};
 
 use crate::error::Error;
 use crate::record::Record;
@@ -62,6 +62,81 @@ impl<'t> Transaction<'t> {
     /// No column of that name, or one that has the new name.
     pub fn rename_column(&mut self, table: &str, column: &str, name: &str) -> Result<(), Error> {
         Ok(self.0.rename_column(table, column, name)?)
+    }
+
+    /// Drops a column with its values. Builds of format 2 and older can not open the database from then on.
+    ///
+    /// # Errors
+    /// No column of that name; an index or a constraint over it; the only column.
+    pub fn drop_column(&mut self, table: &str, column: &str) -> Result<(), Error> {
+        Ok(self.0.drop_column(table, column)?)
+    }
+
+    /// Gives a column a type that holds all values of the one it has: integers to wider ones, f32 to f64 (the whole list is at
+    /// [`ColumnType::widens_to`]). Builds of format 2 and older can not open the database from then on.
+    ///
+    /// # Errors
+    /// No column of that name; a type that is not wider.
+    pub fn widen_column(
+        &mut self,
+        table: &str,
+        column: &str,
+        column_type: ColumnType,
+    ) -> Result<(), Error> {
+        Ok(self.0.widen_column(table, column, column_type)?)
+    }
+
+    /// Lets a column hold null. Builds of format 2 and older can not open the database from then on.
+    ///
+    /// # Errors
+    /// No column of that name; one of the primary key, or one that counts by itself.
+    pub fn drop_not_null(&mut self, table: &str, column: &str) -> Result<(), Error> {
+        Ok(self.0.drop_not_null(table, column)?)
+    }
+
+    /// Lets a column hold null no longer. Builds of format 2 and older can not open the database from then on.
+    ///
+    /// # Errors
+    /// No column of that name; rows with null in it, of which the first are shown.
+    pub fn set_not_null(&mut self, table: &str, column: &str) -> Result<(), Error> {
+        Ok(self.0.set_not_null(table, column)?)
+    }
+
+    /// Changes what rows to come get that do not name the column.
+    ///
+    /// # Errors
+    /// No column of that name; a value of another type; a column that counts by itself.
+    pub fn set_default(
+        &mut self,
+        table: &str,
+        column: &str,
+        default: Option<Value>,
+    ) -> Result<(), Error> {
+        Ok(self.0.set_default(table, column, default)?)
+    }
+
+    /// Names rows by these columns from now on, in a table that has no primary key.
+    ///
+    /// # Errors
+    /// Names that do not fit, columns that may be null, rows that agree.
+    pub fn add_primary_key(&mut self, table: &str, columns: &[&str]) -> Result<(), Error> {
+        Ok(self.0.add_primary_key(table, columns)?)
+    }
+
+    /// Demands from now on that no two rows agree in these columns.
+    ///
+    /// # Errors
+    /// Names that do not fit, rows that agree.
+    pub fn add_unique(&mut self, table: &str, columns: &[&str]) -> Result<(), Error> {
+        Ok(self.0.add_unique(table, columns)?)
+    }
+
+    /// Drops a constraint by name, the primary key (`primary_key`) too, with its index.
+    ///
+    /// # Errors
+    /// No constraint of that name.
+    pub fn drop_constraint(&mut self, table: &str, constraint: &str) -> Result<(), Error> {
+        Ok(self.0.drop_constraint(table, constraint)?)
     }
 
     /// Adds an ordered index over some columns and fills it from the rows.

@@ -14,6 +14,8 @@ use crate::system_tables::SystemTableName;
 pub(crate) struct Affected {
     /// Tables whose description changed.
     pub(crate) tables: BTreeSet<TableId>,
+    /// Those of them whose columns had a gap in their positions at the end of a group.
+    pub(crate) gapped: BTreeSet<TableId>,
     /// Sequences whose row changed.
     pub(crate) sequences: BTreeSet<SequenceId>,
     /// Whether the database row changed.
@@ -63,6 +65,7 @@ impl Affected {
 
     /// Adds what another part of the transaction has changed.
     pub(crate) fn merge(&mut self, other: Affected) {
+        self.gapped.extend(other.gapped);
         self.tables.extend(other.tables);
         self.sequences.extend(other.sequences);
         self.database |= other.database;

@@ -36,7 +36,7 @@ pub(crate) fn apply_groups(
         if is_genesis {
             check_genesis_group(catalog, place, &group)?;
         }
-        apply_group(store, catalog, &group, &mut affected)?;
+        apply_group(store, catalog, &group, transaction.marks(), &mut affected)?;
     }
     if is_genesis {
         require_genesis(catalog)?;
@@ -51,6 +51,10 @@ pub(crate) fn finish(
     affected: &Affected,
     marks: Marks,
 ) -> Result<Option<DatabaseRow>, Error> {
+    for &id in &affected.gapped {
+        // Says where the gap is, if it is still there.
+        describe(store, catalog, id)?;
+    }
     for &id in &affected.tables {
         check_whole(store, catalog, id)?;
         if let Some(definition) = catalog.table(id) {
@@ -99,6 +103,7 @@ fn apply_group(
     store: &mut Store,
     catalog: &mut Catalog,
     group: &Group<'_>,
+    marks: Marks,
     affected: &mut Affected,
 ) -> Result<(), Error> {
     let Some(known) = catalog.known_of(group.table) else {
@@ -125,7 +130,9 @@ fn apply_group(
         .apply_group(group)
         .map_err(|error| Error::of_table(error, catalog))?;
     for &id in &of_group.tables {
-        follow(store, catalog, id)?;
+        if !follow(store, catalog, id, marks)? {
+            of_group.gapped.insert(id);
+        }
     }
     affected.merge(of_group);
     Ok(())

@@ -15,6 +15,7 @@ use crate::catalog::Catalog;
 use crate::catalog_rows::Cells;
 use crate::error::Error;
 use crate::known_table::KnownTable;
+use crate::sequence_definition::SequenceDefinition;
 use crate::sequence_row;
 use crate::system_tables::SystemTableName;
 
@@ -153,6 +154,24 @@ impl<'a> CatalogChange<'a> {
             &[("next_value", next)],
         )?;
         u32::try_from(first).map_err(|_| exhausted())
+    }
+
+    /// Gives a sequence a greater end. If it had come to the old one, it goes on behind it: no number below was left.
+    pub(crate) fn prolong(
+        &mut self,
+        sequence: &SequenceDefinition,
+        maximum: i128,
+    ) -> Result<(), Error> {
+        let known = self.catalog.require(SystemTableName::Sequence)?;
+        let mut cells = vec![("maximum", Value::I128(maximum))];
+        if let Some(row) = sequence_row::find(&self.fork, self.catalog, sequence.id)?
+            && known.cell(&row, "next_value")?.is_null()
+            && sequence.step > 0
+        {
+            cells.push(("next_value", Value::I128(sequence.maximum + 1)));
+        }
+        let of_sequence = [("sequence_id", Value::U32(sequence.id.0))];
+        self.update(SystemTableName::Sequence, &of_sequence, &cells)
     }
 
     /// The bytes of the change, as a transaction of its own.

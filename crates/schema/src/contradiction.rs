@@ -120,6 +120,13 @@ pub enum ContradictionKind {
     PagesDiffer,
 }
 
+impl ContradictionKind {
+    /// Whether positions of columns have a gap, which a later group of the same transaction may close.
+    pub(crate) fn is_gap(&self) -> bool {
+        matches!(self, ContradictionKind::PositionGap { .. })
+    }
+}
+
 fn key_text(key: &[Value]) -> String {
     let texts: Vec<String> = key.iter().map(Value::to_string).collect();
     format!("({})", texts.join(", "))

@@ -1,16 +1,16 @@
-//! Changes of definitions in a write transaction: each is rows of system tables, in groups that the state follows.
+//! Changes of tables and indexes in a write transaction: each is rows of system tables, in groups that the state follows. Those of
+//! columns stand in `column_changes.rs`, those of constraints in `constraint_changes.rs`.
 
 use table::{IndexId, IndexKind, TableId, Value};
 
 use crate::catalog_rows;
-use crate::column_id::ColumnId;
+use crate::constraint_definition::{ConstraintDefinition, ConstraintKind};
+use crate::constraint_id::ConstraintId;
 use crate::error::Error;
 use crate::format::reader_of_kind;
 use crate::index_definition::IndexDefinition;
 use crate::mistake::{Mistake, Object};
-use crate::new_column::NewColumn;
 use crate::new_table::{FirstIds, NewTable, resolve_columns};
-use crate::row_values::require_position;
 use crate::state::find_definition;
 use crate::system_tables::{
     COLUMN_IDS, CONSTRAINT_IDS, INDEX_IDS, SEQUENCE_IDS, SystemTableName, TABLE_IDS,
@@ -18,6 +18,17 @@ use crate::system_tables::{
 use crate::table_definition::{TableDefinition, TableParts};
 use crate::table_key::TableKey;
 use crate::write_transaction::{WriteTransaction, named_by};
+
+/// An index to be added to a table.
+#[derive(Debug)]
+pub(crate) struct WantedIndex<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) columns: &'a [&'a str],
+    pub(crate) unique: bool,
+    pub(crate) kind: IndexKind,
+    /// The constraint that the index of an id keeps, if it keeps one.
+    pub(crate) keeps: Option<fn(IndexId) -> ConstraintKind>,
+}
 
 impl WriteTransaction {
     /// Makes a table.
@@ -114,73 +125,6 @@ impl WriteTransaction {
         })
     }
 
-    /// Appends a column to a table. Rows that are there show its default, or null.
-    ///
-    /// # Errors
-    /// [`Error::InvalidDefinition`] with all mistakes; [`Error::MissingValue`] if the table has rows and the column is
-    /// neither nullable nor has a default.
-    pub fn add_column<'k>(
-        &mut self,
-        table: impl Into<TableKey<'k>>,
-        column: NewColumn,
-    ) -> Result<ColumnId, Error> {
-        let table = self.writable(table)?;
-        let extended = |id: u32| {
-            let mut parts = table.to_parts();
-            parts.columns.push(column.with_id(ColumnId(id)));
-            parts
-        };
-        // No column of the table has this id: it is a system column's.
-        let definition = require_valid(extended(0))?;
-        let added = definition
-            .columns()
-            .last()
-            .and_then(|added| added.missing_value());
-        let has_rows = self.table(table.id())?.row_count() > 0;
-        if added.is_none() && has_rows {
-            return Err(Error::MissingValue {
-                table: table.name().to_owned(),
-                column: column.name,
-            });
-        }
-        self.change_catalog(|change| {
-            let id = change.take_ids(COLUMN_IDS, 1)?;
-            let definition = require_valid(extended(id))?;
-            if let Some(cells) = catalog_rows::of_columns(&definition).last() {
-                change.insert(SystemTableName::Column, cells)?;
-            }
-            Ok(ColumnId(id))
-        })
-    }
-
-    /// Gives a column another name.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchColumn`], [`Error::InvalidDefinition`].
-    pub fn rename_column<'k>(
-        &mut self,
-        table: impl Into<TableKey<'k>>,
-        column: &str,
-        name: &str,
-    ) -> Result<(), Error> {
-        let table = self.writable(table)?;
-        let mut parts = table.to_parts();
-        let position = require_position(&table, column)?;
-        parts.columns[position].name = name.to_owned();
-        require_valid(parts)?;
-        let of_column = [
-            ("table_id", Value::U32(table.id().0)),
-            ("column_id", Value::U32(table.columns()[position].id.0)),
-        ];
-        self.change_catalog(|change| {
-            change.update(
-                SystemTableName::Column,
-                &of_column,
-                &[("column_name", Value::from(name))],
-            )
-        })
-    }
-
     /// Adds an ordered index and fills it from the rows.
     ///
     /// # Errors
@@ -217,37 +161,76 @@ impl WriteTransaction {
         unique: bool,
         kind: IndexKind,
     ) -> Result<IndexId, Error> {
-        let table = self.writable(table)?;
-        let wanted: Vec<String> = columns.iter().map(|&column| column.to_owned()).collect();
-        let mut mistakes = Vec::new();
-        let ids = resolve_columns(table.columns(), Object::Index, name, &wanted, &mut mistakes);
-        let index = |id| IndexDefinition {
-            id: IndexId(id),
-            name: name.to_owned(),
+        let index = WantedIndex {
+            name,
+            columns,
             unique,
             kind,
+            keeps: None,
+        };
+        self.add_index(table, &index)
+    }
+
+    /// Adds an index, fills it from the rows, and adds the constraint that it keeps, if any, under the same name.
+    pub(crate) fn add_index<'k>(
+        &mut self,
+        table: impl Into<TableKey<'k>>,
+        wanted: &WantedIndex<'_>,
+    ) -> Result<IndexId, Error> {
+        let table = self.writable(table)?;
+        let columns: Vec<String> = wanted.columns.iter().map(|&name| name.to_owned()).collect();
+        let mut mistakes = Vec::new();
+        let ids = resolve_columns(
+            table.columns(),
+            Object::Index,
+            wanted.name,
+            &columns,
+            &mut mistakes,
+        );
+        let index = |id| IndexDefinition {
+            id,
+            name: wanted.name.to_owned(),
+            unique: wanted.unique,
+            kind: wanted.kind,
             columns: ids.clone().unwrap_or_default(),
         };
-        let extended = |id: u32| {
+        let constraint = |id, index| {
+            wanted.keeps.map(|kind| ConstraintDefinition {
+                id: ConstraintId(id),
+                name: wanted.name.to_owned(),
+                kind: kind(index),
+            })
+        };
+        let extended = |index_id: u32, constraint_id: u32| {
+            let index_id = IndexId(index_id);
             let mut parts = table.to_parts();
-            parts.indexes.push(index(id));
+            parts.indexes.push(index(index_id));
+            parts
+                .constraints
+                .extend(constraint(constraint_id, index_id));
             TableDefinition::new(parts)
         };
         if ids.is_some() {
-            mistakes.extend(extended(0).err().unwrap_or_default());
+            // No index or constraint of the table has this id: it is a system object's.
+            mistakes.extend(extended(0, 0).err().unwrap_or_default());
         }
         if !mistakes.is_empty() {
             return Err(invalid(table.name(), mistakes));
         }
         let mut definition = None;
-        let created = self.change_catalog_for(reader_of_kind(kind), |change| {
-            let id = change.take_ids(INDEX_IDS, 1)?;
-            definition = extended(id).ok();
-            change.insert(
-                SystemTableName::Index,
-                catalog_rows::of_index(&table, &index(id)),
-            )?;
-            Ok(IndexId(id))
+        let created = self.change_catalog_for(reader_of_kind(wanted.kind), |change| {
+            let index_id = change.take_ids(INDEX_IDS, 1)?;
+            let constraint_id =
+                change.take_ids(CONSTRAINT_IDS, usize::from(wanted.keeps.is_some()))?;
+            definition = extended(index_id, constraint_id).ok();
+            let index_id = IndexId(index_id);
+            let cells = catalog_rows::of_index(&table, &index(index_id));
+            change.insert(SystemTableName::Index, cells)?;
+            if let Some(constraint) = constraint(constraint_id, index_id) {
+                let cells = catalog_rows::of_constraint(&table, &constraint);
+                change.insert(SystemTableName::Constraint, cells)?;
+            }
+            Ok(index_id)
         });
         created.map_err(|error| match &definition {
             Some(definition) => named_by(error, definition),
@@ -294,14 +277,15 @@ impl WriteTransaction {
     }
 }
 
-fn invalid(table: &str, mistakes: Vec<Mistake>) -> Error {
+pub(crate) fn invalid(table: &str, mistakes: Vec<Mistake>) -> Error {
     Error::InvalidDefinition {
         table: table.to_owned(),
         mistakes,
     }
 }
 
-fn require_valid(parts: TableParts) -> Result<TableDefinition, Error> {
+/// The definition that parts make, or every mistake in them as an error.
+pub(crate) fn require_valid(parts: TableParts) -> Result<TableDefinition, Error> {
     let name = parts.name.clone();
     TableDefinition::new(parts).map_err(|mistakes| invalid(&name, mistakes))
 }

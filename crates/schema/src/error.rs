@@ -5,7 +5,7 @@ use std::fmt;
 use table::{ColumnType, Malformed, Value};
 
 use crate::contradiction::{Contradiction, mistakes_text};
-use crate::mistake::{Mistake, did_you_mean};
+use crate::mistake::{Mistake, Object, did_you_mean};
 
 /// An error of the schema layer. What was asked for has not happened.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -80,6 +80,16 @@ pub enum Error {
         /// The name that may have been meant.
         nearest: Option<String>,
     },
+    /// The table has no constraint of this name.
+    #[error("table {table:?} has no constraint {name:?}{}", did_you_mean(.nearest.as_deref()))]
+    NoSuchConstraint {
+        /// The table.
+        table: String,
+        /// The name asked for.
+        name: String,
+        /// The name that may have been meant.
+        nearest: Option<String>,
+    },
     /// The table has no primary key to find a row by.
     #[error("table {table:?} has no primary key")]
     NoPrimaryKey {
@@ -95,6 +105,44 @@ pub enum Error {
         index: String,
         /// The constraint.
         constraint: String,
+    },
+    /// An index or a constraint is over the column.
+    #[error("column {column:?} of table {table:?} is in {object} {name:?}: drop that first")]
+    ColumnInUse {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// What is over it.
+        object: Object,
+        /// That one's name.
+        name: String,
+    },
+    /// A type does not hold all values of the one that a column has.
+    #[error("column {column:?} of table {table:?} is {from}, which does not widen to {to}")]
+    NotWider {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// The type it has.
+        from: ColumnType,
+        /// The type asked for.
+        to: ColumnType,
+    },
+    /// A column that is to hold null no longer does.
+    #[error("column {column:?} of table {table:?} is null in {count} rows, the first: {}", rows_text(.columns, .first))]
+    NullsInColumn {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// How many rows there are.
+        count: u64,
+        /// The names of the table's columns.
+        columns: Vec<String>,
+        /// The first of them, as a scan meets them.
+        first: Vec<Vec<Value>>,
     },
     /// A system table can not be written like a user's.
     #[error("{table:?} is a system table: it is changed by changing definitions")]
@@ -192,11 +240,15 @@ pub enum Error {
         /// The column or the sequence.
         column: String,
     },
-    /// A change to a table that this build can not carry out.
-    #[error("table {table:?} has rows and can only gain columns at its end")]
+    /// Rows of the log ask for a change of a table that its rows can not follow.
+    #[error(
+        "table {table:?} has rows that can not follow its columns in a log of minimum reader {minimum_reader}"
+    )]
     UnsupportedChange {
         /// The table.
         table: String,
+        /// The log's minimum reader.
+        minimum_reader: u16,
     },
 }
 
@@ -225,6 +277,14 @@ impl fmt::Display for Access {
             Access::Write => "write to it",
         })
     }
+}
+
+fn rows_text(columns: &[String], rows: &[Vec<Value>]) -> String {
+    let rows: Vec<String> = rows
+        .iter()
+        .map(|row| format!("({})", columns_text(columns, row)))
+        .collect();
+    rows.join(", ")
 }
 
 fn columns_text(columns: &[String], key: &[Value]) -> String {

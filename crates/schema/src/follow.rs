@@ -2,21 +2,46 @@
 
 use std::sync::Arc;
 
-use table::{Layout, LayoutNumber, Store, TableId, Value};
+use table::{Layout, LayoutNumber, Marks, Store, TableId, Value};
 
 use crate::catalog::Catalog;
+use crate::column_definition::ColumnDefinition;
 use crate::contradiction::{Contradiction, ContradictionKind};
 use crate::description::{Description, describe};
 use crate::error::Error;
-use crate::format::FIRST_LAYOUT;
+use crate::format::{FIRST_LAYOUT, READER_OF_COLUMN_CHANGES};
 use crate::seed;
 use crate::system_tables::SystemTableName;
 use crate::table_definition::TableDefinition;
 use crate::validation;
 
 /// Brings one table's pages and definition to what its rows say. Does nothing where they say it already.
-pub(crate) fn follow(store: &mut Store, catalog: &mut Catalog, id: TableId) -> Result<(), Error> {
-    match describe(store, catalog, id)? {
+///
+/// `false` if the positions of its columns have a gap: the group that closes it is still to come, and until then the table stays as
+/// it was. So a column can go by two groups, and the rows are written again once.
+pub(crate) fn follow(
+    store: &mut Store,
+    catalog: &mut Catalog,
+    id: TableId,
+    marks: Marks,
+) -> Result<bool, Error> {
+    let description = match describe(store, catalog, id) {
+        Err(Error::Contradiction(contradiction)) if contradiction.kind.is_gap() => {
+            return Ok(false);
+        }
+        described => described?,
+    };
+    follow_description(store, catalog, id, description, marks).map(|()| true)
+}
+
+fn follow_description(
+    store: &mut Store,
+    catalog: &mut Catalog,
+    id: TableId,
+    description: Description,
+    marks: Marks,
+) -> Result<(), Error> {
+    match description {
         Description::Absent => forget(store, catalog, id),
         // The seeds stand before their own columns do.
         Description::Named if catalog.table(id).is_none() => Ok(()),
@@ -28,7 +53,7 @@ pub(crate) fn follow(store: &mut Store, catalog: &mut Catalog, id: TableId) -> R
             if catalog.table(id).is_some_and(|known| **known == definition) {
                 return Ok(());
             }
-            follow_layout(store, &definition)?;
+            follow_layout(store, catalog, &definition, marks)?;
             follow_indexes(store, &definition)?;
             catalog.put(Arc::new(definition))?;
             Ok(())
@@ -69,7 +94,12 @@ fn forget(store: &mut Store, catalog: &mut Catalog, id: TableId) -> Result<(), E
     Ok(())
 }
 
-fn follow_layout(store: &mut Store, definition: &TableDefinition) -> Result<(), Error> {
+fn follow_layout(
+    store: &mut Store,
+    catalog: &Catalog,
+    definition: &TableDefinition,
+    marks: Marks,
+) -> Result<(), Error> {
     let id = definition.id();
     let layout = |number| -> Result<Layout, Error> {
         let layout = validation::layout(LayoutNumber(number), definition.columns());
@@ -92,6 +122,7 @@ fn follow_layout(store: &mut Store, definition: &TableDefinition) -> Result<(), 
     }
     let unsupported = || Error::UnsupportedChange {
         table: definition.name().to_owned(),
+        minimum_reader: marks.minimum_reader,
     };
     let next = layout(current.number().0.checked_add(1).ok_or_else(unsupported)?)?;
     if table.row_count() == 0 {
@@ -99,10 +130,49 @@ fn follow_layout(store: &mut Store, definition: &TableDefinition) -> Result<(), 
         store.drop_table(id).map_err(Error::Table)?;
         return store.create_table(id, next).map_err(Error::Table);
     }
-    store.change_layout(id, next).map_err(|error| match error {
-        table::Error::UnfitLayout { .. } => unsupported(),
-        error => Error::Table(error),
-    })
+    let sources = sources(catalog, definition);
+    // What older builds can not follow must keep them away.
+    if marks.minimum_reader < READER_OF_COLUMN_CHANGES && !continues(current, &next, &sources) {
+        return Err(unsupported());
+    }
+    store
+        .change_layout(id, next, &sources)
+        .map_err(|error| match error {
+            table::Error::UnfitLayout { .. } => unsupported(),
+            error => Error::of_definition(error, definition),
+        })
+}
+
+/// Whether a layout has the columns of the one before it, and more behind them at most: what every build can follow.
+fn continues(before: &Layout, next: &Layout, sources: &[Option<u16>]) -> bool {
+    let same_front = before
+        .columns()
+        .iter()
+        .zip(next.columns())
+        .all(|(old, new)| old.column_type == new.column_type && old.nullable == new.nullable);
+    let in_place = |(position, source): (u16, &Option<u16>)| {
+        source.map_or(usize::from(position) >= before.column_count(), |source| {
+            source == position
+        })
+    };
+    same_front
+        && next.column_count() >= before.column_count()
+        && (0u16..).zip(sources).all(in_place)
+}
+
+/// Where the columns of a definition stand in the rows that are there: a column keeps its id through all changes.
+fn sources(catalog: &Catalog, definition: &TableDefinition) -> Vec<Option<u16>> {
+    // A seed has rows before its definition is read from them.
+    let (before, seed) = (
+        catalog.table(definition.id()),
+        seed::frozen(definition.id()),
+    );
+    let before = before.map(|before| &**before).or(seed.as_ref());
+    let source = |column: &ColumnDefinition| {
+        let position = before?.position_of(column.id)?;
+        u16::try_from(position).ok()
+    };
+    definition.columns().iter().map(source).collect()
 }
 
 /// New indexes first, then the key, then indexes that went: a key always rests on an index that is there.

@@ -49,7 +49,9 @@
 //!
 //! A group is read under the layout that is in force at its start. At the end of a group of rows that describe a table,
 //! the table follows: it is made when it has columns, a change of its columns raises its layout number by one (the first
-//! is 1), indexes and key come and go, and it is dropped when its row in `st_table` is deleted.
+//! is 1), indexes and key come and go, and it is dropped when its row in `st_table` is deleted. While the positions of its columns
+//! have a gap nothing follows; a later group of the same transaction closes it. A column keeps its id for life, so rows find
+//! their values by it whatever the positions.
 //!
 //! An id below 4096 is a system object's, all others are users'. Ids come from the sequences without a table
 //! (`st_table_id`, `st_column_id`, `st_index_id`, `st_constraint_id`, `st_sequence_id`; `st_system_id` for system objects
@@ -57,7 +59,8 @@
 //!
 //! Codes: `st_index.kind` 1 = ordered, 2 = hash; `st_constraint.kind` 1 = primary key, 2 = unique.
 //!
-//! Minimum readers: 1 for all that is not named here, 2 from the first hash index of a user's table on.
+//! Minimum readers: 1 for all that is not named here, 2 from the first hash index of a user's table on, 3 from the first column on that
+//! was dropped, widened, or changed whether it may be null.
 
 use table::IndexKind;
 
@@ -67,7 +70,7 @@ use crate::column_id::ColumnId;
 pub(crate) const FIRST_LAYOUT: u32 = 1;
 
 /// What this build reads: logs whose minimum reader is no greater.
-pub const READER_VERSION: u16 = 2;
+pub const READER_VERSION: u16 = 3;
 
 /// What this build writes: to logs whose minimum writer is no greater.
 pub const WRITER_VERSION: u16 = 1;
@@ -82,6 +85,9 @@ pub(crate) fn reader_of_kind(kind: IndexKind) -> u16 {
         IndexKind::Hash => 2,
     }
 }
+
+/// The minimum reader of a log in which a column was dropped, widened, or changed whether it may be null.
+pub(crate) const READER_OF_COLUMN_CHANGES: u16 = 3;
 
 /// `st_constraint.kind` of a primary key.
 pub(crate) const CONSTRAINT_KIND_PRIMARY_KEY: u8 = 1;

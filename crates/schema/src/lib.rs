@@ -96,6 +96,8 @@ mod state;
 // From a program to rows.
 mod catalog_change;
 mod counters;
+mod column_changes;
+mod constraint_changes;
 mod definition_changes;
 mod error;
 mod genesis;

@@ -18,6 +18,14 @@ use crate::sequence_definition::SequenceDefinition;
 use crate::sequence_id::SequenceId;
 use crate::table_definition::{TableDefinition, TableParts};
 
+/// What every table's primary key is named, the index and the constraint.
+pub(crate) const PRIMARY_KEY: &str = "primary_key";
+
+/// What a unique constraint over these columns is named, and its index.
+pub(crate) fn unique_name(columns: &[&str]) -> String {
+    format!("unique_{}", columns.join("_"))
+}
+
 /// A table to be made. Nothing is checked until [`NewTable::check`] or
 /// [`WriteTransaction::create_table`](crate::WriteTransaction::create_table), which tell all mistakes at once.
 ///
@@ -273,12 +281,12 @@ impl NewTable {
     }
 
     fn with_primary_key(self, columns: &[&str], kind: IndexKind) -> Self {
-        let name = "primary_key".to_owned();
+        let name = PRIMARY_KEY.to_owned();
         self.with_index(name, columns, NewIndexRole::PrimaryKey, kind)
     }
 
     fn with_unique(self, columns: &[&str], kind: IndexKind) -> Self {
-        let name = format!("unique_{}", columns.join("_"));
+        let name = unique_name(columns);
         self.with_index(name, columns, NewIndexRole::Unique, kind)
     }
 

@@ -143,7 +143,8 @@ pub(crate) fn index_spec(definition: &TableDefinition, index: &IndexDefinition) 
     }
 }
 
-fn frozen(table: TableId) -> Option<TableDefinition> {
+/// What is frozen of the seed table of this id.
+pub(crate) fn frozen(table: TableId) -> Option<TableDefinition> {
     let seed = SEEDS
         .into_iter()
         .find(|seed| seed.declaration().id == table.0)?;

@@ -248,14 +248,17 @@ impl WriteTransaction {
         if reader <= self.marks.minimum_reader {
             return self.change_catalog(write);
         }
-        let raised = [("minimum_reader", Value::U16(reader))];
+        let before = std::mem::replace(&mut self.marks.minimum_reader, reader);
         let result = self.change_catalog(|change| {
+            let raised = [("minimum_reader", Value::U16(reader))];
             let result = write(change)?;
             change.update(SystemTableName::Database, &[], &raised)?;
             Ok(result)
-        })?;
-        self.marks.minimum_reader = reader;
-        Ok(result)
+        });
+        if result.is_err() {
+            self.marks.minimum_reader = before;
+        }
+        result
     }
 
     /// Changes definitions: what is pending is applied to a fork, then the change's groups are, by the function that replays

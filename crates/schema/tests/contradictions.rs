@@ -143,12 +143,29 @@ fn contradictory_rows_are_refused_by_name() {
             raw().insert(&columns, &[column(4096, 9001, 4, "year", 3, null.clone())]),
         ),
         (
-            r#"table "planes" has rows and can only gain columns at its end"#,
+            r#"table "planes" has rows that can not follow its columns in a log of minimum reader 1"#,
             raw().update(&columns, &[PLANES, Value::U32(4098)], &[(4, Value::U8(2))]),
         ),
         (
-            r#"table "planes" has rows and can only gain columns at its end"#,
+            r#"table "planes" has rows that can not follow its columns in a log of minimum reader 1"#,
             raw().delete(&columns, &[vec![PLANES, Value::U32(4099)]]),
+        ),
+        // Null no longer, though a row is, and wider, though the type is not.
+        (
+            r#"column "year" of table "planes" must not be null"#,
+            Raw::with_marks(3, 1).update(
+                &columns,
+                &[PLANES, Value::U32(4098)],
+                &[(5, Value::Bool(false))],
+            ),
+        ),
+        (
+            r#"table "planes" has rows that can not follow its columns in a log of minimum reader 3"#,
+            Raw::with_marks(3, 1).update(
+                &columns,
+                &[PLANES, Value::U32(4098)],
+                &[(4, Value::U8(2))],
+            ),
         ),
         (
             "row (4097, 4099) of st_index contradicts the catalog: it names column 4101, which its table does not have",

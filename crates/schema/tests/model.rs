@@ -6,146 +6,29 @@
 
 #[path = "support/database.rs"]
 mod database;
+#[path = "support/changes.rs"]
+mod changes;
+#[path = "support/model.rs"]
+mod model;
 #[path = "support/random.rs"]
 mod random;
 #[path = "support/seeds.rs"]
 mod seeds;
 
-use std::collections::BTreeMap;
-
 use database::Database;
+use model::{
+    Model, ModelColumn, ModelTable, TYPES, number, random_cell, random_table, random_value,
+};
 use random::Random;
-use schema::{Error, LiveState, NewColumn, NewTable, Savepoint, WriteTransaction};
+use schema::{Error, LiveState, NewColumn, Savepoint, WriteTransaction};
 use seeds::for_each_seed;
-use table::{ColumnType, Value};
-
-const TYPES: [ColumnType; 6] = [
-    ColumnType::I32,
-    ColumnType::String,
-    ColumnType::Bool,
-    ColumnType::U64,
-    ColumnType::F64,
-    ColumnType::Bytes,
-];
-
-#[derive(Debug, Clone)]
-struct ModelColumn {
-    name: String,
-    column_type: ColumnType,
-    nullable: bool,
-    default: Option<Value>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct ModelTable {
-    columns: Vec<ModelColumn>,
-    /// Name, columns, unique.
-    indexes: Vec<(String, Vec<usize>, bool)>,
-    primary_key: Option<Vec<usize>>,
-    /// The column that counts, and its next number.
-    counter: Option<(usize, u64)>,
-    rows: Vec<Vec<Value>>,
-}
-
-type Model = BTreeMap<String, ModelTable>;
-
-impl ModelTable {
-    fn conflicts(&self, row: &[Value], except: Option<usize>) -> bool {
-        let unique = self
-            .indexes
-            .iter()
-            .filter(|index| index.2)
-            .map(|index| &index.1);
-        unique.chain(&self.primary_key).any(|columns| {
-            let key: Vec<&Value> = columns.iter().map(|&column| &row[column]).collect();
-            let same = |other: &Vec<Value>| {
-                columns
-                    .iter()
-                    .zip(&key)
-                    .all(|(&column, value)| other[column] == **value)
-            };
-            let other = self
-                .rows
-                .iter()
-                .enumerate()
-                .any(|(place, other)| Some(place) != except && same(other));
-            key.iter().all(|value| !value.is_null()) && other
-        })
-    }
-}
-
-fn random_value(random: &mut Random, column_type: ColumnType) -> Value {
-    let small = random.below(40);
-    match column_type {
-        ColumnType::I32 => Value::I32(i32::try_from(small).unwrap() - 20),
-        ColumnType::String if random.one_in(60) => Value::from("long ".repeat(4000 + small)),
-        ColumnType::String => Value::from(format!("text {small}")),
-        ColumnType::Bool => Value::Bool(small.is_multiple_of(2)),
-        ColumnType::U64 => Value::U64(small as u64),
-        ColumnType::F64 => Value::F64(small as f64 / 3.0),
-        _ => Value::Bytes(vec![small.to_le_bytes()[0]; small]),
-    }
-}
-
-fn random_cell(random: &mut Random, column: &ModelColumn) -> Value {
-    if column.nullable && random.one_in(4) {
-        Value::Null
-    } else {
-        random_value(random, column.column_type)
-    }
-}
-
-fn random_table(random: &mut Random, name: &str) -> (NewTable, ModelTable) {
-    let mut model = ModelTable::default();
-    let mut table = NewTable::new(name);
-    for place in 0..1 + random.below(6) {
-        let column = ModelColumn {
-            name: format!("c{place}"),
-            column_type: *random.pick(&TYPES).unwrap(),
-            nullable: random.one_in(3),
-            default: None,
-        };
-        let mut new = NewColumn::new(&column.name, column.column_type);
-        if column.nullable {
-            new = new.nullable();
-        }
-        table = table.column_with(new);
-        model.columns.push(column);
-    }
-    let keys: Vec<usize> = (0..model.columns.len())
-        .filter(|&place| !model.columns[place].nullable)
-        .collect();
-    if random.one_in(2) && !keys.is_empty() {
-        let columns: Vec<usize> = keys.into_iter().take(1 + random.below(2)).collect();
-        let names: Vec<&str> = columns
-            .iter()
-            .map(|&place| model.columns[place].name.as_str())
-            .collect();
-        table = table.primary_key(&names);
-        model.primary_key = Some(columns);
-    } else if random.one_in(2) {
-        let id = ModelColumn {
-            name: "id".into(),
-            column_type: ColumnType::U64,
-            nullable: false,
-            default: None,
-        };
-        table = table
-            .column("id", ColumnType::U64)
-            .primary_key(&["id"])
-            .auto_increment("id");
-        model.columns.push(id);
-        model.primary_key = Some(vec![model.columns.len() - 1]);
-        model.counter = Some((model.columns.len() - 1, 1));
-    }
-    (table, model)
-}
+use table::Value;
 
 /// One step, in the transaction and in the model; both do it or both refuse.
 fn step(random: &mut Random, tx: &mut WriteTransaction, model: &mut Model) {
     let names: Vec<String> = model.keys().cloned().collect();
     let name = random.pick(&names).cloned();
-    match (random.below(20), name) {
+    match (random.below(25), name) {
         (0, _) | (_, None) => {
             let name = format!("t{}", random.below(12));
             let (table, made) = random_table(random, &name);
@@ -198,6 +81,11 @@ fn step(random: &mut Random, tx: &mut WriteTransaction, model: &mut Model) {
                 table.columns[place].name = to;
             }
         }
+        (20, Some(name)) => changes::drop_column(random, tx, &name, model.get_mut(&name).unwrap()),
+        (21, Some(name)) => changes::widen(random, tx, &name, model.get_mut(&name).unwrap()),
+        (22, Some(name)) => changes::nullable(random, tx, &name, model.get_mut(&name).unwrap()),
+        (23, Some(name)) => changes::default(random, tx, &name, model.get_mut(&name).unwrap()),
+        (24, Some(name)) => changes::key(random, tx, &name, model.get_mut(&name).unwrap()),
         (7..=9, Some(name)) => delete(random, tx, &name, model.get_mut(&name).unwrap()),
         (10..=12, Some(name)) => update(random, tx, &name, model.get_mut(&name).unwrap()),
         (_, Some(name)) => {
@@ -284,11 +172,11 @@ fn insert(random: &mut Random, tx: &mut WriteTransaction, name: &str, table: &mu
         {
             if random.one_in(5) {
                 let named = *next + random.below(3) as u64;
-                cells.push((&column.name, Value::U64(named)));
-                row.push(Value::U64(named));
+                cells.push((&column.name, number(column.column_type, named)));
+                row.push(number(column.column_type, named));
                 *next = named + 1;
             } else {
-                row.push(Value::U64(*next));
+                row.push(number(column.column_type, *next));
                 *next += 1;
             }
             continue;
@@ -337,7 +225,10 @@ fn update(random: &mut Random, tx: &mut WriteTransaction, name: &str, table: &mu
     let mut row = table.rows[place].clone();
     row[column] = match counter {
         // Around the number that would be next: behind it, it, ahead of it.
-        Some((_, next)) => Value::U64((next + random.below(4) as u64).saturating_sub(2)),
+        Some((_, next)) => number(
+            table.columns[column].column_type,
+            (next + random.below(4) as u64).saturating_sub(2),
+        ),
         None => random_cell(random, &table.columns[column]),
     };
     let cells = [(table.columns[column].name.as_str(), row[column].clone())];
@@ -354,7 +245,8 @@ fn update(random: &mut Random, tx: &mut WriteTransaction, name: &str, table: &mu
     match result {
         Ok(_) => {
             assert!(!table.conflicts(&row, Some(place)));
-            if let (Some((counting, next)), &Value::U64(named)) = (counter, &row[column]) {
+            if let Some((counting, next)) = counter {
+                let named: u64 = row[column].to_string().parse().unwrap();
                 table.counter = Some((counting, next.max(named + 1)));
             }
             table.rows[place] = row;

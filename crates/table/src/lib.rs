@@ -89,6 +89,7 @@ mod column_type;
 mod value;
 mod value_ref;
 mod value_text;
+mod widening;
 mod layout;
 
 // Bytes of values, keys, rows and transactions.

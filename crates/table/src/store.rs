@@ -97,11 +97,24 @@ impl Store {
         Ok(())
     }
 
-    /// Continues a table under a new layout: the same columns first, then new ones, which existing rows show at their
-    /// default (null without one). The number must rise. Costs a rewrite of the table.
-    pub fn change_layout(&mut self, table: TableId, layout: Layout) -> Result<(), Error> {
+    /// Continues a table under a new layout, whose number must be higher. `sources` says for each of its columns at which position
+    /// of the old layout its values stand, in its own type or in one that widens to it
+    /// ([`ColumnType::widens_to`](crate::ColumnType::widens_to)); `None` is a new column, which rows show at its default, null
+    /// without one. Columns that are nobody's source go; no index may be over them.
+    ///
+    /// Costs a rewrite of the table and its indexes, unless nothing but defaults differ. After an error the table is half changed and
+    /// the store must be dropped.
+    ///
+    /// # Errors
+    /// [`Error::UnfitLayout`] before anything has changed; [`Error::NullViolation`] if a column that may not be null has nulls.
+    pub fn change_layout(
+        &mut self,
+        table: TableId,
+        layout: Layout,
+        sources: &[Option<u16>],
+    ) -> Result<(), Error> {
         let (head, pages, _) = self.parts(table)?;
-        crate::relayout::relayout(head, pages, layout)
+        crate::relayout::relayout(head, pages, layout, sources)
     }
 
     /// Adds an index and fills it from the rows; refused if it is unique and they are not.

@@ -333,7 +333,7 @@ impl Table {
         self.heap.clear(pages, &self.layout)
     }
 
-    fn build_content(&self, pages: &mut Pages) -> Result<BTree, Error> {
+    pub(crate) fn build_content(&self, pages: &mut Pages) -> Result<BTree, Error> {
         let mut entries: Vec<([u8; 8], RowId)> = Vec::new();
         let mut buffer = Vec::new();
         for row in TableRef::new(self, pages).scan() {
