@@ -20,6 +20,8 @@
 //!        +----------------------------+     +-----------------------------------------------+
 //! ```
 //!
+//! [`Rehearsal`] is a disk above another one, on which nothing happens and which tells what would have.
+//!
 //! # Example
 //!
 //! A writer that forgets nothing, on a disk that forgets what it may:
@@ -69,6 +71,11 @@ mod os_dir;
 mod os_file;
 mod os_lock;
 
+// What would happen, without it happening.
+mod rehearsal;
+mod rehearsed_dir;
+mod rehearsed_file;
+
 // The simulated disk, from the outside in.
 mod sim_disk;
 mod sim_crash;
@@ -93,6 +100,7 @@ pub use holder::this_process;
 pub use lock::Lock;
 pub use map::Map;
 pub use os_dir::OsDir;
+pub use rehearsal::{Change, ChangeKind, Rehearsal};
 pub use sim_crash::{Choice, Crash};
 pub use sim_disk::SimDisk;
 pub use sim_fault::{Call, Fault, Moment};

@@ -1,4 +1,4 @@
-//! What the traits promise, kept by the operating system's disk and by the simulated one alike.
+//! What the traits promise, kept by the operating system's disk, by the simulated one and by a rehearsal alike.
 #![allow(clippy::unwrap_used)]
 
 use std::io::ErrorKind;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use disk::{Access, Dir, Entry, EntryKind, Error, File, Operation, OsDir, Result, SimDisk};
 
-/// Runs each behaviour on both disks.
+/// Runs each behaviour on all disks.
 macro_rules! contract {
     ($($behavior:ident),* $(,)?) => {
         mod on_the_operating_system {
@@ -15,6 +15,21 @@ macro_rules! contract {
                 fn $behavior() {
                     let temporary = tempfile::tempdir().unwrap();
                     super::$behavior(disk::OsDir::open(temporary.path()).unwrap());
+                }
+            )*
+        }
+
+        mod in_a_rehearsal {
+            $(
+                #[test]
+                fn $behavior() {
+                    let temporary = tempfile::tempdir().unwrap();
+                    let dir = disk::OsDir::open(temporary.path()).unwrap();
+                    let rehearsal = disk::Rehearsal::new(dir.clone()).unwrap();
+                    super::$behavior(rehearsal.root());
+                    // But for the lock's own file.
+                    let names = super::names(&*dir);
+                    assert!(names.iter().all(|name| ["lock", "another"].contains(&name.as_str())), "{names:?}");
                 }
             )*
         }
