@@ -1,7 +1,7 @@
 //! The row that everybody holds.
 
 /// Bytes of a row where an engine keeps it as a value: i64, f64, then the text.
-const PACKED_BYTES: usize = 8 + 8 + TEXT_BYTES;
+pub(crate) const PACKED_BYTES: usize = 8 + 8 + TEXT_BYTES;
 const TEXT_BYTES: usize = 32;
 
 /// A row: a key, two numbers, and a text of 32 bytes.
