@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use commitlog::{Log, SyncPolicy, TxId};
 use disk::{Dir, Lock};
-use schema::WriteTransaction;
+use schema::{Upgrade, WriteTransaction};
 
 use crate::backup::{BackupSummary, OnBackup};
 use crate::database_id::DatabaseId;
@@ -70,7 +70,7 @@ impl Database {
             last_snapshot,
             known,
             verification,
-            report,
+            mut report,
         } = opened;
         let id = DatabaseId(view.state().database_id());
         let since = last_snapshot.map_or(TxId(0), TxId::next);
@@ -86,6 +86,10 @@ impl Database {
             known,
             verification,
         )?);
+        if options.upgrade {
+            report.upgrade = upgrade(&writer)?;
+            report.tx = writer.heads().applied().tx();
+        }
         let has_interval = matches!(options.sync_policy, SyncPolicy::Interval(_));
         let has_work = options.snapshots.is_automatic() || has_interval || is_verifying;
         let worker = if options.background && has_work {
@@ -258,5 +262,15 @@ impl Database {
         let closed = writer.log().close().map_err(|error| writer.failure(error));
         drop(lock);
         closed
+    }
+}
+
+/// Adds what the log lacks of this build's system tables. It is one more transaction; a refusal leaves the database as it is.
+fn upgrade(writer: &Writer) -> Result<Option<Result<Upgrade>>> {
+    match writer.write(WriteTransaction::upgrade) {
+        Ok((added, _)) => Ok((!added.is_empty()).then_some(Ok(added))),
+        Err(WriteError::RolledBack(error)) => Ok(Some(Err(Error::Schema(error)))),
+        Err(WriteError::Refused(error)) => Ok(Some(Err(error))),
+        Err(WriteError::Unknown { source, .. }) => Err(source),
     }
 }

@@ -5,8 +5,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use commitlog::{TornTail, TxId};
+use schema::Upgrade;
 
 use crate::database_id::DatabaseId;
+use crate::error::Error;
 
 /// What opening a database found and did.
 #[derive(Debug)]
@@ -41,6 +43,10 @@ pub struct OpenReport {
     pub identity_rewritten: bool,
     /// Snapshots that were not used though they are newer than the state's origin, or could not be read; newest first.
     pub snapshots_rejected: Vec<RejectedSnapshot>,
+    /// The log was begun by an older program, and lacked what this one knows of system tables: what was added in a transaction of its own, or
+    /// why that was refused, by a full disk for one. Then everything else works as before. `None` if the log lacked nothing, or
+    /// upgrades are not allowed, or the database was opened for reading.
+    pub upgrade: Option<std::result::Result<Upgrade, Error>>,
     /// Where the time went.
     pub phases: Phases,
 }
@@ -217,6 +223,11 @@ impl fmt::Display for OpenReport {
                 "\nthe snapshot of transaction {} was not used: {}",
                 rejected.tx, rejected.reason
             )?;
+        }
+        match &self.upgrade {
+            None => {}
+            Some(Ok(added)) => write!(formatter, "\nupgraded the log: added {added}")?,
+            Some(Err(error)) => write!(formatter, "\nthe log could not be upgraded: {error}")?,
         }
         let Phases {
             look,

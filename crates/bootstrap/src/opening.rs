@@ -137,6 +137,7 @@ impl Opening<'_> {
             was_closed: true,
             identity_rewritten: false,
             snapshots_rejected: Vec::new(),
+            upgrade: None,
             phases: self.phases,
         };
         Opened {
@@ -238,6 +239,7 @@ impl Opening<'_> {
             was_closed: found.was_closed,
             identity_rewritten: rewrite_identity,
             snapshots_rejected: looked.into_rejected(),
+            upgrade: None,
             phases: self.phases,
         };
         Ok(Opened {

@@ -26,6 +26,10 @@ pub struct Options {
     pub transaction_bytes_max: u32,
     /// When snapshots are written, and what is kept.
     pub snapshots: SnapshotPolicy,
+    /// Where an older program began the log: add what this one knows of system tables and the log lacks, in one transaction when the database is
+    /// opened. Older programs keep it, and can go on as before. Without it the log stays as it is, and what needs the addition says so.
+    /// Default: yes.
+    pub upgrade: bool,
     /// Do what the snapshot policy and an interval of syncs ask for on a thread of the database's own. Without it the program calls
     /// [`crate::Database::maintain`]. Default: yes.
     pub background: bool,
@@ -79,6 +83,7 @@ impl Default for Options {
             segment_bytes_max: log.segment_bytes_max,
             transaction_bytes_max: log.payload_bytes_max,
             snapshots: SnapshotPolicy::default(),
+            upgrade: true,
             background: true,
             loading: SnapshotLoading::default(),
             clock: Arc::new(SystemClock::default()),

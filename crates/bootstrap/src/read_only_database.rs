@@ -206,6 +206,7 @@ fn open_once(
         was_closed,
         identity_rewritten: false,
         snapshots_rejected: looked.into_rejected(),
+        upgrade: None,
         phases,
     };
     // A writer may have removed them, or be about to, and not be done.

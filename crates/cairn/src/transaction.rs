@@ -131,6 +131,24 @@ impl<'t> Transaction<'t> {
         Ok(self.0.add_unique(table, columns)?)
     }
 
+    /// Demands from now on that each row without null in these columns names a row of `target`, which may be the same table, by the
+    /// columns of its primary key or of something unique. It is looked at at the commit, so rows may come and go in any order
+    /// before. Builds of format 1 can read the database from then on, and not write to it.
+    ///
+    /// # Errors
+    /// Names and types that do not fit. At the commit: rows that name nothing, of which the first are shown.
+    pub fn add_foreign_key(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        target: &str,
+        target_columns: &[&str],
+    ) -> Result<(), Error> {
+        Ok(self
+            .0
+            .add_foreign_key(table, columns, target, target_columns)?)
+    }
+
     /// Drops a constraint by name, the primary key (`primary_key`) too, with its index.
     ///
     /// # Errors

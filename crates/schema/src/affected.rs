@@ -6,6 +6,7 @@ use table::{Group, Operation, Store, TableId, TableRef, UpdateRow, Value, ValueR
 
 use crate::error::Error;
 use crate::known_table::KnownTable;
+use crate::references::References;
 use crate::sequence_id::SequenceId;
 use crate::system_tables::SystemTableName;
 
@@ -18,6 +19,8 @@ pub(crate) struct Affected {
     pub(crate) gapped: BTreeSet<TableId>,
     /// Sequences whose row changed.
     pub(crate) sequences: BTreeSet<SequenceId>,
+    /// What may have come to name nothing.
+    pub(crate) references: References,
     /// Whether the database row changed.
     pub(crate) database: bool,
 }

@@ -18,7 +18,8 @@ use crate::database_row::DatabaseRow;
 use crate::description::{Description, describe, first_orphan};
 use crate::error::Error;
 use crate::follow::{follow, refuse};
-use crate::format::{WRITER_VERSION, reader_of_kind};
+use crate::format::{WRITER_OF_FOREIGN_KEYS, WRITER_VERSION, reader_of_kind};
+use crate::references::check_targets;
 use crate::seed::{self, SEEDS};
 use crate::sequence_row;
 use crate::system_tables::{ST_COLUMN_ID, ST_TABLE_ID, SystemTableName};
@@ -60,7 +61,9 @@ pub(crate) fn finish(
         if let Some(definition) = catalog.table(id) {
             check_kinds(catalog, definition, marks)?;
         }
+        check_targets(catalog, id)?;
     }
+    affected.references.check(store, catalog)?;
     for &id in &affected.sequences {
         sequence_row::check(store, catalog, id)?;
     }
@@ -90,7 +93,13 @@ pub(crate) fn check_kinds(
         return Ok(());
     }
     for constraint in definition.constraints() {
-        if let ConstraintKind::Unknown { code: kind } = constraint.kind {
+        let is_unmarked = match constraint.kind {
+            ConstraintKind::Unknown { .. } => true,
+            ConstraintKind::ForeignKey { .. } => marks.minimum_writer < WRITER_OF_FOREIGN_KEYS,
+            _ => false,
+        };
+        if is_unmarked {
+            let kind = constraint.kind.code();
             let known = catalog.require(SystemTableName::Constraint)?;
             let key = vec![Value::U32(definition.id().0), Value::U32(constraint.id.0)];
             return Err(known.contradiction(key, ContradictionKind::UnknownConstraintKind { kind }));
@@ -107,6 +116,7 @@ fn apply_group(
     affected: &mut Affected,
 ) -> Result<(), Error> {
     let Some(known) = catalog.known_of(group.table) else {
+        affected.references.note(store, catalog, group)?;
         return store
             .apply_group(group)
             .map_err(|error| Error::of_table(error, catalog));
@@ -130,8 +140,12 @@ fn apply_group(
         .apply_group(group)
         .map_err(|error| Error::of_table(error, catalog))?;
     for &id in &of_group.tables {
+        let before = catalog.table(id).cloned();
         if !follow(store, catalog, id, marks)? {
             of_group.gapped.insert(id);
+        }
+        if let Some(next) = catalog.table(id) {
+            affected.references.note_new(before.as_deref(), next);
         }
     }
     affected.merge(of_group);

@@ -1,5 +1,6 @@
 //! The catalog: every table's definition, read from the rows that define it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use table::{CowRadix, TableId, Value};
@@ -16,6 +17,8 @@ use crate::table_definition::TableDefinition;
 #[derive(Debug, Clone)]
 pub struct Catalog {
     tables: CowRadix<Arc<TableDefinition>>,
+    /// For each table that foreign keys refer to: the tables that these are of.
+    referrers: CowRadix<Arc<BTreeSet<TableId>>>,
     /// By [`SystemTableName::place`]. The seeds are known before their rows are.
     known: Arc<[Option<KnownTable>; SystemTableName::ALL.len()]>,
 }
@@ -33,6 +36,7 @@ impl Catalog {
         }
         Catalog {
             tables: CowRadix::new(),
+            referrers: CowRadix::new(),
             known: Arc::new(known),
         }
     }
@@ -50,6 +54,17 @@ impl Catalog {
     /// How many tables there are, the system's own included.
     pub fn table_count(&self) -> u64 {
         self.tables.len()
+    }
+
+    /// Whether any table has a foreign key.
+    pub(crate) fn has_foreign_keys(&self) -> bool {
+        !self.referrers.is_empty()
+    }
+
+    /// The tables that have foreign keys to a table, by id.
+    pub(crate) fn referrers(&self, target: TableId) -> impl Iterator<Item = TableId> {
+        let referrers = self.referrers.get(u64::from(target.0)).into_iter();
+        referrers.flat_map(|tables| tables.iter().copied())
     }
 
     /// Whether no row has been applied yet, not even a genesis.
@@ -82,6 +97,7 @@ impl Catalog {
         if definition.is_system() {
             self.put_system(&definition)?;
         }
+        self.change_referrers(id, Some(&definition));
         self.tables.insert(u64::from(id.0), definition);
         Ok(())
     }
@@ -91,8 +107,44 @@ impl Catalog {
         if let Some(known) = self.known_of(id) {
             return Err(gone(id, known.name));
         }
+        self.change_referrers(id, None);
         self.tables.remove(u64::from(id.0));
         Ok(())
+    }
+
+    /// Before a table's definition is taken over, or forgotten: the targets of its foreign keys hear of it.
+    fn change_referrers(&mut self, id: TableId, next: Option<&TableDefinition>) {
+        let targets = |definition: Option<&TableDefinition>| -> BTreeSet<TableId> {
+            let keys = definition
+                .into_iter()
+                .flat_map(TableDefinition::foreign_keys);
+            keys.map(|key| key.target).collect()
+        };
+        let before = targets(self.table(id).map(|before| &**before));
+        let next = targets(next);
+        for gone in before.difference(&next) {
+            let mut referrers = self.referrers_of(*gone);
+            referrers.remove(&id);
+            self.put_referrers(*gone, referrers);
+        }
+        for new in next.difference(&before) {
+            let mut referrers = self.referrers_of(*new);
+            referrers.insert(id);
+            self.put_referrers(*new, referrers);
+        }
+    }
+
+    fn referrers_of(&self, target: TableId) -> BTreeSet<TableId> {
+        self.referrers(target).collect()
+    }
+
+    fn put_referrers(&mut self, target: TableId, referrers: BTreeSet<TableId>) {
+        let target = u64::from(target.0);
+        if referrers.is_empty() {
+            self.referrers.remove(target);
+        } else {
+            self.referrers.insert(target, Arc::new(referrers));
+        }
     }
 
     fn put_system(&mut self, definition: &Arc<TableDefinition>) -> Result<(), Contradiction> {

@@ -3,7 +3,7 @@
 use table::{Value, encode_value};
 
 use crate::column_definition::ColumnDefinition;
-use crate::constraint_definition::ConstraintDefinition;
+use crate::constraint_definition::{ConstraintDefinition, ConstraintKind};
 use crate::format::encode_column_ids;
 use crate::index_definition::IndexDefinition;
 use crate::sequence_definition::SequenceDefinition;
@@ -61,6 +61,14 @@ pub(crate) fn of_index(table: &TableDefinition, index: &IndexDefinition) -> Cell
 }
 
 pub(crate) fn of_constraint(table: &TableDefinition, constraint: &ConstraintDefinition) -> Cells {
+    let target = match constraint.kind {
+        ConstraintKind::ForeignKey {
+            target,
+            target_index,
+            ..
+        } => Some((target, target_index)),
+        _ => None,
+    };
     vec![
         ("table_id", Value::U32(table.id().0)),
         ("constraint_id", Value::U32(constraint.id.0)),
@@ -69,6 +77,11 @@ pub(crate) fn of_constraint(table: &TableDefinition, constraint: &ConstraintDefi
         (
             "index_id",
             Value::from(constraint.kind.index().map(|index| index.0)),
+        ),
+        ("target_table_id", Value::from(target.map(|(id, _)| id.0))),
+        (
+            "target_index_id",
+            Value::from(target.map(|(_, index)| index.0)),
         ),
     ]
 }

@@ -3,7 +3,7 @@
 //! A change that rows show makes every row be written again, in the transaction that asks for it and wherever that is replayed; views
 //! go on meanwhile, other transactions wait. Names and defaults cost nothing.
 
-use table::{ColumnType, Value, encode_value};
+use table::{ColumnType, Marks, Value, encode_value};
 
 use crate::catalog_change::CatalogChange;
 use crate::catalog_rows;
@@ -11,7 +11,7 @@ use crate::column_definition::ColumnDefinition;
 use crate::column_id::ColumnId;
 use crate::definition_changes::require_valid;
 use crate::error::Error;
-use crate::format::READER_OF_COLUMN_CHANGES;
+use crate::format::{READER_OF_COLUMN_CHANGES, marks_of_reader};
 use crate::integer;
 use crate::mistake::Object;
 use crate::new_column::NewColumn;
@@ -21,6 +21,9 @@ use crate::system_tables::{COLUMN_IDS, SystemTableName};
 use crate::table_definition::TableDefinition;
 use crate::table_key::TableKey;
 use crate::write_transaction::WriteTransaction;
+
+/// What changes that older builds can not follow ask for.
+const MARKS: Marks = marks_of_reader(READER_OF_COLUMN_CHANGES);
 
 /// How many rows an error shows of those that refuse a change.
 const OFFENDERS_MAX: usize = 5;
@@ -111,7 +114,7 @@ impl WriteTransaction {
         let mut parts = table.to_parts();
         parts.columns.remove(position);
         require_valid(parts)?;
-        self.change_catalog_for(READER_OF_COLUMN_CHANGES, |change| {
+        self.change_catalog_for(MARKS, |change| {
             for sequence in sequences_of(&table, id) {
                 let of_sequence = [("sequence_id", Value::U32(sequence.id.0))];
                 change.delete(SystemTableName::Sequence, &of_sequence)?;
@@ -154,7 +157,7 @@ impl WriteTransaction {
                 to: column_type,
             });
         }
-        self.change_catalog_for(READER_OF_COLUMN_CHANGES, |change| {
+        self.change_catalog_for(MARKS, |change| {
             let mut cells = vec![("type_code", Value::U8(column_type.code()))];
             if let Some(default) = &column.default {
                 let default = default.widened(column_type);
@@ -245,7 +248,7 @@ impl WriteTransaction {
         }
         let of_column = of_column(&table, table.columns()[position].id);
         let cells = [("nullable", Value::Bool(nullable))];
-        self.change_catalog_for(READER_OF_COLUMN_CHANGES, |change| {
+        self.change_catalog_for(MARKS, |change| {
             change.update(SystemTableName::Column, &of_column, &cells)
         })
     }

@@ -1,13 +1,18 @@
 //! Changes of constraints in a write transaction. Not null is a property of a column: `column_changes.rs`.
 
-use table::{IndexKind, Value};
+use std::sync::Arc;
+
+use table::{ColumnType, IndexId, IndexKind, Marks, TableId, Value};
 
 use crate::constraint_definition::ConstraintKind;
 use crate::definition_changes::WantedIndex;
 use crate::error::Error;
+use crate::format::{FIRST_READER, WRITER_OF_FOREIGN_KEYS, marks_of_reader};
 use crate::nearest::nearest;
-use crate::new_table::{PRIMARY_KEY, unique_name};
+use crate::new_table::{NewForeignKey, PRIMARY_KEY, foreign_name, unique_name};
+use crate::row_values::require_position;
 use crate::system_tables::SystemTableName;
+use crate::table_definition::TableDefinition;
 use crate::table_key::TableKey;
 use crate::write_transaction::WriteTransaction;
 
@@ -27,7 +32,8 @@ impl WriteTransaction {
             columns,
             unique: true,
             kind: IndexKind::Ordered,
-            keeps: Some(|index| ConstraintKind::PrimaryKey { index }),
+            keeps: Some(&|index| ConstraintKind::PrimaryKey { index }),
+            marks: marks_of_reader(FIRST_READER),
         };
         self.add_index(table, &index).map(drop)
     }
@@ -47,9 +53,59 @@ impl WriteTransaction {
             columns,
             unique: true,
             kind: IndexKind::Ordered,
-            keeps: Some(|index| ConstraintKind::Unique { index }),
+            keeps: Some(&|index| ConstraintKind::Unique { index }),
+            marks: marks_of_reader(FIRST_READER),
         };
         self.add_index(table, &index).map(drop)
+    }
+
+    /// Demands from now on that each row without null in these columns names a row of `target`, which may be the same table: one that has the same
+    /// values in `target_columns`, which a primary key, a unique constraint or a unique index is over, in this order. The table gets an
+    /// ordered index and a constraint, both named `foreign_` and the columns. It is looked at when the transaction ends, so that rows
+    /// may come and go in any order inside it. Builds of format 1 can read the database from then on, and not write to it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidDefinition`] with all mistakes; [`Error::NoSuchTable`], [`Error::NoSuchColumn`]; [`Error::NotAKey`] if nothing unique
+    /// is over the columns; [`Error::ForeignKeyTypes`]. When the transaction ends: [`Error::ForeignKeyViolation`] if rows name nothing,
+    /// [`Error::ForeignKeyTarget`] if what they name rows by is gone.
+    pub fn add_foreign_key<'k>(
+        &mut self,
+        table: impl Into<TableKey<'k>>,
+        columns: &[&str],
+        target: &str,
+        target_columns: &[&str],
+    ) -> Result<(), Error> {
+        let target = Arc::clone(self.definition(target)?);
+        let target_index = require_key(&target, target_columns)?;
+        let table = self.writable(table)?;
+        require_same_types(&table, columns, &target, target_columns)?;
+        let target = target.id();
+        let index = WantedIndex {
+            name: &foreign_name(columns),
+            columns,
+            unique: false,
+            kind: IndexKind::Ordered,
+            keeps: Some(&|index| ConstraintKind::ForeignKey {
+                index,
+                target,
+                target_index,
+            }),
+            marks: Marks {
+                minimum_reader: FIRST_READER,
+                minimum_writer: WRITER_OF_FOREIGN_KEYS,
+            },
+        };
+        self.add_index(table.id(), &index).map(drop)
+    }
+
+    pub(crate) fn add_new_foreign_key(
+        &mut self,
+        table: TableId,
+        key: &NewForeignKey,
+    ) -> Result<(), Error> {
+        let columns: Vec<&str> = key.columns.iter().map(String::as_str).collect();
+        let target_columns: Vec<&str> = key.target_columns.iter().map(String::as_str).collect();
+        self.add_foreign_key(table, &columns, &key.target, &target_columns)
     }
 
     /// Drops a constraint, the primary key too, with the index that keeps it. Without a primary key rows are named by their whole content.
@@ -85,4 +141,43 @@ impl WriteTransaction {
             }
         })
     }
+}
+
+/// The unique index of a table that is over exactly these columns, in this order.
+fn require_key(table: &TableDefinition, columns: &[&str]) -> Result<IndexId, Error> {
+    let mut ids = Vec::new();
+    for column in columns {
+        ids.push(table.columns()[require_position(table, column)?].id);
+    }
+    let mut indexes = table.indexes().iter();
+    let index = indexes.find(|index| index.unique && index.columns == ids);
+    index.map(|index| index.id).ok_or_else(|| Error::NotAKey {
+        table: table.name().to_owned(),
+        columns: columns.iter().map(|&column| column.to_owned()).collect(),
+    })
+}
+
+fn require_same_types(
+    table: &TableDefinition,
+    columns: &[&str],
+    target: &TableDefinition,
+    target_columns: &[&str],
+) -> Result<(), Error> {
+    let types = |table: &TableDefinition, columns: &[&str]| -> Result<Vec<ColumnType>, Error> {
+        let mut types = Vec::new();
+        for column in columns {
+            types.push(table.columns()[require_position(table, column)?].column_type);
+        }
+        Ok(types)
+    };
+    let (own, others) = (types(table, columns)?, types(target, target_columns)?);
+    if own == others {
+        return Ok(());
+    }
+    Err(Error::ForeignKeyTypes {
+        table: table.name().to_owned(),
+        types: own,
+        target: target.name().to_owned(),
+        target_types: others,
+    })
 }

@@ -1,9 +1,11 @@
 //! One constraint of a table, as the catalog declares it.
 
-use table::IndexId;
+use table::{IndexId, TableId};
 
 use crate::constraint_id::ConstraintId;
-use crate::format::{CONSTRAINT_KIND_PRIMARY_KEY, CONSTRAINT_KIND_UNIQUE};
+use crate::format::{
+    CONSTRAINT_KIND_FOREIGN_KEY, CONSTRAINT_KIND_PRIMARY_KEY, CONSTRAINT_KIND_UNIQUE,
+};
 
 /// What a constraint demands. Not null is no kind: it is a property of the column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,16 @@ pub enum ConstraintKind {
         /// That index.
         index: IndexId,
     },
+    /// Each row without null in the columns of an index has a row of another table, or of its own, that agrees with it in the columns of a
+    /// unique index there. It is looked at when a transaction ends.
+    ForeignKey {
+        /// The index of this table.
+        index: IndexId,
+        /// The other table.
+        target: TableId,
+        /// The unique index of that one.
+        target_index: IndexId,
+    },
     /// A kind that a newer build has added. Then the log's minimum writer keeps this build from writing.
     Unknown {
         /// Its code.
@@ -30,7 +42,9 @@ impl ConstraintKind {
     /// The index that keeps the constraint, if one does.
     pub fn index(self) -> Option<IndexId> {
         match self {
-            ConstraintKind::PrimaryKey { index } | ConstraintKind::Unique { index } => Some(index),
+            ConstraintKind::PrimaryKey { index }
+            | ConstraintKind::Unique { index }
+            | ConstraintKind::ForeignKey { index, .. } => Some(index),
             ConstraintKind::Unknown { .. } => None,
         }
     }
@@ -40,6 +54,7 @@ impl ConstraintKind {
         match self {
             ConstraintKind::PrimaryKey { .. } => CONSTRAINT_KIND_PRIMARY_KEY,
             ConstraintKind::Unique { .. } => CONSTRAINT_KIND_UNIQUE,
+            ConstraintKind::ForeignKey { .. } => CONSTRAINT_KIND_FOREIGN_KEY,
             ConstraintKind::Unknown { code } => code,
         }
     }

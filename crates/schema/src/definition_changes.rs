@@ -1,13 +1,13 @@
 //! Changes of tables and indexes in a write transaction: each is rows of system tables, in groups that the state follows. Those of
 //! columns stand in `column_changes.rs`, those of constraints in `constraint_changes.rs`.
 
-use table::{IndexId, IndexKind, TableId, Value};
+use table::{IndexId, IndexKind, Marks, TableId, Value};
 
 use crate::catalog_rows;
 use crate::constraint_definition::{ConstraintDefinition, ConstraintKind};
 use crate::constraint_id::ConstraintId;
 use crate::error::Error;
-use crate::format::reader_of_kind;
+use crate::format::{marks_of_reader, reader_of_kind};
 use crate::index_definition::IndexDefinition;
 use crate::mistake::{Mistake, Object};
 use crate::new_table::{FirstIds, NewTable, resolve_columns};
@@ -20,25 +20,40 @@ use crate::table_key::TableKey;
 use crate::write_transaction::{WriteTransaction, named_by};
 
 /// An index to be added to a table.
-#[derive(Debug)]
 pub(crate) struct WantedIndex<'a> {
     pub(crate) name: &'a str,
     pub(crate) columns: &'a [&'a str],
     pub(crate) unique: bool,
     pub(crate) kind: IndexKind,
     /// The constraint that the index of an id keeps, if it keeps one.
-    pub(crate) keeps: Option<fn(IndexId) -> ConstraintKind>,
+    pub(crate) keeps: Option<&'a dyn Fn(IndexId) -> ConstraintKind>,
+    /// What builds it asks for.
+    pub(crate) marks: Marks,
 }
 
 impl WriteTransaction {
     /// Makes a table.
     ///
     /// # Errors
-    /// [`Error::InvalidDefinition`] with all mistakes, [`Error::TableExists`].
+    /// [`Error::InvalidDefinition`] with all mistakes, [`Error::TableExists`]; of its foreign keys what
+    /// [`WriteTransaction::add_foreign_key`] says.
     pub fn create_table(&mut self, table: &NewTable) -> Result<TableId, Error> {
         table.require()?;
         self.require_vacant(table.name())?;
-        self.change_catalog_for(table.reader(), |change| {
+        let before = self.savepoint();
+        let id = self.create_without_foreign_keys(table)?;
+        // They may refer to the table itself.
+        for key in table.foreign_keys() {
+            if let Err(error) = self.add_new_foreign_key(id, key) {
+                self.roll_back_to(&before);
+                return Err(error);
+            }
+        }
+        Ok(id)
+    }
+
+    fn create_without_foreign_keys(&mut self, table: &NewTable) -> Result<TableId, Error> {
+        self.change_catalog_for(marks_of_reader(table.reader()), |change| {
             let first = FirstIds {
                 table: change.take_ids(TABLE_IDS, 1)?,
                 column: change.take_ids(COLUMN_IDS, table.column_count())?,
@@ -167,6 +182,7 @@ impl WriteTransaction {
             unique,
             kind,
             keeps: None,
+            marks: marks_of_reader(reader_of_kind(kind)),
         };
         self.add_index(table, &index)
     }
@@ -218,7 +234,7 @@ impl WriteTransaction {
             return Err(invalid(table.name(), mistakes));
         }
         let mut definition = None;
-        let created = self.change_catalog_for(reader_of_kind(wanted.kind), |change| {
+        let created = self.change_catalog_for(wanted.marks, |change| {
             let index_id = change.take_ids(INDEX_IDS, 1)?;
             let constraint_id =
                 change.take_ids(CONSTRAINT_IDS, usize::from(wanted.keeps.is_some()))?;

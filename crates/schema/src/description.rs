@@ -9,7 +9,10 @@ use crate::constraint_definition::{ConstraintDefinition, ConstraintKind};
 use crate::constraint_id::ConstraintId;
 use crate::contradiction::ContradictionKind;
 use crate::error::Error;
-use crate::format::{CONSTRAINT_KIND_PRIMARY_KEY, CONSTRAINT_KIND_UNIQUE, decode_column_ids};
+use crate::format::{
+    CONSTRAINT_KIND_FOREIGN_KEY, CONSTRAINT_KIND_PRIMARY_KEY, CONSTRAINT_KIND_UNIQUE,
+    decode_column_ids,
+};
 use crate::index_definition::IndexDefinition;
 use crate::known_table::KnownTable;
 use crate::limits::COLUMNS_MAX;
@@ -230,7 +233,23 @@ fn constraints(
             (CONSTRAINT_KIND_UNIQUE, Value::U32(index)) => ConstraintKind::Unique {
                 index: IndexId(index),
             },
-            (CONSTRAINT_KIND_PRIMARY_KEY | CONSTRAINT_KIND_UNIQUE, _) => {
+            (CONSTRAINT_KIND_FOREIGN_KEY, Value::U32(index)) => {
+                let [Value::U32(target), Value::U32(target_index)] = [
+                    known.cell(&row, "target_table_id")?,
+                    known.cell(&row, "target_index_id")?,
+                ] else {
+                    return refuse(ContradictionKind::NamesNothing);
+                };
+                ConstraintKind::ForeignKey {
+                    index: IndexId(index),
+                    target: TableId(target),
+                    target_index: IndexId(target_index),
+                }
+            }
+            (
+                CONSTRAINT_KIND_PRIMARY_KEY | CONSTRAINT_KIND_UNIQUE | CONSTRAINT_KIND_FOREIGN_KEY,
+                _,
+            ) => {
                 return refuse(ContradictionKind::NamesNothing);
             }
             // Whether it may be unknown is for the end of the transaction to say: the marks tell.

@@ -5,6 +5,7 @@ use std::fmt;
 use table::{ColumnType, Malformed, Value};
 
 use crate::contradiction::{Contradiction, mistakes_text};
+use crate::foreign_key_violation::ForeignKeyViolation;
 use crate::mistake::{Mistake, Object, did_you_mean};
 
 /// An error of the schema layer. What was asked for has not happened.
@@ -200,6 +201,40 @@ pub enum Error {
         /// Their values.
         key: Vec<Value>,
     },
+    /// Rows name rows of another table, or of their own, that are not there when the transaction ends.
+    #[error(transparent)]
+    ForeignKeyViolation(Box<ForeignKeyViolation>),
+    /// A foreign key refers to a table or a unique index that is gone when the transaction ends, or to columns of other types.
+    #[error("foreign key {constraint:?} of table {table:?} refers to {}: drop it, or give both the same types",
+        .target.as_ref().map_or_else(|| "a table that is gone".to_owned(), |target| format!("columns of {target:?} that are not unique or of other types")))]
+    ForeignKeyTarget {
+        /// The table.
+        table: String,
+        /// The foreign key.
+        constraint: String,
+        /// The table that it refers to, if it is there.
+        target: Option<String>,
+    },
+    /// A foreign key is to refer to columns that do not name rows.
+    #[error("no primary key, unique constraint or unique index of table {table:?} is over ({})", .columns.join(", "))]
+    NotAKey {
+        /// The table.
+        table: String,
+        /// The columns.
+        columns: Vec<String>,
+    },
+    /// A foreign key is to refer to columns of other types.
+    #[error("the columns of table {table:?} are ({}), those of {target:?} are ({})", types_text(.types), types_text(.target_types))]
+    ForeignKeyTypes {
+        /// The table.
+        table: String,
+        /// The types of its columns.
+        types: Vec<ColumnType>,
+        /// The table that it is to refer to.
+        target: String,
+        /// The types of that one's columns.
+        target_types: Vec<ColumnType>,
+    },
     /// The values of an index's columns are longer than an index entry can be.
     #[error("a key of index {index:?} of table {table:?} takes {bytes} bytes, {max} are possible")]
     KeyTooLong {
@@ -240,6 +275,16 @@ pub enum Error {
         /// The column or the sequence.
         column: String,
     },
+    /// What was asked for needs a column of a system table that the log has not been upgraded to have.
+    #[error(
+        "this needs column {column:?} of {table:?}, which the log lacks: open the database once with upgrades allowed"
+    )]
+    NotUpgraded {
+        /// The system table.
+        table: String,
+        /// The column.
+        column: &'static str,
+    },
     /// Rows of the log ask for a change of a table that its rows can not follow.
     #[error(
         "table {table:?} has rows that can not follow its columns in a log of minimum reader {minimum_reader}"
@@ -279,7 +324,13 @@ impl fmt::Display for Access {
     }
 }
 
-fn rows_text(columns: &[String], rows: &[Vec<Value>]) -> String {
+fn types_text(types: &[ColumnType]) -> String {
+    let names: Vec<&str> = types.iter().map(|column_type| column_type.name()).collect();
+    names.join(", ")
+}
+
+/// Rows for people, each as its columns and values.
+pub(crate) fn rows_text(columns: &[String], rows: &[Vec<Value>]) -> String {
     let rows: Vec<String> = rows
         .iter()
         .map(|row| format!("({})", columns_text(columns, row)))

@@ -26,6 +26,7 @@
 //!                  | nullable bool | default_value bytes?
 //! 3 st_index       *table_id u32 | *index_id u32 | index_name string | kind u8 | is_unique bool | column_ids bytes
 //! 4 st_constraint  *table_id u32 | *constraint_id u32 | constraint_name string | kind u8 | index_id u32?
+//!                  | target_table_id u32?, later | target_index_id u32?, later
 //! 5 st_sequence    *sequence_id u32 | table_id u32? | column_id u32? | sequence_name string | next_value i128?
 //!                  | start_value i128 | step i128 | minimum i128 | maximum i128 | cycle bool
 //! 6 st_database    *database_id uuid | minimum_reader u16 | minimum_writer u16
@@ -57,12 +58,14 @@
 //! (`st_table_id`, `st_column_id`, `st_index_id`, `st_constraint_id`, `st_sequence_id`; `st_system_id` for system objects
 //! of every kind) and are never used again. `next_value` is null when a sequence has given its last number.
 //!
-//! Codes: `st_index.kind` 1 = ordered, 2 = hash; `st_constraint.kind` 1 = primary key, 2 = unique.
+//! Codes: `st_index.kind` 1 = ordered, 2 = hash; `st_constraint.kind` 1 = primary key, 2 = unique, 3 = foreign key, the only one with a
+//! target. Columns marked as later stand in logs that were begun by a build that knows them, or upgraded by one; all others have them as null.
 //!
 //! Minimum readers: 1 for all that is not named here, 2 from the first hash index of a user's table on, 3 from the first column on that
-//! was dropped, widened, or changed whether it may be null.
+//! was dropped, widened, or changed whether it may be null. Minimum writers: 1 for all that is not named here, 2 from the first foreign key
+//! on.
 
-use table::IndexKind;
+use table::{IndexKind, Marks};
 
 use crate::column_id::ColumnId;
 
@@ -73,10 +76,24 @@ pub(crate) const FIRST_LAYOUT: u32 = 1;
 pub const READER_VERSION: u16 = 3;
 
 /// What this build writes: to logs whose minimum writer is no greater.
-pub const WRITER_VERSION: u16 = 1;
+pub const WRITER_VERSION: u16 = 2;
 
 /// The minimum reader of a log that uses nothing but what every build reads.
 pub(crate) const FIRST_READER: u16 = 1;
+
+/// The minimum writer of a log that uses nothing but what every build keeps to.
+pub(crate) const FIRST_WRITER: u16 = 1;
+
+/// The minimum writer of a log that has, or had, a foreign key.
+pub(crate) const WRITER_OF_FOREIGN_KEYS: u16 = 2;
+
+/// The marks of what asks for a reader and for nothing of a writer.
+pub(crate) const fn marks_of_reader(minimum_reader: u16) -> Marks {
+    Marks {
+        minimum_reader,
+        minimum_writer: FIRST_WRITER,
+    }
+}
 
 /// The minimum reader of a log that has, or had, an index of a kind.
 pub(crate) fn reader_of_kind(kind: IndexKind) -> u16 {
@@ -94,6 +111,9 @@ pub(crate) const CONSTRAINT_KIND_PRIMARY_KEY: u8 = 1;
 
 /// `st_constraint.kind` of a unique constraint.
 pub(crate) const CONSTRAINT_KIND_UNIQUE: u8 = 2;
+
+/// `st_constraint.kind` of a foreign key.
+pub(crate) const CONSTRAINT_KIND_FOREIGN_KEY: u8 = 3;
 
 /// Bytes of one column id in a list.
 const COLUMN_ID_BYTES: usize = size_of::<u32>();

@@ -6,7 +6,7 @@ use table::{Marks, Value};
 use crate::catalog_change::CatalogChange;
 use crate::catalog_rows;
 use crate::error::Error;
-use crate::format::{FIRST_READER, WRITER_VERSION};
+use crate::format::{FIRST_READER, FIRST_WRITER};
 use crate::seed::{self, declared};
 use crate::state::State;
 use crate::system_tables::{SYSTEM_SEQUENCES, SystemTableName};
@@ -16,7 +16,7 @@ use crate::write_transaction::WriteTransaction;
 /// The marks of a log that this build begins; what the initialiser does may raise them.
 const MARKS: Marks = Marks {
     minimum_reader: FIRST_READER,
-    minimum_writer: WRITER_VERSION,
+    minimum_writer: FIRST_WRITER,
 };
 
 impl WriteTransaction {

@@ -12,7 +12,7 @@ use crate::table_definition::TableDefinition;
 
 /// A system table of this build's list, with the definition that the log gives it.
 ///
-/// Invariant: it has every column of the list, with the list's type.
+/// Invariant: it has every column of the list but for later ones, and those that it has with the list's type.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct KnownTable {
     pub(crate) name: SystemTableName,
@@ -25,9 +25,9 @@ impl KnownTable {
         definition: Arc<TableDefinition>,
     ) -> Result<Self, Contradiction> {
         for column in name.declaration().columns {
-            let fits = definition.position(column.name).is_some_and(|position| {
-                let found = &definition.columns()[position];
-                // A null where the list has none would be read by nobody.
+            let found = definition.column(column.name);
+            // A null where the list has none would be read by nobody.
+            let fits = found.map_or(column.is_later, |found| {
                 found.column_type == column.column_type && (!found.nullable || column.nullable)
             });
             if !fits {
@@ -48,20 +48,34 @@ impl KnownTable {
         self.definition.id()
     }
 
-    /// The position of a column of the list.
+    /// The position of a column of the list that is no later one.
     pub(crate) fn position(&self, column: &'static str) -> usize {
         self.definition
             .position(column)
             .expect("a known table has the columns of the list")
     }
 
-    /// The cell of a column of the list.
+    /// The cell of a column of the list; null if the log has not been upgraded to have it.
     pub(crate) fn cell(&self, row: &Row<'_>, column: &'static str) -> Result<Value, Error> {
-        row.value(self.position(column)).map_err(Error::Table)
+        match self.definition.position(column) {
+            Some(position) => row.value(position).map_err(Error::Table),
+            None => Ok(Value::Null),
+        }
     }
 
-    /// A row with these cells; columns that this build does not know get what the log says that they get.
-    pub(crate) fn row(&self, cells: Vec<(&str, Value)>) -> Result<Vec<Value>, Error> {
+    /// A row with these cells; columns that this build does not know get what the log says that they get. A null needs no column.
+    ///
+    /// # Errors
+    /// [`Error::NotUpgraded`] if a cell is of a column that the log has not been upgraded to have.
+    pub(crate) fn row(&self, mut cells: Vec<(&'static str, Value)>) -> Result<Vec<Value>, Error> {
+        let lacks = |column: &str| self.definition.position(column).is_none();
+        cells.retain(|(column, value)| !(value.is_null() && lacks(column)));
+        if let Some((column, _)) = cells.iter().find(|(column, _)| lacks(column)) {
+            return Err(Error::NotUpgraded {
+                table: self.definition.name().to_owned(),
+                column,
+            });
+        }
         row_values::complete(&self.definition, cells)
     }
 

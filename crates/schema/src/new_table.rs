@@ -26,6 +26,11 @@ pub(crate) fn unique_name(columns: &[&str]) -> String {
     format!("unique_{}", columns.join("_"))
 }
 
+/// What a foreign key over these columns is named, and its index.
+pub(crate) fn foreign_name(columns: &[&str]) -> String {
+    format!("foreign_{}", columns.join("_"))
+}
+
 /// A table to be made. Nothing is checked until [`NewTable::check`] or
 /// [`WriteTransaction::create_table`](crate::WriteTransaction::create_table), which tell all mistakes at once.
 ///
@@ -49,6 +54,15 @@ pub struct NewTable {
     columns: Vec<NewColumn>,
     indexes: Vec<NewIndex>,
     auto_increments: Vec<String>,
+    foreign_keys: Vec<NewForeignKey>,
+}
+
+/// A foreign key of a table to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NewForeignKey {
+    pub(crate) columns: Vec<String>,
+    pub(crate) target: String,
+    pub(crate) target_columns: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +99,7 @@ impl NewTable {
             columns: Vec::new(),
             indexes: Vec::new(),
             auto_increments: Vec::new(),
+            foreign_keys: Vec::new(),
         }
     }
 
@@ -155,6 +170,19 @@ impl NewTable {
         self
     }
 
+    /// Demands that each row without null in these columns names a row of another table, or of this one
+    /// ([`WriteTransaction::add_foreign_key`](crate::WriteTransaction::add_foreign_key)).
+    #[must_use]
+    pub fn foreign_key(mut self, columns: &[&str], target: &str, target_columns: &[&str]) -> Self {
+        let names = |columns: &[&str]| columns.iter().map(|&column| column.to_owned()).collect();
+        self.foreign_keys.push(NewForeignKey {
+            columns: names(columns),
+            target: target.to_owned(),
+            target_columns: names(target_columns),
+        });
+        self
+    }
+
     /// The table's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -188,6 +216,10 @@ impl NewTable {
     pub(crate) fn reader(&self) -> u16 {
         let kinds = self.indexes.iter().map(|index| reader_of_kind(index.kind));
         kinds.max().unwrap_or(FIRST_READER)
+    }
+
+    pub(crate) fn foreign_keys(&self) -> &[NewForeignKey] {
+        &self.foreign_keys
     }
 
     pub(crate) fn column_count(&self) -> usize {

@@ -9,6 +9,7 @@ use crate::contradiction::ContradictionKind;
 use crate::description::{Description, describe, first_orphan};
 use crate::error::Error;
 use crate::follow::{agrees, agrees_in_layout, refuse};
+use crate::references::check_targets;
 use crate::seed::{self, SEEDS};
 use crate::sequence_id::SequenceId;
 use crate::sequence_row;
@@ -43,6 +44,9 @@ pub(crate) fn catalog(store: &Store) -> Result<Catalog, Error> {
         if catalog.table(table.id()).is_none() {
             return Err(refuse(table.id(), ContradictionKind::PagesDiffer));
         }
+    }
+    for definition in catalog.tables() {
+        check_targets(&catalog, definition.id())?;
     }
     check_orphans(store, &catalog)?;
     for id in ids(store, &catalog, SystemTableName::Sequence, "sequence_id")? {

@@ -4,6 +4,8 @@
 //! wrote is read by the *names* in this list: ids, positions, further columns and further tables come from the log's own
 //! rows. Only the two seeds ([`SystemTableName::Table`] and [`SystemTableName::Column`]) are frozen with their ids, the
 //! positions of these columns and these indexes, since they are what the first rows are read by.
+//!
+//! The list grows at the ends, by columns that are marked as later. A log from before lacks them; an upgrade (`upgrade.rs`) adds them.
 
 use table::ColumnType::{self, Bool, Bytes, I128, String as Text, U8, U16, U32, Uuid};
 
@@ -55,12 +57,16 @@ pub(crate) struct SystemTable {
     pub(crate) indexes: &'static [SystemIndex],
 }
 
+/// A column of a system table. The id is that of a log that this build begins; elsewhere it is found by name.
 #[derive(Debug)]
 pub(crate) struct SystemColumn {
     pub(crate) id: u32,
     pub(crate) name: &'static str,
     pub(crate) column_type: ColumnType,
     pub(crate) nullable: bool,
+    /// Whether it came to the list after the first logs were written: these have it after an upgrade, and until then it is as if it were
+    /// null. So it is nullable, and null means what was before.
+    pub(crate) is_later: bool,
 }
 
 #[derive(Debug)]
@@ -87,6 +93,7 @@ const fn column(id: u32, name: &'static str, column_type: ColumnType) -> SystemC
         name,
         column_type,
         nullable: false,
+        is_later: false,
     }
 }
 
@@ -96,6 +103,17 @@ const fn nullable(id: u32, name: &'static str, column_type: ColumnType) -> Syste
         name,
         column_type,
         nullable: true,
+        is_later: false,
+    }
+}
+
+const fn later(id: u32, name: &'static str, column_type: ColumnType) -> SystemColumn {
+    SystemColumn {
+        id,
+        name,
+        column_type,
+        nullable: true,
+        is_later: true,
     }
 }
 
@@ -182,6 +200,8 @@ pub(crate) static SYSTEM_TABLES: [SystemTable; 6] = [
             column(18, "constraint_name", Text),
             column(19, "kind", U8),
             nullable(20, "index_id", U32),
+            later(34, "target_table_id", U32),
+            later(35, "target_index_id", U32),
         ],
         indexes: &[primary_key(5, 4, &["table_id", "constraint_id"])],
     },
@@ -242,7 +262,7 @@ const fn user_ids(id: u32, name: &'static str) -> SystemSequence {
 pub(crate) static SYSTEM_SEQUENCES: [SystemSequence; 6] = [
     SystemSequence {
         id: 1,
-        name: "st_system_id",
+        name: SYSTEM_IDS,
         start: FIRST_FREE_SYSTEM_ID,
         maximum: crate::limits::RESERVED.end - 1,
     },
@@ -253,6 +273,8 @@ pub(crate) static SYSTEM_SEQUENCES: [SystemSequence; 6] = [
     user_ids(6, SEQUENCE_IDS),
 ];
 
+/// The sequence of ids of all system objects.
+pub(crate) const SYSTEM_IDS: &str = "st_system_id";
 /// The sequence of table ids.
 pub(crate) const TABLE_IDS: &str = "st_table_id";
 /// The sequence of column ids.
@@ -285,6 +307,7 @@ mod tests {
             assert!(tables.insert(table.id) && table.id < FIRST_FREE_SYSTEM_ID);
             for column in table.columns {
                 assert!(columns.insert(column.id) && column.id < FIRST_FREE_SYSTEM_ID);
+                assert!(column.nullable || !column.is_later);
             }
             for index in table.indexes {
                 assert!(indexes.insert(index.id) && index.id < FIRST_FREE_SYSTEM_ID);

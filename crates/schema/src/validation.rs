@@ -167,7 +167,8 @@ fn check_constraints(table: &TableParts, found: &mut Vec<Mistake>) {
         else {
             continue;
         };
-        if !index.unique {
+        let is_foreign = matches!(constraint.kind, ConstraintKind::ForeignKey { .. });
+        if !index.unique && !is_foreign {
             found.push(Mistake::ConstraintOnPlainIndex {
                 constraint: constraint.name.clone(),
                 index: index.name.clone(),

@@ -239,24 +239,32 @@ impl WriteTransaction {
         Ok((!groups.is_empty()).then(|| groups.finish()))
     }
 
-    /// [`WriteTransaction::change_catalog`] for what only builds of a format read: the log's minimum reader is raised to it.
+    /// [`WriteTransaction::change_catalog`] for what only builds of these formats read and write: the log's marks are raised to them.
     pub(crate) fn change_catalog_for<T>(
         &mut self,
-        reader: u16,
+        needed: Marks,
         write: impl FnOnce(&mut CatalogChange<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        if reader <= self.marks.minimum_reader {
+        let before = self.marks;
+        let raised = Marks {
+            minimum_reader: before.minimum_reader.max(needed.minimum_reader),
+            minimum_writer: before.minimum_writer.max(needed.minimum_writer),
+        };
+        if raised == before {
             return self.change_catalog(write);
         }
-        let before = std::mem::replace(&mut self.marks.minimum_reader, reader);
+        self.marks = raised;
         let result = self.change_catalog(|change| {
-            let raised = [("minimum_reader", Value::U16(reader))];
+            let cells = [
+                ("minimum_reader", Value::U16(raised.minimum_reader)),
+                ("minimum_writer", Value::U16(raised.minimum_writer)),
+            ];
             let result = write(change)?;
-            change.update(SystemTableName::Database, &[], &raised)?;
+            change.update(SystemTableName::Database, &[], &cells)?;
             Ok(result)
         });
         if result.is_err() {
-            self.marks.minimum_reader = before;
+            self.marks = before;
         }
         result
     }

@@ -29,7 +29,7 @@ fn a_genesis_declares_the_system_tables_as_rows() {
         "st_database",
     ];
     assert_eq!(names, expected.map(text));
-    assert_eq!(database.rows("st_column").len(), 33);
+    assert_eq!(database.rows("st_column").len(), 35);
     assert_eq!(
         database.rows("st_database"),
         [[Value::Uuid(ID), Value::U16(1), Value::U16(1)]]

@@ -67,7 +67,16 @@ fn contradictory_rows_are_refused_by_name() {
         ]
     };
     let constraint = |id: u32, kind: u8, index: Value| {
-        vec![PLANES, Value::U32(id), text("c"), Value::U8(kind), index]
+        let of_no_target = [Value::Null, Value::Null];
+        let row = vec![PLANES, Value::U32(id), text("c"), Value::U8(kind), index];
+        row.into_iter().chain(of_no_target).collect::<Vec<Value>>()
+    };
+    // Over the index `by_year`.
+    let foreign_key = |id: u32, target: u32, target_index: u32| {
+        let mut row = constraint(id, 3, Value::U32(4098));
+        row[5] = Value::U32(target);
+        row[6] = Value::U32(target_index);
+        row
     };
     let sequence = |id: u32, table: Value, column: Value, name: &str, numbers: [i128; 5]| {
         let [next, start, step, minimum, maximum] = numbers.map(Value::I128);
@@ -222,6 +231,27 @@ fn contradictory_rows_are_refused_by_name() {
         (
             "row (4096, 9001) of st_constraint contradicts the catalog: it names nothing to work on",
             raw().insert(&constraints, &[constraint(9001, 2, null.clone())]),
+        ),
+        (
+            "row (4096, 9001) of st_constraint contradicts the catalog: it names nothing to work on",
+            raw().insert(&constraints, &[constraint(9001, 3, Value::U32(4098))]),
+        ),
+        (
+            // A foreign key to the table itself, and no mark that keeps away builds that do not look at it.
+            "row (4096, 9001) of st_constraint contradicts the catalog: constraint kind 3 is unknown",
+            raw().insert(&constraints, &[foreign_key(9001, 4096, 4096)]),
+        ),
+        (
+            r#"foreign key "c" of table "planes" refers to a table that is gone: drop it, or give both the same types"#,
+            Raw::with_marks(1, 2).insert(&constraints, &[foreign_key(9001, 9000, 4096)]),
+        ),
+        (
+            r#"foreign key "c" of table "planes" refers to columns of "planes" that are not unique or of other types: drop it, or give both the same types"#,
+            Raw::with_marks(1, 2).insert(&constraints, &[foreign_key(9001, 4096, 4098)]),
+        ),
+        (
+            r#"foreign key "c" of table "planes" refers to columns of "planes" that are not unique or of other types: drop it, or give both the same types"#,
+            Raw::with_marks(1, 2).insert(&constraints, &[foreign_key(9001, 4096, 4096)]),
         ),
         (
             "row (4096) of st_table contradicts the catalog: the table breaks the rules: it has more than one primary key",

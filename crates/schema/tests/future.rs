@@ -239,27 +239,27 @@ fn a_seed_table_may_grow_later_too() {
 
 #[test]
 fn a_log_that_needs_a_newer_reader_or_writer_says_so() {
-    let mut database = Database::open(vec![Future::new().genesis(ID, 2)]);
+    let mut database = Database::open(vec![Future::new().genesis(ID, 3)]);
     database.verify();
     let error = WriteTransaction::new(&database.state).unwrap_err();
     assert_eq!(
         error,
         Error::NewerFormat {
             access: schema::Access::Write,
-            needed: 2,
-            build: 1
+            needed: 3,
+            build: 2
         }
     );
     assert_eq!(
         error.to_string(),
-        "the log needs a build of format 2 or newer to write to it, this build has 1; \
+        "the log needs a build of format 3 or newer to write to it, this build has 2; \
          open it read-only or use a newer build"
     );
 
     // The mark goes up in the transaction that first needs it. Whatever follows its header is not looked at.
     for bytes in [
-        Raw::with_marks(4, 2).finish(),
-        [9, 0, 4, 0, 2, 0, 0, 0, 255].to_vec(),
+        Raw::with_marks(4, 3).finish(),
+        [9, 0, 4, 0, 3, 0, 0, 0, 255].to_vec(),
     ] {
         let bytes = match table::Marks::peek(&bytes) {
             Ok(marks) if marks.minimum_reader == 4 => bytes,
@@ -287,21 +287,21 @@ fn a_log_that_needs_a_newer_reader_or_writer_says_so() {
             .update(&known, &[Value::Uuid(ID)], &[(2, Value::U16(row))])
             .finish()
     };
-    assert!(database.state.check(&raise((1, 3), 4)).is_err());
+    assert!(database.state.check(&raise((1, 4), 5)).is_err());
     assert!(database.state.check(&raise((1, 1), 1)).is_err());
     assert!(
         database
             .state
-            .check(&Raw::with_marks(1, 3).finish())
+            .check(&Raw::with_marks(1, 4).finish())
             .is_err()
     );
-    database.state.replay(&raise((1, 3), 3)).unwrap();
-    assert_eq!(database.state.marks().minimum_writer, 3);
+    database.state.replay(&raise((1, 4), 4)).unwrap();
+    assert_eq!(database.state.marks().minimum_writer, 4);
 }
 
 #[test]
 fn a_constraint_of_an_unknown_kind_is_kept_where_the_mark_for_writers_says_so() {
-    for (minimum_writer, is_fine) in [(1, false), (2, true)] {
+    for (minimum_writer, is_fine) in [(1, false), (2, false), (3, true)] {
         let mut database = Database::open(vec![Future::new().genesis(ID, minimum_writer)]);
         let constraints = RawTable::of(&database.state, "st_constraint");
         let row = vec![

@@ -91,18 +91,25 @@ impl Raw {
         self
     }
 
-    pub fn update(mut self, table: &RawTable, key: &[Value], changes: &[(usize, Value)]) -> Raw {
-        let update = UpdateRow {
-            key: key.iter().map(Value::as_ref).collect(),
-            changes: changes
-                .iter()
-                .map(|(column, value)| (*column, value.as_ref()))
-                .collect(),
-        };
+    pub fn update(self, table: &RawTable, key: &[Value], changes: &[(usize, Value)]) -> Raw {
+        self.update_all(table, &[(key, changes)])
+    }
+
+    /// Rows by key, and what changes in them, in one group.
+    pub fn update_all(mut self, table: &RawTable, rows: &[RawUpdate<'_>]) -> Raw {
         let mut group = self
             .0
             .group(table.id, table.layout.number(), Operation::Update);
-        group.push_with(|out| encode_update_row(&table.layout, &table.key, &update, out));
+        for (key, changes) in rows {
+            let changes = changes.iter();
+            let update = UpdateRow {
+                key: key.iter().map(Value::as_ref).collect(),
+                changes: changes
+                    .map(|(column, value)| (*column, value.as_ref()))
+                    .collect(),
+            };
+            group.push_with(|out| encode_update_row(&table.layout, &table.key, &update, out));
+        }
         self
     }
 
@@ -110,6 +117,9 @@ impl Raw {
         self.0.finish()
     }
 }
+
+/// The key of a row, and what changes in it.
+pub type RawUpdate<'a> = (&'a [Value], &'a [(usize, Value)]);
 
 /// `st_table` and `st_column` as they are frozen.
 pub fn seeds() -> [RawTable; 2] {
