@@ -6,6 +6,7 @@
 //! ```text
 //! notes      one table, what its rows are, how one is committed
 //! sample     a life of such a database on a simulated disk, ended in one of three ways, with the digest after each transaction
+//! fixture    one that a past format wrote
 //! log file   where a segment keeps what
 //! ```
 #![expect(
@@ -18,6 +19,7 @@ mod notes;
 mod still_clock;
 mod sample;
 mod log_file;
+mod fixture;
 // What becomes of them.
 mod harm;
 mod verdict;
@@ -28,6 +30,7 @@ mod seeds;
 mod child;
 
 pub use child::ChildProcess;
+pub use fixture::{content_of, fixture, fixtures, pack};
 pub use harm::Harm;
 pub use log_file::{LogFile, Region};
 pub use notes::{

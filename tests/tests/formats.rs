@@ -4,15 +4,15 @@
 //! `CAIRN_WRITE_FIXTURES=1 cargo test -p cairn-tests --test formats`, which writes what is missing and nothing else.
 #![allow(clippy::unwrap_used)]
 
-use std::path::PathBuf;
-
 use bootstrap::SnapshotInfo;
 use cairn::{Database, Error, Options, Origin, ReadOnlyDatabase, ReadOptions, Value};
-use cairn_tests::{digest, expected, fixed_options, initialise, notes, put};
-use disk::{Access, Dir, EntryKind, OsDir, SimDisk};
+use cairn_tests::{
+    content_of, digest, expected, fixed_options, fixture, fixtures, initialise, notes, pack, put,
+};
+use disk::{Dir, OsDir, SimDisk};
 
 /// A fixture, whether it has a snapshot, the digest of its content.
-const FIXTURES: [(&str, bool, &str); 18] = [
+const FIXTURES: [(&str, bool, &str); 22] = [
     ("v1-log-only", false, DIGEST),
     ("v1-with-snapshot", true, DIGEST),
     ("v2-log-only", false, DIGEST),
@@ -36,20 +36,28 @@ const FIXTURES: [(&str, bool, &str); 18] = [
     ("v2.4-with-hash-index", true, DIGEST_HASHED),
     // Long values in chains of pages of their own.
     ("v2.4-with-long-values", true, DIGEST_LONG),
+    // `st_constraint` has two more columns.
+    ("v2.5-log-only", false, DIGEST_5),
+    ("v2.5-with-snapshot", true, DIGEST_5),
+    ("v2.5-with-hash-index", true, DIGEST_5_HASHED),
+    ("v2.5-with-long-values", true, DIGEST_5_LONG),
 ];
 /// How those are called with a hash index besides, which ask for reader 2.
 const HASHED: &str = "-with-hash-index";
 /// How those are called with a table of long values besides.
 const LONG: &str = "-with-long-values";
 /// What the names of the newest format's fixtures begin with.
-const NEWEST: &str = "v2.4-";
+const NEWEST: &str = "v2.5-";
+/// From this one on the system tables have columns for foreign keys.
+const WITH_FOREIGN_KEYS: &str = "v2.5-";
 const DIGEST_HASHED: &str = "8951bfcabd12d7631e62b6adaeb9accc890f4d8a76289856ed4873d512df637b";
 const DIGEST_LONG: &str = "aacdca8d2c1f2c94227cd2ba4e4617c5ff6c775c08d5d2e616dbaeb6d580c4b5";
 const DIGEST: &str = "fd6a20f6a14c1c56f9b8f0486b3daa25e0b655fab3f4b2f92d73baa05cc0b603";
 
-fn fixtures() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures")
-}
+/// Of those from version 2.5 on, whose system tables hold more.
+const DIGEST_5: &str = "efc9cf74d6c3268477e30f59b32075df33f9f99011316569941a60f1bf52c74f";
+const DIGEST_5_HASHED: &str = "e0e27fa8fb9efb3b3114ed2974d4be91add7c68edf26409b906626bbf887c920";
+const DIGEST_5_LONG: &str = "f01f385a7bf0de909d8a62b9136036a523804926df3b5a99c5bae9b503fec613";
 
 fn options() -> Options {
     Options {
@@ -163,83 +171,6 @@ fn check_long(view: &cairn::View, name: &str) {
     }
 }
 
-/// The bytes of all files below a directory, by path.
-fn files_below(dir: &dyn Dir, prefix: &str) -> Vec<(String, Vec<u8>)> {
-    let mut files = Vec::new();
-    for entry in dir.list().unwrap() {
-        let path = format!("{prefix}{}", entry.name);
-        if entry.kind == EntryKind::Dir {
-            files.extend(files_below(
-                &*dir.open_dir(&entry.name).unwrap(),
-                &format!("{path}/"),
-            ));
-        } else {
-            let file = dir.open(&entry.name, Access::Read).unwrap();
-            let mut bytes = vec![0; usize::try_from(file.len().unwrap()).unwrap()];
-            file.read_exact_at(0, &mut bytes).unwrap();
-            files.push((path, bytes));
-        }
-    }
-    files
-}
-
-/// A fixture on a simulated disk. Long runs of zeros are not kept in the repository: see [`pack`].
-fn load(name: &str) -> SimDisk {
-    let disk = SimDisk::new(1);
-    let dir = OsDir::open(fixtures().join(name)).unwrap();
-    for (path, bytes) in files_below(&*dir, "") {
-        let Some(path) = path.strip_suffix(".hex") else {
-            continue;
-        };
-        if let Some((parent, _)) = path.split_once('/')
-            && disk.root().open_dir(parent).is_err()
-        {
-            disk.root().create_dir_durable(parent).unwrap();
-        }
-        disk.write(path, &unpack(std::str::from_utf8(&bytes).unwrap()));
-    }
-    disk
-}
-
-/// Lines of 32 bytes in hexadecimal; a run of lines of zeros is written as `zeros N`, N in bytes. A page that is mostly zeros takes
-/// no room this way, and a difference can be read.
-fn pack(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    let mut zeros = 0;
-    for line in bytes.chunks(32) {
-        if line.iter().all(|byte| *byte == 0) {
-            zeros += line.len();
-            continue;
-        }
-        if zeros > 0 {
-            text += &format!("zeros {zeros}\n");
-            zeros = 0;
-        }
-        for byte in line {
-            text += &format!("{byte:02x}");
-        }
-        text.push('\n');
-    }
-    if zeros > 0 {
-        text += &format!("zeros {zeros}\n");
-    }
-    text
-}
-
-fn unpack(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for line in text.lines() {
-        if let Some(zeros) = line.strip_prefix("zeros ") {
-            bytes.resize(bytes.len() + zeros.parse::<usize>().unwrap(), 0);
-            continue;
-        }
-        for at in (0..line.len()).step_by(2) {
-            bytes.push(u8::from_str_radix(&line[at..at + 2], 16).unwrap());
-        }
-    }
-    bytes
-}
-
 fn write_missing() {
     for (name, snapshot, _) in FIXTURES {
         let root = OsDir::create(fixtures()).unwrap();
@@ -272,7 +203,7 @@ fn every_past_format_opens_and_holds_what_it_held() {
         write_missing();
     }
     for (name, snapshot, content) in FIXTURES {
-        let disk = load(name);
+        let disk = fixture(name);
         // For reading, from what there is and from the log alone.
         for ignore_snapshots in [false, true] {
             let options = ReadOptions {
@@ -284,10 +215,31 @@ fn every_past_format_opens_and_holds_what_it_held() {
             assert_eq!(is_from_snapshot, snapshot && !ignore_snapshots, "{name}");
             assert_eq!(hex(database.view().digest().unwrap()), content, "{name}");
         }
-        // For writing, which goes on.
-        let database = Database::open_on(disk.root(), options(), initialise).unwrap();
+        // For writing, without an upgrade, which changes no byte, and with one, which happens once.
+        let before = content_of(&disk);
+        let as_it_is = Options {
+            upgrade: false,
+            ..options()
+        };
+        let database = Database::open_on(disk.root(), as_it_is, initialise).unwrap();
         assert!(database.report().was_closed, "{name}");
+        assert!(database.report().upgrade.is_none(), "{name}");
         assert_eq!(hex(digest(&database)), content, "{name}");
+        database.close().unwrap();
+        assert!(content_of(&disk) == before, "{name}");
+        let database = Database::open_on(disk.root(), options(), initialise).unwrap();
+        match &database.report().upgrade {
+            None => assert!(name >= WITH_FOREIGN_KEYS, "{name}"),
+            Some(Ok(added)) => {
+                assert_eq!(
+                    added.to_string(),
+                    "st_constraint.target_table_id, st_constraint.target_index_id",
+                    "{name}"
+                );
+                assert!(name < WITH_FOREIGN_KEYS, "{name}");
+            }
+            Some(Err(error)) => panic!("{name}: {error}"),
+        }
         let mut all = expected((1..=20).filter(|id| *id != 7));
         all.insert(8, "changed".to_owned());
         assert_eq!(notes(&database.view()), all, "{name}");
@@ -318,6 +270,7 @@ fn every_past_format_opens_and_holds_what_it_held() {
         let next = digest(&database);
         database.close().unwrap();
         let database = Database::open_on(disk.root(), options(), initialise).unwrap();
+        assert!(database.report().upgrade.is_none(), "{name}");
         assert_eq!(digest(&database), next, "{name}");
         // Old and new snapshots are read back side by side; in the end the old ones are let go, with all that belonged to them
         // and that nothing new shares.
@@ -362,7 +315,7 @@ fn this_build_still_writes_the_newest_format() {
     for &(name, snapshot, _) in newest {
         let disk = SimDisk::new(1);
         live(&disk, name, snapshot);
-        let fixture = load(name);
+        let fixture = fixture(name);
         let paths = |disk: &SimDisk| -> Vec<String> {
             disk.files()
                 .into_iter()
