@@ -289,7 +289,7 @@ fn nothing_of_a_future_build_is_lost_through_commits_snapshots_and_prunes() {
 #[test]
 fn the_marks_of_a_future_build_are_kept_to_through_files() {
     // To be written by newer builds only: read, and not a byte is changed.
-    let disk = made_by_a_future_build(1, 2);
+    let disk = made_by_a_future_build(1, 3);
     let before = files(&disk);
     let options = || Options {
         create: false,
@@ -316,7 +316,7 @@ fn the_marks_of_a_future_build_are_kept_to_through_files() {
     );
 
     // To be read by newer builds only: refused, both ways.
-    let disk = made_by_a_future_build(3, 2);
+    let disk = made_by_a_future_build(4, 3);
     let before = files(&disk);
     let refused = Database::open(disk.root(), options(), nothing).map(drop);
     assert!(refused.is_err());
