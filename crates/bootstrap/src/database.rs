@@ -5,6 +5,7 @@ use std::sync::Arc;
 use commitlog::{Log, SyncPolicy, TxId};
 use disk::{Dir, Lock};
 use schema::{Upgrade, WriteTransaction};
+use snapshot::ScrubReport;
 
 use crate::backup::{BackupSummary, OnBackup};
 use crate::database_id::DatabaseId;
@@ -18,6 +19,7 @@ use crate::open_report::OpenReport;
 use crate::opening::{self, Opened};
 use crate::options::Options;
 use crate::records::Records;
+use crate::scrub::OnScrub;
 use crate::snapshot_info::SnapshotInfo;
 use crate::snapshot_summary::{Maintenance, PruneSummary, SnapshotSummary};
 use crate::upkeep::Upkeep;
@@ -91,7 +93,9 @@ impl Database {
             report.tx = writer.heads().applied().tx();
         }
         let has_interval = matches!(options.sync_policy, SyncPolicy::Interval(_));
-        let has_work = options.snapshots.is_automatic() || has_interval || is_verifying;
+        let policy = &options.snapshots;
+        let has_policy = policy.is_automatic() || policy.scrub_every.is_some();
+        let has_work = has_policy || has_interval || is_verifying;
         let worker = if options.background && has_work {
             let inside = Arc::clone(&upkeep);
             Some(Worker::start(signal, move || inside.run_until_idle())?)
@@ -180,6 +184,17 @@ impl Database {
         self.upkeep.backup(to, &disk::this_process(), on_progress)
     }
 
+    /// Reads all snapshots again while commits and snapshots go on, and rewrites what is damaged from a sound copy: from the other line of snapshots, from any
+    /// other pack, or from memory, if the state still has the page or this process has written or read the snapshot. A file that is damaged so that nothing can be done about
+    /// it, and in which no other snapshot lies, is set aside, since it keeps others from being removed. A snapshot that stays damaged counts for nothing, and the next
+    /// one on its line stores everything anew; if snapshots are written by policy one is due at once.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`], with `Cancelled` if `on_progress` broke: then each file is as it was, or mended. [`Error::Poisoned`]. Damage is a value in the report.
+    pub fn scrub(&self, on_progress: &OnScrub<'_>) -> Result<ScrubReport> {
+        self.upkeep.scrub(on_progress)
+    }
+
     /// Removes segments of the log that two good snapshots make unneeded, and snapshots older than those that are kept. Snapshots that
     /// were not read back since the database was opened are read back first, with syncs in between as in [`Database::snapshot`].
     ///
@@ -189,7 +204,8 @@ impl Database {
         self.upkeep.prune()
     }
 
-    /// Does one step of what the snapshot policy asks for, or verifies some pages of a snapshot that was only mapped. Not needed if the database has a thread of its own.
+    /// Does one step of what the snapshot policy asks for, verifies some pages of a snapshot that was only mapped, or reads some megabytes of
+    /// snapshots again. Not needed if the database has a thread of its own.
     ///
     /// # Errors
     /// As [`Database::snapshot`] and [`Database::prune`].

@@ -7,8 +7,7 @@ use crate::clock::Clock;
 
 /// Bytes a second, at most, from a moment on.
 #[derive(Debug)]
-pub(crate) struct Pace<'a> {
-    clock: &'a dyn Clock,
+pub(crate) struct Pace {
     bytes_per_second: Option<u64>,
     begun: Duration,
     done: Cell<u64>,
@@ -16,10 +15,9 @@ pub(crate) struct Pace<'a> {
     of_part: Cell<u64>,
 }
 
-impl<'a> Pace<'a> {
-    pub(crate) fn begin(clock: &'a dyn Clock, bytes_per_second: Option<u64>) -> Self {
+impl Pace {
+    pub(crate) fn begin(clock: &dyn Clock, bytes_per_second: Option<u64>) -> Self {
         Pace {
-            clock,
             bytes_per_second,
             begun: bytes_per_second.map_or(Duration::ZERO, |_| clock.elapsed()),
             done: Cell::new(0),
@@ -27,8 +25,8 @@ impl<'a> Pace<'a> {
         }
     }
 
-    /// How long to wait after so many bytes of a part, which begins whenever there are fewer than before.
-    pub(crate) fn wait(&self, of_part: u64) -> Duration {
+    /// How long to wait, by the same clock, after so many bytes of a part, which begins whenever there are fewer than before.
+    pub(crate) fn wait(&self, clock: &dyn Clock, of_part: u64) -> Duration {
         let Some(bytes_per_second) = self.bytes_per_second else {
             return Duration::ZERO;
         };
@@ -38,7 +36,7 @@ impl<'a> Pace<'a> {
         let nanos =
             u128::from(self.done.get()) * 1_000_000_000 / u128::from(bytes_per_second.max(1));
         let due = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-        due.saturating_sub(self.clock.elapsed().saturating_sub(self.begun))
+        due.saturating_sub(clock.elapsed().saturating_sub(self.begun))
     }
 }
 
@@ -80,11 +78,14 @@ mod tests {
         for (millis, bytes, expected) in rows {
             set(millis);
             assert_eq!(
-                pace.wait(bytes),
+                pace.wait(&clock, bytes),
                 Duration::from_millis(expected),
                 "{millis}, {bytes}"
             );
         }
-        assert_eq!(Pace::begin(&clock, None).wait(u64::MAX), Duration::ZERO);
+        assert_eq!(
+            Pace::begin(&clock, None).wait(&clock, u64::MAX),
+            Duration::ZERO
+        );
     }
 }

@@ -12,12 +12,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use commitlog::{Log, TxId};
 use disk::Dir;
-use snapshot::{Basis, Header, Manifest, Outline, Progress, SnapshotId, Snapshots};
+use schema::State;
+use snapshot::{
+    Basis, Header, Manifest, Mending, Outline, Progress, Scrub, ScrubReport, SnapshotId, Snapshots,
+    Spare,
+};
 
 use crate::error::{Error, Result};
 use crate::known::Known;
 use crate::layout;
+use crate::ours::{Ours, ours};
 use crate::pruning::{floor, kept, superfluous};
+use crate::scrub::OnScrub;
 use crate::sections::with_sections;
 use crate::snapshot_summary::{PruneSummary, SnapshotSummary};
 use crate::view::View;
@@ -221,6 +227,40 @@ impl SnapshotKeeper {
         Ok(summary)
     }
 
+    /// Begins to read all snapshots again, for which nobody waits; nothing if there is no directory of them.
+    pub(crate) fn scrub(&self) -> Result<Option<Scrub>> {
+        let snapshots = self.existing(&mut self.lock())?;
+        Ok(snapshots.map(|them| them.scrub()).transpose()?)
+    }
+
+    /// Ends a scrub: rewrites what is damaged and has a sound copy, in a file or in `state`, and learns what became of each snapshot.
+    pub(crate) fn mend(
+        &self,
+        inner: &mut Inner,
+        scrub: Scrub,
+        state: &State,
+        on_progress: &OnScrub<'_>,
+    ) -> Result<ScrubReport> {
+        let Some(snapshots) = self.existing(inner)? else {
+            return Ok(ScrubReport::default());
+        };
+        let undoubted = inner.outlines.iter();
+        let undoubted = undoubted.filter(|(tx, _)| !inner.doubtful.contains(tx));
+        let outlines: Vec<Outline> = undoubted.map(|(_, outline)| outline.clone()).collect();
+        let mut report = with_sections(state, None, |sections| {
+            let spare = Spare {
+                outlines: &outlines,
+                sections,
+            };
+            snapshots.mend(scrub, spare, true, &mut |progress| on_progress(progress))
+        })?;
+        if !report.is_sound() {
+            report.set_aside = snapshots.set_aside()?;
+        }
+        inner.learn(&report, &snapshots.list()?.sound);
+        Ok(report)
+    }
+
     /// The directory of snapshots, opened for writing; `None` if there is none.
     fn existing(&self, inner: &mut Inner) -> Result<Option<Arc<Snapshots>>> {
         if inner.snapshots.is_none()
@@ -329,6 +369,39 @@ impl SnapshotKeeper {
     }
 }
 
+impl Inner {
+    /// Takes over what a scrub says of the snapshots that there are.
+    fn learn(&mut self, report: &ScrubReport, there: &[Manifest]) {
+        let left = report.findings.iter().filter(|it| !it.is_mended());
+        for finding in left {
+            for id in &finding.snapshots {
+                if report.sound.iter().any(|sound| sound.id() == *id) {
+                    continue;
+                }
+                let tx = TxId(id.tx());
+                // Read back again before it counts.
+                self.good.remove(&tx);
+                if finding.reason.is_damage() {
+                    self.bad.insert(tx);
+                }
+                if matches!(finding.mending, Mending::Unsure { .. }) {
+                    self.doubtful.insert(tx);
+                }
+            }
+        }
+        // One that was removed meanwhile, and written anew, is another one.
+        for sound in report.sound.iter().filter(|sound| there.contains(sound)) {
+            let tx = TxId(sound.header().tx);
+            self.good.insert(tx, 0);
+            self.bad.remove(&tx);
+        }
+        if !report.set_aside.is_empty() {
+            self.outlines
+                .retain(|_, outline| there.contains(outline.manifest()));
+        }
+    }
+}
+
 /// The snapshot to write the next one on: the newest that shares no bytes with the last one, so that the two newest never do.
 fn share(
     inner: &mut Inner,
@@ -403,35 +476,4 @@ fn read_back(
     on_progress: &OnProgress<'_>,
 ) -> snapshot::Result<()> {
     snapshots.read_back(manifest, &mut |progress| on_progress(progress))
-}
-
-/// The sound snapshots of a log, newest first.
-#[derive(Default)]
-struct Ours {
-    /// Those of this very history that the log continues.
-    continued: Vec<Manifest>,
-    /// Those that end before the log begins: a prune has cut off what came after them, and they were to go next.
-    stranded: Vec<TxId>,
-}
-
-fn ours(snapshots: &Snapshots, log: &Log) -> Result<Ours> {
-    let (id, base, end) = (log.log_id(), log.base(), log.durable_end());
-    let mut ours = Ours::default();
-    for manifest in snapshots.list()?.sound {
-        let header = manifest.header();
-        let tx = TxId(header.tx);
-        if header.log_id != id.0 || tx >= end {
-            continue;
-        }
-        if tx.next() < base {
-            ours.stranded.push(tx);
-            continue;
-        }
-        match log.chain_after(tx) {
-            Ok(chain) if chain.0 == header.chain => ours.continued.push(manifest),
-            Ok(_) | Err(commitlog::Error::Damaged { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(ours)
 }

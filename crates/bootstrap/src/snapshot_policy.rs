@@ -18,6 +18,11 @@ pub struct SnapshotPolicy {
     /// Whether the log is pruned after a snapshot, as far as two good snapshots allow. What is pruned can not be gone
     /// back to. Default: no.
     pub prune: bool,
+    /// After this long since the database was opened, or since the last time, all snapshots are read again, and what is damaged is rewritten from a sound
+    /// copy, as [`crate::Database::scrub`] does. Default: never.
+    pub scrub_every: Option<Duration>,
+    /// So many bytes a second, at most, are read then. Default: 16 MiB.
+    pub scrub_bytes_per_second: Option<u64>,
 }
 
 impl Default for SnapshotPolicy {
@@ -29,6 +34,8 @@ impl Default for SnapshotPolicy {
             bytes_per_second: None,
             keep: 2,
             prune: false,
+            scrub_every: None,
+            scrub_bytes_per_second: Some(16 << 20),
         }
     }
 }
@@ -44,7 +51,7 @@ impl SnapshotPolicy {
         }
     }
 
-    /// Whether there is anything to do without being asked.
+    /// Whether snapshots are written without being asked for.
     pub(crate) fn is_automatic(&self) -> bool {
         self.every_records.is_some() || self.every_bytes.is_some() || self.every.is_some()
     }

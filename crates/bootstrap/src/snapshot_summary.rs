@@ -1,6 +1,7 @@
 //! What writing a snapshot, and pruning, did.
 
 use commitlog::TxId;
+use snapshot::ScrubReport;
 use table::Damaged;
 
 /// What writing a snapshot did.
@@ -38,7 +39,7 @@ pub struct PruneSummary {
 }
 
 /// One step of the work that the database does by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum Maintenance {
     /// Nothing was due.
@@ -54,4 +55,8 @@ pub enum Maintenance {
         /// The pages, and what is wrong with them.
         damaged: Vec<Damaged>,
     },
+    /// Some of the snapshots was read again: [`crate::SnapshotPolicy::scrub_every`]. There is more.
+    Scrubbing,
+    /// All of them were.
+    Scrubbed(ScrubReport),
 }

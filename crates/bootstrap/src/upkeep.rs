@@ -7,13 +7,14 @@ use std::thread;
 use std::time::Duration;
 
 use disk::Dir;
-use snapshot::Progress;
+use snapshot::{Progress, Scrub, ScrubReport};
 
 use crate::backup::{BackupSummary, OnBackup, Origin, backup};
 use crate::error::{Error, Result};
 use crate::known::Known;
 use crate::options::Options;
 use crate::pace::Pace;
+use crate::scrub::{self, OnScrub};
 use crate::snapshot_keeper::{Inner, SnapshotKeeper};
 use crate::snapshot_policy::SnapshotPolicy;
 use crate::snapshot_summary::{Maintenance, PruneSummary, SnapshotSummary};
@@ -36,9 +37,22 @@ pub(crate) struct Upkeep {
     last_begun: Mutex<Duration>,
     /// A snapshot by policy was written, and the policy asks to prune.
     is_prune_due: AtomicBool,
+    /// A scrub has left something damaged that only a new snapshot can replace.
+    is_snapshot_wanted: AtomicBool,
+    /// The scrub in the background, if one is under way.
+    scrub: Mutex<Option<BackgroundScrub>>,
+    /// When the last one was begun, or the database opened.
+    last_scrub: Mutex<Duration>,
     /// What was mapped and not verified, as far as that is to be done.
     verification: Mutex<Option<Verification>>,
     last_failure: Mutex<Option<String>>,
+}
+
+/// A scrub that goes on at its pace.
+#[derive(Debug)]
+struct BackgroundScrub {
+    scrub: Scrub,
+    pace: Pace,
 }
 
 impl Upkeep {
@@ -53,6 +67,9 @@ impl Upkeep {
         let policy = options.snapshots;
         Ok(Upkeep {
             last_begun: Mutex::new(writer.clock().elapsed()),
+            last_scrub: Mutex::new(writer.clock().elapsed()),
+            is_snapshot_wanted: AtomicBool::new(false),
+            scrub: Mutex::new(None),
             writer,
             signal,
             policy,
@@ -67,6 +84,7 @@ impl Upkeep {
     pub(crate) fn is_due(&self) -> bool {
         let (records, bytes) = self.writer.growth().records_and_bytes();
         self.is_prune_due.load(Ordering::Acquire)
+            || self.is_snapshot_wanted.load(Ordering::Acquire)
             || self.policy.is_due(records, bytes)
             || (records > 0 && self.time_left().is_some_and(|left| left.is_zero()))
     }
@@ -82,7 +100,20 @@ impl Upkeep {
     fn look_again(&self, log: Option<Duration>) -> Option<Duration> {
         // With the time over and nothing to write, the next commit says so.
         let left = self.time_left().filter(|left| !left.is_zero());
-        left.into_iter().chain(log).min()
+        let all = [left, log, self.scrub_left()];
+        all.into_iter().flatten().min()
+    }
+
+    /// How long it is until some more is to be read again.
+    fn scrub_left(&self) -> Option<Duration> {
+        let every = self.policy.scrub_every?;
+        let clock = self.writer.clock();
+        if let Some(under_way) = &*held(&self.scrub) {
+            let bytes = under_way.scrub.progress().bytes;
+            return Some(under_way.pace.wait(clock, bytes));
+        }
+        let last = *held(&self.last_scrub);
+        Some(every.saturating_sub(clock.elapsed().saturating_sub(last)))
     }
 
     pub(crate) fn nudge(&self) {
@@ -96,8 +127,12 @@ impl Upkeep {
             return Ok(Maintenance::Prune(self.prune()?));
         }
         if !self.is_due() {
-            return Ok(self.verify());
+            return match self.verify() {
+                Maintenance::Idle => self.scrub_some(),
+                done => Ok(done),
+            };
         }
+        self.is_snapshot_wanted.store(false, Ordering::Release);
         let summary = self.snapshot()?;
         if self.policy.prune {
             self.is_prune_due.store(true, Ordering::Release);
@@ -113,7 +148,7 @@ impl Upkeep {
             let idle = matches!(step, Ok(Maintenance::Idle));
             match step.and_then(|done| Ok((done, self.writer.maintain_log()?))) {
                 Ok((_, next)) if idle => return self.look_again(next),
-                Ok((Maintenance::Verifying, _)) => {}
+                Ok((Maintenance::Verifying | Maintenance::Scrubbing, _)) => {}
                 Ok((done, _)) => tracing::info!(?done, "did work in the background"),
                 Err(_) if self.signal.is_stopped() => return None,
                 Err(error) => {
@@ -147,6 +182,74 @@ impl Upkeep {
             self.keep_failure(failure);
         }
         Maintenance::Verified { damaged }
+    }
+
+    /// Reads some of the snapshots again, if it is time for that.
+    fn scrub_some(&self) -> Result<Maintenance> {
+        if !self.scrub_left().is_some_and(|left| left.is_zero()) {
+            return Ok(Maintenance::Idle);
+        }
+        let clock = self.writer.clock();
+        let mut under_way = held(&self.scrub);
+        if under_way.is_none() {
+            let pace = Pace::begin(clock, self.policy.scrub_bytes_per_second);
+            let begun = self.keeper.scrub()?;
+            *under_way = begun.map(|scrub| BackgroundScrub { scrub, pace });
+        }
+        // Until it is over, this is not looked at.
+        *held(&self.last_scrub) = clock.elapsed();
+        let Some(mut now) = under_way.take() else {
+            return Ok(Maintenance::Idle);
+        };
+        if now.scrub.step()? {
+            *under_way = Some(now);
+            return Ok(Maintenance::Scrubbing);
+        }
+        drop(under_way);
+        let go_on = |_| match self.is_cancelled() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        Ok(Maintenance::Scrubbed(self.mend(now.scrub, &go_on)?))
+    }
+
+    /// Reads all snapshots again, now.
+    pub(crate) fn scrub(&self, on_progress: &OnScrub<'_>) -> Result<ScrubReport> {
+        self.writer.require_sound()?;
+        let go_on = |progress| match self.is_cancelled() {
+            true => ControlFlow::Break(()),
+            false => on_progress(progress),
+        };
+        let Some(mut scrub) = self.keeper.scrub()? else {
+            return Ok(ScrubReport::default());
+        };
+        let scrubbed = scrub::read_all(&mut scrub, &go_on).and_then(|()| self.mend(scrub, &go_on));
+        self.unless_poisoned(scrubbed)
+    }
+
+    fn mend(&self, scrub: Scrub, on_progress: &OnScrub<'_>) -> Result<ScrubReport> {
+        let mut keeper = self.keeper.lock();
+        let view = self.writer.heads().applied();
+        let report = self
+            .keeper
+            .mend(&mut keeper, scrub, view.state(), on_progress)?;
+        drop(keeper);
+        for finding in &report.findings {
+            tracing::error!(reason = %finding.reason, mending = ?finding.mending, "a snapshot is damaged");
+        }
+        let left = report.findings.iter().filter(|it| !it.is_mended());
+        if let Some(first) = left.clone().next() {
+            self.keep_failure(format!(
+                "{} places in snapshots are damaged and could not be rewritten, the first of them: {}",
+                left.count(),
+                first.reason
+            ));
+            if self.policy.is_automatic() {
+                self.is_snapshot_wanted.store(true, Ordering::Release);
+                self.nudge();
+            }
+        }
+        Ok(report)
     }
 
     fn keep_failure(&self, failure: String) {
@@ -213,7 +316,7 @@ impl Upkeep {
         let pace = Pace::begin(self.writer.clock(), self.policy.bytes_per_second);
         move |progress| {
             loop {
-                let wait = pace.wait(progress.bytes);
+                let wait = pace.wait(self.writer.clock(), progress.bytes);
                 if self.is_cancelled() {
                     return ControlFlow::Break(());
                 }

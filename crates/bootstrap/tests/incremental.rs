@@ -249,7 +249,7 @@ fn the_disk_is_bounded_under_a_steady_load() {
             insert(tx, id + (round / rows + 1) * rows)
         };
         database.write(rewrite).unwrap();
-        while database.maintain().unwrap() != bootstrap::Maintenance::Idle {}
+        while !matches!(database.maintain().unwrap(), bootstrap::Maintenance::Idle) {}
         if round == 200 {
             let pages = database.view().state().store().pages().page_count();
             state = pages * PAGE;

@@ -46,7 +46,7 @@ fn an_interval_makes_commits_durable_when_it_is_over() {
     .unwrap();
     let durable_at = |seconds, durable| {
         clock.0.store(seconds, Ordering::SeqCst);
-        assert_eq!(database.maintain().unwrap(), Maintenance::Idle);
+        assert!(matches!(database.maintain().unwrap(), Maintenance::Idle));
         assert_eq!(
             database.durable_through(),
             Some(TxId(durable)),

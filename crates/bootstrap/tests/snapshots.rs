@@ -445,7 +445,7 @@ fn the_policy_is_carried_out_step_by_step() {
     )
     .unwrap();
     put_all(&database, 1..=8);
-    assert_eq!(database.maintain().unwrap(), Maintenance::Idle);
+    assert!(matches!(database.maintain().unwrap(), Maintenance::Idle));
     put(&database, 9);
     // The genesis counts.
     let Maintenance::Snapshot(summary) = database.maintain().unwrap() else {
@@ -456,7 +456,7 @@ fn the_policy_is_carried_out_step_by_step() {
         panic!("a prune is due")
     };
     assert_eq!(pruned.floor, None);
-    assert_eq!(database.maintain().unwrap(), Maintenance::Idle);
+    assert!(matches!(database.maintain().unwrap(), Maintenance::Idle));
     put_all(&database, 10..=19);
     assert!(matches!(
         database.maintain().unwrap(),
@@ -466,7 +466,7 @@ fn the_policy_is_carried_out_step_by_step() {
         panic!("a prune is due")
     };
     assert_eq!((pruned.floor, pruned.base), (Some(TxId(9)), TxId(10)));
-    assert_eq!(database.maintain().unwrap(), Maintenance::Idle);
+    assert!(matches!(database.maintain().unwrap(), Maintenance::Idle));
 }
 
 #[test]

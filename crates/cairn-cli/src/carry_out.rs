@@ -4,8 +4,8 @@ use crate::cli::Verb;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::{
-    backup, demo, demo_writer, digest, export, import, info, log, scan, snapshot_verb, tables,
-    verify,
+    backup, demo, demo_writer, digest, export, import, info, log, scan, scrub, snapshot_verb,
+    tables, verify,
 };
 
 /// Carries out a verb and writes its answer to the standard output.
@@ -26,6 +26,7 @@ pub fn carry_out(verb: &Verb) -> Result<(), Failure> {
         Verb::Snapshot(options) => snapshot_verb::snapshot(options, &mut output),
         Verb::Backup(options) => backup::backup(options, &mut output),
         Verb::Restore(options) => backup::restore(options, &mut output),
+        Verb::Scrub(options) => scrub::scrub(options, &mut output),
         Verb::Verify(options) => verify::verify(options, &mut output),
         Verb::Digest(options) => digest::digest(options, &mut output),
     };

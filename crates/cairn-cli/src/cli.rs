@@ -54,6 +54,8 @@ pub enum Verb {
     Backup(CopyOptions),
     /// Make a database out of a backup
     Restore(CopyOptions),
+    /// Read all snapshots again, and rewrite what is damaged
+    Scrub(ScrubOptions),
     /// Check every byte
     Verify(InspectOptions),
     /// Print the digest of the content
@@ -207,6 +209,19 @@ pub struct CopyOptions {
     /// The point in the history.
     #[command(flatten)]
     pub at: AtOption,
+}
+
+/// Options of `scrub`.
+#[derive(Debug, PartialEq, Args)]
+pub struct ScrubOptions {
+    /// The directory of the database
+    pub dir: PathBuf,
+    /// Rewrite what is damaged and has a sound copy
+    #[arg(long)]
+    pub repair: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub json: JsonOption,
 }
 
 /// Options of `digest`.
@@ -416,6 +431,14 @@ mod tests {
                     dir: dir(),
                     to: "e".into(),
                     at: at(Some(3)),
+                }),
+            ),
+            (
+                "cairn scrub d --repair",
+                Verb::Scrub(ScrubOptions {
+                    dir: dir(),
+                    repair: true,
+                    json: text,
                 }),
             ),
             (

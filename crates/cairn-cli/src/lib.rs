@@ -48,6 +48,7 @@ mod import;
 mod info;
 mod log;
 mod scan;
+mod scrub;
 mod snapshot_verb;
 mod tables;
 mod verify;
@@ -69,7 +70,7 @@ pub use carry_out::carry_out;
 pub use cli::{
     Arguments, AtOption, Condition, CopyOptions, DemoOptions, DemoWriterOptions, DigestOptions,
     ExportOptions, ImportOptions, InspectOptions, JsonOption, LogOptions, ScanOptions,
-    SnapshotOptions, TablesOptions, Verb,
+    ScrubOptions, SnapshotOptions, TablesOptions, Verb,
 };
 pub use column_guess::NearMiss;
 pub use csv_columns::{CsvColumn, InferredColumns, infer_columns, parse_record};

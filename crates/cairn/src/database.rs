@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bootstrap::{
-    BackupSummary, Committed, DatabaseId, Info, Maintenance, OnBackup, OpenError, OpenReport,
-    Options, PruneSummary, Records, SnapshotSummary, WriteError,
+    BackupSummary, Committed, DatabaseId, Info, Maintenance, OnBackup, OnScrub, OpenError,
+    OpenReport, Options, PruneSummary, Records, ScrubReport, SnapshotSummary, WriteError,
 };
 use disk::{Dir, OsDir};
 
@@ -150,6 +150,15 @@ impl Database {
     ) -> Result<BackupSummary, Error> {
         let to = OsDir::create(to).map_err(bootstrap::Error::from)?;
         Ok(self.inner.backup(&to, on_progress)?)
+    }
+
+    /// Reads all snapshots again while commits go on, and rewrites what is damaged and of which there is a sound copy: in another file, or in memory. By itself it is done
+    /// as often as [`SnapshotPolicy::scrub_every`](crate::SnapshotPolicy::scrub_every) says.
+    ///
+    /// # Errors
+    /// `on_progress` broke; the disk's. Damage is a value in the report.
+    pub fn scrub(&self, on_progress: &OnScrub<'_>) -> Result<ScrubReport, Error> {
+        Ok(self.inner.scrub(on_progress)?)
     }
 
     /// Removes what two good snapshots make unneeded of the log, and snapshots older than those that are kept.

@@ -49,9 +49,10 @@ mod timestamp;
 mod error;
 
 pub use bootstrap::{
-    BackupProgress, BackupSummary, Clock, Committed, DatabaseId, ErrorClass, Info, Maintenance,
-    OnBackup, OpenError, OpenReport, Options, Origin, PruneSummary, ReadOptions, Records,
-    SnapshotLoading, SnapshotPolicy, SnapshotSummary, SyncPolicy, TxId, WriteError,
+    BackupProgress, BackupSummary, Clock, Committed, DatabaseId, ErrorClass, Finding, Info,
+    Maintenance, Mending, OnBackup, OnScrub, OpenError, OpenReport, Options, Origin, PruneSummary,
+    ReadOptions, Records, ScrubProgress, ScrubReport, SnapshotLoading, SnapshotPolicy,
+    SnapshotSummary, SoundCopy, SyncPolicy, TxId, WriteError,
 };
 pub use database::Database;
 pub use error::Error;

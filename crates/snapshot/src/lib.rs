@@ -100,7 +100,7 @@ pub use manifest::Manifest;
 pub use options::Options;
 pub use outline::{Basis, Outline};
 pub use scrub::Scrub;
-pub use scrub_report::{Finding, Mending, Origin, ScrubProgress, ScrubReport};
+pub use scrub_report::{Finding, Mending, ScrubProgress, ScrubReport, SoundCopy};
 pub use snapshot_id::SnapshotId;
 pub use snapshots::Snapshots;
 pub use source::{Blobs, Source, SourceError};

@@ -26,7 +26,7 @@ use crate::patch::{Patch, Supply, find_copy};
 use crate::read_back;
 use crate::reference::Reference;
 use crate::scrub::{Found, Scrub};
-use crate::scrub_report::{Finding, Mending, Origin, ScrubProgress, ScrubReport};
+use crate::scrub_report::{Finding, Mending, ScrubProgress, ScrubReport, SoundCopy};
 use crate::spare::Spare;
 
 /// Hears how far a scrub has come, and may end it.
@@ -127,7 +127,7 @@ impl Mender<'_, '_, '_> {
         self.look_at_ends(held)?;
         for bad in inventory.bad_nodes.iter().filter(|bad| bad.pack == pack) {
             let supply = bad.remembered.clone();
-            let supply = supply.map(|bytes| (Supply::Given(bytes), Origin::Memory));
+            let supply = supply.map(|bytes| (Supply::Given(bytes), SoundCopy::Memory));
             self.find_at(held, &bad.reference, Arc::clone(&bad.reason), supply);
         }
         for place in inventory.in_pack(pack) {
@@ -181,7 +181,7 @@ impl Mender<'_, '_, '_> {
             Some(flaw) if held.file.is_none() => Arc::clone(flaw),
             _ => Arc::new(Error::damaged(&held.path, at, kind)),
         };
-        let supply = Some((Supply::Given(Vec::new()), Origin::Known));
+        let supply = Some((Supply::Given(Vec::new()), SoundCopy::Known));
         self.find(held, at, reason, expected..expected, supply);
         self.cut = Some(self.findings.len() - 1);
     }
@@ -214,7 +214,7 @@ impl Mender<'_, '_, '_> {
             }
             let changed = || Arc::new(Error::damaged(&held.path, at, DamageKind::Changed));
             let reason = reason.take().unwrap_or_else(changed);
-            let supply = Some((Supply::Given(bytes), Origin::Memory));
+            let supply = Some((Supply::Given(bytes), SoundCopy::Memory));
             self.find(held, at, reason, at..end, supply);
         }
         Ok(())
@@ -261,7 +261,7 @@ impl Mender<'_, '_, '_> {
             },
             Err(error) => (at, error.into()),
         };
-        let supply = Some((Supply::Zeros, Origin::Known));
+        let supply = Some((Supply::Zeros, SoundCopy::Known));
         self.find(held, place, Arc::new(reason), gap, supply);
         Ok(())
     }
@@ -272,7 +272,7 @@ impl Mender<'_, '_, '_> {
         held: &Held,
         reference: &Reference,
         reason: Arc<Error>,
-        supply: Option<(Supply, Origin)>,
+        supply: Option<(Supply, SoundCopy)>,
     ) {
         let at = reference.offset;
         self.find(held, at, reason, at..reference.end(), supply);
@@ -285,7 +285,7 @@ impl Mender<'_, '_, '_> {
         byte_offset: u64,
         reason: Arc<Error>,
         range: Range<u64>,
-        supply: Option<(Supply, Origin)>,
+        supply: Option<(Supply, SoundCopy)>,
     ) {
         let from = supply.as_ref().map(|(_, from)| from.clone());
         let mending = from.map_or(Mending::Impossible, |from| Mending::Possible { from });

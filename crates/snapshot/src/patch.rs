@@ -4,7 +4,7 @@ use crate::damage::DamageKind;
 use crate::error::{Error, Result};
 use crate::inventory::{Held, Inventory, PlaceKind};
 use crate::reference::Reference;
-use crate::scrub_report::Origin;
+use crate::scrub_report::SoundCopy;
 use crate::spare::Spare;
 
 /// A stretch of a pack. Invariant: those of a pack do not overlap.
@@ -70,7 +70,7 @@ pub(crate) fn find_copy(
     place: (usize, u64),
     target: &Reference,
     kind: PlaceKind,
-) -> Option<(Supply, Origin)> {
+) -> Option<(Supply, SoundCopy)> {
     let PlaceKind::Blob { section, number } = kind else {
         return None;
     };
@@ -81,7 +81,7 @@ pub(crate) fn find_copy(
         if *other != place && copy(held, &from, &target).is_some() {
             let pack = other.0;
             let supply = Supply::Copy { target, pack, from };
-            return Some((supply, Origin::File(held.path.clone())));
+            return Some((supply, SoundCopy::File(held.path.clone())));
         }
     }
     let supply = Supply::Memory {
@@ -91,7 +91,7 @@ pub(crate) fn find_copy(
     };
     let blob = spare.blob(section, number)?;
     target.stored_form(blob)?;
-    Some((supply, Origin::Memory))
+    Some((supply, SoundCopy::Memory))
 }
 
 fn copy(held: &Held, from: &Reference, target: &Reference) -> Option<Vec<u8>> {

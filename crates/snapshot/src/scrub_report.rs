@@ -79,12 +79,12 @@ pub enum Mending {
     /// It was rewritten, durably.
     Done {
         /// Where its bytes came from.
-        from: Origin,
+        from: SoundCopy,
     },
     /// It was not asked for; it could be rewritten.
     Possible {
         /// Where its bytes would come from.
-        from: Origin,
+        from: SoundCopy,
     },
     /// There is no sound copy of it anywhere.
     Impossible,
@@ -103,7 +103,7 @@ pub enum Mending {
 /// Where a sound copy was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Origin {
+pub enum SoundCopy {
     /// In this file.
     File(PathBuf),
     /// In memory: the live page has the same content, or what was written is still known.

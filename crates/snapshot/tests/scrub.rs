@@ -13,8 +13,8 @@ use fixture::{
     repeatable, tiny_sections, write,
 };
 use snapshot::{
-    Blobs, Error, Finding, Hash, LoadMode, LoadOptions, Mending, Options, Origin, Outline,
-    ScrubReport, SnapshotId, Snapshots, Source, Spare,
+    Blobs, Error, Finding, Hash, LoadMode, LoadOptions, Mending, Options, Outline, ScrubReport,
+    SnapshotId, Snapshots, SoundCopy, Source, Spare,
 };
 
 /// Some pages, of which two are equal, and small blobs.
@@ -201,7 +201,7 @@ fn a_copy_is_whatever_has_the_hash_and_nothing_else() {
     let report = scrub(&disk, &outlines, &state(), true);
     for finding in &report.findings {
         let from_memory = Mending::Done {
-            from: Origin::Memory,
+            from: SoundCopy::Memory,
         };
         assert_eq!(format!("{:?}", finding.mending), format!("{from_memory:?}"));
     }
@@ -214,7 +214,7 @@ fn a_copy_is_whatever_has_the_hash_and_nothing_else() {
     assert_eq!(report.findings.len(), 6);
     for finding in &report.findings {
         let Mending::Done {
-            from: Origin::File(file),
+            from: SoundCopy::File(file),
         } = &finding.mending
         else {
             panic!("{finding:?}");
