@@ -111,8 +111,13 @@ impl ActiveSegment {
     /// A new name comes without a mark: the first one says that this segment was marked as continued, and is the caller's to write then. Until
     /// then that mark tells the floor, and where a segment takes the place of another nothing but its own.
     ///
-    /// What fails before there is a file to be named changes nothing; what fails behind that is the inner error.
-    pub(crate) fn successor(&self, dir: &dyn Dir, minimum_reader: u16) -> Result<Result<Self>> {
+    /// `make_room` reserves what the segment has to have room for. What fails before there is a file to be named changes nothing; what fails behind that is the inner error.
+    pub(crate) fn successor(
+        &self,
+        dir: &dyn Dir,
+        minimum_reader: u16,
+        make_room: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<Result<Self>> {
         let header = SegmentHeader {
             version: VERSION,
             body: BODY_FRAMES,
@@ -123,6 +128,10 @@ impl ActiveSegment {
         };
         let draft = Draft::begin(dir, header)?;
         let mut segment = draft.segment(self.floor, Position::start_of(&header));
+        if let Err(error) = make_room(&mut segment) {
+            draft.abandon(dir);
+            return Err(error);
+        }
         if !self.is_empty() {
             return Ok(draft.publish(dir).map(|()| segment));
         }

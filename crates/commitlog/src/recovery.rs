@@ -238,7 +238,7 @@ fn cut(
         return Ok(Cut::Done(torn));
     }
     // Crash before this: the tail is found torn again. Crash after it: the tail is cut off.
-    match torn.successor(dir, minimum_reader).flatten() {
+    match torn.successor(dir, minimum_reader, |_| Ok(())).flatten() {
         Ok(mut next) => {
             if !torn.is_empty() {
                 torn.mark(end, MarkFlag::Continued)?;

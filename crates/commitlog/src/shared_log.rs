@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use disk::Dir;
 
-use crate::active_segment::ActiveSegment;
+use crate::active_segment::{ActiveSegment, Reserve};
 use crate::error::{Error, Result};
 use crate::format::SegmentHeader;
 use crate::frame_cursor::Position;
@@ -210,18 +210,27 @@ impl SharedLog {
         if state.active.is_empty() && !state.cut_waits && !state.asks_too_little() {
             return Ok(());
         }
-        self.begin_segment(state, state.minimum_reader)
+        self.begin_segment(state, state.minimum_reader, 0)
     }
 
-    /// Starts a new segment whose header asks for this payload version, or for a higher one that the log asks for; it takes the place of the active one if that is empty. As for [`SharedLog::rotate_claimed`],
-    /// everything is written.
-    pub(crate) fn begin_segment(&self, state: &mut State, minimum_reader: u16) -> Result<()> {
+    /// Starts a new segment whose header asks for this payload version, or for a higher one that the log asks for, with room for so many bytes of frames; it takes the place
+    /// of the active one if that is empty. As for [`SharedLog::rotate_claimed`], everything is written.
+    pub(crate) fn begin_segment(
+        &self,
+        state: &mut State,
+        minimum_reader: u16,
+        bytes: u64,
+    ) -> Result<()> {
         state.untouched = false;
         let minimum_reader = state.minimum_reader.max(minimum_reader);
         let sealed = state.seal();
         state.poison_unless(sealed)?;
         // What fails before the file is there changes nothing: the old segment simply goes on.
-        let created = state.active.successor(self.dir(), minimum_reader)?;
+        let make_room = |next: &mut ActiveSegment| self.reserve(next, next.end().byte + bytes);
+        let successor = state
+            .active
+            .successor(self.dir(), minimum_reader, make_room);
+        let created = successor?;
         let mut next = state.poison_unless(created)?;
         if state.active.is_empty() {
             // The next one has replaced it, name and all.
@@ -239,6 +248,18 @@ impl SharedLog {
             state.nudge();
         }
         Ok(())
+    }
+
+    /// Makes room in a segment up to the byte `needed`, and for more to come.
+    pub(crate) fn reserve(&self, segment: &mut ActiveSegment, needed: u64) -> Result<()> {
+        let how = match self.options.sync_policy {
+            SyncPolicy::EveryCommit | SyncPolicy::Interval(_) => Reserve::Zeros,
+            SyncPolicy::Never => Reserve::Allocate,
+        };
+        match segment.has_room(needed) {
+            true => Ok(()),
+            false => segment.reserve(needed, how, self.options.segment_bytes_max),
+        }
     }
 
     pub(crate) fn minimum_reader(&self) -> u16 {

@@ -185,21 +185,14 @@ impl<'a> VerifiedShipment<'a> {
         check_version(FormatPart::Payload, self.header.minimum_reader, reader)
     }
 
-    /// Refuses another place than its own: the log goes on at record `next`.
-    pub(crate) fn check_next(&self, next: TxId) -> Result<()> {
-        let first = self.header.first;
-        match first == next {
-            true => Ok(()),
-            false => Err(Error::NotNext { first, next }),
-        }
-    }
-
-    /// Refuses another place than its own, and in the log that it comes from another history.
+    /// Refuses another place than its own, where this is the end of the log, and in the log that it comes from another history.
     pub(crate) fn check_history(&self, log_id: LogId, end: Position) -> Result<()> {
-        self.check_next(end.id)?;
+        let (first, next) = (self.header.first, end.id);
+        if first != next {
+            return Err(Error::NotNext { first, next });
+        }
         if self.header.log_id == log_id && self.header.chain_before != end.chain {
-            let at = self.header.first;
-            return Err(Error::OtherHistory { at });
+            return Err(Error::OtherHistory { at: first });
         }
         Ok(())
     }

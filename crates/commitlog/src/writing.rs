@@ -10,13 +10,12 @@
 
 use std::ops::Range;
 
-use crate::active_segment::Reserve;
 use crate::error::{Error, Result};
 use crate::landmark::Landmark;
 use crate::log_state::{Condition, State};
 use crate::monitor::{Change, Held};
 use crate::new_record::{NewRecord, check_length};
-use crate::options::{Handoff, Mistake, SyncPolicy};
+use crate::options::{Handoff, Mistake};
 use crate::shared_log::SharedLog;
 use crate::shipment::VerifiedShipment;
 use crate::tx_id::TxId;
@@ -72,37 +71,19 @@ impl SharedLog {
         let apart = long_record(records).is_some();
         let mut held = self.lock();
         loop {
-            if self.room(&held, bytes, apart) != Room::There {
-                held = match self.make_room(held, bytes, apart) {
-                    Err(Error::Full(error)) if self.begins_refused_batch(records) => {
-                        self.append(&records[..1], handoff)?;
-                        return Err(Error::Full(error));
-                    }
-                    room => room?,
-                };
+            if let Some(shipment) = shipment {
+                held = self.make_fit(held, shipment, bytes)?;
             }
-            let Some(shipment) = shipment else {
+            if self.room(&held, bytes, apart) == Room::There {
                 break;
+            }
+            held = match self.make_room(held, bytes, apart) {
+                Err(Error::Full(error)) if self.begins_refused_batch(records) => {
+                    self.append(&records[..1], handoff)?;
+                    return Err(Error::Full(error));
+                }
+                room => room?,
             };
-            shipment.check_next(held.end.id)?;
-            if !held.is_written() {
-                // The chain is known only once everything is written.
-                held = self.write_or_wait(held)?;
-                continue;
-            }
-            shipment.check_history(self.log_id(), held.written())?;
-            let needed = shipment.header().minimum_reader;
-            if records.is_empty() || needed <= held.active.header().minimum_reader {
-                break;
-            }
-            // Whoever reads less is to refuse these records by the header.
-            held = self.claim(held)?;
-            if shipment
-                .check_history(self.log_id(), held.written())
-                .is_ok()
-            {
-                self.begin_segment(&mut held, needed)?;
-            }
         }
         let state = &mut *held;
         let first = state.end.id;
@@ -137,6 +118,33 @@ impl SharedLog {
             state.nudge();
         }
         Ok(appended)
+    }
+
+    /// Lets the records of a shipment, which take so many bytes, come next, or refuses them: everything before them is written then, and the newest segment asks for what
+    /// they need. No segment does so for records that there is no room for.
+    fn make_fit<'a>(
+        &'a self,
+        mut held: Held<'a>,
+        shipment: &VerifiedShipment<'_>,
+        bytes: u64,
+    ) -> Result<Held<'a>> {
+        let needed = shipment.header().minimum_reader;
+        let asks_too_little =
+            |state: &State| bytes > 0 && needed > state.active.header().minimum_reader;
+        // The chain is known only once everything is written.
+        while !held.is_written() {
+            held.check_open()?;
+            held = self.write_or_wait(held)?;
+        }
+        if asks_too_little(&held) {
+            held = self.claim(held)?;
+        }
+        shipment.check_history(self.log_id(), held.written())?;
+        if asks_too_little(&held) {
+            // Whoever reads less is to refuse these records by the header.
+            self.begin_segment(&mut held, needed, bytes)?;
+        }
+        Ok(held)
     }
 
     #[cold]
@@ -203,11 +211,6 @@ impl SharedLog {
     /// Waits until records with so many bytes can be given ids. Refuses before that, so that a failure changes nothing.
     #[cold]
     fn make_room<'a>(&'a self, mut held: Held<'a>, bytes: u64, apart: bool) -> Result<Held<'a>> {
-        let segment_bytes_max = self.options().segment_bytes_max;
-        let how = match self.options().sync_policy {
-            SyncPolicy::EveryCommit | SyncPolicy::Interval(_) => Reserve::Zeros,
-            SyncPolicy::Never => Reserve::Allocate,
-        };
         loop {
             match self.room(&held, bytes, apart) {
                 Room::There => return Ok(held),
@@ -222,7 +225,7 @@ impl SharedLog {
                 Room::BehindTheQueue => held = self.write_or_wait(held)?,
                 Room::NotReserved if held.may_write() => {
                     let needed = held.end.byte + bytes;
-                    held.active.reserve(needed, how, segment_bytes_max)?;
+                    self.reserve(&mut held.active, needed)?;
                 }
                 Room::NotReserved => held = held.wait_for(Change::Written),
             }
@@ -284,5 +287,41 @@ impl SharedLog {
         writer.write(own, |before, after| {
             places.note(Landmark::plain(before), Landmark::plain(after));
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use disk::SimDisk;
+
+    use super::*;
+    use crate::log::Log;
+    use crate::log_id::LogId;
+    use crate::options::Options;
+
+    #[test]
+    fn who_maintains_the_log_hears_of_the_first_record_and_of_a_long_queue() {
+        let options = Options {
+            handoff: Handoff::Queued,
+            ..Options::default()
+        };
+        let disk = SimDisk::new(1);
+        let log = Log::create(disk.root(), LogId([1; 16]), options, &[]).unwrap();
+        let shared = log.shared();
+        shared.attend();
+        // How long a record is, and how often they have heard by then.
+        let rows = [
+            (1_000, 1),
+            (30_000, 1),
+            (30_000, 1),
+            (10_000, 2),
+            (10_000, 2),
+        ];
+        for (number, (length, nudges)) in rows.into_iter().enumerate() {
+            log.append(&vec![7; length], None).unwrap();
+            assert_eq!(shared.lock().agenda.nudges, nudges, "record {number}");
+            assert_eq!(shared.lock().written().id, TxId(0));
+        }
+        shared.leave();
     }
 }

@@ -405,3 +405,44 @@ fn an_older_program_refuses_shipped_records_by_the_header() {
         assert_eq!(copy.ship(ids(0..2), 1 << 20).unwrap().minimum_reader(), 9);
     }
 }
+
+/// However much space is left: a segment asks for a newer reader only if it holds the records that need it.
+#[test]
+fn a_shipment_that_a_full_disk_refuses_asks_for_nothing() {
+    let newer = Options {
+        minimum_reader: 9,
+        ..small()
+    };
+    let (_one, from) = temporary();
+    let source = create(&from, newer);
+    source.commit(&[5; 200], None).unwrap();
+    let shipment = source.ship(ids(1..2), 1 << 20).unwrap().into_bytes();
+    let other = LogId(*b"another log's id");
+    let (mut refused, mut appended) = (0, 0);
+    for left in (0..50_000).step_by(500) {
+        let disk = SimDisk::new(1);
+        let copy = Log::create(disk.root(), other, Options::default(), &[]).unwrap();
+        // What is reserved at first, but for as much as another record takes.
+        copy.commit(&[1; 16 * 1024 - 32 - 232], None).unwrap();
+        disk.set_capacity(Some(disk.used_bytes() + left));
+        let outcome = copy.append_shipment(&shipment);
+        disk.set_capacity(None);
+        let asked = Log::inspect(disk.root().as_ref()).unwrap().minimum_reader;
+        match outcome {
+            Ok(range) => {
+                appended += 1;
+                assert_eq!((range, asked), (ids(1..2), 9), "{left} bytes");
+            }
+            Err(Error::Full(_)) => {
+                refused += 1;
+                assert_eq!((copy.next_id(), asked), (TxId(1), 0), "{left} bytes");
+                copy.rotate().unwrap();
+                let asked = Log::inspect(disk.root().as_ref()).unwrap().minimum_reader;
+                assert_eq!(asked, 0, "{left} bytes");
+                assert_eq!(copy.append_shipment(&shipment).unwrap(), ids(1..2));
+            }
+            Err(error) => panic!("{left} bytes: {error}"),
+        }
+    }
+    assert!(refused > 10 && appended > 10, "{refused}, {appended}");
+}
