@@ -9,8 +9,8 @@
 //! Both files say the same, so a crash may leave either; one under the temporary name is removed by the next open. Whoever has the old file open goes on
 //! reading it.
 //!
-//! Closing and dropping the log wait until this is done, which is soon, for it is given up then: another process may open the log next, and uses the same temporary
-//! names.
+//! Closing and dropping the log wait until this is done, which is soon, for no more blocks are written then: another process may open the log next, and uses the same
+//! temporary names.
 
 use disk::{Dir, File};
 
@@ -130,7 +130,7 @@ impl State {
     }
 }
 
-/// Packs the sealed segment `old`, whose records all lie before `end`, unless `goes_on` fails meanwhile. Whatever fails changes nothing.
+/// Packs the sealed segment `old`, whose records all lie before `end`, unless `goes_on` fails before some block. Whatever fails changes nothing.
 pub(crate) fn pack_segment(
     dir: &dyn Dir,
     old: &SegmentHeader,
@@ -156,7 +156,7 @@ pub(crate) fn pack_segment(
             write_marks(draft.file.as_ref(), &header, at, sequence, facts.floor())?;
             draft.file.as_ref().sync()?;
             plain.stand_at(Position::start_of(old));
-            compare(&mut plain, draft.file.as_ref(), &header, end, goes_on)?;
+            compare(&mut plain, draft.file.as_ref(), &header, end)?;
             Ok(Compressed {
                 segment: old.base,
                 bytes_before,
@@ -263,17 +263,11 @@ fn compare(
     packed_file: &dyn File,
     header: &SegmentHeader,
     end: TxId,
-    goes_on: &dyn Fn() -> Result<()>,
 ) -> Result<()> {
     let facts = segment_facts(packed_file, header.base, u16::MAX)?;
     let start = Position::start_of(header);
     let mut packed = FrameCursor::new(SegmentBytes::packed(packed_file, start)?, start);
-    let mut looked = start.byte;
     while plain.position().id < end {
-        if plain.position().byte - looked > BLOCK_PLAIN_BYTES as u64 {
-            looked = plain.position().byte;
-            goes_on()?;
-        }
         let stepped = packed.step()?;
         let found = stepped.map_err(|bad| damaged(packed_file, packed.file_byte(), bad, end))?;
         let same = plain.step()? == Ok(found) && plain.payload()? == packed.payload()?;

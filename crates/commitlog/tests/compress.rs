@@ -9,6 +9,7 @@ mod logs;
 #[path = "support/seeds.rs"]
 mod seeds;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
@@ -418,6 +419,21 @@ fn a_crash_at_every_call_leaves_the_plain_file_or_the_compressed_one() {
     assert_eq!(seen, [true, true]);
 }
 
+/// The marks of the segment behind it say the same, but no sync has followed them.
+#[test]
+fn what_is_pruned_is_not_missing_once_the_oldest_segment_is_compressed() {
+    let disk = SimDisk::new(1);
+    let log = log_on(&disk, small());
+    let base = log.prune_before(TxId(END)).unwrap().base;
+    log.rotate().unwrap();
+    assert_eq!(log.compress_sealed().unwrap().unwrap().segment, base);
+    for cut in disk.power_cuts(32, 1) {
+        let (log, report) = Log::open(cut.root(), small(), &[]).unwrap();
+        assert_eq!((report.base, report.missing), (base, None));
+        assert_eq!(read_all(&log), expected(base.0, END));
+    }
+}
+
 #[test]
 fn a_failure_of_every_call_changes_nothing_or_poisons() {
     let (first, end) = {
@@ -614,11 +630,16 @@ fn hostile_blocks_are_refused_before_anything_is_allocated() {
 struct ClosesInTheMiddle {
     log: OnceLock<(SimDisk, Arc<Log>)>,
     closing: Mutex<Option<thread::JoinHandle<u64>>>,
+    /// What is written of blocks once it is closed.
+    writes: AtomicUsize,
 }
 
 impl Hooks for ClosesInTheMiddle {
     fn before_write(&self, offset: u64) {
         let mut closing = self.closing.lock().unwrap();
+        if closing.is_some() && offset > 12288 {
+            self.writes.fetch_add(1, Ordering::SeqCst);
+        }
         let (12288, Some((disk, log)), None) = (offset, self.log.get(), closing.as_ref()) else {
             return;
         };
@@ -640,11 +661,11 @@ impl Hooks for ClosesInTheMiddle {
     }
 }
 
-/// Another process may open the log then, and make a segment anew under the same temporary name.
+/// Another process may open the log then, and make a segment anew under the same temporary name. It has not long to wait: the segment has several blocks.
 #[test]
 fn a_log_is_closed_only_when_nobody_packs_a_segment_of_it_any_more() {
     let disk = SimDisk::new(1);
-    log_on(&disk, small()).close().unwrap();
+    long_log(&disk).0.close().unwrap();
     let hooks = Arc::<ClosesInTheMiddle>::default();
     let root = HookedDir::around(disk.root(), Arc::clone(&hooks) as Arc<dyn Hooks>);
     let (log, _) = Log::open(root, small(), &[]).unwrap();
@@ -654,6 +675,8 @@ fn a_log_is_closed_only_when_nobody_packs_a_segment_of_it_any_more() {
     assert!(matches!(log.compress_sealed(), Err(Error::Closed)));
     let closing = hooks.closing.lock().unwrap().take().unwrap();
     assert_eq!(closing.join().unwrap(), disk.call_count());
+    // What its header says stands in the first block.
+    assert_eq!(hooks.writes.load(Ordering::SeqCst), 1);
     assert_eq!(disk.files(), before);
     let (log, report) = Log::open(disk.root(), small(), &[]).unwrap();
     assert!(report.was_closed);

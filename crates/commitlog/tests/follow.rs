@@ -5,7 +5,10 @@
 mod hooked_dir;
 #[path = "support/logs.rs"]
 mod logs;
+#[path = "support/watched_dir.rs"]
+mod watched_dir;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -13,9 +16,10 @@ use std::time::Duration;
 use commitlog::{
     Chain, Error, FollowOptions, Follower, Log, Options, ReadOnlyLog, ReadOnlyOptions, TxId,
 };
-use disk::{Dir, SimDisk};
+use disk::{Access, Dir, SimDisk};
 use hooked_dir::{HookedDir, Hooks};
 use logs::{LOG_ID, create, fill, payload, small, temporary};
+use watched_dir::{Watch, WatchedDir};
 
 /// Longer than anything takes: what waits so long would hang.
 const FOR_EVER: Duration = Duration::from_secs(60);
@@ -358,6 +362,67 @@ fn another_history_than_the_one_that_was_read_is_refused() {
         log.follow(TxId(21), FollowOptions::default()),
         Err(Error::BeyondEnd { .. })
     ));
+}
+
+#[test]
+fn what_a_crash_takes_back_ends_following_behind_what_was_proven_last() {
+    let disk = SimDisk::new(1);
+    let dir = disk.root();
+    let log = create(&dir, Options::default());
+    fill(&log, 3);
+    let mut outside = beside(&dir, 0, unproven());
+    assert_eq!(drain(&mut outside), ids(0, 3));
+    fill(&log, 6);
+    log.append(&payload(6), None).unwrap();
+    assert_eq!(drain(&mut outside), ids(3, 7));
+    drop(log);
+    // In the payload of record 6, which nothing proves.
+    disk.flip_bit("00000000000000000000.log", 13064 + 40, 0);
+    let (log, report) = Log::open(Arc::clone(&dir), Options::default(), &[]).unwrap();
+    assert_eq!((report.end, report.torn.is_some()), (TxId(6), true));
+    log.commit(b"another", None).unwrap();
+    let told = outside.poll_next().map(|record| record.is_some());
+    assert!(
+        matches!(told, Err(Error::Truncated { end: TxId(6) })),
+        "{told:?}"
+    );
+}
+
+/// Who looks at a log while its newest mark is being written finds only the one before it, which proves less. Here the file can not be opened once, either, so all is
+/// looked at again.
+#[test]
+fn a_mark_that_is_being_written_takes_nothing_back() {
+    const FIRST: &str = "00000000000000000000.log";
+    for block in [4096, 8192] {
+        let disk = SimDisk::new(1);
+        let log = create(&disk.root(), Options::default());
+        fill(&log, 6);
+        let (step, dir) = (Arc::new(AtomicU64::new(0)), disk.root());
+        let next_step = Arc::clone(&step);
+        let watch = Watch::new(move |_| {
+            // Gone for the next call, and there again for the one behind it.
+            let moved = match next_step.load(Ordering::SeqCst) {
+                1 => dir.rename(FIRST, "aside"),
+                2 => dir.rename("aside", FIRST),
+                _ => return,
+            };
+            moved.unwrap();
+            next_step.fetch_add(1, Ordering::SeqCst);
+        });
+        let mut outside = beside(
+            &WatchedDir::around(disk.root(), &watch),
+            0,
+            FollowOptions::default(),
+        );
+        assert_eq!(drain(&mut outside), ids(0, 6));
+        let file = disk.root().open(FIRST, Access::ReadWrite).unwrap();
+        file.write_all_at(block, &[0; 512]).unwrap();
+        step.store(1, Ordering::SeqCst);
+        assert_eq!(drain(&mut outside), ids(0, 0), "{block}");
+        assert_eq!(step.load(Ordering::SeqCst), 3);
+        fill(&log, 7);
+        assert_eq!(drain(&mut outside), ids(6, 7), "{block}");
+    }
 }
 
 /// Does something once, right before a file is opened.

@@ -148,3 +148,31 @@ fn what_is_queued_waits_no_longer_because_another_clock_is_behind() {
     let (found, _) = Log::open(killed.root(), Options::default(), &[]).unwrap();
     assert_eq!(found.next_id(), TxId(1));
 }
+
+#[test]
+fn a_segment_is_compressed_only_when_nothing_else_is_due() {
+    let disk = SimDisk::new(4);
+    let load = Arc::<Load>::default();
+    let hooks: Arc<dyn Hooks> = load.clone();
+    let dir: Arc<dyn Dir> = HookedDir::around(disk.root(), hooks);
+    let options = Options {
+        compress_sealed: true,
+        ..options(SyncPolicy::Interval(Duration::ZERO))
+    };
+    let log = Arc::new(Log::create(dir, LOG_ID, options, &[(b"x", None)]).unwrap());
+    log.rotate().unwrap();
+    log.append(b"x", None).unwrap();
+    let is_compressed = || {
+        let extent = Log::inspect(disk.root().as_ref()).unwrap();
+        extent.segments[0].compressed
+    };
+    // A record comes while the one before it is synced.
+    *load.log.lock().unwrap() = Arc::downgrade(&log);
+    assert_eq!(log.maintain(seconds(1)).unwrap(), Some(seconds(1)));
+    *load.log.lock().unwrap() = Weak::new();
+    assert!(!is_compressed());
+    assert_eq!(log.maintain(seconds(1)).unwrap(), Some(seconds(1)));
+    assert!(is_compressed());
+    assert_eq!(log.durable_end(), log.next_id());
+    assert_eq!(log.maintain(seconds(1)).unwrap(), None);
+}
