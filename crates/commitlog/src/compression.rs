@@ -15,6 +15,7 @@
 use disk::{Dir, File};
 
 use crate::active_segment::Draft;
+use crate::at_work::AtWork;
 use crate::checksum::checksum;
 use crate::damage::{BadFrame, DamageKind};
 use crate::error::{Error, Result};
@@ -25,7 +26,6 @@ use crate::format::{
 use crate::frame_cursor::{FrameCursor, Position};
 use crate::log_state::State;
 use crate::look::{open_segment, segment_bytes, segment_facts};
-use crate::monitor::Held;
 use crate::segment_bytes::SegmentBytes;
 use crate::shared_log::SharedLog;
 use crate::tx_id::TxId;
@@ -42,23 +42,6 @@ pub struct Compressed {
     pub bytes_after: u64,
 }
 
-/// The state, for the thread that makes a segment anew, until it touches no file of it any more, also in a panic.
-struct Rewriting<'a>(Held<'a>);
-
-impl Rewriting<'_> {
-    fn begin(mut held: Held<'_>) -> Rewriting<'_> {
-        held.rewriting = true;
-        Rewriting(held)
-    }
-}
-
-impl Drop for Rewriting<'_> {
-    fn drop(&mut self) {
-        self.0.rewriting = false;
-        self.0.news.written = true;
-    }
-}
-
 /// A segment in compressed blocks, synced and compared with the plain one, still under its temporary name.
 #[derive(Debug)]
 pub(crate) struct PackedDraft {
@@ -73,8 +56,8 @@ impl SharedLog {
         let Some((old, end)) = held.plain_segment() else {
             return Ok(None);
         };
-        let mut rewriting = Rewriting::begin(held);
-        let held = &mut rewriting.0;
+        let mut at_work = AtWork::begin(held, |state| &mut state.rewriting);
+        let held = &mut at_work.held;
         let goes_on = || self.check_goes_on();
         let packed = held.meanwhile(|| pack_segment(self.dir(), &old, end, &goes_on));
         let PackedDraft { draft, compressed } = match packed {

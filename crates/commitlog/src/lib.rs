@@ -76,6 +76,7 @@ mod tail_log;
 mod shipment;
 mod open_report;
 mod recovery;
+mod at_work;
 mod retention;
 mod truncation;
 mod compression;

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::active_segment::MarkFlag;
+use crate::at_work::AtWork;
 use crate::damage::DamageKind;
 use crate::error::{Error, Result};
 use crate::format::{EPOCH_MAX, SegmentHeader};
@@ -161,8 +162,8 @@ impl SharedLog {
 
     /// Removes the files that are pruned, while others go on.
     fn remove_pruned(&self, held: Held<'_>) -> Result<()> {
-        let mut removing = Removing::begin(held);
-        let held = &mut removing.0;
+        let mut at_work = AtWork::begin(held, |state| &mut state.removing);
+        let held = &mut at_work.held;
         let mut leftovers = std::mem::take(&mut held.leftovers);
         let removed = held.meanwhile(|| remove_segments(self.dir(), &mut leftovers));
         held.leftovers = leftovers;
@@ -170,23 +171,6 @@ impl SharedLog {
         // With the state held: between a rename and its sync, another sync that failed would take the error away from it.
         let synced = self.dir().sync().map_err(Error::from);
         held.poison_unless(synced)
-    }
-}
-
-/// The state, for the thread that removes files, until it touches none any more, also in a panic.
-struct Removing<'a>(Held<'a>);
-
-impl Removing<'_> {
-    fn begin(mut held: Held<'_>) -> Removing<'_> {
-        held.removing = true;
-        Removing(held)
-    }
-}
-
-impl Drop for Removing<'_> {
-    fn drop(&mut self) {
-        self.0.removing = false;
-        self.0.news.written = true;
     }
 }
 

@@ -20,7 +20,7 @@ use commitlog::{
 };
 use disk::{Dir, Fault, SimDisk};
 use hooked_dir::{HookedDir, Hooks};
-use logs::{LOG_ID, expected, fill, payload, read_all, small, temporary};
+use logs::{LOG_ID, close_beside, expected, fill, payload, read_all, small, temporary};
 use seeds::Random;
 
 const END: u64 = 20;
@@ -643,21 +643,7 @@ impl Hooks for ClosesInTheMiddle {
         let (12288, Some((disk, log)), None) = (offset, self.log.get(), closing.as_ref()) else {
             return;
         };
-        let (disk, closed) = (disk.clone(), Arc::clone(log));
-        let thread = thread::spawn(move || {
-            closed.close().unwrap();
-            disk.call_count()
-        });
-        while log.maintain(Duration::ZERO).is_ok() {
-            thread::yield_now();
-        }
-        for _ in 0..10_000 {
-            if thread.is_finished() {
-                break;
-            }
-            thread::yield_now();
-        }
-        *closing = Some(thread);
+        *closing = Some(close_beside(log, disk));
     }
 }
 

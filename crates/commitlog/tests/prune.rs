@@ -14,7 +14,7 @@ use std::time::Duration;
 use commitlog::{Error, Handoff, Log, Pruned, TxId};
 use disk::{Fault, Operation, SimDisk};
 use hooked_dir::{HookedDir, Hooks};
-use logs::{LOG_ID, expected, fill, payload, read_all, small};
+use logs::{LOG_ID, close_beside, expected, fill, give_time, payload, read_all, small};
 
 const END: u64 = 20;
 
@@ -299,24 +299,9 @@ fn a_log_is_closed_only_when_no_file_of_it_is_removed_any_more() {
     let (kept, watched) = (Arc::clone(&closing), disk.clone());
     let meanwhile: Meanwhile = Box::new(move |log| {
         let mut closing = kept.lock().unwrap();
-        if closing.is_some() {
-            return;
+        if closing.is_none() {
+            *closing = Some(close_beside(&log, &watched));
         }
-        let (closed, disk) = (Arc::clone(&log), watched.clone());
-        let thread = thread::spawn(move || {
-            closed.close().unwrap();
-            disk.call_count()
-        });
-        while log.maintain(Duration::ZERO).is_ok() {
-            thread::yield_now();
-        }
-        for _ in 0..10_000 {
-            if thread.is_finished() {
-                break;
-            }
-            thread::yield_now();
-        }
-        *closing = Some(thread);
     });
     let (log, _) = hooked_log(&disk, meanwhile);
     let Pruned { base, .. } = log.prune_before(TxId(END)).unwrap();
@@ -342,12 +327,7 @@ fn prunes_come_one_after_the_other() {
                 log.prune_before(TxId(9)).unwrap();
                 disk.files().len()
             });
-            for _ in 0..10_000 {
-                if thread.is_finished() {
-                    break;
-                }
-                thread::yield_now();
-            }
+            give_time(&thread);
             *second = Some(thread);
         }
     });

@@ -2,9 +2,11 @@
 #![allow(dead_code, reason = "no test needs all of it")]
 
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use commitlog::{Log, LogId, Options, TxId};
-use disk::{Access, Dir, OsDir};
+use disk::{Access, Dir, OsDir, SimDisk};
 use tempfile::TempDir;
 
 pub(crate) const LOG_ID: LogId = LogId(*b"0123456789abcdef");
@@ -80,4 +82,29 @@ pub(crate) fn segments(dir: &Arc<dyn Dir>) -> Vec<u64> {
         .iter()
         .map(|segment| segment.base.0)
         .collect()
+}
+
+/// Closes the log in another thread, and yields once that is about to wait for whoever is at work on files, or done. The thread ends with how many calls of the disk there were
+/// when the log was closed.
+pub(crate) fn close_beside(log: &Arc<Log>, disk: &SimDisk) -> JoinHandle<u64> {
+    let (closed, disk) = (Arc::clone(log), disk.clone());
+    let thread = thread::spawn(move || {
+        closed.close().unwrap();
+        disk.call_count()
+    });
+    while log.maintain(Duration::ZERO).is_ok() {
+        thread::yield_now();
+    }
+    give_time(&thread);
+    thread
+}
+
+/// Gives a thread time to end, unless it waits for this one.
+pub(crate) fn give_time<T>(thread: &JoinHandle<T>) {
+    for _ in 0..10_000 {
+        if thread.is_finished() {
+            break;
+        }
+        thread::yield_now();
+    }
 }
