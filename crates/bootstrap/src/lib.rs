@@ -117,7 +117,7 @@ pub use read_options::ReadOptions;
 pub use records::Records;
 pub use scrub::{OnScrub, scrub};
 pub use snapshot::{Finding, Mending, ScrubProgress, ScrubReport, SoundCopy};
-pub use snapshot_info::SnapshotInfo;
+pub use snapshot_info::{SnapshotInfo, SnapshotLayout};
 pub use snapshot_policy::SnapshotPolicy;
 pub use snapshot_summary::{Maintenance, PruneSummary, SnapshotSummary};
 pub use view::View;

@@ -8,6 +8,7 @@ use snapshot::{Manifest, SnapshotId, Snapshots};
 
 use crate::database_id::DatabaseId;
 use crate::error::{Error, Result};
+use crate::format::PAGES_SECTION;
 use crate::layout;
 use crate::looking_again::look_again;
 
@@ -19,8 +20,24 @@ pub struct SnapshotInfo {
     pub tx: TxId,
     /// The database that it belongs to; `None` if it can not be read.
     pub database_id: Option<DatabaseId>,
+    /// What it is made of, as far as it can be used.
+    pub layout: Option<SnapshotLayout>,
     /// Why it can not be used, if so.
     pub rejected: Option<snapshot::Error>,
+}
+
+/// What a snapshot is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SnapshotLayout {
+    /// Which line it is in: from 1, that of the newest snapshot. Snapshots in different lines share no byte.
+    pub line: usize,
+    /// How many pages the state has.
+    pub page_count: u64,
+    /// The length of the file that was written for it.
+    pub own_bytes: u64,
+    /// The lengths of the files of other snapshots that it shares pages with.
+    pub shared_bytes: u64,
 }
 
 impl SnapshotInfo {
@@ -60,6 +77,7 @@ fn inspect(
     ids.sort_unstable_by(|a, b| b.cmp(a));
     ids.dedup();
     let mut all = Vec::new();
+    let mut lines: Vec<Vec<Manifest>> = Vec::new();
     for id in ids {
         // What was found bad may have been about to be removed: each look is a fresh one.
         let looked = look_again(dir.path(), |_| {
@@ -67,9 +85,9 @@ fn inspect(
                 return Ok(None);
             };
             check(&snapshots, &manifest)?;
-            Ok(Some(DatabaseId(manifest.header().log_id)))
+            Ok(Some(manifest))
         });
-        let (database_id, rejected) = match looked {
+        let (manifest, rejected) = match looked {
             Ok(None) => continue,
             Ok(found) => (found, None),
             Err(Error::Snapshot(reason)) => (None, Some(reason)),
@@ -77,9 +95,30 @@ fn inspect(
         };
         all.push(SnapshotInfo {
             tx: TxId(id.tx()),
-            database_id,
+            database_id: manifest
+                .as_ref()
+                .map(|manifest| DatabaseId(manifest.header().log_id)),
+            layout: manifest.map(|manifest| layout_of(manifest, &mut lines)),
             rejected,
         });
     }
     Ok(all)
+}
+
+/// Puts a snapshot into the line of those that it shares bytes with, or into one of its own.
+fn layout_of(manifest: Manifest, lines: &mut Vec<Vec<Manifest>>) -> SnapshotLayout {
+    let shares = |line: &Vec<Manifest>| line.iter().any(|other| other.shares_bytes_with(&manifest));
+    let place = lines.iter().position(shares).unwrap_or_else(|| {
+        lines.push(Vec::new());
+        lines.len() - 1
+    });
+    let own_bytes = manifest.own_bytes();
+    let layout = SnapshotLayout {
+        line: place + 1,
+        page_count: manifest.blob_count(PAGES_SECTION),
+        own_bytes,
+        shared_bytes: manifest.pack_bytes() - own_bytes,
+    };
+    lines[place].push(manifest);
+    layout
 }

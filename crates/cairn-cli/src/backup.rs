@@ -5,10 +5,10 @@ use std::path::Path;
 
 use cairn::BackupSummary;
 
-use crate::cli::CopyOptions;
 use crate::failure::Failure;
 use crate::opening::open_to_read;
 use crate::output::Output;
+use crate::upkeep_options::CopyOptions;
 
 /// Makes a backup, or brings it up to date.
 ///

@@ -4,8 +4,8 @@ use crate::cli::Verb;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::{
-    backup, demo, demo_writer, digest, export, import, info, log, scan, scrub, snapshot_verb,
-    tables, verify,
+    backup, demo, demo_writer, digest, export, import, info, log, prune, repair, scan, scrub,
+    snapshot_verb, snapshots, tables, verify,
 };
 
 /// Carries out a verb and writes its answer to the standard output.
@@ -24,6 +24,9 @@ pub fn carry_out(verb: &Verb) -> Result<(), Failure> {
         Verb::Scan(options) => scan::scan(options, &mut output),
         Verb::Log(options) => log::log(options, &mut output),
         Verb::Snapshot(options) => snapshot_verb::snapshot(options, &mut output),
+        Verb::Snapshots(options) => snapshots::snapshots(options, &mut output),
+        Verb::Prune(options) => prune::prune(options, &mut output),
+        Verb::Repair(options) => repair::repair(options, &mut output),
         Verb::Backup(options) => backup::backup(options, &mut output),
         Verb::Restore(options) => backup::restore(options, &mut output),
         Verb::Scrub(options) => scrub::scrub(options, &mut output),

@@ -11,6 +11,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::exit::Exit;
 use crate::null_text::NullText;
+use crate::upkeep_options::{
+    CopyOptions, PruneOptions, RepairOptions, ScrubOptions, SnapshotOptions,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 fine (a torn tail is fine, and reported), 1 wrong usage or refused, 2 damage found, 3 locked by another \
@@ -50,6 +53,12 @@ pub enum Verb {
     Log(LogOptions),
     /// Write a snapshot
     Snapshot(SnapshotOptions),
+    /// List the snapshots, each read and checked
+    Snapshots(InspectOptions),
+    /// Remove what two good snapshots make unneeded: segments of the log, and older snapshots
+    Prune(PruneOptions),
+    /// Do what opening for writing does: cut what was never acknowledged, remove what was given up
+    Repair(RepairOptions),
     /// Copy a database to another directory, or bring an earlier copy up to date
     Backup(CopyOptions),
     /// Make a database out of a backup
@@ -132,7 +141,7 @@ pub struct ExportOptions {
     pub at: AtOption,
 }
 
-/// Options of `info` and `verify`.
+/// Options of `info`, `snapshots` and `verify`.
 #[derive(Debug, PartialEq, Args)]
 pub struct InspectOptions {
     /// The directory of the database
@@ -187,38 +196,6 @@ pub struct LogOptions {
     /// The last transaction
     #[arg(long, value_name = "TX")]
     pub to: Option<u64>,
-    /// How to print.
-    #[command(flatten)]
-    pub json: JsonOption,
-}
-
-/// Options of `snapshot`.
-#[derive(Debug, PartialEq, Args)]
-pub struct SnapshotOptions {
-    /// The directory of the database
-    pub dir: PathBuf,
-}
-
-/// Options of `backup` and `restore`.
-#[derive(Debug, PartialEq, Args)]
-pub struct CopyOptions {
-    /// The directory to copy from
-    pub dir: PathBuf,
-    /// The directory to copy to
-    pub to: PathBuf,
-    /// The point in the history.
-    #[command(flatten)]
-    pub at: AtOption,
-}
-
-/// Options of `scrub`.
-#[derive(Debug, PartialEq, Args)]
-pub struct ScrubOptions {
-    /// The directory of the database
-    pub dir: PathBuf,
-    /// Rewrite what is damaged and has a sound copy
-    #[arg(long)]
-    pub repair: bool,
     /// How to print.
     #[command(flatten)]
     pub json: JsonOption,
@@ -416,6 +393,25 @@ mod tests {
             (
                 "cairn snapshot d",
                 Verb::Snapshot(SnapshotOptions { dir: dir() }),
+            ),
+            (
+                "cairn snapshots d --json",
+                Verb::Snapshots(InspectOptions { dir: dir(), json }),
+            ),
+            (
+                "cairn prune d --dry-run",
+                Verb::Prune(PruneOptions {
+                    dir: dir(),
+                    dry_run: true,
+                }),
+            ),
+            (
+                "cairn repair d --from-snapshot",
+                Verb::Repair(RepairOptions {
+                    dir: dir(),
+                    dry_run: false,
+                    from_snapshot: true,
+                }),
             ),
             (
                 "cairn backup d e",

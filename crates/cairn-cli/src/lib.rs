@@ -30,6 +30,7 @@
 
 // What can be asked, and how it ends.
 mod cli;
+mod upkeep_options;
 mod exit;
 mod failure;
 mod carry_out;
@@ -47,9 +48,12 @@ mod export;
 mod import;
 mod info;
 mod log;
+mod prune;
+mod repair;
 mod scan;
 mod scrub;
 mod snapshot_verb;
+mod snapshots;
 mod tables;
 mod verify;
 // From text to values.
@@ -68,9 +72,8 @@ mod text_table;
 
 pub use carry_out::carry_out;
 pub use cli::{
-    Arguments, AtOption, Condition, CopyOptions, DemoOptions, DemoWriterOptions, DigestOptions,
-    ExportOptions, ImportOptions, InspectOptions, JsonOption, LogOptions, ScanOptions,
-    ScrubOptions, SnapshotOptions, TablesOptions, Verb,
+    Arguments, AtOption, Condition, DemoOptions, DemoWriterOptions, DigestOptions, ExportOptions,
+    ImportOptions, InspectOptions, JsonOption, LogOptions, ScanOptions, TablesOptions, Verb,
 };
 pub use column_guess::NearMiss;
 pub use csv_columns::{CsvColumn, InferredColumns, infer_columns, parse_record};
@@ -85,3 +88,4 @@ pub use output::{Output, complain};
 pub use progress::Progress;
 pub use row_writer::{RowFormat, RowWriter};
 pub use text_table::TextTable;
+pub use upkeep_options::{CopyOptions, PruneOptions, RepairOptions, ScrubOptions, SnapshotOptions};

@@ -1,12 +1,14 @@
 //! Opening a database for a verb, and what its errors mean for how the command ends.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use bootstrap::ErrorClass;
 use cairn::{
     Database, OpenError, OpenReport, Options, ReadOnlyDatabase, ReadOptions, SnapshotPolicy, TxId,
     WriteError,
 };
+use disk::Dir;
 
 use crate::cli::AtOption;
 use crate::failure::Failure;
@@ -39,12 +41,31 @@ pub(crate) fn open_to_write(dir: &Path, create: bool) -> Result<Database, Failur
 pub(crate) fn open_quietly(dir: &Path, create: bool) -> Result<Database, Failure> {
     let options = Options {
         create,
-        snapshots: SnapshotPolicy::by_hand(),
-        ..Options::default()
+        ..by_hand()
     };
     Ok(Database::open_with(dir, options, |_| {
         Ok::<(), cairn::Error>(())
     })?)
+}
+
+/// [`open_quietly`] what exists, on any disk; `from_snapshot` gives the log up if it can not be used.
+pub(crate) fn open_on(dir: Arc<dyn Dir>, from_snapshot: bool) -> Result<Database, Failure> {
+    let options = Options {
+        create: false,
+        restore_from_snapshots: from_snapshot,
+        ..by_hand()
+    };
+    Ok(Database::open_on(dir, options, |_| {
+        Ok::<(), cairn::Error>(())
+    })?)
+}
+
+/// Nothing happens that was not asked for.
+fn by_hand() -> Options {
+    Options {
+        snapshots: SnapshotPolicy::by_hand(),
+        ..Options::default()
+    }
 }
 
 fn tell(report: &OpenReport) {

@@ -7,10 +7,10 @@ use cairn::{Finding, Mending, ScrubReport, SoundCopy};
 use disk::{Dir, OsDir};
 use serde::Serialize;
 
-use crate::cli::ScrubOptions;
 use crate::failure::Failure;
 use crate::opening::open_to_write;
 use crate::output::{Output, complain};
+use crate::upkeep_options::ScrubOptions;
 
 #[derive(Serialize)]
 struct JsonFinding {

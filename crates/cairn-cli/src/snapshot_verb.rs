@@ -1,9 +1,9 @@
 //! `cairn snapshot`: writes one.
 
-use crate::cli::SnapshotOptions;
 use crate::failure::Failure;
 use crate::opening::open_to_write;
 use crate::output::Output;
+use crate::upkeep_options::SnapshotOptions;
 
 /// Writes a snapshot of the newest state and reads it back.
 ///

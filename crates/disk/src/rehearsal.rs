@@ -65,6 +65,8 @@ pub enum ChangeKind {
     Created {
         /// How long it would be; 0 for a directory.
         bytes: u64,
+        /// How long the file is that has the name now.
+        replaces: Option<u64>,
     },
     /// It would have had another name before, in the same directory.
     Renamed {

@@ -141,8 +141,12 @@ impl RehearsedDir {
                 Some(Named::File { bytes, found_as }) => {
                     match found_as {
                         None => {
+                            let replaces = match found.contains(name) {
+                                true => Some(self.found_bytes(name)?),
+                                false => None,
+                            };
                             let bytes = bytes.len();
-                            add(ChangeKind::Created { bytes });
+                            add(ChangeKind::Created { bytes, replaces });
                             continue;
                         }
                         Some(from) if from != name => {
@@ -156,7 +160,10 @@ impl RehearsedDir {
                 }
                 Some(Named::Dir(dir)) => {
                     if dir.below.is_none() {
-                        add(ChangeKind::Created { bytes: 0 });
+                        add(ChangeKind::Created {
+                            bytes: 0,
+                            replaces: None,
+                        });
                     }
                     dir.add_changes(&path, changes)?;
                 }

@@ -92,13 +92,31 @@ fn what_would_be_different_is_told_and_nothing_is() {
                 dir.create("new")?.write_all_at(5, b"x")?;
                 dir.rename("new", "one")
             },
-            vec![change("one", ChangeKind::Created { bytes: 6 })],
+            vec![change(
+                "one",
+                ChangeKind::Created {
+                    bytes: 6,
+                    replaces: Some(10_000),
+                },
+            )],
         ),
         (
             |dir| dir.create_dir("more")?.create("x").map(drop),
             vec![
-                change("more", ChangeKind::Created { bytes: 0 }),
-                change("more/x", ChangeKind::Created { bytes: 0 }),
+                change(
+                    "more",
+                    ChangeKind::Created {
+                        bytes: 0,
+                        replaces: None,
+                    },
+                ),
+                change(
+                    "more/x",
+                    ChangeKind::Created {
+                        bytes: 0,
+                        replaces: None,
+                    },
+                ),
             ],
         ),
         (

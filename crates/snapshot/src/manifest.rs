@@ -105,6 +105,12 @@ impl Manifest {
         self.packs.iter().map(|pack| pack.length).sum()
     }
 
+    /// The length of what was written with it: of its own packs, and not of those of other snapshots that it shares.
+    pub fn own_bytes(&self) -> u64 {
+        let own = self.packs.iter().filter(|pack| self.is_own(pack.name));
+        own.map(|pack| pack.length).sum()
+    }
+
     /// The file names of the packs.
     pub fn pack_names(&self) -> impl Iterator<Item = String> + '_ {
         self.packs
