@@ -12,7 +12,7 @@ use cairn_tests::{
 use disk::{Dir, OsDir, SimDisk};
 
 /// A fixture, whether it has a snapshot, the digest of its content.
-const FIXTURES: [(&str, bool, &str); 22] = [
+const FIXTURES: [(&str, bool, &str); 26] = [
     ("v1-log-only", false, DIGEST),
     ("v1-with-snapshot", true, DIGEST),
     ("v2-log-only", false, DIGEST),
@@ -41,13 +41,18 @@ const FIXTURES: [(&str, bool, &str); 22] = [
     ("v2.5-with-snapshot", true, DIGEST_5),
     ("v2.5-with-hash-index", true, DIGEST_5_HASHED),
     ("v2.5-with-long-values", true, DIGEST_5_LONG),
+    // Long values in pieces that share pages, and heads that know where they are.
+    ("v2.6-log-only", false, DIGEST_5),
+    ("v2.6-with-snapshot", true, DIGEST_5),
+    ("v2.6-with-hash-index", true, DIGEST_5_HASHED),
+    ("v2.6-with-long-values", true, DIGEST_5_LONG),
 ];
 /// How those are called with a hash index besides, which ask for reader 2.
 const HASHED: &str = "-with-hash-index";
 /// How those are called with a table of long values besides.
 const LONG: &str = "-with-long-values";
 /// What the names of the newest format's fixtures begin with.
-const NEWEST: &str = "v2.5-";
+const NEWEST: &str = "v2.6-";
 /// From this one on the system tables have columns for foreign keys.
 const WITH_FOREIGN_KEYS: &str = "v2.5-";
 const DIGEST_HASHED: &str = "8951bfcabd12d7631e62b6adaeb9accc890f4d8a76289856ed4873d512df637b";

@@ -1,19 +1,19 @@
 //! One value of a row page, read and to be written.
 
 use crate::row_format::INLINE_BYTES_MAX;
-use crate::{PageNumber, ValueRef};
+use crate::{LongPlace, ValueRef};
 
 /// A value as it stands in a row page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell<'a> {
     /// A value that stands in the page, or null.
     Value(ValueRef<'a>),
-    /// A string or bytes that stand in pages of their own.
+    /// A string or bytes that stand elsewhere.
     Long {
         /// Length of the value in bytes.
         len: u32,
-        /// The first of its pages.
-        first_page: PageNumber,
+        /// Where it stands.
+        place: LongPlace,
     },
 }
 
@@ -22,14 +22,14 @@ pub enum Cell<'a> {
 pub enum CellInput<'a> {
     /// A value that shall stand in the page, or null.
     Value(ValueRef<'a>),
-    /// A string or bytes that stand in pages of their own already.
+    /// A string or bytes that stand elsewhere.
     Long {
         /// Length of the value in bytes.
         len: u32,
         /// The first bytes of the value, as far as there are any.
         prefix: [u8; 4],
-        /// The first of its pages.
-        first_page: PageNumber,
+        /// Where it stands.
+        place: LongPlace,
     },
 }
 
@@ -37,11 +37,11 @@ impl CellInput<'_> {
     /// Null.
     pub const NULL: CellInput<'static> = CellInput::Value(ValueRef::Null);
 
-    /// A value whose bytes stand in the chain of pages from `first_page` on.
+    /// A value whose bytes stand elsewhere.
     ///
     /// # Panics
     /// If the value is longer than [`VALUE_BYTES_MAX`](crate::VALUE_BYTES_MAX), or short enough for a view.
-    pub fn long(bytes: &[u8], first_page: PageNumber) -> CellInput<'static> {
+    pub fn long(bytes: &[u8], place: LongPlace) -> CellInput<'static> {
         assert!(
             bytes.len() > INLINE_BYTES_MAX,
             "a short value stands in its view"
@@ -54,7 +54,7 @@ impl CellInput<'_> {
         CellInput::Long {
             len,
             prefix: [bytes[0], bytes[1], bytes[2], bytes[3]],
-            first_page,
+            place,
         }
     }
 

@@ -102,7 +102,7 @@ impl<'a, T: FixedValue> Column<'a, T> {
             let hits: Vec<u64> = hits.collect();
             slots_of(hits).map(move |slot| {
                 let row = RowId::new(page.number, slot);
-                Ok(Row::at(table.pages, page.rows, row))
+                Ok(Row::at(table.table, table.pages, page.rows, row))
             })
         };
         let pages = self.pages();

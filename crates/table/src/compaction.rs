@@ -16,7 +16,9 @@
 //! than the group itself was. Views keep the pages that they show.
 
 use crate::error::Error;
+use crate::heap::Heap;
 use crate::index::missing;
+use crate::layout::Layout;
 use crate::pages::Pages;
 use crate::row_id::RowId;
 use crate::scratch::Scratch;
@@ -27,7 +29,10 @@ use crate::value_ref::ValueRef;
 /// How many steps are taken on top of two for each row of the group, so that small groups get somewhere too.
 const STEPS_MIN: u64 = 16;
 
-/// Empties the last page for as long as the table is sparse, after a group of so many rows.
+/// How many pieces of spills a row may have that move with it: more than nearly all have.
+const PIECES_A_ROW: u64 = 8;
+
+/// Moves rows, and pieces of what they spilled, together for as long as the table is sparse, after a group of so many rows.
 pub(crate) fn compact(
     table: &mut Table,
     pages: &mut Pages,
@@ -35,22 +40,50 @@ pub(crate) fn compact(
     scratch: &mut Scratch,
 ) -> Result<(), Error> {
     let steps_max = group_rows.saturating_mul(2).saturating_add(STEPS_MIN);
+    empty_last_pages(
+        table,
+        heap_of_rows,
+        pages,
+        steps_max,
+        |table, pages, row, may_add| move_row(table, pages, row, may_add, scratch),
+    )?;
+    let steps_max = steps_max.saturating_mul(PIECES_A_ROW);
+    table.rows.spills.compact(pages, table.id, steps_max)
+}
+
+fn heap_of_rows(table: &mut Table) -> (&mut Heap, &Layout) {
+    (&mut table.rows.heap, &table.layout)
+}
+
+/// Empties the last page of the heap that something has for as long as it is sparse, by a function that moves a row and says whether it did.
+pub(crate) fn empty_last_pages<T>(
+    of: &mut T,
+    heap_of: fn(&mut T) -> (&mut Heap, &Layout),
+    pages: &mut Pages,
+    steps_max: u64,
+    mut move_row: impl FnMut(&mut T, &mut Pages, RowId, bool) -> Result<bool, Error>,
+) -> Result<(), Error> {
     let mut steps = 0;
     let mut may_add = true;
-    while steps < steps_max && table.heap.is_sparse(&table.layout) {
-        steps += 1;
-        let Some(row) = table.heap.row_to_move(pages, &table.layout)? else {
-            continue;
-        };
-        let page_count = table.heap.page_count();
-        if !move_row(table, pages, row, may_add, scratch)? {
+    loop {
+        let (heap, layout) = heap_of(of);
+        if steps >= steps_max || !heap.is_sparse(layout) {
             break;
         }
-        may_add &= table.heap.page_count() <= page_count;
+        steps += 1;
+        let Some(row) = heap.row_to_move(pages, layout)? else {
+            continue;
+        };
+        let page_count = heap.page_count();
+        if !move_row(of, pages, row, may_add)? {
+            break;
+        }
+        may_add &= heap_of(of).0.page_count() <= page_count;
     }
+    let (heap, layout) = heap_of(of);
     match steps {
         0 => Ok(()),
-        _ => table.heap.offer_last(pages, &table.layout),
+        _ => heap.offer_last(pages, layout),
     }
 }
 
@@ -66,6 +99,7 @@ fn move_row(
     let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
     table.encode_keys(&values, scratch)?;
     let moved = table
+        .rows
         .heap
         .relocate(pages, &table.layout, row, &values, may_add)?;
     let Some(moved) = moved else {

@@ -14,13 +14,12 @@ use serde::{Deserialize, Serialize};
 use crate::damaged::DamageKind;
 use crate::error::Error;
 use crate::layout::Layout;
+use crate::long_place::LongPlace;
 use crate::long_value;
-use crate::page_format::PageKind;
 use crate::page_number::PageNumber;
 use crate::page_plan::{PagePlan, is_well_filled};
 use crate::pages::Pages;
 use crate::room_lists::RoomLists;
-use crate::row_format::{ROW_HEAP_BYTES_MAX, VALUE_IN_PAGE_BYTES_MAX};
 use crate::row_geometry::RowGeometry;
 use crate::row_id::RowId;
 use crate::row_page::{self, Cell, CellInput, RowPageMut, RowPageRef};
@@ -116,64 +115,36 @@ impl Heap {
         &self.room
     }
 
-    /// Puts a row where there is room. `values` must fit the layout.
-    pub(crate) fn insert(
+    /// Puts a row of cells that take so many bytes of heap together where there is room. They must fit the layout.
+    pub(crate) fn insert<'v>(
         &mut self,
         pages: &mut Pages,
         owner: TableId,
         layout: &Layout,
-        values: &[ValueRef<'_>],
+        heap_bytes: u64,
+        cells: impl ExactSizeIterator<Item = CellInput<'v>>,
     ) -> Result<RowId, Error> {
-        let plain = || values.iter().map(|&value| CellInput::from(value));
-        let mut heap_bytes = plain()
-            .map(|cell| u64::from(cell.heap_bytes()))
-            .sum::<u64>();
-        let row = if heap_bytes <= u64::from(ROW_HEAP_BYTES_MAX) {
-            self.place(pages, owner, layout, heap_bytes, plain())?
-        } else {
-            let mut cells: Vec<CellInput<'_>> = plain().collect();
-            heap_bytes = spill(pages, owner, values, &mut cells)?;
-            self.place(pages, owner, layout, heap_bytes, cells.into_iter())?
-        };
+        let row = self.place(pages, owner, layout, heap_bytes, cells)?;
         self.row_count += 1;
         self.variable_bytes += heap_bytes;
         Ok(row)
     }
 
-    /// Replaces values of a row without moving it; `false`, and nothing changed, if its page has no room for them or
-    /// a long value is among the old or new ones.
-    pub(crate) fn update(
+    /// Replaces cells of a row, which gain and free so many bytes of the heap; there must be room for them.
+    pub(crate) fn rewrite(
         &mut self,
         pages: &mut Pages,
         layout: &Layout,
         row: RowId,
-        changes: &[(usize, ValueRef<'_>)],
-    ) -> Result<bool, Error> {
+        cells: &[(usize, CellInput<'_>)],
+        (gained, freed): (u32, u32),
+    ) -> Result<(), Error> {
         let number = row.page();
         let damaged = |kind: DamageKind| Error::from(kind.at(number));
-        let page = RowPageRef::new(pages.get(number)?, layout).map_err(damaged)?;
-        let mut cells = Vec::with_capacity(changes.len());
-        let (mut gained, mut freed) = (0, 0);
-        for &(column, value) in changes {
-            let bytes = value.variable_bytes().unwrap_or_default();
-            if bytes.len() > VALUE_IN_PAGE_BYTES_MAX as usize {
-                return Ok(false);
-            }
-            match page.cell(row.slot(), column).map_err(damaged)? {
-                Cell::Long { .. } => return Ok(false),
-                Cell::Value(old) => freed += heap_bytes_of(&CellInput::from(old)),
-            }
-            let cell = CellInput::from(value);
-            gained += heap_bytes_of(&cell);
-            cells.push((column, cell));
-        }
-        if gained > freed + page.heap_free_bytes() {
-            return Ok(false);
-        }
         let mut page = RowPageMut::of(pages.write(number)?, layout).map_err(damaged)?;
         for pass in [false, true] {
-            // Values that shrink go first, so that those that grow find the room that was counted above.
-            for (column, cell) in &cells {
+            // Values that shrink go first, so that those that grow find the room that was counted.
+            for (column, cell) in cells {
                 if page.grows(row.slot(), *column, cell).map_err(damaged)? == pass {
                     page.update(row.slot(), *column, cell).map_err(damaged)?;
                 }
@@ -187,16 +158,17 @@ impl Heap {
         if gained != freed {
             self.room.settle(pages, layout, number)?;
         }
-        Ok(true)
+        Ok(())
     }
 
-    /// Frees the slot of a row, its long values, and its page if that was the last row there.
+    /// Frees the slot of a row, and its page if that was the last row there. Returns where the row has long values, each place once: they are
+    /// the caller's to free.
     pub(crate) fn remove(
         &mut self,
         pages: &mut Pages,
         layout: &Layout,
         row: RowId,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<LongPlace>, Error> {
         let number = row.page();
         let damaged = |kind: DamageKind| Error::from(kind.at(number));
         let page = RowPageRef::new(pages.get(number)?, layout).map_err(damaged)?;
@@ -204,19 +176,18 @@ impl Heap {
         let mut heap_bytes = 0;
         for column in 0..layout.column_count() {
             match page.cell(row.slot(), column).map_err(damaged)? {
-                Cell::Long { first_page, .. } => long_values.push(first_page),
-                Cell::Value(value) => heap_bytes += heap_bytes_of(&CellInput::from(value)),
+                Cell::Long { place, .. } => long_values.push(place.beginning()),
+                Cell::Value(value) => heap_bytes += CellInput::from(value).heap_bytes(),
             }
         }
-        for first_page in long_values {
-            long_value::free(pages, first_page)?;
-        }
+        long_values.sort_unstable();
+        long_values.dedup();
         self.row_count = less(self.row_count, 1, number)?;
         self.variable_bytes = less(self.variable_bytes, heap_bytes.into(), number)?;
-        match self.vacate(pages, layout, row)? {
-            true => Ok(()),
-            false => self.room.settle(pages, layout, number),
+        if !self.vacate(pages, layout, row)? {
+            self.room.settle(pages, layout, number)?;
         }
+        Ok(long_values)
     }
 
     /// Frees a slot, and its page if that was the last row there; `true` if it was.
@@ -287,8 +258,8 @@ impl Heap {
         for (column, &value) in values.iter().enumerate() {
             cells.push(match page.cell(row.slot(), column).map_err(damaged)? {
                 Cell::Value(_) => CellInput::from(value),
-                Cell::Long { first_page, .. } => {
-                    CellInput::long(value.variable_bytes().unwrap_or_default(), first_page)
+                Cell::Long { place, .. } => {
+                    CellInput::long(value.variable_bytes().unwrap_or_default(), place)
                 }
             });
         }
@@ -305,7 +276,7 @@ impl Heap {
         Ok(Some(moved))
     }
 
-    /// Gives back every row page and every long value.
+    /// Gives back every row page, and the chains of long values.
     pub(crate) fn clear(&mut self, pages: &mut Pages, layout: &Layout) -> Result<(), Error> {
         while let Some(number) = self.first {
             let damaged = |kind: DamageKind| Error::from(kind.at(number));
@@ -314,8 +285,11 @@ impl Heap {
             let mut long_values = Vec::new();
             for slot in page.live_slots() {
                 for column in 0..layout.column_count() {
-                    if let Cell::Long { first_page, .. } =
-                        page.cell(slot, column).map_err(damaged)?
+                    let cell = page.cell(slot, column).map_err(damaged)?;
+                    if let Cell::Long {
+                        place: LongPlace::Chain(first_page),
+                        ..
+                    } = cell
                     {
                         long_values.push(first_page);
                     }
@@ -376,7 +350,7 @@ impl Heap {
     ) -> Result<PageNumber, Error> {
         let capacity = self.plan(layout).next_capacity(heap_bytes);
         layout.set_usual(RowGeometry::new(layout.regions(), capacity));
-        let number = pages.allocate(PageKind::Row, owner)?;
+        let number = pages.allocate(layout.page_kind(), owner)?;
         row_page::format(pages.get_mut(number)?, layout, capacity, owner);
         self.link(pages, number, end)?;
         self.slot_count = self.slot_count.saturating_add(u64::from(capacity));
@@ -432,32 +406,6 @@ impl Heap {
     }
 }
 
-/// Moves values that are too long for a row page, and then the longest until the rest fits one, to pages of their own.
-/// Returns the bytes that stay.
-fn spill<'a>(
-    pages: &mut Pages,
-    owner: TableId,
-    values: &[ValueRef<'a>],
-    cells: &mut [CellInput<'a>],
-) -> Result<u64, Error> {
-    loop {
-        let total = cells
-            .iter()
-            .map(|cell| u64::from(cell.heap_bytes()))
-            .sum::<u64>();
-        let longest = (0..cells.len()).max_by_key(|&column| cells[column].heap_bytes());
-        let Some(column) = longest else {
-            return Ok(total);
-        };
-        if total <= u64::from(ROW_HEAP_BYTES_MAX) {
-            return Ok(total);
-        }
-        let bytes = values[column].variable_bytes().unwrap_or_default();
-        let first_page = long_value::write(pages, owner, bytes)?;
-        cells[column] = CellInput::long(bytes, first_page);
-    }
-}
-
 /// A count that a head states, less what a page shows to be gone. A head that states less than its pages hold is damaged.
 fn less(count: u64, by: u64, page: PageNumber) -> Result<u64, Error> {
     count.checked_sub(by).ok_or_else(|| {
@@ -465,9 +413,4 @@ fn less(count: u64, by: u64, page: PageNumber) -> Result<u64, Error> {
             .at(page)
             .into()
     })
-}
-
-/// What a value takes in the heap of a row page.
-fn heap_bytes_of(cell: &CellInput<'_>) -> u32 {
-    cell.heap_bytes()
 }

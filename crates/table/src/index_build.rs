@@ -43,7 +43,7 @@ pub(crate) fn build(table: &Table, pages: &mut Pages, spec: IndexSpec) -> Result
 fn build_ordered(table: &Table, pages: &mut Pages, index: &Index) -> Result<BTree, Error> {
     let parts = in_parts(table, pages, |rows| {
         let mut keys = SortedKeys::with_room_for(row_count(rows));
-        for_each_row(pages, rows, |row| {
+        for_each_row(table, pages, rows, |row| {
             keys.push(row.row_id(), |key| {
                 index.key_of_stored_row(table.id, row, key)
             })
@@ -73,7 +73,7 @@ fn build_hash(table: &Table, pages: &mut Pages, index: &Index) -> Result<HashInd
     let parts = in_parts(table, pages, |rows| {
         let mut hashes: Vec<(KeyHash, RowId)> = Vec::with_capacity(row_count(rows));
         let mut key = Vec::new();
-        for_each_row(pages, rows, |row| {
+        for_each_row(table, pages, rows, |row| {
             key.clear();
             index.key_of_stored_row(table.id, row, &mut key)?;
             hashes.push((KeyHash::new(&table.hash_key, &key), row.row_id()));
@@ -135,6 +135,7 @@ fn row_count(rows: &[NumberedPage<'_>]) -> usize {
 }
 
 fn for_each_row(
+    table: &Table,
     pages: &Pages,
     rows: &[NumberedPage<'_>],
     mut each: impl FnMut(&Row<'_>) -> Result<(), Error>,
@@ -143,7 +144,8 @@ fn for_each_row(
         let mut next = 0;
         while let Some(slot) = page.rows.next_live_slot(next) {
             next = slot + 1;
-            each(&Row::at(pages, page.rows, RowId::new(page.number, slot)))?;
+            let row = RowId::new(page.number, slot);
+            each(&Row::at(table, pages, page.rows, row))?;
         }
     }
     Ok(())

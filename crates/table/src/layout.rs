@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::page_format::PageKind;
 use crate::row_geometry::{ColumnPlace, Regions, RowGeometry};
 use crate::usual_page::UsualPage;
 use crate::{ColumnType, Value};
@@ -70,9 +71,20 @@ pub struct Layout {
     regions: Regions,
     nullable_count: usize,
     usual_page: UsualPage,
+    page_kind: PageKind,
 }
 
 impl Layout {
+    /// The layout of pieces of long values: drawn in `spill_format.rs`.
+    pub(crate) fn of_pieces() -> Layout {
+        let columns = [ColumnType::U64, ColumnType::Bytes].map(LayoutColumn::required);
+        let layout = Layout::new(LayoutNumber(0), columns.to_vec());
+        Layout {
+            page_kind: PageKind::Pieces,
+            ..layout.expect("two columns without defaults")
+        }
+    }
+
     /// A layout of these columns.
     ///
     /// # Errors
@@ -98,6 +110,7 @@ impl Layout {
             regions,
             nullable_count,
             usual_page: UsualPage::default(),
+            page_kind: PageKind::Row,
         })
     }
 
@@ -122,6 +135,12 @@ impl Layout {
     /// How many columns may be null.
     pub fn nullable_count(&self) -> usize {
         self.nullable_count
+    }
+
+    /// The kind of the pages.
+    #[inline(always)]
+    pub(crate) fn page_kind(&self) -> PageKind {
+        self.page_kind
     }
 
     /// Where the column's regions stand among the regions of a row page.

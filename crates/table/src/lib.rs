@@ -6,7 +6,7 @@
 //! the transactions applied and of nothing else. A page may be borrowed from a read-only map: it is verified once, on
 //! first use, and every read can say [`Damaged`].
 //!
-//! A freshly loaded table takes little more than an Arrow array of its rows, one of which rows come and go at most half as much again; tables of rows of a few bytes, and of values longer than 8,000 bytes, take several
+//! A freshly loaded table takes little more than an Arrow array of its rows, one of which rows come and go at most half as much again; tables of rows of a few bytes take several
 //! times as much. The README says for which shapes which holds.
 //!
 //! This crate does not know files, names of tables and columns, or time.
@@ -70,6 +70,7 @@ mod error;
 mod table_id;
 mod table;
 mod scratch;
+mod stored_rows;
 mod heap;
 mod room_lists;
 mod page_plan;
@@ -142,7 +143,12 @@ mod row_page_check;
 mod fixed_value;
 mod cell;
 mod view;
-// long values,
+// values too long for them,
+mod long_place;
+mod spill_format;
+mod spills;
+mod spill_pieces;
+mod spill_check;
 mod long_value;
 // and index nodes.
 mod btree_format;
@@ -190,6 +196,7 @@ pub use key::{decode_key, encode_key, prefix_end};
 pub use key_hash::KeyHash;
 pub use key_rows::KeyRows;
 pub use layout::{COLUMN_COUNT_MAX, Layout, LayoutColumn, LayoutError, LayoutNumber};
+pub use long_place::LongPlace;
 pub use malformed::{Malformed, MalformedKind};
 pub use memory_use::MemoryUse;
 pub use page::{PAGE_BYTES, Page, PageBuf, PageBytes};

@@ -1,6 +1,6 @@
-//! Values that are too large for a row page, in a chain of pages of their own.
+//! Pages with nothing but bytes of one long value: whole ones of a spill, and chains of them, which older builds wrote.
 //!
-//! Every page knows its position in the chain, so a chain that was made to lead back into itself is
+//! Every page knows its position in its value, so a chain that was made to lead back into itself is
 //! found at the first page that is met again, and nothing is set aside for a value before its pages were
 //! seen.
 
@@ -12,10 +12,49 @@ use crate::page_number::PageNumber;
 use crate::pages::Pages;
 use crate::table_id::TableId;
 
-/// Writes `bytes` to new pages and returns the first one. A value of no bytes takes a page, too.
+/// Writes `bytes`, which fill a page, to a new one, as those at a position in a spill.
 ///
 /// # Errors
 /// When no page number is vacant.
+///
+/// # Panics
+/// If they do not fill a page.
+pub(crate) fn write_whole(
+    pages: &mut Pages,
+    owner: TableId,
+    position: u32,
+    bytes: &[u8],
+) -> Result<PageNumber, PageError> {
+    let number = pages.allocate(PageKind::LongValue, owner)?;
+    let page = pages.get_mut(number)?;
+    page.set_chain_position(position);
+    page.set_chain_bytes(u16_of(bytes.len()));
+    page.as_bytes_mut()[PAGE_HEADER_BYTES..].copy_from_slice(bytes);
+    Ok(number)
+}
+
+/// The bytes of a page that is those at a position in a spill.
+///
+/// # Errors
+/// When it is another page.
+pub(crate) fn whole(page: &PageBuf, position: u32) -> Result<&[u8], DamageKind> {
+    page.expect_kind(PageKind::LongValue)?;
+    let is_whole = page.chain_position() == position
+        && usize::from(page.chain_bytes()) == LONG_VALUE_PAGE_BYTES
+        && page.next()?.is_none();
+    if !is_whole {
+        return Err(DamageKind::Structure(
+            "a page of a long value is not the one that follows",
+        ));
+    }
+    Ok(&page.as_bytes()[PAGE_HEADER_BYTES..])
+}
+
+/// Writes `bytes` to a new chain of pages and returns the first one, as older builds did. A value of no bytes takes a page, too.
+///
+/// # Errors
+/// When no page number is vacant.
+#[cfg(test)]
 pub(crate) fn write(
     pages: &mut Pages,
     owner: TableId,
@@ -33,7 +72,7 @@ pub(crate) fn write(
         };
         let page = pages.get_mut(number)?;
         page.set_chain_position(position);
-        page.set_chain_bytes(u16::try_from(here.len()).expect("less than a page"));
+        page.set_chain_bytes(u16_of(here.len()));
         page.set_next(next);
         page.as_bytes_mut()[PAGE_HEADER_BYTES..][..here.len()].copy_from_slice(here);
         match next {
@@ -106,6 +145,10 @@ pub(crate) fn check(pages: &Pages, first: PageNumber, bytes: u64) -> Result<u64,
         );
     }
     Ok(count)
+}
+
+fn u16_of(bytes: usize) -> u16 {
+    u16::try_from(bytes).expect("less than a page")
 }
 
 /// The pages of a value and their parts of it. Ends after an error.

@@ -12,7 +12,7 @@ use crate::table::Table;
 pub struct MemoryUse {
     /// Of the rows, without values that are too long for a row page.
     pub rows: u64,
-    /// Of values that stand in pages of their own.
+    /// Of values that are too long for a row page, with the index over their pieces.
     pub long_values: u64,
     /// Of each index, ascending by id.
     pub indexes: Vec<(IndexId, u64)>,
@@ -32,16 +32,18 @@ impl MemoryUse {
         let mut long_value_pages = 0;
         for (number, page) in pages.iter() {
             let page = page.bytes().map_err(|kind| kind.at(number))?;
-            if page.owner() == table.id && page.is_of(PageKind::LongValue) {
+            let is_long = page.is_of(PageKind::LongValue) || page.is_of(PageKind::Pieces);
+            if is_long && page.owner() == table.id {
                 long_value_pages += 1;
             }
         }
+        long_value_pages += table.rows.spills.index().page_count(pages)?;
         let mut indexes = Vec::with_capacity(table.indexes.len());
         for index in &table.indexes {
             indexes.push((index.spec.id, bytes(index.page_count(pages)?)));
         }
         Ok(MemoryUse {
-            rows: bytes(table.heap.page_count()),
+            rows: bytes(table.rows.heap.page_count()),
             long_values: bytes(long_value_pages),
             indexes,
             content_index: bytes(table.content.page_count(pages)?),

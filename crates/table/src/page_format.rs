@@ -26,20 +26,22 @@
 //! |---|---|---|---|---|
 //! | level | - | 0 | levels above the leaves | - |
 //! | flags | bit 0: in a list of pages with room; above it the list's number | - | - | - |
-//! | next, previous | list of the table's row pages | - | - | next page of the value |
+//! | next, previous | list of the table's row pages | - | - | next page of the value, in a chain |
 //! | next, previous with room | that list of pages with room | - | - | - |
 //! | capacity | slots | - | - | - |
 //! | live count | rows | entries | entries | - |
 //! | heap start | first byte of the heap | the same | the same | - |
 //! | heap dead | zero bytes inside the heap | the same | the same | - |
-//! | word at 32 | layout number | - | leftmost child (a link) | position in the chain, from 0 |
+//! | word at 32 | layout number | - | leftmost child (a link) | position in the value, from 0 |
 //! | half at 36 | - | common prefix, bytes | common prefix, bytes | bytes of the value here |
 //!
 //! A bucket of a hash index (5) has its number in the word at 32, a directory of buckets (6) its level in the field of
 //! that name; they use no other field.
 //!
-//! A long-value page holds the bytes of the value from byte 64 on; all of its pages but the last are
-//! full, and what the last does not use is zero.
+//! Pages of pieces of long values (7) are as row pages are, in lists of their own; layout number 0.
+//!
+//! A long-value page holds bytes of a value from byte 64 on. Those of a spill (spill_format.rs) are full, and have no next page. Older builds wrote
+//! every long value to a chain of such pages, of which all but the last are full, and what the last does not use is zero.
 
 use crate::damaged::DamageKind;
 use crate::page::PAGE_BYTES;
@@ -91,12 +93,14 @@ pub enum PageKind {
     IndexLeaf = 2,
     /// The nodes above: keys and pages.
     IndexInner = 3,
-    /// A piece of a value that is too large for a row page.
+    /// As many bytes as fit of a value that is too large for a row page.
     LongValue = 4,
     /// Entries of a hash index.
     HashBucket = 5,
     /// Where the buckets of a hash index are.
     HashDirectory = 6,
+    /// Pieces of values that are too large for row pages.
+    Pieces = 7,
 }
 
 impl PageKind {
@@ -114,6 +118,7 @@ impl PageKind {
             Self::LongValue,
             Self::HashBucket,
             Self::HashDirectory,
+            Self::Pieces,
         ]
         .into_iter()
         .find(|kind| kind.code() == code)

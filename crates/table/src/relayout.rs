@@ -46,7 +46,7 @@ pub(crate) fn relayout(
         let old_values = row?.read_all()?;
         let values = values(&layout, sources, &old_values);
         table.check_values(&values)?;
-        table.heap.insert(pages, table.id, &layout, &values)?;
+        table.rows.insert(pages, table.id, &layout, &values)?;
     }
     for spec in specs {
         table.create_index(pages, spec)?;

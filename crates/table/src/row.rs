@@ -4,9 +4,9 @@ use crate::column_type::ColumnType;
 use crate::damaged::{DamageKind, Damaged};
 use crate::error::Error;
 use crate::layout::Layout;
+use crate::long_place::LongPlace;
 use crate::long_value;
 use crate::page_format::PageKind;
-use crate::page_number::PageNumber;
 use crate::pages::Pages;
 use crate::row_codec::{decode_cell, decode_row};
 use crate::row_id::RowId;
@@ -23,7 +23,7 @@ pub struct Row<'a> {
     place: Place<'a>,
 }
 
-/// A value of a row, copied only if it stands in pages of its own.
+/// A value of a row, copied only if it does not stand in the row's page.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ReadValue<'a> {
     InRow(ValueRef<'a>),
@@ -42,8 +42,8 @@ impl ReadValue<'_> {
 /// Where the values are.
 #[derive(Debug, Clone, Copy)]
 enum Place<'a> {
-    /// In a live slot of a page.
-    Page(RowPageRef<'a>, &'a Pages),
+    /// In a live slot of a page of this table.
+    Page(RowPageRef<'a>, &'a Table, &'a Pages),
     /// In a row that no page holds yet, encoded.
     Pending(&'a [u8], &'a Layout),
 }
@@ -56,7 +56,7 @@ impl<'a> Row<'a> {
             return Ok(row);
         }
         match look(table, pages, row) {
-            Ok(page) => Ok(Row::at(pages, page, row)),
+            Ok(page) => Ok(Row::at(table, pages, page, row)),
             Err(None) => Err(missing(table)),
             Err(Some(damaged)) => Err(damaged.into()),
         }
@@ -76,7 +76,7 @@ impl<'a> Row<'a> {
     #[inline(never)]
     fn indexed_there(table: &'a Table, pages: &'a Pages, row: RowId) -> Result<Self, Error> {
         match look(table, pages, row) {
-            Ok(page) => Ok(Row::at(pages, page, row)),
+            Ok(page) => Ok(Row::at(table, pages, page, row)),
             Err(None) => {
                 let kind = DamageKind::Structure("an index names a row that is not there");
                 Err(kind.at(row.page()).into())
@@ -100,15 +100,15 @@ impl<'a> Row<'a> {
     pub(crate) fn glimpsed(table: &'a Table, pages: &'a Pages, row: RowId) -> Option<Self> {
         let bytes = pages.get(row.page()).ok()?;
         let page = RowPageRef::of_row(bytes, &table.layout, table.id, row.slot())?;
-        Some(Row::at(pages, page, row))
+        Some(Row::at(table, pages, page, row))
     }
 
     /// The row at a live slot of a page that was looked at already.
     #[inline]
-    pub(crate) fn at(pages: &'a Pages, page: RowPageRef<'a>, row: RowId) -> Self {
+    pub(crate) fn at(table: &'a Table, pages: &'a Pages, page: RowPageRef<'a>, row: RowId) -> Self {
         Row {
             row,
-            place: Place::Page(page, pages),
+            place: Place::Page(page, table, pages),
         }
     }
 
@@ -134,7 +134,7 @@ impl<'a> Row<'a> {
     #[inline]
     fn layout(&self) -> &'a Layout {
         match self.place {
-            Place::Page(page, _) => page.layout(),
+            Place::Page(page, ..) => page.layout(),
             Place::Pending(_, layout) => layout,
         }
     }
@@ -144,27 +144,42 @@ impl<'a> Row<'a> {
     /// # Panics
     /// If there is no such column.
     pub fn value(&self, column: usize) -> Result<Value, Error> {
-        let (len, first_page, pages) = match self.place {
+        let bytes = match self.place {
             Place::Pending(bytes, layout) => {
                 return Ok(Value::from(decode_cell(layout, bytes, column)));
             }
-            Place::Page(page, pages) => match self.cell(page, column)? {
+            Place::Page(page, table, pages) => match self.cell(page, column)? {
                 Cell::Value(value) => return Ok(Value::from(value)),
-                Cell::Long { len, first_page } => (len, first_page, pages),
+                Cell::Long { len, place } => self.read_long(table, pages, len, place)?,
             },
         };
-        let bytes = long_value::read(pages, first_page, u64::from(len))?;
         if self.layout().columns()[column].column_type == ColumnType::Bytes {
             return Ok(Value::Bytes(bytes));
         }
-        String::from_utf8(bytes).map(Value::String).map_err(|_| {
-            DamageKind::Structure("a string is not utf-8")
-                .at(first_page)
-                .into()
-        })
+        let text = String::from_utf8(bytes).map(Value::String);
+        text.map_err(|_| self.damaged(DamageKind::Structure("a string is not utf-8")))
     }
 
-    /// The value of a column without copying it, unless it stands in pages of its own: then [`None`].
+    fn read_long(
+        &self,
+        table: &Table,
+        pages: &Pages,
+        len: u32,
+        place: LongPlace,
+    ) -> Result<Vec<u8>, Damaged> {
+        match place {
+            LongPlace::Chain(first_page) => long_value::read(pages, first_page, u64::from(len)),
+            LongPlace::Spill {
+                number,
+                byte_offset,
+            } => {
+                let spills = &table.rows.spills;
+                spills.read(pages, number, byte_offset, len, self.row.page())
+            }
+        }
+    }
+
+    /// The value of a column without copying it, unless it does not stand in the row's page: then [`None`].
     ///
     /// # Panics
     /// If there is no such column.
@@ -173,7 +188,7 @@ impl<'a> Row<'a> {
         self.give_value(column, AsIs)
     }
 
-    /// Hands on the value of a column, unless it stands in pages of its own: then [`None`].
+    /// Hands on the value of a column, unless it does not stand in the row's page: then [`None`].
     #[inline(always)]
     pub(crate) fn give_value<T: TakeValue<'a>>(
         &self,
@@ -181,10 +196,9 @@ impl<'a> Row<'a> {
         taker: T,
     ) -> Result<Option<T::Taken>, Error> {
         match self.place {
-            Place::Page(page, _) => match page.give_cell_of_live(self.row.slot(), column, taker) {
-                Ok(taken) => Ok(taken.ok()),
-                Err(kind) => Err(self.damaged(kind)),
-            },
+            Place::Page(page, ..) => page
+                .give_cell_of_live(self.row.slot(), column, taker)
+                .map_err(|kind| self.damaged(kind)),
             Place::Pending(bytes, layout) => {
                 Ok(Some(taker.take(decode_cell(layout, bytes, column))))
             }
@@ -233,13 +247,13 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Length in bytes and first page of each value that stands in pages of its own.
-    pub(crate) fn long_values(&self) -> Result<Vec<(u32, PageNumber)>, Error> {
+    /// Length in bytes and place of each value that does not stand in the row's page.
+    pub(crate) fn long_values(&self) -> Result<Vec<(u32, LongPlace)>, Error> {
         let mut long_values = Vec::new();
-        if let Place::Page(page, _) = self.place {
+        if let Place::Page(page, ..) = self.place {
             for column in 0..self.column_count() {
-                if let Cell::Long { len, first_page } = self.cell(page, column)? {
-                    long_values.push((len, first_page));
+                if let Cell::Long { len, place } = self.cell(page, column)? {
+                    long_values.push((len, place));
                 }
             }
         }

@@ -24,7 +24,8 @@
 //! ```text
 //! view    up to 12 bytes   0 | length u32 | the bytes, then zeros                              |
 //!         in the page      0 | length u32 | first 4 bytes  | 0 u32           | byte offset in the page u32 |
-//!         in long pages    0 | length u32 | first 4 bytes  | 0xFFFFFFFF u32  | first page number u32       |
+//!         in a spill       0 | length u32 | first 4 bytes  | number of the spill and byte offset in it, a bit set above: spill_format.rs |
+//!         in a chain       0 | length u32 | first 4 bytes  | 0xFFFFFFFF u32  | first page number u32       |   of pages, by older builds
 //! ```
 //!
 //! For Arrow, the page itself is data buffer 0 of each view column; long values have to be copied.
@@ -40,7 +41,7 @@ pub const SLOT_COUNT_MAX: u16 = 4095;
 
 /// Most heap bytes of one row; see [`VALUE_IN_PAGE_BYTES_MAX`].
 ///
-/// Values are moved to long-value pages, the longest first, until the rest of the row fits into this many bytes, so a
+/// Values are spilled, the longest first, until the rest of the row fits into this many bytes, so a
 /// row of any layout fits into an empty page (asserted below).
 pub const ROW_HEAP_BYTES_MAX: u32 = 8000;
 
@@ -83,7 +84,7 @@ pub(crate) mod view {
 /// The buffer number of a value that stands in the page itself.
 pub(crate) const BUFFER_IN_PAGE: u32 = 0;
 
-/// The buffer number of a value that stands in long-value pages.
+/// The buffer number of a value that stands in a chain of long-value pages.
 pub(crate) const BUFFER_LONG: u32 = u32::MAX;
 
 const _: () = assert!(view::BYTES == VIEW_BYTES);

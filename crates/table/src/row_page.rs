@@ -4,7 +4,6 @@
 
 use crate::layout::Layout;
 use crate::page::PageBuf;
-use crate::page_format::PageKind;
 use crate::row_format::SLOT_COUNT_MAX;
 use crate::row_geometry::RowGeometry;
 use crate::table_id::TableId;
@@ -31,7 +30,7 @@ pub fn format(page: &mut PageBuf, layout: &Layout, capacity: u16, owner: TableId
     let geometry = RowGeometry::new(layout.regions(), capacity);
     assert!((1..=SLOT_COUNT_MAX).contains(&capacity));
     assert!(geometry.fits());
-    page.begin(PageKind::Row, owner);
+    page.begin(layout.page_kind(), owner);
     page.set_capacity(capacity);
     page.set_heap_start(RowGeometry::EMPTY_HEAP_START);
     page.set_layout_number(layout.number().0);

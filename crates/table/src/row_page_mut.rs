@@ -222,14 +222,14 @@ impl<'a> RowPageMut<'a> {
             CellInput::Long {
                 len,
                 prefix,
-                first_page,
+                place: at,
             } => {
                 assert!(
                     definition.column_type.fixed_width().is_none(),
                     "a long value of fixed width"
                 );
                 let position = self.position(place, slot, VIEW_BYTES);
-                View::long(len, prefix, first_page).write(self.view_mut(position));
+                View::long(len, prefix, at).write(self.view_mut(position));
                 return;
             }
             CellInput::Value(value) => value,

@@ -9,8 +9,6 @@ use crate::fixed_value::FixedValue;
 use crate::frames::fetch;
 use crate::layout::Layout;
 use crate::page::{PAGE_BYTES, PageBuf};
-use crate::page_format::PageKind;
-use crate::page_number::PageNumber;
 use crate::row_format::{HEAP_END, LIVE_BITMAP, SLOT_COUNT_MAX, VIEW_BYTES};
 use crate::row_geometry::{ColumnPlace, RowGeometry};
 use crate::table_id::TableId;
@@ -158,29 +156,42 @@ impl<'a> RowPageRef<'a> {
     /// [`RowPageRef::cell`] of a slot that is known to be live.
     #[inline]
     pub(crate) fn cell_of_live(&self, slot: u16, column: usize) -> Result<Cell<'a>, DamageKind> {
-        Ok(match self.give_cell_of_live(slot, column, AsIs)? {
-            Ok(value) => Cell::Value(value),
-            Err((len, first_page)) => Cell::Long { len, first_page },
-        })
+        match self.give_cell_of_live(slot, column, AsIs)? {
+            Some(value) => Ok(Cell::Value(value)),
+            None => self.long_cell(slot, column),
+        }
     }
 
-    /// Hands on the value of a slot that is known to be live; or yields length and first page of one in pages of its own.
+    /// Length and place of a value that is not in the page.
+    #[cold]
+    fn long_cell(&self, slot: u16, column: usize) -> Result<Cell<'a>, DamageKind> {
+        let (view, position) = self.view(self.layout.place(column), slot);
+        match view.locate(position, self.page.heap_start())? {
+            ViewBytes::Long(place) => Ok(Cell::Long {
+                len: view.len,
+                place,
+            }),
+            ViewBytes::Inline(_) | ViewBytes::Heap(_) => unreachable!("it stands elsewhere"),
+        }
+    }
+
+    /// Hands on the value of a slot that is known to be live; nothing if it is not in the page.
     #[inline(always)]
     pub(crate) fn give_cell_of_live<T: TakeValue<'a>>(
         &self,
         slot: u16,
         column: usize,
         taker: T,
-    ) -> Result<Result<T::Taken, (u32, PageNumber)>, DamageKind> {
+    ) -> Result<Option<T::Taken>, DamageKind> {
         let bytes = self.page.as_bytes();
         let place = self.layout.place(column);
         if let Some(validity) = self.geometry.validity(place)
             && !bit_at(bytes, validity, slot)
         {
-            return Ok(Ok(taker.take(ValueRef::Null)));
+            return Ok(Some(taker.take(ValueRef::Null)));
         }
         let start = self.geometry.values(place);
-        Ok(Ok(match place.column_type {
+        Ok(Some(match place.column_type {
             ColumnType::Bool => taker.take(ValueRef::Bool(bit_at(bytes, start, slot))),
             ColumnType::I8 => taker.take(ValueRef::I8(self.value_at(start, slot))),
             ColumnType::I16 => taker.take(ValueRef::I16(self.value_at(start, slot))),
@@ -198,9 +209,9 @@ impl<'a> RowPageRef<'a> {
             ColumnType::Timestamp => taker.take(ValueRef::Timestamp(self.value_at(start, slot))),
             ColumnType::String | ColumnType::Bytes => {
                 let position = start + usize::from(slot) * VIEW_BYTES;
-                match self.variable_cell(place.column_type, position)? {
-                    Cell::Value(value) => taker.take(value),
-                    Cell::Long { len, first_page } => return Ok(Err((len, first_page))),
+                match self.variable_value(place.column_type, position)? {
+                    Some(value) => taker.take(value),
+                    None => return Ok(None),
                 }
             }
         }))
@@ -233,8 +244,8 @@ impl<'a> RowPageRef<'a> {
             .then(|| self.bitmap_at(self.geometry.values(place)))
     }
 
-    /// The Arrow views of a string or bytes column, one per slot; data buffer 0 is the page, and a view whose
-    /// buffer is `u32::MAX` belongs to a value in pages of its own.
+    /// The Arrow views of a string or bytes column, one per slot; data buffer 0 is the page, and a view of any other
+    /// buffer belongs to a value that stands elsewhere.
     ///
     /// `None` for every other type.
     ///
@@ -290,21 +301,16 @@ impl<'a> RowPageRef<'a> {
     }
 
     #[inline]
-    fn variable_cell(
+    fn variable_value(
         &self,
         column_type: ColumnType,
         position: usize,
-    ) -> Result<Cell<'a>, DamageKind> {
+    ) -> Result<Option<ValueRef<'a>>, DamageKind> {
         let bytes = self.page.as_bytes();
         let view = View::read(bytes, position);
         let range = match view.locate(position, self.page.heap_start())? {
             ViewBytes::Inline(range) | ViewBytes::Heap(range) => range,
-            ViewBytes::Long(first_page) => {
-                return Ok(Cell::Long {
-                    len: view.len,
-                    first_page,
-                });
-            }
+            ViewBytes::Long(_) => return Ok(None),
         };
         let value = match column_type {
             ColumnType::Bytes => ValueRef::Bytes(&bytes[range]),
@@ -313,7 +319,7 @@ impl<'a> RowPageRef<'a> {
                 Err(_) => return Err(DamageKind::Structure("a string is not utf-8")),
             },
         };
-        Ok(Cell::Value(value))
+        Ok(Some(value))
     }
 
     /// A value of a column of fixed width whose values begin at `start`.
@@ -397,7 +403,7 @@ fn check_unusual(page: &PageBuf, layout: &Layout) -> Result<RowGeometry, DamageK
 #[inline(always)]
 fn is_sound(page: &PageBuf, layout: &Layout, geometry: &RowGeometry) -> bool {
     let heap_start = u32::from(page.heap_start());
-    page.is_readable(PageKind::Row)
+    page.is_readable(layout.page_kind())
         && page.layout_number() <= layout.number().0
         && page.live_count() <= geometry.slots()
         && geometry.end_offset() <= heap_start
@@ -407,7 +413,7 @@ fn is_sound(page: &PageBuf, layout: &Layout, geometry: &RowGeometry) -> bool {
 /// The first thing that can not be believed.
 #[cold]
 fn header_damage(page: &PageBuf, layout: &Layout, geometry: &RowGeometry) -> DamageKind {
-    if let Err(kind) = page.expect_kind(PageKind::Row) {
+    if let Err(kind) = page.expect_kind(layout.page_kind()) {
         return kind;
     }
     let capacity = page.capacity();

@@ -48,9 +48,9 @@ impl<'a> RowPages<'a> {
             table,
             pages,
             ahead: None,
-            pages_left: table.heap.page_count(),
+            pages_left: table.rows.heap.page_count(),
         };
-        walk.look_ahead(table.heap.first_page());
+        walk.look_ahead(table.rows.heap.first_page());
         walk
     }
 

@@ -27,8 +27,8 @@ impl<'a> Scan<'a> {
     pub(crate) fn new(table: TableRef<'a>) -> Self {
         Scan {
             table,
-            next_page: table.table.heap.first_page(),
-            pages_left: table.table.heap.page_count(),
+            next_page: table.table.rows.heap.first_page(),
+            pages_left: table.table.rows.heap.page_count(),
             current: None,
             next_slot: 0,
             pending: table.overlay.map(|overlay| overlay.rows()),
@@ -78,7 +78,7 @@ impl<'a> Iterator for Scan<'a> {
                     {
                         continue;
                     }
-                    return Some(Ok(Row::at(self.table.pages, page, row)));
+                    return Some(Ok(Row::at(self.table.table, self.table.pages, page, row)));
                 }
                 self.current = None;
             }
@@ -114,7 +114,7 @@ mod tests {
             let values = [ValueRef::Bytes(&[byte; 7_000])];
             table.insert(&mut pages, &values, &mut scratch).unwrap();
         }
-        assert_eq!(table.heap.page_count(), 5);
+        assert_eq!(table.rows.heap.page_count(), 5);
         let numbers: Vec<PageNumber> = TableRef::new(&table, &pages)
             .pages()
             .unwrap()

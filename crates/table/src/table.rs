@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use crate::btree::BTree;
 use crate::error::Error;
-use crate::heap::Heap;
 use crate::index::{Index, missing};
 use crate::index_build;
 use crate::index_id::IndexId;
@@ -20,6 +19,7 @@ use crate::row::{ReadValue, Row};
 use crate::row_codec::encode_row;
 use crate::row_id::RowId;
 use crate::scratch::Scratch;
+use crate::stored_rows::StoredRows;
 use crate::table_id::TableId;
 use crate::table_ref::TableRef;
 use crate::value::{VALUE_BYTES_MAX, Value};
@@ -32,7 +32,7 @@ pub(crate) struct Table {
     /// What hashes of keys and rows are keyed by: the same in all tables of a store.
     pub(crate) hash_key: Arc<[u8; 32]>,
     pub(crate) layout: Arc<Layout>,
-    pub(crate) heap: Heap,
+    pub(crate) rows: StoredRows,
     pub(crate) primary_key: Option<IndexId>,
     /// Invariant: ascending by id.
     pub(crate) indexes: Vec<Index>,
@@ -46,7 +46,7 @@ impl Table {
             id,
             hash_key,
             layout: Arc::new(layout),
-            heap: Heap::default(),
+            rows: StoredRows::default(),
             primary_key: None,
             indexes: Vec::new(),
             content: BTree::default(),
@@ -127,7 +127,7 @@ impl Table {
             index.check_unique(self, pages, values, key, None)?;
         }
         let hash = self.hash_of_content(values, scratch);
-        let row = self.heap.insert(pages, self.id, &self.layout, values)?;
+        let row = self.rows.insert(pages, self.id, &self.layout, values)?;
         self.add_entries(pages, hash, scratch, row)?;
         Ok(row)
     }
@@ -149,7 +149,7 @@ impl Table {
             None
         };
         self.remove_entries(pages, hash, scratch, row)?;
-        self.heap.remove(pages, &self.layout, row)
+        self.rows.remove(pages, self.id, &self.layout, row)
     }
 
     /// Changes values of a row, ascending by column and each once; returns where the row stands now.
@@ -164,7 +164,10 @@ impl Table {
         debug_assert!(changes.windows(2).all(|pair| pair[0].0 < pair[1].0));
         if !self.is_named_by(changes) {
             self.read(pages, row)?;
-            if self.heap.update(pages, &self.layout, row, changes)? {
+            if self
+                .rows
+                .update(pages, self.id, &self.layout, row, changes)?
+            {
                 return Ok(row);
             }
         }
@@ -179,13 +182,16 @@ impl Table {
         let mut old_scratch = Scratch::default();
         self.encode_keys(&old, &mut old_scratch)?;
         let [old_hash, new_hash] = [&old, &new].map(|values| self.hash_of_content(values, scratch));
-        if !self.heap.update(pages, &self.layout, row, changes)? {
+        if !self
+            .rows
+            .update(pages, self.id, &self.layout, row, changes)?
+        {
             let old = self.read(pages, row)?.values()?;
             let old: Vec<ValueRef<'_>> = old.iter().map(Value::as_ref).collect();
             self.remove_entries(pages, old_hash, &old_scratch, row)?;
-            self.heap.remove(pages, &self.layout, row)?;
+            self.rows.remove(pages, self.id, &self.layout, row)?;
             let new = changed(&old, changes);
-            let moved = self.heap.insert(pages, self.id, &self.layout, &new)?;
+            let moved = self.rows.insert(pages, self.id, &self.layout, &new)?;
             self.add_entries(pages, new_hash, scratch, moved)?;
             return Ok(moved);
         }
@@ -330,7 +336,7 @@ impl Table {
             index.clear(pages)?;
         }
         self.content.clear(pages)?;
-        self.heap.clear(pages, &self.layout)
+        self.rows.clear(pages, &self.layout)
     }
 
     pub(crate) fn build_content(&self, pages: &mut Pages) -> Result<BTree, Error> {

@@ -4,14 +4,18 @@ use std::collections::BTreeSet;
 
 use crate::damaged::DamageKind;
 use crate::error::Error;
+use crate::heap::Heap;
 use crate::index::Index;
-use crate::long_value;
+use crate::layout::Layout;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
 use crate::room_lists::RoomLists;
 use crate::row_id::RowId;
 use crate::row_page::{self, RowPageRef};
+use crate::spill_check;
+use crate::spills::Spills;
 use crate::table::Table;
+use crate::table_id::TableId;
 use crate::table_ref::TableRef;
 use crate::value::Value;
 use crate::value_ref::ValueRef;
@@ -19,9 +23,13 @@ use crate::value_ref::ValueRef;
 /// Reads the whole table: page lists, row pages, long values, every index node, and that indexes and rows agree. Returns
 /// how many pages the table takes.
 pub(crate) fn check(table: &Table, pages: &Pages) -> Result<u64, Error> {
-    check_heap(table, pages)?;
-    let row_count = table.heap.row_count();
-    let mut page_count = table.heap.page_count() + table.content.page_count(pages)?;
+    let (heap, spills) = (&table.rows.heap, &table.rows.spills);
+    check_heap(heap, &table.layout, table.id, pages)?;
+    check_heap(spills.heap(), Spills::layout(), table.id, pages)?;
+    let row_count = heap.row_count();
+    let mut page_count = heap.page_count() + table.content.page_count(pages)?;
+    let (spill_pages, mut spilled) = spill_check::check(spills, table.id, pages)?;
+    page_count += spill_pages;
     for index in &table.indexes {
         index.check(pages)?;
         page_count += index.page_count(pages)?;
@@ -40,23 +48,22 @@ pub(crate) fn check(table: &Table, pages: &Pages) -> Result<u64, Error> {
         let values = row.values()?;
         let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
         found += 1;
-        for (len, first_page) in row.long_values()? {
-            page_count += long_value::check(pages, first_page, u64::from(len))?;
-        }
+        page_count += spill_check::check_row(&row, pages, &mut spilled)?;
         for index in &table.indexes {
             check_entry(table, index, pages, &values, row.row_id())?;
         }
     }
     check_count(table, found, row_count)?;
+    check_count(table, spilled.len() as u64, 0)?;
     Ok(page_count)
 }
 
 /// The list of row pages: links agree both ways, each page is sound, and a page with a free slot and no room flag is
 /// the only kind that may be missing from the list of pages with room.
-fn check_heap(table: &Table, pages: &Pages) -> Result<(), Error> {
+fn check_heap(heap: &Heap, layout: &Layout, owner: TableId, pages: &Pages) -> Result<(), Error> {
     let mut seen: BTreeSet<PageNumber> = BTreeSet::new();
     let mut previous: Option<PageNumber> = None;
-    let mut next = table.heap.first_page();
+    let mut next = heap.first_page();
     let mut listed = 0;
     while let Some(number) = next {
         let damaged = |kind: DamageKind| Error::from(kind.at(number));
@@ -66,8 +73,8 @@ fn check_heap(table: &Table, pages: &Pages) -> Result<(), Error> {
             )));
         }
         let bytes = pages.get(number)?;
-        row_page::check(bytes, &table.layout).map_err(damaged)?;
-        if bytes.previous().map_err(damaged)? != previous || bytes.owner() != table.id {
+        row_page::check(bytes, layout).map_err(damaged)?;
+        if bytes.previous().map_err(damaged)? != previous || bytes.owner() != owner {
             return Err(damaged(DamageKind::Structure(
                 "a row page is not where its links say",
             )));
@@ -76,18 +83,18 @@ fn check_heap(table: &Table, pages: &Pages) -> Result<(), Error> {
         previous = Some(number);
         next = bytes.next().map_err(damaged)?;
     }
-    check_count(table, seen.len() as u64, table.heap.page_count())?;
-    check_room(table, pages, listed)
+    count_of(heap, seen.len() as u64, heap.page_count())?;
+    check_room(heap, layout, pages, listed)
 }
 
-fn check_room(table: &Table, pages: &Pages, listed: u64) -> Result<(), Error> {
+fn check_room(heap: &Heap, layout: &Layout, pages: &Pages, listed: u64) -> Result<(), Error> {
     let mut left = listed;
-    for (list, first) in table.heap.room().iter() {
+    for (list, first) in heap.room().iter() {
         let (mut next, mut previous) = (first, None);
         while let Some(number) = next {
             let damaged = |kind: DamageKind| Error::from(kind.at(number));
             let bytes = pages.get(number)?;
-            let page = RowPageRef::new(bytes, &table.layout).map_err(damaged)?;
+            let page = RowPageRef::new(bytes, layout).map_err(damaged)?;
             let linked = bytes.room_list() == Some(list)
                 && RoomLists::may_hold(list, &page)
                 && bytes.room_previous().map_err(damaged)? == previous;
@@ -101,7 +108,7 @@ fn check_room(table: &Table, pages: &Pages, listed: u64) -> Result<(), Error> {
             next = bytes.room_next().map_err(damaged)?;
         }
     }
-    check_count(table, left, 0)
+    count_of(heap, left, 0)
 }
 
 fn check_entry(
@@ -118,10 +125,14 @@ fn check_entry(
 
 /// A count that a head states must be the count that is there.
 fn check_count(table: &Table, found: u64, stated: u64) -> Result<(), Error> {
+    count_of(&table.rows.heap, found, stated)
+}
+
+fn count_of(heap: &Heap, found: u64, stated: u64) -> Result<(), Error> {
     if found == stated {
         return Ok(());
     }
-    let page = table.heap.first_page().unwrap_or(PageNumber::MIN);
+    let page = heap.first_page().unwrap_or(PageNumber::MIN);
     Err(
         DamageKind::Structure("a table does not have as many rows, entries or pages as it states")
             .at(page)

@@ -11,10 +11,12 @@
 //!                         (root, buckets, entries in lines, tree of those without a place)
 //!
 //!  a heap until version 2: first and last page, a list of pages with room, pages, rows, bytes in heaps
-//!         in version 3:    first and last page, five of those lists, pages, rows, bytes in heaps, slots
+//!         from 3 on:       first and last page, five of those lists, pages, rows, bytes in heaps, slots
+//!
+//!  spills in version 4, behind the heap: a heap of pieces, the tree of their index, the number that comes next
 //! ```
 //!
-//! Version 3 is written. A head of version 1 has no hash index. The one list of pages with room of an older head is the first of five now.
+//! Version 4 is written. A table whose head is older has no spills. A head of version 1 has no hash index. The one list of pages with room of an older head is the first of five now.
 
 use std::sync::Arc;
 
@@ -34,19 +36,21 @@ use crate::malformed::{Malformed, MalformedKind};
 use crate::page::PAGE_BYTES;
 use crate::page_number::PageNumber;
 use crate::row_format::SLOT_COUNT_MAX;
+use crate::stored_rows::StoredRows;
 use crate::table::Table;
 use crate::table_id::TableId;
 
 const VERSION_ORDERED: u16 = 1;
 const VERSION_WITH_HASH: u16 = 2;
-const VERSION: u16 = 3;
+const VERSION_WITH_LISTS: u16 = 3;
+const VERSION: u16 = 4;
 
 /// The postcard part of a head.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct TableHead<H, T> {
     id: TableId,
     layout: Layout,
-    heap: H,
+    rows: H,
     primary_key: Option<IndexId>,
     indexes: Vec<StoredIndex<T>>,
     content: BTree,
@@ -80,7 +84,7 @@ pub(crate) fn encode(table: &Table) -> Vec<u8> {
     let head = TableHead {
         id: table.id,
         layout: Layout::clone(&table.layout),
-        heap: table.heap.clone(),
+        rows: table.rows.clone(),
         primary_key: table.primary_key,
         indexes: indexes.collect(),
         content: table.content.clone(),
@@ -99,12 +103,21 @@ pub(crate) fn decode(bytes: &[u8], hash_key: &Arc<[u8; 32]>) -> Result<Table, Er
     };
     let (version, body) = bytes.split_first_chunk().ok_or_else(malformed)?;
     let table = match u16::from_le_bytes(*version) {
-        VERSION_ORDERED => read(body, hash_key, OldHeap::renewed, Entries::Ordered),
-        VERSION_WITH_HASH => read(body, hash_key, OldHeap::renewed, StoredEntries::into),
-        VERSION => read(body, hash_key, |heap: Heap, _| heap, StoredEntries::into),
+        VERSION_ORDERED => read(body, hash_key, renewed, Entries::Ordered),
+        VERSION_WITH_HASH => read(body, hash_key, renewed, StoredEntries::into),
+        VERSION_WITH_LISTS => read(body, hash_key, without_spills, StoredEntries::into),
+        VERSION => read(body, hash_key, |rows, _| rows, StoredEntries::into),
         _ => None,
     };
     table.filter(is_possible).ok_or_else(malformed)
+}
+
+fn renewed(heap: OldHeap, layout: &Layout) -> StoredRows {
+    StoredRows::from(heap.renewed(layout))
+}
+
+fn without_spills(heap: Heap, _: &Layout) -> StoredRows {
+    StoredRows::from(heap)
 }
 
 impl From<StoredEntries> for Entries {
@@ -119,7 +132,7 @@ impl From<StoredEntries> for Entries {
 fn read<H: DeserializeOwned, T: DeserializeOwned>(
     body: &[u8],
     hash_key: &Arc<[u8; 32]>,
-    heap: impl Fn(H, &Layout) -> Heap,
+    rows: impl Fn(H, &Layout) -> StoredRows,
     entries: impl Fn(T) -> Entries,
 ) -> Option<Table> {
     let head: TableHead<H, T> = postcard::from_bytes(body).ok()?;
@@ -139,12 +152,12 @@ fn read<H: DeserializeOwned, T: DeserializeOwned>(
             entries,
         }
     });
-    let heap = heap(head.heap, &head.layout);
+    let rows = rows(head.rows, &head.layout);
     Some(Table {
         id: head.id,
         hash_key: Arc::clone(hash_key),
         layout: Arc::new(head.layout),
-        heap,
+        rows,
         primary_key: head.primary_key,
         indexes: indexes.collect(),
         content: head.content,
@@ -171,20 +184,27 @@ fn is_possible(table: &Table) -> bool {
 /// Whether the counts of a head fit each other and the pages that there can be. What is done with them relies on that: a count near
 /// the end of its type would overflow.
 fn are_possible_counts(table: &Table) -> bool {
-    let (row_count, page_count) = (table.heap.row_count(), table.heap.page_count());
+    let row_count = table.rows.heap.row_count();
     let unnamed_count = match table.primary_key {
         Some(_) => 0,
         None => row_count,
     };
-    page_count <= u64::from(PageNumber::STORED_MAX.get()) + 1
-        && row_count <= page_count * u64::from(SLOT_COUNT_MAX)
-        && table.heap.slot_count() <= page_count * u64::from(SLOT_COUNT_MAX)
-        && table.heap.variable_bytes() <= page_count * PAGE_BYTES as u64
+    is_possible_heap(&table.rows.heap)
+        && is_possible_heap(table.rows.spills.heap())
+        && table.rows.spills.is_possible()
         && table.content.entry_count() == unnamed_count
         && table
             .indexes
             .iter()
             .all(|index| index.entry_count() == row_count)
+}
+
+fn is_possible_heap(heap: &Heap) -> bool {
+    let page_count = heap.page_count();
+    page_count <= u64::from(PageNumber::STORED_MAX.get()) + 1
+        && heap.row_count() <= page_count * u64::from(SLOT_COUNT_MAX)
+        && heap.slot_count() <= page_count * u64::from(SLOT_COUNT_MAX)
+        && heap.variable_bytes() <= page_count * PAGE_BYTES as u64
 }
 
 #[cfg(test)]
@@ -239,7 +259,7 @@ mod tests {
         let head = TableHead {
             id: table.id,
             layout: Layout::clone(&table.layout),
-            heap: OldHeap::of(&table.heap, &mut pages),
+            rows: OldHeap::of(&table.rows.heap, &mut pages),
             primary_key: table.primary_key,
             indexes: vec![stored],
             content: table.content.clone(),
@@ -247,7 +267,7 @@ mod tests {
         let bytes = postcard::to_extend(&head, vec![2, 0]).unwrap();
         let mut table = decode(&bytes, &Arc::new([3; 32])).unwrap();
         table_check::check(&table, &pages).unwrap();
-        let (page_count, mut scratch) = (table.heap.page_count(), Scratch::default());
+        let (page_count, mut scratch) = (table.rows.heap.page_count(), Scratch::default());
         // What the deleted rows left is found, whichever page it is in.
         let text = "y".repeat(2_000);
         for key in 600..660 {
@@ -255,8 +275,8 @@ mod tests {
             table.insert(&mut pages, &values, &mut scratch).unwrap();
             table_check::check(&table, &pages).unwrap();
         }
-        assert_eq!(table.heap.page_count(), page_count);
+        assert_eq!(table.rows.heap.page_count(), page_count);
         let again = decode(&encode(&table), &table.hash_key).unwrap();
-        assert_eq!(again.heap, table.heap);
+        assert_eq!(again.rows, table.rows);
     }
 }

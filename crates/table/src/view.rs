@@ -3,9 +3,13 @@
 use std::ops::Range;
 
 use crate::damaged::DamageKind;
+use crate::long_place::LongPlace;
 use crate::page_number::PageNumber;
 use crate::row_format::{
     BUFFER_IN_PAGE, BUFFER_LONG, HEAP_END, INLINE_BYTES_MAX, VIEW_BYTES, view,
+};
+use crate::spill_format::{
+    BUFFER_SPILLED, BYTE_OFFSET_MAX, SPILL_NUMBER_COUNT, place_bits, place_of_bits,
 };
 
 /// A view, decoded.
@@ -24,8 +28,8 @@ pub(crate) enum ViewBytes {
     Inline(Range<usize>),
     /// In the heap: this range of the page.
     Heap(Range<usize>),
-    /// In pages of their own, from this one on.
-    Long(PageNumber),
+    /// Elsewhere.
+    Long(LongPlace),
 }
 
 impl View {
@@ -53,13 +57,27 @@ impl View {
         }
     }
 
-    /// The view of a value that stands in pages of its own.
-    pub(crate) fn long(len: u32, prefix: [u8; 4], first_page: PageNumber) -> View {
+    /// The view of a value that stands elsewhere.
+    ///
+    /// # Panics
+    /// If a view can not say where.
+    pub(crate) fn long(len: u32, prefix: [u8; 4], place: LongPlace) -> View {
+        let (buffer, offset) = match place {
+            LongPlace::Chain(first_page) => (BUFFER_LONG, first_page.get()),
+            LongPlace::Spill {
+                number,
+                byte_offset,
+            } => {
+                assert!(number < SPILL_NUMBER_COUNT);
+                assert!(byte_offset <= BYTE_OFFSET_MAX);
+                place_bits(number, byte_offset)
+            }
+        };
         View {
             len,
             prefix,
-            buffer: BUFFER_LONG,
-            offset: first_page.get(),
+            buffer,
+            offset,
         }
     }
 
@@ -113,12 +131,17 @@ impl View {
                     _ => Err(DamageKind::Structure("a view leaves the heap")),
                 }
             }
-            BUFFER_LONG => {
-                PageNumber::new(self.offset)
-                    .map(ViewBytes::Long)
-                    .ok_or(DamageKind::Structure(
-                        "a view's page number has more than 28 bits",
-                    ))
+            BUFFER_LONG => PageNumber::new(self.offset)
+                .map(|first_page| ViewBytes::Long(LongPlace::Chain(first_page)))
+                .ok_or(DamageKind::Structure(
+                    "a view's page number has more than 28 bits",
+                )),
+            BUFFER_SPILLED.. => {
+                let (number, byte_offset) = place_of_bits(self.buffer, self.offset);
+                Ok(ViewBytes::Long(LongPlace::Spill {
+                    number,
+                    byte_offset,
+                }))
             }
             _ => Err(DamageKind::Structure(
                 "a view names a buffer that does not exist",

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use table::{
-    CellInput, ColumnType, Layout, LayoutColumn, LayoutNumber, Marks, Operation, PageBuf,
-    PageNumber, RowPageMut, TableId, Transaction, TransactionBuilder, UpdateRow, Value, ValueRef,
-    check_row_page, decode_key, encode_key, encode_key_row, encode_row, encode_update_row,
-    format_row_page, row_page_capacity,
+    CellInput, ColumnType, Layout, LayoutColumn, LayoutNumber, LongPlace, Marks, Operation,
+    PageBuf, PageNumber, RowPageMut, TableId, Transaction, TransactionBuilder, UpdateRow, Value,
+    ValueRef, check_row_page, decode_key, encode_key, encode_key_row, encode_row,
+    encode_update_row, format_row_page, row_page_capacity,
 };
 
 /// Lower-case hex digits.
@@ -259,7 +259,7 @@ fn a_row_page_of_every_type() {
     other[13] = CellInput::Long {
         len: 0x1_0000,
         prefix: *b"abcd",
-        first_page: PageNumber::new(9).unwrap(),
+        place: LongPlace::Chain(PageNumber::new(9).unwrap()),
     };
     other[14] = CellInput::from(ValueRef::Bytes(&[0xee; 13]));
     other[15] = CellInput::from(ValueRef::Uuid([0x16; 16]));

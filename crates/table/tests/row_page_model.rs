@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use table::{
-    Cell, CellInput, DamageKind, Layout, LayoutColumn, PageBuf, PageNumber, RowPageMut, RowPageRef,
-    TableId, Value, check_row_page, format_row_page, row_page_capacity,
+    Cell, CellInput, DamageKind, Layout, LayoutColumn, LongPlace, PageBuf, PageNumber, RowPageMut,
+    RowPageRef, TableId, Value, check_row_page, format_row_page, row_page_capacity,
 };
 
 #[path = "support/rows.rs"]
@@ -18,17 +18,25 @@ use seeds::seeds;
 #[derive(Debug, Clone, PartialEq)]
 enum ModelCell {
     Here(Value),
-    Long { len: u32, first_page: PageNumber },
+    Long { len: u32, place: LongPlace },
 }
 
 type ModelRow = Option<Vec<ModelCell>>;
 
 fn random_cell(random: &mut Random, column: &LayoutColumn, length_max: usize) -> ModelCell {
     if column.column_type.fixed_width().is_none() && random.one_in(12) {
-        let first_page = PageNumber::new(u32::try_from(random.below(1 << 28)).unwrap()).unwrap();
+        let place = if random.one_in(2) {
+            let first_page = u32::try_from(random.below(1 << 28)).unwrap();
+            LongPlace::Chain(PageNumber::new(first_page).unwrap())
+        } else {
+            LongPlace::Spill {
+                number: random.below((1 << 40) - 512) as u64,
+                byte_offset: u32::try_from(random.below(1 << 23)).unwrap(),
+            }
+        };
         return ModelCell::Long {
             len: u32::try_from(13 + random.below(1 << 30)).unwrap(),
-            first_page,
+            place,
         };
     }
     ModelCell::Here(random_value(random, column, length_max))
@@ -37,10 +45,10 @@ fn random_cell(random: &mut Random, column: &LayoutColumn, length_max: usize) ->
 fn input(cell: &ModelCell) -> CellInput<'_> {
     match cell {
         ModelCell::Here(value) => CellInput::Value(value.as_ref()),
-        ModelCell::Long { len, first_page } => CellInput::Long {
+        ModelCell::Long { len, place } => CellInput::Long {
             len: *len,
             prefix: *b"long",
-            first_page: *first_page,
+            place: *place,
         },
     }
 }
@@ -67,8 +75,8 @@ fn assert_same(page: &PageBuf, layout: &Layout, model: &[ModelRow]) {
         for (column, cell) in row.iter().enumerate() {
             match (rows.cell(slot, column).unwrap(), cell) {
                 (Cell::Value(found), ModelCell::Here(value)) => assert_eq!(found, value.as_ref()),
-                (Cell::Long { len, first_page }, cell) => {
-                    assert_eq!(*cell, ModelCell::Long { len, first_page });
+                (Cell::Long { len, place }, cell) => {
+                    assert_eq!(*cell, ModelCell::Long { len, place });
                 }
                 (found, cell) => panic!("slot {slot}, column {column}: {found:?} is not {cell:?}"),
             }
