@@ -62,7 +62,7 @@ pub use record::Record;
 pub use row::Row;
 pub use schema::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, IndexDefinition, Mistake, NewColumn,
-    NewTable, SequenceDefinition, TableDefinition,
+    NewSequence, NewTable, SequenceDefinition, TableDefinition,
 };
 pub use table::{ColumnType, IndexKind, MemoryUse, RowId, Value};
 pub use table_view::{Rows, TableView};

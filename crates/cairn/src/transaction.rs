@@ -1,6 +1,6 @@
 //! Changes that happen together or not at all.
 
-use schema::{NewColumn, NewTable, TableDefinition, WriteTransaction};
+use schema::{NewColumn, NewSequence, NewTable, TableDefinition, WriteTransaction};
 use table::{ColumnType, RowId, Value};
 
 use crate::error::Error;
@@ -113,6 +113,27 @@ impl<'t> Transaction<'t> {
         default: Option<Value>,
     ) -> Result<(), Error> {
         Ok(self.0.set_default(table, column, default)?)
+    }
+
+    /// Lets an integer column count by itself from now on, behind the numbers that rows have.
+    ///
+    /// # Errors
+    /// No column of that name; one that counts already, is no integer, may be null or has a default; bounds that do not fit.
+    pub fn create_sequence(
+        &mut self,
+        table: &str,
+        column: &str,
+        sequence: NewSequence,
+    ) -> Result<(), Error> {
+        Ok(self.0.create_sequence(table, column, sequence)?)
+    }
+
+    /// Lets a column count by itself no longer.
+    ///
+    /// # Errors
+    /// No column of that name, or one that does not count.
+    pub fn drop_sequence(&mut self, table: &str, column: &str) -> Result<(), Error> {
+        Ok(self.0.drop_sequence(table, column)?)
     }
 
     /// Names rows by these columns from now on, in a table that has no primary key.

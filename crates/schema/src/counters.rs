@@ -81,14 +81,29 @@ impl Counters {
 
     /// A row named a number: no later row gets it, or one before it.
     fn pass(&mut self, sequence: &SequenceDefinition, next: Option<i128>, named: i128) {
-        let Some(next) = next else { return };
-        let is_ahead = if sequence.step > 0 {
-            named >= next
-        } else {
-            named <= next
-        };
-        if is_ahead && (sequence.minimum..=sequence.maximum).contains(&named) {
-            self.next.insert(sequence.id, sequence.after(named));
+        let after = Counters::after(sequence, next, named);
+        if after != next {
+            self.next.insert(sequence.id, after);
+        }
+    }
+
+    /// The next number of a sequence once a row has named one.
+    pub(crate) fn after(
+        sequence: &SequenceDefinition,
+        next: Option<i128>,
+        named: i128,
+    ) -> Option<i128> {
+        let ahead = next.filter(|next| {
+            let is_ahead = if sequence.step > 0 {
+                named >= *next
+            } else {
+                named <= *next
+            };
+            is_ahead && (sequence.minimum..=sequence.maximum).contains(&named)
+        });
+        match ahead {
+            Some(_) => sequence.after(named),
+            None => next,
         }
     }
 

@@ -267,6 +267,14 @@ pub enum Error {
         /// Their values; empty when the row was asked for by its place.
         key: Vec<Value>,
     },
+    /// The column does not count by itself.
+    #[error("column {column:?} of table {table:?} has no sequence")]
+    NoSequence {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
     /// A sequence has given its last number.
     #[error("column {column:?} of table {table:?} has counted to its last number")]
     SequenceExhausted {

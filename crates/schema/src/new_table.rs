@@ -9,12 +9,11 @@ use crate::constraint_id::ConstraintId;
 use crate::error::Error;
 use crate::format::{FIRST_READER, reader_of_kind};
 use crate::index_definition::IndexDefinition;
-use crate::integer;
 use crate::limits::RESERVED;
 use crate::mistake::{Mistake, Object};
 use crate::nearest::nearest;
 use crate::new_column::NewColumn;
-use crate::sequence_definition::SequenceDefinition;
+use crate::new_sequence::NewSequence;
 use crate::sequence_id::SequenceId;
 use crate::table_definition::{TableDefinition, TableParts};
 
@@ -53,7 +52,7 @@ pub struct NewTable {
     name: String,
     columns: Vec<NewColumn>,
     indexes: Vec<NewIndex>,
-    auto_increments: Vec<String>,
+    sequences: Vec<(String, NewSequence)>,
     foreign_keys: Vec<NewForeignKey>,
 }
 
@@ -98,7 +97,7 @@ impl NewTable {
             name: name.to_owned(),
             columns: Vec::new(),
             indexes: Vec::new(),
-            auto_increments: Vec::new(),
+            sequences: Vec::new(),
             foreign_keys: Vec::new(),
         }
     }
@@ -165,8 +164,14 @@ impl NewTable {
     /// Fills an integer column, where a row does not name it, with 1, 2, 3, ... A row that names a higher number moves
     /// the counter behind it.
     #[must_use]
-    pub fn auto_increment(mut self, column: &str) -> Self {
-        self.auto_increments.push(column.to_owned());
+    pub fn auto_increment(self, column: &str) -> Self {
+        self.sequence(column, NewSequence::new())
+    }
+
+    /// [`NewTable::auto_increment`] by other numbers.
+    #[must_use]
+    pub fn sequence(mut self, column: &str, sequence: NewSequence) -> Self {
+        self.sequences.push((column.to_owned(), sequence));
         self
     }
 
@@ -238,7 +243,7 @@ impl NewTable {
     }
 
     pub(crate) fn sequence_count(&self) -> usize {
-        self.auto_increments.len()
+        self.sequences.len()
     }
 
     /// The definition under ids given out from `first`, or every mistake.
@@ -291,16 +296,16 @@ impl NewTable {
                 kind,
             });
         }
-        for (column, id) in self.auto_increments.iter().zip(first.sequence..=u32::MAX) {
+        for ((column, sequence), id) in self.sequences.iter().zip(first.sequence..=u32::MAX) {
             let of = std::slice::from_ref(column);
-            let Some(ids) =
-                resolve_columns(&parts.columns, Object::Sequence, column, of, &mut mistakes)
-            else {
-                continue;
-            };
-            parts
-                .sequences
-                .push(counting_sequence(SequenceId(id), &parts.columns, ids[0]));
+            let object = Object::Sequence;
+            let ids = resolve_columns(&parts.columns, object, column, of, &mut mistakes);
+            let Some(ids) = ids else { continue };
+            let definition = parts.columns.iter().find(|known| known.id == ids[0]);
+            parts.sequences.extend(definition.map(|definition| {
+                let id = SequenceId(id);
+                sequence.of_column(id, definition.id, &definition.name, definition.column_type)
+            }));
         }
         match (TableDefinition::new(parts), mistakes) {
             (Ok(definition), mistakes) if mistakes.is_empty() => Ok(definition),
@@ -378,27 +383,4 @@ pub(crate) fn resolve_columns(
         }
     }
     (mistakes.len() == before).then_some(ids)
-}
-
-/// The sequence that counts 1, 2, 3, ... in a column as far as its type goes. A column of another type is a mistake that
-/// validation tells.
-fn counting_sequence(
-    id: SequenceId,
-    columns: &[ColumnDefinition],
-    column: ColumnId,
-) -> SequenceDefinition {
-    let definition = columns.iter().find(|known| known.id == column);
-    let maximum = definition
-        .and_then(|known| integer::bounds(known.column_type))
-        .map_or(1, |(_, greatest)| greatest);
-    SequenceDefinition {
-        id,
-        name: definition.map_or_else(String::new, |known| known.name.clone()),
-        column,
-        start: 1,
-        step: 1,
-        minimum: 1,
-        maximum,
-        cycle: false,
-    }
 }

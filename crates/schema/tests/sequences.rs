@@ -1,0 +1,150 @@
+//! Columns that count by themselves: by which numbers, from where, and to which end.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/database.rs"]
+mod database;
+
+use database::Database;
+use schema::{Error, NewSequence, NewTable};
+use table::ColumnType::{self, I8, I64, I128, U8, U64, U128};
+use table::Value;
+
+fn table(column_type: ColumnType) -> NewTable {
+    NewTable::new("t")
+        .column("id", column_type)
+        .column("x", ColumnType::Bool)
+}
+
+/// The numbers of the column, in the order of their coming.
+fn numbers(database: &Database) -> Vec<String> {
+    let table = database.state.table("t").unwrap();
+    let rows = table
+        .scan()
+        .map(|row| row.unwrap().value(0).unwrap().to_string());
+    rows.collect()
+}
+
+/// Inserts rows, each in a transaction of its own, until there are so many or one is refused.
+fn count(database: &mut Database, rows: usize) -> Option<Error> {
+    (0..rows).find_map(|_| {
+        let inserted = database.write(|tx| tx.insert("t", &[("x", Value::Bool(true))]));
+        inserted.err()
+    })
+}
+
+#[test]
+fn a_sequence_counts_as_it_is_told_to_its_end() {
+    let new = NewSequence::new;
+    let (least, greatest) = (i128::MIN.to_string(), i128::MAX.to_string());
+    let rows: [(ColumnType, NewSequence, &[&str], bool); 12] = [
+        (U64, new(), &["1", "2", "3", "4"], false),
+        (U64, new().start(0), &["0", "1", "2", "3"], false),
+        (
+            U64,
+            new().start(5).step(10),
+            &["5", "15", "25", "35"],
+            false,
+        ),
+        (I64, new().step(-1), &["-1", "-2", "-3", "-4"], false),
+        (I64, new().start(3).step(-2), &["3", "1", "-1", "-3"], false),
+        (U8, new().start(253), &["253", "254", "255"], true),
+        (U8, new().start(250).step(4), &["250", "254"], true),
+        (I8, new().step(-1).start(-127), &["-127", "-128"], true),
+        (
+            U8,
+            new().minimum(3).maximum(5).start(4).cycle(),
+            &["4", "5", "3", "4"],
+            false,
+        ),
+        (
+            I8,
+            new().minimum(-1).maximum(1).step(-1).cycle(),
+            &["1", "0", "-1", "1"],
+            false,
+        ),
+        (U128, new().start(i128::MAX), &[&greatest], true),
+        (I128, new().step(-1).start(i128::MIN), &[&least], true),
+    ];
+    for (column_type, sequence, expected, is_end) in rows {
+        let mut database = Database::new();
+        let table = table(column_type).sequence("id", sequence);
+        database.write(|tx| tx.create_table(&table)).unwrap();
+        let error = count(&mut database, 4);
+        assert_eq!(numbers(&database), expected, "{sequence:?}");
+        assert_eq!(
+            matches!(error, Some(Error::SequenceExhausted { .. })),
+            is_end,
+            "{error:?}"
+        );
+        database.verify();
+    }
+}
+
+#[test]
+fn bounds_that_do_not_fit_are_a_mistake() {
+    let new = NewSequence::new;
+    for sequence in [
+        new().step(0),
+        new().start(0).minimum(1),
+        new().start(300),
+        new().maximum(256),
+        new().minimum(-1),
+        new().minimum(5).maximum(4),
+        new().step(-1),
+    ] {
+        let mistakes = table(U8).sequence("id", sequence).check().unwrap_err();
+        assert!(
+            mistakes[0].to_string().contains("id"),
+            "{sequence:?}: {mistakes:?}"
+        );
+    }
+}
+
+#[test]
+fn a_column_with_rows_begins_to_count_behind_them_and_ends() {
+    let rows: [(&[i64], NewSequence, Option<&str>); 6] = [
+        (&[], NewSequence::new(), Some("1")),
+        (&[7, 3], NewSequence::new(), Some("8")),
+        (&[-7], NewSequence::new(), Some("1")),
+        (&[-7, 4], NewSequence::new().step(-1), Some("-8")),
+        (&[4], NewSequence::new().step(5), Some("9")),
+        (&[9], NewSequence::new().maximum(9), None),
+    ];
+    for (there, sequence, expected) in rows {
+        let mut database = Database::new();
+        database.write(|tx| tx.create_table(&table(I64))).unwrap();
+        for &number in there {
+            let row = vec![Value::I64(number), Value::Bool(false)];
+            database.write(|tx| tx.insert_row("t", row)).unwrap();
+        }
+        database
+            .write(|tx| tx.create_sequence("t", "id", sequence))
+            .unwrap();
+        database.verify();
+        let error = count(&mut database, 1);
+        assert_eq!(error.is_none(), expected.is_some(), "{there:?} {error:?}");
+        if let Some(expected) = expected {
+            assert_eq!(numbers(&database).last().unwrap(), expected, "{there:?}");
+        }
+        let again = database.write(|tx| tx.create_sequence("t", "id", sequence));
+        assert!(
+            matches!(again, Err(Error::InvalidDefinition { .. })),
+            "{again:?}"
+        );
+
+        database.write(|tx| tx.drop_sequence("t", "id")).unwrap();
+        let error = count(&mut database, 1);
+        assert!(
+            matches!(error, Some(Error::MissingValue { .. })),
+            "{error:?}"
+        );
+        let error = database
+            .write(|tx| tx.drop_sequence("t", "id"))
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            r#"column "id" of table "t" has no sequence"#
+        );
+        database.verify();
+    }
+}
