@@ -8,6 +8,7 @@ use bootstrap::{
     OpenReport, Options, PruneSummary, Records, ScrubReport, SnapshotSummary, WriteError,
 };
 use disk::{Dir, OsDir};
+use schema::{Declaration, Migration};
 
 use crate::TxId;
 use crate::error::Error;
@@ -70,6 +71,38 @@ impl Database {
             initialiser(&mut Transaction::new(inner))
         })?;
         Ok(Database { inner, report })
+    }
+
+    /// Opens the database in a directory, or makes one, and makes its tables as declared, in one transaction; yields what that took. For a new
+    /// database it is the first transaction. [`View::plan_migration`] shows
+    /// the plan before.
+    ///
+    /// # Errors
+    /// [`OpenError::Initialiser`] if the tables can not be made as declared: all that is in the way, or rows that do not allow it. Then a database that is
+    /// there stays as it is, and one that is not is not made.
+    pub fn open_declared(
+        path: impl AsRef<Path>,
+        options: Options,
+        wanted: &Declaration,
+    ) -> Result<(Self, Migration), OpenError<Error>> {
+        let mut first = None;
+        let database = Self::open_with(path, options, |tx| {
+            first = Some(tx.migrate(wanted)?);
+            Ok(())
+        })?;
+        let migration = match first {
+            Some(migration) => migration,
+            None => {
+                let migrated = database.write(|tx| tx.migrate(wanted));
+                migrated.map_err(|error| match error {
+                    WriteError::RolledBack(error) => OpenError::Initialiser(error),
+                    WriteError::Refused(error) | WriteError::Unknown { source: error, .. } => {
+                        OpenError::Database(error)
+                    }
+                })?
+            }
+        };
+        Ok((database, migration))
     }
 
     /// What opening found and did: fresh or restored, what was replayed, what was cut and why.

@@ -61,8 +61,9 @@ pub use read_only_database::ReadOnlyDatabase;
 pub use record::Record;
 pub use row::Row;
 pub use schema::{
-    ColumnDefinition, ConstraintDefinition, ConstraintKind, IndexDefinition, Mistake, NewColumn,
-    NewSequence, NewTable, SequenceDefinition, TableDefinition,
+    ColumnDefinition, ConstraintDefinition, ConstraintKind, Declaration, IndexDefinition,
+    Migration, MigrationStep, Mistake, NewColumn, NewSequence, NewTable, Obstacle,
+    SequenceDefinition, TableDefinition,
 };
 pub use table::{ColumnType, IndexKind, MemoryUse, RowId, Value};
 pub use table_view::{Rows, TableView};
@@ -74,3 +75,8 @@ pub use view::View;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// So is that of the page on schemas.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/SCHEMA.md")]
+struct Schema;

@@ -1,6 +1,8 @@
 //! Changes that happen together or not at all.
 
-use schema::{NewColumn, NewSequence, NewTable, TableDefinition, WriteTransaction};
+use schema::{
+    Declaration, Migration, NewColumn, NewSequence, NewTable, TableDefinition, WriteTransaction,
+};
 use table::{ColumnType, RowId, Value};
 
 use crate::error::Error;
@@ -241,6 +243,23 @@ impl<'t> Transaction<'t> {
     /// No index of that name, or one that keeps a constraint.
     pub fn drop_index(&mut self, table: &str, index: &str) -> Result<(), Error> {
         Ok(self.0.drop_index(table, index)?)
+    }
+
+    /// Compares the tables with those declared, and changes nothing.
+    ///
+    /// # Errors
+    /// All mistakes of a declared table.
+    pub fn plan_migration(&self, wanted: &Declaration) -> Result<Migration, Error> {
+        Ok(self.0.plan_migration(wanted)?)
+    }
+
+    /// Makes the tables as declared; yields what it did. If anything refuses, nothing has changed.
+    ///
+    /// # Errors
+    /// All mistakes of a declared table; all that can not be done without losing something that was not asked for; rows that do not
+    /// allow a step.
+    pub fn migrate(&mut self, wanted: &Declaration) -> Result<Migration, Error> {
+        Ok(self.0.migrate(wanted)?)
     }
 
     /// Adds a row by the names of its columns. What is not named gets its default, null, or its next number.

@@ -1,6 +1,6 @@
 //! The database as it was after one transaction.
 
-use schema::TableDefinition;
+use schema::{Declaration, Migration, TableDefinition};
 
 use crate::TxId;
 use crate::error::Error;
@@ -38,6 +38,14 @@ impl View {
             .catalog()
             .tables()
             .map(|definition| &**definition)
+    }
+
+    /// What it would take to make the tables as declared ([`Database::open_declared`](crate::Database::open_declared)).
+    ///
+    /// # Errors
+    /// All mistakes of a declared table.
+    pub fn plan_migration(&self, wanted: &Declaration) -> Result<Migration, Error> {
+        Ok(self.0.state().plan_migration(wanted)?)
     }
 
     /// The memory set aside for pages in the whole database, in bytes: of all tables, of older views, and free to be used again. Pages read in place

@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use cairn::{
-    ColumnType, Database, Error, NewTable, OpenError, Options, ReadOnlyDatabase, ReadOptions,
-    Record, Row, TableView, TxId, Value, WriteError,
+    ColumnType, Database, Declaration, Error, NewTable, OpenError, Options, ReadOnlyDatabase,
+    ReadOptions, Record, Row, TableView, TxId, Value, WriteError,
 };
 use disk::SimDisk;
 
@@ -394,4 +394,70 @@ fn a_key_of_another_type_finds_and_changes_no_row() {
         written.unwrap();
     }
     assert_eq!(db.view().digest().unwrap(), digest);
+}
+
+#[test]
+fn a_program_declares_its_tables_and_gets_them_or_is_told_why_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = |wanted: &Declaration| {
+        Database::open_declared(directory.path(), Options::default(), wanted)
+    };
+    let planes = |more: fn(NewTable) -> NewTable| {
+        let table = NewTable::new("planes").column("tailnum", ColumnType::String);
+        Declaration::new().table(more(table).primary_key(&["tailnum"]))
+    };
+    let mistaken = planes(|table| table.column("tailnum", ColumnType::I8));
+    assert!(matches!(
+        open(&mistaken),
+        Err(OpenError::Initialiser(Error::Schema(_)))
+    ));
+    assert!(ReadOnlyDatabase::open(directory.path()).is_err());
+
+    let first = planes(|table| table.column("seats", ColumnType::U8));
+    let (database, migration) = open(&first).unwrap();
+    assert_eq!(migration.to_string(), "create table planes of 2 columns");
+    assert_eq!(database.view().tx(), TxId(0));
+    database
+        .write(|tx| tx.insert_row("planes", vec!["N1".into(), Value::U8(200)]))
+        .unwrap();
+    drop(database);
+
+    let next = planes(|table| {
+        table
+            .column("seats", ColumnType::U16)
+            .nullable("year", ColumnType::I32)
+    });
+    let before = ReadOnlyDatabase::open(directory.path()).unwrap();
+    let plan = before.view().plan_migration(&next).unwrap();
+    assert_eq!(
+        plan.to_string(),
+        "widen column seats of planes from u8 to u16\nadd column year i32 to planes, null in rows that are there"
+    );
+    let (database, migration) = open(&next).unwrap();
+    assert_eq!(migration, plan);
+    let row = database
+        .view()
+        .table("planes")
+        .unwrap()
+        .get(&["N1".into()])
+        .unwrap()
+        .unwrap()
+        .values()
+        .unwrap();
+    assert_eq!(row, ["N1".into(), Value::U16(200), Value::Null]);
+    let tx = database.view().tx();
+    drop(database);
+
+    let (database, migration) = open(&next).unwrap();
+    assert!(migration.is_empty());
+    assert_eq!(database.view().tx(), tx);
+    drop(database);
+    let Err(OpenError::Initialiser(error)) = open(&first) else {
+        panic!("a column was to be lost");
+    };
+    assert_eq!(
+        error.to_string(),
+        "the tables can not be made as declared: column \"seats\" of table \"planes\" is u16, which does not widen to the declared u8; \
+         column \"year\" of table \"planes\" is not declared: declare it, rename it, or ask for it to be dropped with its values"
+    );
 }

@@ -6,6 +6,7 @@ use table::{ColumnType, Malformed, Value};
 
 use crate::contradiction::{Contradiction, mistakes_text};
 use crate::foreign_key_violation::ForeignKeyViolation;
+use crate::migration::Obstacle;
 use crate::mistake::{Mistake, Object, did_you_mean};
 
 /// An error of the schema layer. What was asked for has not happened.
@@ -144,6 +145,12 @@ pub enum Error {
         columns: Vec<String>,
         /// The first of them, as a scan meets them.
         first: Vec<Vec<Value>>,
+    },
+    /// Tables can not be made as declared without losing something that was not asked for.
+    #[error("the tables can not be made as declared: {}", obstacles_text(.obstacles))]
+    MigrationRefused {
+        /// All that is in the way; never empty.
+        obstacles: Vec<Obstacle>,
     },
     /// A system table can not be written like a user's.
     #[error("{table:?} is a system table: it is changed by changing definitions")]
@@ -330,6 +337,11 @@ impl fmt::Display for Access {
             Access::Write => "write to it",
         })
     }
+}
+
+fn obstacles_text(obstacles: &[Obstacle]) -> String {
+    let texts: Vec<String> = obstacles.iter().map(Obstacle::to_string).collect();
+    texts.join("; ")
 }
 
 fn types_text(types: &[ColumnType]) -> String {

@@ -61,6 +61,33 @@ impl NewSequence {
         self
     }
 
+    /// The same numbers, with nothing left to follow from the column's type.
+    pub(crate) fn settled(&self, column_type: ColumnType) -> NewSequence {
+        NewSequence::of(&self.of_column(SequenceId(0), ColumnId(0), "", column_type))
+    }
+
+    /// What becomes of it when its column is widened: the end of the narrower type is no end any more.
+    pub(crate) fn widened(&self, from: ColumnType, to: ColumnType) -> NewSequence {
+        let mut widened = *self;
+        if let (Some((_, old_end)), Some((_, end))) = (integer::bounds(from), integer::bounds(to))
+            && self.maximum == Some(old_end)
+        {
+            widened.maximum = Some(end);
+        }
+        widened
+    }
+
+    /// What a sequence was made by.
+    pub(crate) fn of(sequence: &SequenceDefinition) -> NewSequence {
+        NewSequence {
+            start: Some(sequence.start),
+            step: Some(sequence.step),
+            minimum: Some(sequence.minimum),
+            maximum: Some(sequence.maximum),
+            cycle: sequence.cycle,
+        }
+    }
+
     /// The sequence of a column of a type. That it is an integer, and that the bounds fit, is for validation to say.
     pub(crate) fn of_column(
         &self,

@@ -13,6 +13,8 @@ use crate::limits::RESERVED;
 use crate::mistake::{Mistake, Object};
 use crate::nearest::nearest;
 use crate::new_column::NewColumn;
+use crate::new_foreign_key::NewForeignKey;
+use crate::new_index::{NewIndex, NewIndexRole};
 use crate::new_sequence::NewSequence;
 use crate::sequence_id::SequenceId;
 use crate::table_definition::{TableDefinition, TableParts};
@@ -49,35 +51,12 @@ pub(crate) fn foreign_name(columns: &[&str]) -> String {
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewTable {
-    name: String,
-    columns: Vec<NewColumn>,
-    indexes: Vec<NewIndex>,
-    sequences: Vec<(String, NewSequence)>,
-    foreign_keys: Vec<NewForeignKey>,
-}
-
-/// A foreign key of a table to be made.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct NewForeignKey {
-    pub(crate) columns: Vec<String>,
-    pub(crate) target: String,
-    pub(crate) target_columns: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct NewIndex {
-    name: String,
-    columns: Vec<String>,
-    role: NewIndexRole,
-    kind: IndexKind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum NewIndexRole {
-    PrimaryKey,
-    /// With the constraint that it keeps.
-    Unique,
-    Plain,
+    pub(crate) name: String,
+    pub(crate) columns: Vec<NewColumn>,
+    pub(crate) indexes: Vec<NewIndex>,
+    /// By the column that they fill.
+    pub(crate) sequences: Vec<(String, NewSequence)>,
+    pub(crate) foreign_keys: Vec<NewForeignKey>,
 }
 
 /// The first of the ids that a new table's parts take, one after the other.
@@ -154,6 +133,13 @@ impl NewTable {
         self.with_index(name.to_owned(), columns, NewIndexRole::Plain, kind)
     }
 
+    /// Adds an ordered index in whose columns no two rows may agree.
+    #[must_use]
+    pub fn unique_index(self, name: &str, columns: &[&str]) -> Self {
+        let kind = IndexKind::Ordered;
+        self.with_index(name.to_owned(), columns, NewIndexRole::PlainUnique, kind)
+    }
+
     /// Adds a hash index: it finds rows by values of all its columns, and nothing else.
     #[must_use]
     pub fn hash_index(self, name: &str, columns: &[&str]) -> Self {
@@ -181,6 +167,7 @@ impl NewTable {
     pub fn foreign_key(mut self, columns: &[&str], target: &str, target_columns: &[&str]) -> Self {
         let names = |columns: &[&str]| columns.iter().map(|&column| column.to_owned()).collect();
         self.foreign_keys.push(NewForeignKey {
+            name: foreign_name(columns),
             columns: names(columns),
             target: target.to_owned(),
             target_columns: names(target_columns),
@@ -238,7 +225,7 @@ impl NewTable {
     pub(crate) fn constraint_count(&self) -> usize {
         self.indexes
             .iter()
-            .filter(|index| index.role != NewIndexRole::Plain)
+            .filter(|index| index.role.is_constraint())
             .count()
     }
 
@@ -278,12 +265,12 @@ impl NewTable {
             parts.indexes.push(IndexDefinition {
                 id,
                 name: new.name.clone(),
-                unique: new.role != NewIndexRole::Plain,
+                unique: new.role.is_unique(),
                 kind: new.kind,
                 columns,
             });
             let kind = match new.role {
-                NewIndexRole::Plain => continue,
+                NewIndexRole::Plain | NewIndexRole::PlainUnique => continue,
                 NewIndexRole::PrimaryKey => ConstraintKind::PrimaryKey { index: id },
                 NewIndexRole::Unique => ConstraintKind::Unique { index: id },
             };
