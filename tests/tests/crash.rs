@@ -6,7 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use cairn::{Database, TxId};
+use cairn::{
+    ColumnType, Database, Error, NewColumn, NewSequence, NewTable, Transaction, TxId, Value,
+};
 use cairn_tests::{Sample, digest, expected, notes, open, put, try_open};
 use disk::{Choice, Crash, SimDisk};
 
@@ -47,6 +49,78 @@ fn live(disk: &SimDisk) -> Known {
                 database.prune().unwrap();
             }
             _ => {}
+        }
+    }
+    database.close().unwrap();
+    known
+}
+
+/// A life in which definitions change with rows in the tables, some with rows in the same transaction.
+fn live_changing(disk: &SimDisk) -> Known {
+    let mut known = Known::default();
+    let database = open(disk, Sample::options());
+    known.note(disk, &database, TxId(0));
+    for id in 1..=4 {
+        let tx = put(&database, id);
+        known.note(disk, &database, tx);
+    }
+    type Change = fn(&mut Transaction<'_>) -> Result<(), Error>;
+    let changes: [Change; 11] = [
+        |tx| {
+            tx.add_column(
+                "notes",
+                NewColumn::new("size", ColumnType::U16).default(7u16),
+            )
+        },
+        |tx| {
+            tx.update("notes", &[Value::U64(2)], &[("size", Value::U16(9))])?;
+            tx.widen_column("notes", "size", ColumnType::I64)?;
+            tx.update("notes", &[Value::U64(3)], &[("size", Value::I64(-1))])
+                .map(drop)
+        },
+        |tx| {
+            let links = NewTable::new("links")
+                .column("id", ColumnType::U8)
+                .nullable("note", ColumnType::U64)
+                .primary_key(&["id"])
+                .sequence("id", NewSequence::new().step(3))
+                .foreign_key(&["note"], "notes", &["id"]);
+            tx.create_table(&links)?;
+            tx.insert("links", &[("note", Value::U64(1))])?;
+            tx.insert("links", &[]).map(drop)
+        },
+        |tx| {
+            tx.rename_table("links", "ties")?;
+            tx.rename_column("ties", "note", "end")?;
+            tx.create_index("ties", "by_end", &["end"]).map(drop)
+        },
+        |tx| {
+            tx.update("ties", &[Value::U8(4)], &[("end", Value::U64(4))])?;
+            tx.set_not_null("ties", "end")
+        },
+        |tx| tx.drop_column("notes", "size"),
+        |tx| tx.widen_column("ties", "id", ColumnType::U32),
+        |tx| {
+            tx.insert("ties", &[("end", Value::U64(2))])?;
+            tx.drop_constraint("ties", "foreign_note")?;
+            tx.drop_constraint("ties", "primary_key")
+        },
+        |tx| tx.add_unique("ties", &["end", "id"]),
+        |tx| {
+            tx.drop_sequence("ties", "id")?;
+            tx.drop_constraint("ties", "unique_end_id")?;
+            tx.drop_column("ties", "id")
+        },
+        |tx| tx.drop_table("ties"),
+    ];
+    for (place, change) in changes.into_iter().enumerate() {
+        let (_, committed) = database.write_numbered(change).unwrap();
+        known.note(disk, &database, committed.tx.unwrap());
+        if [1, 4, 7].contains(&place) {
+            database.snapshot().unwrap();
+        }
+        if place == 7 {
+            database.prune().unwrap();
         }
     }
     database.close().unwrap();
@@ -101,8 +175,8 @@ fn crashed(disk: &SimDisk, call: u64) -> Vec<(String, SimDisk)> {
     found
 }
 
-#[test]
-fn a_crash_at_every_call_and_again_at_every_call_of_the_recovery() {
+/// Crashes at every call of a life, and again at every call of each recovery. Yields how many calls the life had.
+fn crash_everywhere(live: fn(&SimDisk) -> Known, go_on: fn(&SimDisk, &str)) -> u64 {
     let disk = SimDisk::new(1);
     disk.record();
     let known = live(&disk);
@@ -133,5 +207,17 @@ fn a_crash_at_every_call_and_again_at_every_call_of_the_recovery() {
         once.len(),
         twice.len()
     );
+    calls
+}
+
+#[test]
+fn a_crash_at_every_call_and_again_at_every_call_of_the_recovery() {
+    let calls = crash_everywhere(live, go_on);
     assert!(calls > 300, "{calls}");
+}
+
+#[test]
+fn definitions_that_change_survive_a_crash_at_every_call_as_rows_do() {
+    let calls = crash_everywhere(live_changing, |_, _| {});
+    assert!(calls > 200, "{calls}");
 }
