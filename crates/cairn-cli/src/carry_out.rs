@@ -4,8 +4,8 @@ use crate::cli::Verb;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::{
-    backup, demo, demo_writer, digest, export, import, info, log, prune, repair, scan, scrub,
-    snapshot_verb, snapshots, tables, verify,
+    backup, demo, demo_writer, digest, export, import, info, log, prune, repair, scan, schema,
+    scrub, snapshot_verb, snapshots, tables, verify,
 };
 
 /// Carries out a verb and writes its answer to the standard output.
@@ -21,6 +21,7 @@ pub fn carry_out(verb: &Verb) -> Result<(), Failure> {
         Verb::Export(options) => export::export(options, &mut output),
         Verb::Info(options) => info::info(options, &mut output),
         Verb::Tables(options) => tables::tables(options, &mut output),
+        Verb::Schema(options) => schema::schema(options, &mut output),
         Verb::Scan(options) => scan::scan(options, &mut output),
         Verb::Log(options) => log::log(options, &mut output),
         Verb::Snapshot(options) => snapshot_verb::snapshot(options, &mut output),

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::exit::Exit;
 use crate::null_text::NullText;
+use crate::schema_options::SchemaOptions;
 use crate::upkeep_options::{
     CopyOptions, PruneOptions, RepairOptions, ScrubOptions, SnapshotOptions,
 };
@@ -47,6 +48,8 @@ pub enum Verb {
     Info(InspectOptions),
     /// List the tables with their columns
     Tables(TablesOptions),
+    /// Show how the tables are defined, or what leads from one database's to another's
+    Schema(SchemaOptions),
     /// Show rows of a table
     Scan(ScanOptions),
     /// Show the transactions, one on each line

@@ -30,6 +30,7 @@
 
 // What can be asked, and how it ends.
 mod cli;
+mod schema_options;
 mod upkeep_options;
 mod exit;
 mod failure;
@@ -51,6 +52,7 @@ mod log;
 mod prune;
 mod repair;
 mod scan;
+mod schema;
 mod scrub;
 mod snapshot_verb;
 mod snapshots;
@@ -87,5 +89,6 @@ pub use null_text::NullText;
 pub use output::{Output, complain};
 pub use progress::Progress;
 pub use row_writer::{RowFormat, RowWriter};
+pub use schema_options::{SchemaCompare, SchemaOptions};
 pub use text_table::TextTable;
 pub use upkeep_options::{CopyOptions, PruneOptions, RepairOptions, ScrubOptions, SnapshotOptions};

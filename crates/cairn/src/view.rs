@@ -40,6 +40,11 @@ impl View {
             .map(|definition| &**definition)
     }
 
+    /// What a program would declare to get the tables that there are, the system's left out.
+    pub fn declaration(&self) -> Declaration {
+        Declaration::of(self.0.state().catalog())
+    }
+
     /// What it would take to make the tables as declared ([`Database::open_declared`](crate::Database::open_declared)).
     ///
     /// # Errors

@@ -53,6 +53,11 @@ impl Declaration {
         }
     }
 
+    /// The tables that are wanted.
+    pub fn tables(&self) -> &[NewTable] {
+        &self.tables
+    }
+
     /// Wants a table.
     #[must_use]
     pub fn table(mut self, table: NewTable) -> Self {

@@ -77,6 +77,7 @@ mod new_foreign_key;
 mod new_index;
 mod new_sequence;
 mod new_table;
+mod new_table_text;
 mod validation;
 // The system tables: the list, the frozen part of it, and what a log makes of it.
 mod catalog_rows;
