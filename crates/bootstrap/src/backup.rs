@@ -13,12 +13,13 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use commitlog::{Chain, Log, Shipment, Start, TxId};
+use commitlog::{Chain, Log, ReadOnlyLog, ReadOnlyOptions, Shipment, Start, TxId};
 use disk::Dir;
 use snapshot::{Progress, Snapshots};
 
 use crate::database_id::DatabaseId;
 use crate::error::{Error, Result};
+use crate::format::VERSION;
 use crate::identity;
 use crate::known::Known;
 use crate::layout;
@@ -82,8 +83,7 @@ pub(crate) fn backup(
     let _lock = to.lock(layout::LOCK, holder)?;
     let view = origin.view.clone();
     let id = DatabaseId(view.state().database_id());
-    let log = open_or_begin(&view, id, to)?;
-    require_same_history(&log, &origin, to)?;
+    let log = open_or_begin(&origin, id, to)?;
     let first = log.next_id();
     let end = view.tx().next();
     let go_on = |progress| match on_progress(progress) {
@@ -119,8 +119,9 @@ pub(crate) fn backup(
     })
 }
 
-/// The log of a backup. The log of a new one begins behind the state.
-fn open_or_begin(view: &View, id: DatabaseId, to: &Arc<dyn Dir>) -> Result<Log> {
+/// The log of a backup. The log of a new one begins behind the state. What refuses has written nothing.
+fn open_or_begin(origin: &Origin<'_>, id: DatabaseId, to: &Arc<dyn Dir>) -> Result<Log> {
+    let view = &origin.view;
     let options = commitlog::Options {
         minimum_reader: view.state().marks().minimum_reader,
         ..commitlog::Options::default()
@@ -132,7 +133,18 @@ fn open_or_begin(view: &View, id: DatabaseId, to: &Arc<dyn Dir>) -> Result<Log> 
     match identity::read(&**to)? {
         IdentitySighting::Sound(found) if found == id => has_identity = true,
         IdentitySighting::Absent => {}
-        _ => return Err(foreign()),
+        IdentitySighting::Sound(_) => return Err(foreign()),
+        IdentitySighting::Damaged(flaw) => {
+            let file = to.path().join(identity::NAME);
+            return Err(Error::IdentityDamaged { file, flaw });
+        }
+        IdentitySighting::Newer(found) => {
+            return Err(Error::NewerIdentity {
+                file: to.path().join(identity::NAME),
+                found,
+                supported: VERSION,
+            });
+        }
     }
     let existing = layout::existing(&**to, layout::LOG)?;
     if let Some(dir) = existing.filter(|dir| dir.list().is_ok_and(|files| !files.is_empty())) {
@@ -152,6 +164,16 @@ fn open_or_begin(view: &View, id: DatabaseId, to: &Arc<dyn Dir>) -> Result<Log> 
             manifests.extend(snapshots.list()?.sound.into_iter().map(Some));
         }
         let proofs = proofs(&manifests, id.log_id());
+        let reading = ReadOnlyOptions {
+            show_unproven: true,
+            ..ReadOnlyOptions::default()
+        };
+        // Opened for writing it would be marked anew, and its end be synced.
+        match ReadOnlyLog::open(Arc::clone(&dir), reading, &proofs) {
+            Ok(still) => require_same_history(&still, origin, to)?,
+            Err(commitlog::Error::NoLog { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         match Log::open(dir, options.clone(), &proofs) {
             Ok((log, _)) => {
                 if !has_identity {
@@ -179,17 +201,17 @@ fn open_or_begin(view: &View, id: DatabaseId, to: &Arc<dyn Dir>) -> Result<Log> 
 }
 
 /// Refuses a backup that holds other transactions than these.
-fn require_same_history(log: &Log, origin: &Origin<'_>, to: &Arc<dyn Dir>) -> Result<()> {
-    let last = log.next_id().previous();
-    let chain = match last {
-        Some(last) if last == origin.view.tx() => origin.view.chain(),
-        Some(last) if last < origin.view.tx() => (origin.chain_after)(last)?,
-        _ => Chain::default(),
+fn require_same_history(log: &ReadOnlyLog, origin: &Origin<'_>, to: &Arc<dyn Dir>) -> Result<()> {
+    let tx = origin.view.tx();
+    let is_same = match log.next_id().previous() {
+        Some(last) if last == tx => log.chain_after(last)? == origin.view.chain(),
+        Some(last) if last < tx => log.chain_after(last)? == (origin.chain_after)(last)?,
+        _ => false,
     };
-    if last.is_none_or(|last| last > origin.view.tx()) || chain != log.chain_at_end() {
-        return Err(Error::ForeignBackup {
-            path: to.path().to_path_buf(),
-        });
+    if is_same {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::ForeignBackup {
+        path: to.path().to_path_buf(),
+    })
 }

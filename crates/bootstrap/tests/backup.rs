@@ -134,21 +134,45 @@ fn what_is_no_backup_of_this_database_is_left_alone() {
         diverged.close().unwrap();
         disk
     };
-    for to in [other_id(), longer(), diverged()] {
+    // And one that lacks the identity, and was not closed.
+    let cut_off = || {
+        let disk = SimDisk::new(5);
+        let (diverged, _) = open_with(&disk, small_segments()).unwrap();
+        put_all(&diverged, 7..=8);
+        drop(diverged);
+        disk.delete("identity");
+        disk
+    };
+    for to in [other_id(), longer(), diverged(), cut_off()] {
         let before = files(&to);
         let refused = database.backup(&to.root(), &go_on);
         assert!(
             matches!(refused, Err(Error::ForeignBackup { .. })),
             "{refused:?}"
         );
-        let names = |files: &std::collections::BTreeMap<String, Vec<u8>>| -> Vec<String> {
-            files.keys().cloned().collect()
-        };
-        assert_eq!(names(&files(&to)), names(&before));
-        if to.call_count() > 0 && before["identity"] != files(&disk)["identity"] {
-            assert_eq!(files(&to), before);
-        }
+        assert_eq!(files(&to), before);
     }
+}
+
+#[test]
+fn a_damaged_identity_of_a_backup_is_named() {
+    let (disk, to) = (SimDisk::new(1), SimDisk::new(2));
+    let (database, _) = open_with(&disk, small_segments()).unwrap();
+    put(&database, 1);
+    backup(&database, &to);
+    put(&database, 2);
+    to.flip_bit("identity", 9, 3);
+    let before = files(&to);
+    let refused = database.backup(&to.root(), &go_on);
+    match refused {
+        Err(Error::IdentityDamaged { file, .. }) => assert!(file.ends_with("identity")),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(files(&to), before);
+    // What the message says.
+    to.delete("identity");
+    assert_eq!(backup(&database, &to).tx, TxId(2));
+    assert!(to.files().contains(&"identity".to_owned()));
 }
 
 #[test]
