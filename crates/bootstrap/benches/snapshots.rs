@@ -3,6 +3,7 @@
 //! ```text
 //! full            bound: hash the pages on one thread, write them to one file and sync it
 //! one row         bound: write as many bytes to a new file, sync it, rename it, sync the directory, write a byte, sync the file
+//! compressed      bound: the same without
 //! commits beside  bound: the same commits with no snapshot under way
 //! ```
 //!
@@ -15,7 +16,7 @@ mod readings;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bootstrap::{Database, SyncPolicy};
+use bootstrap::{Database, SnapshotPolicy, SyncPolicy};
 use disk::OsDir;
 use readings::*;
 
@@ -79,6 +80,44 @@ fn main() {
         median(bounds),
         &note,
     );
+
+    // As they are, and compressed: a whole one, and an opening from it, in a directory each.
+    let mut plain = None;
+    for compress in [false, true] {
+        let path = temporary.path().join(format!("compress-{compress}"));
+        std::mem::drop(OsDir::create(&path).unwrap());
+        let policy = SnapshotPolicy {
+            compress,
+            ..SnapshotPolicy::by_hand()
+        };
+        let database = open_with(&path, SyncPolicy::Never, policy);
+        fill(&database, rows);
+        let begun = Instant::now();
+        let summary = database.snapshot().unwrap();
+        let written = begun.elapsed();
+        database.close().unwrap();
+        let begun = Instant::now();
+        open_with(&path, SyncPolicy::Never, policy).close().unwrap();
+        let opened = begun.elapsed();
+        let Some((plain_written, plain_opened)) = plain.replace((written, opened)) else {
+            continue;
+        };
+        let note = format!("{} MiB", summary.file_bytes >> 20);
+        row(
+            "full, compressed",
+            "not compressed",
+            written,
+            plain_written,
+            &note,
+        );
+        row(
+            "opened, compressed",
+            "not compressed",
+            opened,
+            plain_opened,
+            "",
+        );
+    }
 
     let mut next = rows;
     let count = if measured { 20_000 } else { 500 };

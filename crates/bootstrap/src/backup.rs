@@ -71,6 +71,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) ship: &'a dyn Fn(std::ops::Range<TxId>, u64) -> commitlog::Result<Shipment>,
     pub(crate) chain_after: &'a dyn Fn(TxId) -> commitlog::Result<Chain>,
     pub(crate) known: Option<Known>,
+    /// Store the pages compressed.
+    pub(crate) compress: bool,
 }
 
 /// Backs up into a directory that holds a backup of the same database, or nothing of ours.
@@ -101,7 +103,10 @@ pub(crate) fn backup(
     log.sync()?;
     let keeper = SnapshotKeeper::new(
         Arc::clone(to),
-        snapshot::Options::default(),
+        snapshot::Options {
+            compress: origin.compress,
+            ..snapshot::Options::default()
+        },
         usize::MAX,
         origin.known,
     )?;

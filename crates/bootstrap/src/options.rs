@@ -66,7 +66,7 @@ pub enum SnapshotLoading {
     #[default]
     Checked,
     /// Files are mapped for reading, and each page is checked when it is first used; a damaged page is an error then. Opens in no time, however large
-    /// the database is. The rest is checked in the background, or by [`crate::Database::maintain`], which tells of what is damaged.
+    /// the database is, unless its snapshots are [compressed](crate::SnapshotPolicy::compress): what is compressed is unpacked before. The rest is checked in the background, or by [`crate::Database::maintain`], which tells of what is damaged.
     Mapped,
     /// As [`SnapshotLoading::Checked`], but everything is copied into memory. An I/O error, or somebody else who cuts a file,
     /// can do no harm afterwards; under a map either ends the process (SIGBUS), and a page that the system has let go is read again unchecked.
@@ -109,6 +109,7 @@ impl Options {
     pub(crate) fn snapshot_options(&self) -> snapshot::Options {
         snapshot::Options {
             nonce: self.pack_nonce,
+            compress: self.snapshots.compress,
             ..snapshot::Options::default()
         }
     }

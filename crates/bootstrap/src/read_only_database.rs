@@ -107,6 +107,7 @@ impl ReadOnlyDatabase {
             ship: &|range, bytes| self.log.ship(range, bytes),
             chain_after: &|tx| self.log.chain_after(tx),
             known: None,
+            compress: false,
         };
         backup::backup(origin, to, &disk::this_process(), on_progress)
     }

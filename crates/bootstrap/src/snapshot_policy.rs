@@ -18,6 +18,9 @@ pub struct SnapshotPolicy {
     /// Whether the log is pruned after a snapshot, as far as two good snapshots allow. What is pruned can not be gone
     /// back to. Default: no.
     pub prune: bool,
+    /// Store pages compressed (LZ4), which takes less of the disk and more time: such a page can not be mapped, and is unpacked into memory when the database
+    /// opens, whatever [`crate::SnapshotLoading`] says. It may be changed from one opening to the next. Default: no.
+    pub compress: bool,
     /// After this long since the database was opened, or since the last time, all snapshots are read again, and what is damaged is rewritten from a sound
     /// copy, as [`crate::Database::scrub`] does. Default: never.
     pub scrub_every: Option<Duration>,
@@ -34,6 +37,7 @@ impl Default for SnapshotPolicy {
             bytes_per_second: None,
             keep: 2,
             prune: false,
+            compress: false,
             scrub_every: None,
             scrub_bytes_per_second: Some(16 << 20),
         }

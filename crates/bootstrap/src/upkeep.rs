@@ -299,6 +299,7 @@ impl Upkeep {
             ship: &|range, bytes| log.ship(range, bytes),
             chain_after: &|tx| log.chain_after(tx),
             known,
+            compress: self.policy.compress,
         };
         backup(origin, to, holder, on_progress)
     }

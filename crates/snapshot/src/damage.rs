@@ -42,6 +42,8 @@ pub enum DamageKind {
         /// The code found.
         found: u8,
     },
+    /// A compressed page does not unpack to a page.
+    Unpacking,
     /// The bytes of a tree node are not those of a node, or not of the height expected here.
     Node,
     /// The tree holds more nodes than its packs have room for.
@@ -55,7 +57,7 @@ pub enum DamageKind {
     },
     /// Two blobs share some bytes but not all.
     Overlap,
-    /// The crc32c of a blob or node does not match its bytes.
+    /// The crc32c of a blob or node does not match its bytes, as they are stored.
     Checksum {
         /// The checksum in the reference.
         expected: u32,

@@ -16,13 +16,11 @@ use disk::{Access, Dir, File};
 use crate::damage::DamageKind;
 use crate::error::{Error, Result};
 use crate::file_name::{FileName, PackName};
-use crate::format::{
-    Announcement, FAN_OUT_BITS, HEADER_BYTES, NODE_BYTES_MAX, NodeChild, PackHeader, decode_node,
-    node_hash,
-};
+use crate::format::{Announcement, HEADER_BYTES, PackHeader};
 use crate::hash::Hash;
 use crate::manifest::{self, Manifest};
 use crate::manifest_file::{self, Found};
+use crate::node_format::{FAN_OUT_BITS, NODE_BYTES_MAX, NodeChild, decode_node, node_hash};
 use crate::outline::Outline;
 use crate::reference::Reference;
 use crate::snapshot_id::SnapshotId;
@@ -53,7 +51,7 @@ impl Held {
     /// What stands at a place of it, unchecked.
     pub(crate) fn stored(&self, reference: &Reference) -> Result<Vec<u8>> {
         let damaged = |kind| Error::damaged(&self.path, reference.offset, kind);
-        reference.check_shape(self.length).map_err(damaged)?;
+        reference.check_shape(self.length, true).map_err(damaged)?;
         let Some(file) = &self.file else {
             return Err(damaged(DamageKind::MissingPack));
         };
@@ -90,7 +88,12 @@ impl Held {
     }
 
     /// The header of a published snapshot that ends with this body.
-    pub(crate) fn front(&self, at: u64, body: &[u8]) -> Option<[u8; HEADER_BYTES]> {
+    pub(crate) fn front(
+        &self,
+        at: u64,
+        body: &[u8],
+        is_compressed: bool,
+    ) -> Option<[u8; HEADER_BYTES]> {
         let header = self.own.as_ref()?.header();
         let announced = Announcement {
             offset: at,
@@ -103,6 +106,7 @@ impl Held {
             id: self.name.id,
             tx: header.tx,
             chain: header.chain,
+            is_compressed,
             manifest: Some(announced),
         };
         Some(front.encode())
@@ -302,7 +306,9 @@ impl Inventory {
         let pack = *self.by_id.get(&reference.pack_id)?;
         let is_node = matches!(kind, PlaceKind::Node { .. });
         if !is_named(reference.pack_id)
-            || reference.check_shape(self.packs[pack].length).is_err()
+            || reference
+                .check_shape(self.packs[pack].length, !is_node)
+                .is_err()
             || (is_node && reference.length as usize > NODE_BYTES_MAX)
             || self.places.contains_key(&(pack, reference.offset))
         {

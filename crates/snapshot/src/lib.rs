@@ -52,6 +52,8 @@ mod snapshots;
 // Bytes.
 mod file_name;
 mod format;
+mod node_format;
+mod compression;
 mod manifest;
 mod manifest_file;
 mod reference;

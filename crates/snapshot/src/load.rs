@@ -15,7 +15,8 @@ use crate::parallel;
 use crate::reference::Reference;
 use crate::tree_walk::{self, Leaf, Walked};
 
-/// Where loaded blobs live.
+/// Where loaded blobs live. Compressed pages are always unpacked into memory of their own, and their crc32c is checked for that, whatever is asked for.
+/// There is nothing to map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum LoadMode {
     /// Read into memory of their own. An I/O error is an error.
@@ -56,9 +57,12 @@ pub(crate) fn load(
 ) -> Result<Loaded> {
     let packs = PackSet::open(dir, manifest, options.mode == LoadMode::Map)?;
     let walked = tree_walk::walk(dir, manifest, &packs, &mut || Ok(()))?;
-    if options.mode == LoadMode::Map && options.verify == Verify::Lazy {
+    let mut leaves = walked.sections.iter().flatten();
+    let is_plain = leaves.all(|leaf| !leaf.reference.is_compressed());
+    if options.mode == LoadMode::Map && options.verify == Verify::Lazy && is_plain {
         return Ok(assemble(manifest, walked, |leaf| {
-            mapped(&packs.packs[leaf.pack], &leaf.reference)
+            let reference = &leaf.reference;
+            (mapped(&packs.packs[leaf.pack], reference), reference.crc32c)
         }));
     }
     let extents = Extents::of(&packs, &walked)?;
@@ -68,18 +72,22 @@ pub(crate) fn load(
         }
         let pack = &packs.packs[extent.pack];
         let reference = &extent.reference;
+        if reference.is_compressed() {
+            let (storage, crc) = unpacked(pack, reference, options.verify)?;
+            return Ok(Some((storage, crc)));
+        }
         let storage = match options.mode {
             LoadMode::Map => mapped(pack, reference),
             LoadMode::Copy => copied(pack, reference)?,
         };
         let content = storage.bytes(reference.length as usize);
         match options.verify {
-            Verify::All => reference.check_blob(content),
+            Verify::All => reference.content(content).map(drop),
             Verify::Checksums => reference.check_crc(content),
             Verify::Lazy => Ok(()),
         }
         .map_err(|kind| pack.damaged(reference.offset, kind))?;
-        Ok(Some(storage))
+        Ok(Some((storage, reference.crc32c)))
     })?;
     Ok(assemble(manifest, walked, |leaf| {
         extents
@@ -89,15 +97,15 @@ pub(crate) fn load(
     }))
 }
 
-fn assemble(manifest: &Manifest, walked: Walked, storage_of: impl Fn(&Leaf) -> Storage) -> Loaded {
+fn assemble(
+    manifest: &Manifest,
+    walked: Walked,
+    storage_of: impl Fn(&Leaf) -> (Storage, u32),
+) -> Loaded {
     let blob_of = |leaf: &Leaf| {
         let reference = &leaf.reference;
-        Blob::new(
-            storage_of(leaf),
-            reference.length,
-            reference.crc32c,
-            reference.hash,
-        )
+        let (storage, crc32c) = storage_of(leaf);
+        Blob::new(storage, reference.length, crc32c, reference.hash)
     };
     let sections = walked.sections.iter();
     Loaded::new(
@@ -126,4 +134,18 @@ fn copied(pack: &PackReader, reference: &Reference) -> Result<Storage> {
     pack.file
         .read_exact_at(reference.offset, owned.bytes_mut())?;
     Ok(Storage::Owned(Arc::new(owned)))
+}
+
+/// A compressed page, and the crc32c of what it holds.
+fn unpacked(pack: &PackReader, reference: &Reference, verify: Verify) -> Result<(Storage, u32)> {
+    let damaged = |kind| pack.damaged(reference.offset, kind);
+    let mut owned = OwnedBytes::zeroed(reference.length as usize);
+    let stored = pack.stored(reference)?;
+    let page = owned.bytes_mut();
+    reference.unpack(&stored, page).map_err(damaged)?;
+    if verify == Verify::All {
+        reference.check_hash(page).map_err(damaged)?;
+    }
+    let crc = crc32c::crc32c(page);
+    Ok((Storage::Owned(Arc::new(owned)), crc))
 }

@@ -17,6 +17,7 @@ use crate::file_name::{FileName, PackName};
 use crate::format::{self, HeaderFlaw};
 use crate::hash::Hash;
 use crate::header::Header;
+use crate::node_format;
 use crate::reference::Reference;
 use crate::snapshot_id::SnapshotId;
 
@@ -236,13 +237,13 @@ impl Manifest {
             if empty != section.root.is_none() || empty != (section.height == 0) {
                 return Err(DamageKind::BodyContent);
             }
-            if section.height > format::HEIGHT_MAX {
+            if section.height > node_format::HEIGHT_MAX {
                 return Err(DamageKind::BodyContent);
             }
             if let Some(root) = &section.root {
                 let pack = self.packs.iter().find(|pack| pack.name.id == root.pack_id);
                 let pack = pack.ok_or(DamageKind::ReferenceBounds)?;
-                root.check_shape(pack.length)?;
+                root.check_shape(pack.length, false)?;
             }
         }
         Ok(())

@@ -124,7 +124,7 @@ impl Mender<'_, '_, '_> {
         self.found.packs.insert(held.name);
         let before = self.findings.len();
         self.look_at_length(held);
-        self.look_at_ends(held)?;
+        self.look_at_ends(inventory, pack)?;
         for bad in inventory.bad_nodes.iter().filter(|bad| bad.pack == pack) {
             let supply = bad.remembered.clone();
             let supply = supply.map(|bytes| (Supply::Given(bytes), SoundCopy::Memory));
@@ -137,7 +137,7 @@ impl Mender<'_, '_, '_> {
             }
             self.tell(u64::from(reference.stored_length))?;
             let read = held.stored(reference).and_then(|stored| {
-                let content = reference.content(stored);
+                let content = reference.content(stored).map(drop);
                 content.map_err(|kind| Error::damaged(&held.path, reference.offset, kind))
             });
             if let Err(reason) = read {
@@ -187,12 +187,15 @@ impl Mender<'_, '_, '_> {
     }
 
     /// The header and the manifest: they are known if the snapshot is remembered.
-    fn look_at_ends(&mut self, held: &Held) -> Result<()> {
+    fn look_at_ends(&mut self, inventory: &Inventory, pack: usize) -> Result<()> {
+        let held = &inventory.packs[pack];
+        let mut places = inventory.in_pack(pack);
+        let is_compressed = places.any(|place| place.reference.is_compressed());
         let Some(flaw) = &held.flaw else {
             return Ok(());
         };
         let remembered = held.body().and_then(|(at, body)| {
-            let front = held.front(at, &body)?;
+            let front = held.front(at, &body, is_compressed)?;
             Some((front, at, body))
         });
         let Some((front, at, body)) = remembered else {

@@ -7,6 +7,9 @@ pub struct Options {
     pub read_only: bool,
     /// How many threads read and verify a large snapshot. Default: 2.
     pub threads: usize,
+    /// Store pages as LZ4 blocks, where that is shorter. They are unpacked when they are loaded, so they can not be mapped; snapshots with and without share
+    /// pages with one another. Default: false.
+    pub compress: bool,
     /// What makes the file names of two writes of the same transaction differ. `None`, the default, draws it at
     /// random for each write; a fixed value makes names reproducible, for tests and simulations.
     pub nonce: Option<u64>,
@@ -17,6 +20,7 @@ impl Default for Options {
         Options {
             read_only: false,
             threads: 2,
+            compress: false,
             nonce: None,
         }
     }

@@ -137,7 +137,7 @@ fn verify(
             PlaceKind::Node { height } => drop(read_node(&copied, reference, height)?),
             PlaceKind::Blob { .. } => {
                 let content = reference.content(copied.stored(reference)?);
-                content.map_err(damaged)?;
+                content.map(drop).map_err(damaged)?;
             }
         }
         tell(u64::from(reference.stored_length))?;

@@ -21,6 +21,8 @@ pub(crate) struct PackReader {
     pub(crate) header_bytes: u64,
     /// The first byte behind the room for blobs. Invariant: not beyond the end that the file had when it was opened, nor before [`PACK_BLOBS_AT`].
     pub(crate) blobs_end: u64,
+    /// Whether there may be compressed pages.
+    pub(crate) is_compressed: bool,
     pub(crate) file: Arc<dyn File>,
     /// From [`PACK_BLOBS_AT`] to `blobs_end`: the state in the header may be written while it lives.
     pub(crate) map: Option<Map>,
@@ -105,6 +107,7 @@ impl PackReader {
             path,
             header_bytes: header.bytes() as u64,
             blobs_end,
+            is_compressed: header.is_compressed,
             file,
             map,
         })

@@ -15,8 +15,8 @@ use disk::{Dir, File};
 use crate::error::Result;
 use crate::file_name::{FileName, PackName};
 use crate::format::{
-    Announcement, BLOB_BYTES_MAX, HEADER_BYTES, PACK_BLOBS_AT, PAGE_ALIGNMENT, PackHeader,
-    REGION_BYTES,
+    Announcement, BLOB_BYTES_MAX, COMPRESSED_REGION_BYTES, HEADER_BYTES, PACK_BLOBS_AT,
+    PAGE_ALIGNMENT, PackHeader, REGION_BYTES,
 };
 use crate::hash::Hash;
 use crate::header::Header;
@@ -32,6 +32,7 @@ pub(crate) struct PackWriter {
     file: Arc<dyn File>,
     syncs: u32,
     region: Option<Region>,
+    region_bytes: usize,
     /// Where the next page or region goes.
     next_at: u64,
     /// What `next_at` was at the last sync.
@@ -47,12 +48,16 @@ struct Region {
 
 impl PackWriter {
     /// Begins the pack of this name, which is free.
-    pub(crate) fn create(dir: &dyn Dir, name: PackName) -> Result<Self> {
+    pub(crate) fn create(dir: &dyn Dir, name: PackName, compress: bool) -> Result<Self> {
         Ok(PackWriter {
             name,
             file: dir.create(&FileName::TemporaryPack(name).to_string())?,
             syncs: 0,
             region: None,
+            region_bytes: match compress {
+                true => COMPRESSED_REGION_BYTES,
+                false => REGION_BYTES,
+            },
             next_at: PACK_BLOBS_AT as u64,
             synced_to: 0,
             blobs_end: PACK_BLOBS_AT as u64,
@@ -63,10 +68,12 @@ impl PackWriter {
     pub(crate) fn append(&mut self, blob: &[u8]) -> Result<(u64, u64)> {
         assert!(!blob.is_empty());
         assert!(blob.len() <= BLOB_BYTES_MAX);
-        let offset = if blob.len() == BLOB_BYTES_MAX {
-            self.append_page(blob)?
-        } else {
-            self.append_small(blob)?
+        let is_page = blob.len() == BLOB_BYTES_MAX;
+        // Where most pages are compressed, one that is not stands among them: behind the region it would leave a hole.
+        let offset = match (is_page, self.region_bytes == COMPRESSED_REGION_BYTES) {
+            (true, false) => self.append_page(blob)?,
+            (true, true) => self.append_to_region(blob, PAGE_ALIGNMENT)?,
+            (false, _) => self.append_to_region(blob, 1)?,
         };
         self.blobs_end = self.blobs_end.max(offset + blob.len() as u64);
         if self.next_at - self.synced_to >= SYNC_BYTES {
@@ -87,7 +94,12 @@ impl PackWriter {
     }
 
     /// Ends the pack with the body of a manifest that is withdrawn so far, and syncs it.
-    pub(crate) fn finish(&mut self, header: &Header, body: &[u8]) -> Result<()> {
+    pub(crate) fn finish(
+        &mut self,
+        header: &Header,
+        is_compressed: bool,
+        body: &[u8],
+    ) -> Result<()> {
         self.write_region()?;
         let announced = Announcement {
             offset: self.blobs_end,
@@ -100,6 +112,7 @@ impl PackWriter {
             id: self.name.id,
             tx: header.tx,
             chain: header.chain,
+            is_compressed,
             manifest: Some(announced),
         };
         let mut front = [0; PACK_BLOBS_AT];
@@ -117,28 +130,27 @@ impl PackWriter {
         Ok(offset)
     }
 
-    fn append_small(&mut self, blob: &[u8]) -> Result<u64> {
-        if !self.region_takes(blob) {
+    fn append_to_region(&mut self, blob: &[u8], alignment: usize) -> Result<u64> {
+        let region_bytes = self.region_bytes;
+        let takes = |region: &Region| {
+            region.bytes.len().next_multiple_of(alignment) + blob.len() <= region_bytes
+        };
+        if !self.region.as_ref().is_some_and(takes) {
             self.write_region()?;
         }
         let next_at = &mut self.next_at;
         let region = self.region.get_or_insert_with(|| {
             let at = *next_at;
-            *next_at += REGION_BYTES as u64;
+            *next_at += region_bytes as u64;
             Region {
                 at,
-                bytes: Vec::with_capacity(REGION_BYTES),
+                bytes: Vec::with_capacity(region_bytes),
             }
         });
-        let offset = region.at + region.bytes.len() as u64;
+        let begin = region.bytes.len().next_multiple_of(alignment);
+        region.bytes.resize(begin, 0);
         region.bytes.extend_from_slice(blob);
-        Ok(offset)
-    }
-
-    fn region_takes(&self, blob: &[u8]) -> bool {
-        self.region
-            .as_ref()
-            .is_some_and(|region| region.bytes.len() + blob.len() <= REGION_BYTES)
+        Ok(region.at + begin as u64)
     }
 
     fn write_region(&mut self) -> Result<()> {

@@ -95,6 +95,12 @@ pub(crate) fn find_copy(
 }
 
 fn copy(held: &Held, from: &Reference, target: &Reference) -> Option<Vec<u8>> {
-    let content = from.content(held.stored(from).ok()?).ok()?;
+    let stored = held.stored(from).ok()?;
+    let content = from.content(stored.as_slice()).ok()?;
+    let is_same = (from.encoding, from.stored_length, from.crc32c)
+        == (target.encoding, target.stored_length, target.crc32c);
+    if is_same {
+        return Some(stored);
+    }
     target.stored_form(&content)
 }

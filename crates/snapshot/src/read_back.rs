@@ -133,10 +133,8 @@ pub(crate) fn check(packs: &PackSet, piece: &Piece) -> Result<()> {
         Piece::Blob(extent) => {
             let pack = &packs.packs[extent.pack];
             let content = pack.stored(&extent.reference)?;
-            extent
-                .reference
-                .check_blob(&content)
-                .map_err(|kind| pack.damaged(extent.reference.offset, kind))
+            let content = extent.reference.content(content).map(drop);
+            content.map_err(|kind| pack.damaged(extent.reference.offset, kind))
         }
         Piece::Padding { pack, at, end } => check_zero(&packs.packs[*pack], *at, *end),
     }

@@ -1,6 +1,5 @@
 //! A directory of snapshots: the handle that everything goes through.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -123,10 +122,6 @@ impl Snapshots {
                 syncs: 1,
             });
         }
-        let nonce = match self.options.nonce {
-            Some(nonce) => nonce,
-            None => RandomState::new().build_hasher().finish(),
-        };
         let basis = Basis {
             share: match basis.share {
                 Some(outline) if self.can_share(header, outline)? => Some(outline),
@@ -136,7 +131,7 @@ impl Snapshots {
         };
         write::write(
             dir,
-            nonce,
+            &self.options,
             header,
             sections,
             basis,

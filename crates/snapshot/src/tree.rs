@@ -10,8 +10,8 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use crate::format::{FAN_OUT_BITS, HEIGHT_MAX, NodeChild, encode_node};
 use crate::manifest::SectionEntry;
+use crate::node_format::{FAN_OUT_BITS, HEIGHT_MAX, NodeChild, encode_node};
 use crate::reference::Reference;
 
 /// A section's tree. Cloned in O(1).

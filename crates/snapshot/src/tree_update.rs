@@ -12,7 +12,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::format::{BLOB_BYTES_MAX, HEIGHT_MAX, NodeChild};
+use crate::format::BLOB_BYTES_MAX;
+use crate::node_format::{HEIGHT_MAX, NodeChild};
 use crate::reference::Reference;
 use crate::source::Source;
 use crate::tree::{Branch, Child, Node, Tree, digit, numbers_below};

@@ -9,8 +9,8 @@ use disk::Dir;
 
 use crate::damage::DamageKind;
 use crate::error::{Error, Result};
-use crate::format::{FAN_OUT_BITS, NODE_BYTES_MAX, decode_node, node_hash};
 use crate::manifest::Manifest;
+use crate::node_format::{FAN_OUT_BITS, NODE_BYTES_MAX, decode_node, node_hash};
 use crate::pack_reader::PackSet;
 use crate::reference::Reference;
 use crate::tree::{Child, Node, Tree};
@@ -99,7 +99,7 @@ impl Walk<'_> {
         prefix: u64,
         is_root: bool,
     ) -> Result<Arc<Node>> {
-        let index = self.locate(file, byte_offset, reference)?;
+        let index = self.locate(file, byte_offset, reference, false)?;
         if reference.length as usize > NODE_BYTES_MAX {
             return Err(Error::damaged(
                 file,
@@ -143,7 +143,7 @@ impl Walk<'_> {
                 let (file, byte) = (&pack.path, reference.offset);
                 node = Some(self.visit(file, byte, &child, height - 1, below, false)?);
             } else {
-                let index = self.locate(&pack.path, reference.offset, &child)?;
+                let index = self.locate(&pack.path, reference.offset, &child, true)?;
                 self.leaves.push(Leaf {
                     number: below,
                     pack: index,
@@ -164,6 +164,7 @@ impl Walk<'_> {
         file: &std::path::Path,
         byte_offset: u64,
         reference: &Reference,
+        is_blob: bool,
     ) -> Result<usize> {
         let Some(index) = self.packs.index_of(reference.pack_id) else {
             return Err(Error::damaged(
@@ -172,8 +173,9 @@ impl Walk<'_> {
                 DamageKind::ReferenceBounds,
             ));
         };
+        let pack = &self.packs.packs[index];
         reference
-            .check_shape(self.packs.packs[index].blobs_end)
+            .check_shape(pack.blobs_end, is_blob && pack.is_compressed)
             .map_err(|kind| Error::damaged(file, byte_offset, kind))?;
         Ok(index)
     }

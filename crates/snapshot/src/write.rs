@@ -11,22 +11,25 @@
 //! its name is durable: the sync of the directory may have failed, and another one proves nothing. Published in 1 it would be there before its name is, with the same doubt.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::ControlFlow;
 
 use disk::Dir;
 
+use crate::compression;
 use crate::error::{Error, Result};
 use crate::file_name::{FileName, PackName};
-use crate::format::{self, NodeChild};
 use crate::hash::Hash;
 use crate::header::Header;
 use crate::leftovers::{self, Withdrawn};
 use crate::manifest::{Manifest, PackEntry, SectionEntry};
 use crate::manifest_file;
+use crate::node_format::{self, ENCODING_LZ4, ENCODING_PLAIN, NodeChild};
+use crate::options::Options;
 use crate::outline::{Basis, Outline};
 use crate::pack_writer::{self, PackWriter};
 use crate::reclaim::left_behind;
-use crate::reference::{ENCODING_PLAIN, Reference};
+use crate::reference::Reference;
 use crate::source::Source;
 use crate::tree::Tree;
 use crate::tree_update::{Store, TreeUpdate};
@@ -38,7 +41,7 @@ pub(crate) type OnProgress<'a> = dyn FnMut(Progress) -> ControlFlow<()> + 'a;
 /// Writes a snapshot of a transaction that has none. What it shares with is there. Removes what it made if it fails.
 pub(crate) fn write(
     dir: &dyn Dir,
-    nonce: u64,
+    options: &Options,
     header: &Header,
     sections: &mut [&mut dyn Source],
     basis: Basis<'_>,
@@ -53,9 +56,15 @@ pub(crate) fn write(
             taken.insert(name.id);
         }
     }
+    let nonce = match options.nonce {
+        Some(nonce) => nonce,
+        None => RandomState::new().build_hasher().finish(),
+    };
     let name = pack_writer::draw_name(header, nonce, &taken);
     let mut writer = Writer {
-        pack: PackWriter::create(dir, name)?,
+        pack: PackWriter::create(dir, name, options.compress)?,
+        compress: options.compress,
+        has_compressed: false,
         stored: HashMap::new(),
         blobs_stored: 0,
         progress: Progress::default(),
@@ -74,8 +83,11 @@ pub(crate) fn write(
 
 struct Writer<'a> {
     pack: PackWriter,
-    /// Blobs (not nodes) by content: pack id and offset.
-    stored: HashMap<Hash, (u64, u64)>,
+    compress: bool,
+    /// A page was.
+    has_compressed: bool,
+    /// Blobs (not nodes) by content.
+    stored: HashMap<Hash, Reference>,
     blobs_stored: u64,
     progress: Progress,
     on_progress: &'a mut OnProgress<'a>,
@@ -131,7 +143,7 @@ impl Writer<'_> {
         let length = self.pack.blobs_end() + body.len() as u64;
         packs.insert(0, PackEntry { name, length });
         let manifest = Manifest::new(header.clone(), packs, sections);
-        self.pack.finish(header, &body)?;
+        self.pack.finish(header, self.has_compressed, &body)?;
         let published = FileName::Pack(name);
         dir.rename(
             &FileName::TemporaryPack(name).to_string(),
@@ -163,29 +175,45 @@ impl Store for Writer<'_> {
         if let Some(place) = place.filter(|place| place.hash == hash) {
             return Ok(*place);
         }
-        let (pack_id, offset) = match self.stored.get(&hash) {
-            Some(place) => *place,
-            None => {
-                let place = self.pack.append(blob)?;
-                self.stored.insert(hash, place);
-                self.blobs_stored += 1;
-                place
-            }
+        if let Some(stored) = self.stored.get(&hash) {
+            return Ok(*stored);
+        }
+        // What does not shrink stays as it is, to be mapped.
+        let packed = match self.compress && compression::is_page(blob.len()) {
+            true => compression::pack(blob),
+            false => None,
         };
-        Ok(plain_reference(hash, pack_id, offset, blob))
+        let (bytes, encoding) = match &packed {
+            Some(packed) => (packed.as_slice(), ENCODING_LZ4),
+            None => (blob, ENCODING_PLAIN),
+        };
+        let (pack_id, offset) = self.pack.append(bytes)?;
+        let reference = Reference {
+            length: length_of(blob),
+            encoding,
+            ..plain_reference(hash, pack_id, offset, bytes)
+        };
+        self.stored.insert(hash, reference);
+        self.blobs_stored += 1;
+        self.has_compressed |= packed.is_some();
+        Ok(reference)
     }
 
     /// Nodes are never shared inside a snapshot: a reader may take each for new, and so bound what it reads.
     fn node(&mut self, height: u8, children: &[NodeChild]) -> Result<Reference> {
-        let bytes = format::encode_node(height, children);
+        let bytes = node_format::encode_node(height, children);
         let (pack_id, offset) = self.pack.append(&bytes)?;
-        let hash = Hash(format::node_hash(height, children));
+        let hash = Hash(node_format::node_hash(height, children));
         Ok(plain_reference(hash, pack_id, offset, &bytes))
     }
 }
 
+fn length_of(blob: &[u8]) -> u32 {
+    u32::try_from(blob.len()).expect("blobs are short")
+}
+
 fn plain_reference(hash: Hash, pack_id: u64, offset: u64, bytes: &[u8]) -> Reference {
-    let length = u32::try_from(bytes.len()).expect("blobs are short");
+    let length = length_of(bytes);
     Reference {
         hash,
         pack_id,

@@ -280,7 +280,7 @@ fn a_newer_format_is_named_and_never_touched() {
     let (disk, snapshots) = snapshots_of(&[1]);
     let name = file(&disk, 1);
     let mut bytes = disk.read(&name).unwrap();
-    bytes[8] = 3;
+    bytes[8] = 4;
     let crc = crc32c::crc32c(&bytes[..504]);
     bytes[508..512].copy_from_slice(&crc.to_le_bytes());
     disk.write(&name, &bytes);
@@ -288,8 +288,8 @@ fn a_newer_format_is_named_and_never_touched() {
     assert!(matches!(
         listing.rejected[0].reason,
         Error::NewerFormat {
-            found: 3,
-            supported: 2,
+            found: 4,
+            supported: 3,
             ..
         }
     ));

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use disk::SimDisk;
 use fixture::{Section, check_content, page, repeatable};
-use snapshot::{Blobs, Header, Snapshots};
+use snapshot::{Blobs, Header, Options, Snapshots};
 
 const PACK: &str = "00000000000000000300-f39dc61e505213ec.pack";
 
@@ -249,4 +249,41 @@ fn a_node_is_named_by_height_digits_and_children() {
         let root = snapshots.list().unwrap().sound[0].root_hash(1).unwrap();
         assert_eq!(root.0, name);
     }
+}
+
+/// The ends of a page of ones as an LZ4 block, between which are 128 bytes ff.
+const BLOCK_BEGIN: &str = "
+    1f 01 | 01 00                                           a literal, and what follows one byte back: 4 + 15 +
+";
+const BLOCK_END: &str = "
+    66                                                      128 * 255 + 102 = 32761 bytes of it
+    60 01 01 01 01 01 01                                    six literals
+";
+
+/// What refers to it, behind the hash.
+const COMPRESSED_REFERENCE: &str = "
+    00 10 00 00 00 00 00 00                                   offset 4096
+    00 80 00 00 | 8c 00 00 00                                 32768 bytes, stored as 140
+    39 1e f0 4f | 00 | 01 | 00 00                             crc32c of the 140, pack 0, LZ4
+";
+
+#[test]
+fn a_compressed_page_is_an_lz4_block_without_a_length() {
+    let disk = SimDisk::new(1);
+    let options = Options {
+        compress: true,
+        ..repeatable()
+    };
+    let snapshots = Snapshots::open(disk.root(), options).unwrap();
+    let mut pages = Blobs::new([(0, page(1))]);
+    let on = &mut |_| ControlFlow::Continue(());
+    snapshots.write(&header(), &mut [&mut pages], on).unwrap();
+    let file = disk.read(PACK).unwrap();
+    assert_eq!(file[8..12], [3, 0, 0, 0]);
+    let block = [bytes(BLOCK_BEGIN), vec![0xff; 128], bytes(BLOCK_END)].concat();
+    assert_eq!(file[4096..4236], block);
+    let node = &file[4236..];
+    assert_eq!(node[..4], *b"node");
+    assert_eq!(node[24..56], *blake3::hash(&page(1)).as_bytes());
+    assert_eq!(node[56..80], bytes(COMPRESSED_REFERENCE));
 }
