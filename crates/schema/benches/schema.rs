@@ -2,7 +2,7 @@
 //!
 //! Bounds, in the same run:
 //! - replay of a schema: the same rows in a user's tables, where they define nothing. Aim: within a small factor of it,
-//!   and the same per table for 100 tables and for 800.
+//!   and the same per table for 100 tables and for 10,000.
 //! - look-up of a name: a `HashMap` of std. Aim: within 1 us, whatever the number of tables.
 //! - digest: blake3 over as many bytes, about 2 GB/s a core.
 #![allow(clippy::unwrap_used)]
@@ -49,7 +49,7 @@ fn log(count: usize, write: impl Fn(&mut WriteTransaction, usize)) -> (State, Ve
 fn replay(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("replay a schema of tables of 20 columns");
     group.sample_size(10);
-    for count in [100, 200, 400, 800] {
+    for count in [100, 1_000, 10_000] {
         let (base, transactions, _) = log(count, |transaction, number| {
             transaction.create_table(&table(number)).unwrap();
         });
@@ -68,7 +68,7 @@ fn replay(criterion: &mut Criterion) {
         });
     }
     // The bound: as many rows as st_column and the others get, in a table that defines nothing.
-    let (_, mut transactions, _) = log(801, |transaction, number| {
+    let (_, mut transactions, _) = log(1_001, |transaction, number| {
         if number == 0 {
             let rows = NewTable::new("rows")
                 .column("table_id", ColumnType::U32)
@@ -107,8 +107,9 @@ fn replay(criterion: &mut Criterion) {
     let mut base = State::empty(ID);
     base.replay(&genesis).unwrap();
     base.replay(&transactions.remove(0)).unwrap();
+    group.throughput(Throughput::Elements(1_000));
     group.bench_function(
-        "bound: the rows of 800 tables, defining nothing",
+        "bound: the rows of 1,000 tables, defining nothing",
         |bencher| {
             bencher.iter_batched(
                 || base.clone(),
@@ -126,12 +127,14 @@ fn replay(criterion: &mut Criterion) {
 }
 
 fn restore(criterion: &mut Criterion) {
-    let (_, _, state) = log(800, |transaction, number| {
+    let (_, _, state) = log(10_000, |transaction, number| {
         transaction.create_table(&table(number)).unwrap();
     });
     let mut group = criterion.benchmark_group("read the catalog of a restored store");
-    group.sample_size(10).throughput(Throughput::Elements(800));
-    group.bench_function("800 tables", |bencher| {
+    group
+        .sample_size(10)
+        .throughput(Throughput::Elements(10_000));
+    group.bench_function("10,000 tables", |bencher| {
         bencher.iter(|| State::from_store(ID, state.store().clone()).unwrap());
     });
     group.finish();
@@ -139,7 +142,7 @@ fn restore(criterion: &mut Criterion) {
 
 fn look_up(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("look up a table by name");
-    for count in [10, 800] {
+    for count in [10, 10_000] {
         let (_, _, state) = log(count, |transaction, number| {
             transaction.create_table(&table(number)).unwrap();
         });
@@ -147,10 +150,10 @@ fn look_up(criterion: &mut Criterion) {
             bencher.iter(|| state.definition(black_box("table 7")).unwrap().id());
         });
     }
-    let names: HashMap<String, u32> = (0..800)
+    let names: HashMap<String, u32> = (0..10_000)
         .map(|number| (format!("table {number}"), number))
         .collect();
-    group.bench_function("bound: a HashMap of 800 names", |bencher| {
+    group.bench_function("bound: a HashMap of 10,000 names", |bencher| {
         bencher.iter(|| names.get(black_box("table 7")).copied());
     });
     group.finish();
