@@ -148,6 +148,9 @@ pub struct SegmentExtent {
 /// How often a directory is listed again because a listed segment vanished, pruned by a writer beside us.
 const LISTINGS_MAX: usize = 64;
 
+/// How often a directory that changes while it is looked at is looked at again.
+pub(crate) const ATTEMPTS_MAX: usize = 8;
+
 /// Looks at the directory. `reader` is the newest payload version that the caller understands.
 ///
 /// A writer beside us may prune and rotate between the listing and the reading of the marks: what vanished or seems to be missing is looked
@@ -170,6 +173,33 @@ pub(crate) fn look(dir: &dyn Dir, reader: u16) -> Result<Look> {
         before = doubt;
     }
     look_once(dir, reader, &mut Vec::new())
+}
+
+/// Looks for a segment that vanished or is another one now: an error that says why, if there is a reason.
+///
+/// A truncation at or before its first record leaves a segment of a later epoch there, or nothing behind one. Its own epoch counts, not that of the look that it is from:
+/// that may have met the truncation in the middle, and the same records that were written again continue the old ones.
+pub(crate) fn look_for(dir: &dyn Dir, lost: &SegmentHeader) -> Result<()> {
+    let mut attempt = 1;
+    loop {
+        match look(dir, u16::MAX) {
+            Ok(found) => {
+                let oldest = found.extent().base;
+                if oldest > lost.base {
+                    return Err(Error::Pruned { oldest });
+                }
+                let mut kept = found.kept().map(|segment| &segment.header);
+                return match kept.find(|header| header.epoch > lost.epoch) {
+                    Some(anew) if anew.base <= lost.base => {
+                        Err(Error::Truncated { end: anew.base })
+                    }
+                    _ => Ok(()),
+                };
+            }
+            Err(Error::Damaged { .. }) if attempt < ATTEMPTS_MAX => attempt += 1,
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// `segments` receives what was read of each, also if it does not fit together.

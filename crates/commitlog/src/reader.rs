@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::examine::seek;
 use crate::format::{FrameHeader, SegmentHeader};
 use crate::frame_cursor::{FrameCursor, Position};
-use crate::look::{segment_bytes, segment_path};
+use crate::look::{look_for, segment_bytes, segment_path};
 use crate::record::{OwnedRecord, Record};
 use crate::seek_cache::SeekCache;
 use crate::segment_bytes::SegmentBytes;
@@ -422,7 +422,7 @@ impl Source {
         let reason = match self {
             // A truncation came in between, or failed while it took over the name.
             Source::Live(log) => log.check_usable(header),
-            Source::Still(log) => log.look_for(header.base),
+            Source::Still(log) => look_for(log.dir(), header),
             Source::Tail(_) => Ok(()),
         };
         reason.err().unwrap_or_else(|| Error::Damaged {
@@ -438,7 +438,7 @@ impl Source {
             Source::Live(log) => log
                 .segment_of(header.base)
                 .and_then(|_| log.check_usable(header)),
-            Source::Still(log) => log.look_for(header.base),
+            Source::Still(log) => look_for(log.dir(), header),
             // Whoever follows looks at everything again.
             Source::Tail(_) => Ok(()),
         };

@@ -7,15 +7,12 @@ use disk::Dir;
 use crate::error::{Error, Result};
 use crate::examine::{Examined, examine};
 use crate::frame_cursor::Position;
-use crate::look::{Look, look};
+use crate::look::{ATTEMPTS_MAX, Look, look};
 use crate::open_report::{Proof, TornTail};
 use crate::read_only_log::ReadOnlyOptions;
 use crate::seek_cache::SeekCache;
 use crate::shared_log::{Placement, Visible};
 use crate::tx_id::TxId;
-
-/// How often a directory that changes while it is looked at is looked at again.
-const ATTEMPTS_MAX: usize = 8;
 
 /// What was found.
 #[derive(Debug)]
@@ -28,7 +25,6 @@ pub(crate) struct StillLog {
     pub(crate) end: Position,
     /// What stands there, if it is neither space reserved ahead nor the end of the file.
     pub(crate) tail: Option<TornTail>,
-    reader: u16,
     seek_cache: Arc<SeekCache>,
 }
 
@@ -88,7 +84,6 @@ impl StillLog {
                 durable_end: examined.proven.id,
             },
             end: examined.end,
-            reader: options.reader,
             seek_cache,
         }
     }
@@ -111,31 +106,6 @@ impl StillLog {
 
     pub(crate) fn segment_of(&self, id: TxId) -> Result<Placement> {
         self.look.segment_of(id)
-    }
-
-    /// Looks again for the segment `base`, which vanished or is another one now: an error that says why, if there is a reason.
-    pub(crate) fn look_for(&self, base: TxId) -> Result<()> {
-        let mut attempt = 1;
-        loop {
-            match look(self.dir(), self.reader) {
-                Ok(found) => {
-                    let oldest = found.extent().base;
-                    if oldest > base {
-                        return Err(Error::Pruned { oldest });
-                    }
-                    let epoch = self.look.newest().header.epoch;
-                    let mut kept = found.kept().map(|segment| &segment.header);
-                    return match kept.find(|header| header.epoch > epoch) {
-                        Some(truncated) => Err(Error::Truncated {
-                            end: truncated.base,
-                        }),
-                        None => Ok(()),
-                    };
-                }
-                Err(Error::Damaged { .. }) if attempt < ATTEMPTS_MAX => attempt += 1,
-                Err(error) => return Err(error),
-            }
-        }
     }
 }
 

@@ -45,7 +45,7 @@ struct Writer {
 type Action = fn(&mut Writer);
 
 /// What the writer can do.
-const ACTIONS: [(&str, Action); 12] = [
+const ACTIONS: [(&str, Action); 13] = [
     ("commit", |writer| writer.commit(1)),
     ("commit over segments", |writer| writer.commit(6)),
     ("append only", |writer| {
@@ -59,6 +59,9 @@ const ACTIONS: [(&str, Action); 12] = [
     ("truncate much, write again", |writer| {
         writer.truncate(15);
         writer.commit(20);
+    }),
+    ("truncate, write the same again", |writer| {
+        writer.write_again(15);
     }),
     ("close", |writer| {
         writer.log().close().unwrap();
@@ -134,6 +137,24 @@ impl Writer {
         self.ends.push(end);
         self.truncated = Some(self.truncated.map_or(end, |before| before.min(end)));
         self.log().truncate_after(TxId(end - 1)).unwrap();
+    }
+
+    /// Gives up so many records and commits the same ones, as a copy does that fetches them again.
+    fn write_again(&mut self, records: u64) {
+        let log = self.log();
+        let (base, end) = (log.base(), log.next_id());
+        let from = TxId(end.0.saturating_sub(records).max(base.0 + 1));
+        if from >= end {
+            return;
+        }
+        let mut reader = log.reader(from).unwrap();
+        let given_up: Vec<_> = std::iter::from_fn(|| reader.next_owned().unwrap()).collect();
+        log.truncate_after(TxId(from.0 - 1)).unwrap();
+        for record in given_up {
+            log.commit(&record.payload, record.time).unwrap();
+        }
+        let truncated = self.truncated.map_or(from.0, |before| before.min(from.0));
+        self.truncated = Some(truncated);
     }
 
     /// Leaves behind the last record what a write that was cut off does.
