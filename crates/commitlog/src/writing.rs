@@ -225,6 +225,8 @@ impl SharedLog {
                 Room::BehindTheQueue => held = self.write_or_wait(held)?,
                 Room::NotReserved if held.may_write() => {
                     let needed = held.end.byte + bytes;
+                    // Whatever is refused from here on: closing gives back what was reserved.
+                    held.untouched = false;
                     self.reserve(&mut held.active, needed)?;
                 }
                 Room::NotReserved => held = held.wait_for(Change::Written),

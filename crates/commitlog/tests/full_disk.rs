@@ -51,6 +51,31 @@ fn a_full_disk_refuses_with_nothing_written_and_goes_on_when_space_returns() {
     }
 }
 
+/// Also by a log that was closed before, and in which nothing else has happened.
+#[test]
+fn what_was_reserved_for_a_refused_append_is_given_back_by_closing() {
+    for sync_policy in [SyncPolicy::EveryCommit, SyncPolicy::Never] {
+        let disk = SimDisk::new(1);
+        let options = Options {
+            sync_policy,
+            ..Options::default()
+        };
+        let create = Log::create(disk.root(), LOG_ID, options.clone(), &[(b"genesis", None)]);
+        create.unwrap().close().unwrap();
+        let used = disk.used_bytes();
+        let (log, report) = Log::open(disk.root(), options.clone(), &[]).unwrap();
+        assert!(report.was_closed);
+        disk.set_capacity(Some(used + 150_000));
+        let refused = log.append(&[7; 300_000], None);
+        assert!(matches!(refused, Err(Error::Full(_))), "{refused:?}");
+        log.close().unwrap();
+        drop(log);
+        assert_eq!(disk.used_bytes(), used, "{sync_policy:?}");
+        let (_, report) = Log::open(disk.root(), options, &[]).unwrap();
+        assert!(report.was_closed, "{sync_policy:?}");
+    }
+}
+
 #[test]
 fn a_log_that_finds_no_space_is_not_created_and_leaves_nothing() {
     let disk = SimDisk::new(1);
