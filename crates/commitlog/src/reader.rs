@@ -417,14 +417,9 @@ impl Source {
         }
     }
 
-    /// Says why another segment has the name of this one.
+    /// Says why another segment has the name of this one: a truncation came in between, or failed while it took over the name.
     fn replaced(&self, header: &SegmentHeader, file: &Path) -> Error {
-        let reason = match self {
-            // A truncation came in between, or failed while it took over the name.
-            Source::Live(log) => log.check_usable(header),
-            Source::Still(log) => look_for(log.dir(), header),
-            Source::Tail(_) => Ok(()),
-        };
+        let reason = self.look_for(header);
         reason.err().unwrap_or_else(|| Error::Damaged {
             file: file.to_path_buf(),
             byte_offset: 0,
@@ -434,14 +429,15 @@ impl Source {
 
     /// Says what is left, if the segment was pruned or truncated away since it was looked up.
     fn vanished(&self, header: &SegmentHeader, error: disk::Error) -> Error {
-        let again = match self {
-            Source::Live(log) => log
-                .segment_of(header.base)
-                .and_then(|_| log.check_usable(header)),
-            Source::Still(log) => look_for(log.dir(), header),
+        self.look_for(header).err().unwrap_or(Error::Io(error))
+    }
+
+    fn look_for(&self, lost: &SegmentHeader) -> Result<()> {
+        match self {
+            Source::Live(log) => log.look_for(lost),
+            Source::Still(log) => look_for(log.dir(), lost),
             // Whoever follows looks at everything again.
             Source::Tail(_) => Ok(()),
-        };
-        again.err().unwrap_or(Error::Io(error))
+        }
     }
 }

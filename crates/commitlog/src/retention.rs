@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::format::{EPOCH_MAX, SegmentHeader};
 use crate::log::Pruned;
 use crate::log_state::{Condition, State};
-use crate::look::{open_segment, segment_path};
+use crate::look::{look_for, open_segment, segment_path};
 use crate::monitor::{Change, Held};
 use crate::options::Mistake;
 use crate::shared_log::SharedLog;
@@ -17,15 +17,20 @@ use crate::truncation::{Truncated, cut_segment, remove_leftovers, remove_segment
 use crate::tx_id::TxId;
 
 impl SharedLog {
-    /// Fails if this segment is not part of the log any more, or if the log is poisoned, for then nobody knows which files there are.
-    pub(crate) fn check_usable(&self, header: &SegmentHeader) -> Result<()> {
+    /// Looks for a segment that vanished or is another one now: an error that says why, if there is a reason. In a poisoned log nobody knows which files there are.
+    pub(crate) fn look_for(&self, lost: &SegmentHeader) -> Result<()> {
+        self.segment_of(lost.base)?;
         let state = self.lock();
-        if state.condition == Condition::Poisoned {
-            return Err(Error::Poisoned);
-        }
-        match state.headers.iter().any(|known| known.same_history(header)) {
-            true => Ok(()),
-            false => Err(Error::Truncated { end: header.base }),
+        let is_known = state.headers.iter().any(|known| known.same_history(lost));
+        match state.condition {
+            Condition::Poisoned => Err(Error::Poisoned),
+            _ if !is_known => Err(Error::Truncated { end: lost.base }),
+            Condition::Open => Ok(()),
+            // Somebody else may have opened the log since, and given it up there.
+            Condition::Closed => {
+                drop(state);
+                look_for(self.dir(), lost)
+            }
         }
     }
 

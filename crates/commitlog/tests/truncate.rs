@@ -179,6 +179,74 @@ fn whoever_reads_the_files_only_is_told_too() {
     }
 }
 
+/// The reader's log can not tell any more: the directory does.
+#[test]
+fn a_reader_that_outlives_its_log_is_told_what_the_next_one_gave_up() {
+    // What the next log does, and of the records from 0 on how many are read at least.
+    type Step = fn(&Log);
+    let rows: [(&str, Step, u64); 4] = [
+        ("nothing", |_| (), END),
+        (
+            "truncate",
+            |log| assert_eq!(log.truncate_after(TxId(8)).unwrap().end, TxId(9)),
+            1,
+        ),
+        (
+            "truncate, and write the same again",
+            |log| {
+                log.truncate_after(TxId(8)).unwrap();
+                fill(log, END + 3);
+            },
+            1,
+        ),
+        (
+            "prune",
+            |log| assert!(log.prune_before(TxId(12)).unwrap().base > TxId(8)),
+            1,
+        ),
+    ];
+    for closes in [false, true] {
+        for (name, step, least) in rows {
+            for read in 0..END {
+                let disk = SimDisk::new(1);
+                let log = log_on(&disk, small());
+                let mut reader = log.reader(TxId(0)).unwrap();
+                for id in 0..read {
+                    assert_eq!(reader.next_record().unwrap().unwrap().id, TxId(id));
+                }
+                if closes {
+                    log.close().unwrap();
+                }
+                drop(log);
+                let log = reopened(&disk);
+                step(&log);
+                let case = format!("{name}, after {read}, closed: {closes}");
+                let ended = loop {
+                    match reader.next_owned() {
+                        Ok(Some(record)) => assert_eq!(
+                            record.payload,
+                            expected(0, END)[usize::try_from(record.id.0).unwrap()].1
+                        ),
+                        ended => break ended,
+                    }
+                };
+                let next = reader.next_id();
+                assert!(next.0 >= least.min(read), "{case}");
+                match ended {
+                    Ok(_) => assert_eq!(next, TxId(END), "{case}"),
+                    Err(Error::Truncated { end }) => {
+                        assert!(name.starts_with("truncate") && end <= TxId(9), "{case}")
+                    }
+                    Err(Error::Pruned { oldest }) => {
+                        assert!(name == "prune" && oldest == log.base(), "{case}")
+                    }
+                    Err(error) => panic!("{case}: {error}"),
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn damage_before_the_place_refuses_and_changes_nothing() {
     let disk = SimDisk::new(1);
