@@ -297,6 +297,8 @@ impl State {
         self.headers.push(*cut.header());
         self.truncated_to.push(cut.end().id);
         self.durable = cut.end();
+        // Who waits for a record behind that is told so, and asks for nothing more.
+        self.agenda.wanted = self.agenda.wanted.min(cut.end().id);
         self.write_to(cut);
         self.tell_all();
         given_up

@@ -4,8 +4,10 @@
 #[path = "support/hooked_dir.rs"]
 mod hooked_dir;
 
+use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use commitlog::{Handoff, Log, LogId, Options, SyncPolicy, TxId};
@@ -109,6 +111,40 @@ fn a_call_does_what_was_due_once_and_says_that_more_is() {
         log.maintain(seconds(1)).unwrap();
         log.close().unwrap();
     }
+}
+
+/// A future asked for a sync, and was dropped with the record that it waited for.
+#[test]
+fn nothing_is_synced_for_a_record_that_was_given_up() {
+    let disk = SimDisk::new(4);
+    let log = Log::create(disk.root(), LOG_ID, options(SyncPolicy::Never), &[]).unwrap();
+    for _ in 0..10 {
+        log.append(b"x", None).unwrap();
+    }
+    // Somebody syncs already, so that the future only asks.
+    let sync = log.begin_sync().unwrap();
+    let mut future = Box::pin(log.durable(TxId(9)));
+    let polled = future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+    drop(future);
+    sync.finish().unwrap();
+    log.truncate_after(TxId(3)).unwrap();
+    log.append(b"x", None).unwrap();
+    for second in 0..3 {
+        log.maintain(seconds(second)).unwrap();
+    }
+    assert_eq!(log.durable_end(), TxId(4));
+    // Who waits now is served.
+    let sync = log.begin_sync().unwrap();
+    log.append(b"x", None).unwrap();
+    let mut future = Box::pin(log.durable(TxId(5)));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(future.as_mut().poll(&mut context).is_pending());
+    sync.finish().unwrap();
+    log.maintain(seconds(3)).unwrap();
+    assert_eq!(log.durable_end(), TxId(6));
 }
 
 #[test]
