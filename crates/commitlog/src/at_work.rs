@@ -21,5 +21,7 @@ impl Drop for AtWork<'_> {
     fn drop(&mut self) {
         *(self.flag)(&mut self.held) = false;
         self.held.news.written = true;
+        // Whoever packs in the background had nothing to do meanwhile, or waits for somebody else to succeed.
+        self.held.nudge();
     }
 }

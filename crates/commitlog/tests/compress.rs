@@ -669,6 +669,38 @@ fn a_log_is_closed_only_when_nobody_packs_a_segment_of_it_any_more() {
     assert!(compress_all(&log) > 0);
 }
 
+/// Prunes the segment that is compressed when its first block is to be written.
+#[derive(Debug, Default)]
+struct PrunesInTheMiddle(Mutex<Option<Arc<Log>>>);
+
+impl Hooks for PrunesInTheMiddle {
+    fn before_write(&self, offset: u64) {
+        if offset == 12288
+            && let Some(log) = self.0.lock().unwrap().take()
+        {
+            log.prune_before(TxId(5)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_prune_of_what_is_compressed_leaves_no_segment_behind_it_plain() {
+    let disk = SimDisk::new(1);
+    log_on(&disk, small()).close().unwrap();
+    let hooks = Arc::<PrunesInTheMiddle>::default();
+    let root = HookedDir::around(disk.root(), Arc::clone(&hooks) as Arc<dyn Hooks>);
+    let options = Options {
+        compress_sealed: true,
+        ..small()
+    };
+    let log = Arc::new(Log::open(root, options, &[]).unwrap().0);
+    *hooks.0.lock().unwrap() = Some(Arc::clone(&log));
+    while log.maintain(Duration::ZERO).unwrap().is_some() {}
+    let mut is = compressed(&disk.root());
+    assert_eq!(is.pop(), Some(false));
+    assert!(!is.is_empty() && !is.contains(&false), "{is:?}");
+}
+
 #[test]
 fn a_compressed_segment_that_does_not_say_that_it_is_continued_is_damaged() {
     let disk = SimDisk::new(1);

@@ -315,6 +315,44 @@ fn no_file_is_removed_any_more_once_a_log_is_closed_or_failed_beside_a_prune() {
     }
 }
 
+/// By hand, perhaps behind a full disk, after which the background waits until somebody succeeds.
+#[test]
+fn no_segment_is_left_plain_because_somebody_else_compresses() {
+    for fills_up in [false, true] {
+        explore(move || {
+            let Scene { disk, log, .. } = scene(Options {
+                // Room for one record.
+                segment_bytes_max: 12288 + 60,
+                compress_sealed: true,
+                ..Options::default()
+            });
+            for number in 0..3 {
+                log.commit(&payload(0, number), None).unwrap();
+            }
+            if fills_up {
+                disk.set_capacity(Some(disk.used_bytes()));
+            }
+            let maintainer = Maintainer::start(&log).unwrap();
+            thread::yield_now();
+            disk.set_capacity(None);
+            let is_done = || {
+                let segments = Log::inspect(disk.root().as_ref()).unwrap().segments;
+                let sealed = &segments[..segments.len() - 1];
+                sealed.iter().all(|segment| segment.compressed)
+            };
+            while log.compress_sealed().unwrap().is_none() && !is_done() {
+                thread::yield_now();
+            }
+            while !is_done() {
+                thread::yield_now();
+            }
+            let stopped = maintainer.stop();
+            assert!(stopped.is_ok() || fills_up, "{stopped:?}");
+            log.close().unwrap();
+        });
+    }
+}
+
 /// Both make a segment anew, under the same temporary name.
 #[test]
 fn a_truncation_beside_who_compresses_leaves_what_it_kept() {
