@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 #[cfg(shuttle)]
-use shuttle::thread::{Builder, JoinHandle};
+use shuttle::thread::{Builder, JoinHandle, current};
 #[cfg(not(shuttle))]
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle, current};
 
 use crate::error::{Error, Result};
 use crate::log::Log;
@@ -21,7 +21,7 @@ use crate::shared_log::SharedLog;
 /// A thread that does what is due whenever it is: it writes what is queued, syncs at the interval, and for futures. If the options ask for compressing, a second
 /// thread does that, so that no sync is late for it. Together they do what [`Log::maintain`] does.
 ///
-/// They end when this is dropped, which waits for them, and also when the log is closed, dropped or poisoned. What is due then is not done: closing the log does that.
+/// They end when this is dropped, which waits for them (but not for the one that drops it, in a waker), and also when the log is closed, dropped or poisoned. What is due then is not done: closing the log does that.
 #[derive(Debug)]
 pub struct Maintainer {
     shared: Arc<SharedLog>,
@@ -85,6 +85,10 @@ impl Maintainer {
         self.shared.nudge();
         let mut ended = Ok(());
         for thread in self.threads.drain(..) {
+            if thread.thread().id() == current().id() {
+                // It runs a waker that ends this, and then ends itself.
+                continue;
+            }
             // It panicked: then the log is poisoned.
             ended = ended.and(thread.join().unwrap_or(Err(Error::Poisoned)));
         }

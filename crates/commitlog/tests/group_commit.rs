@@ -411,6 +411,44 @@ fn a_waker_may_use_the_log_whatever_the_thread_did_that_wakes_it() {
     rows.join().unwrap();
 }
 
+/// Drops what it has when it is woken: the one who wakes it, and the log.
+struct Ends {
+    held: Mutex<Option<(Maintainer, Arc<Log>)>>,
+    came_back: mpsc::Sender<()>,
+}
+
+impl Wake for Ends {
+    fn wake(self: Arc<Self>) {
+        drop(self.held.lock().unwrap().take());
+        self.came_back.send(()).unwrap();
+    }
+}
+
+#[test]
+fn a_waker_may_end_the_maintainer_that_runs_it() {
+    for compress_sealed in [false, true] {
+        let disk = SimDisk::new(1);
+        let options = Options {
+            compress_sealed,
+            ..Options::default()
+        };
+        let log = Log::create(disk.root(), LOG_ID, options, &[(b"genesis", None)]).unwrap();
+        let log = Arc::new(log);
+        let maintainer = Maintainer::start(&log).unwrap();
+        let id = log.append(b"first", None).unwrap();
+        let mut waits = pin!(log.durable(id));
+        let (came_back, waiting) = mpsc::channel();
+        let waker = Waker::from(Arc::new(Ends {
+            held: Mutex::new(Some((maintainer, log))),
+            came_back,
+        }));
+        let mut context = Context::from_waker(&waker);
+        assert!(waits.as_mut().poll(&mut context).is_pending());
+        waiting.recv_timeout(PATIENCE).unwrap();
+        assert!(matches!(waits.poll(&mut context), Poll::Ready(Ok(()))));
+    }
+}
+
 fn syncs(disk: &SimDisk) -> usize {
     let calls = disk.calls().into_iter();
     calls
