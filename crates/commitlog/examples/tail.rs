@@ -22,27 +22,36 @@ pub(crate) fn tail(
 ) -> Result<(), Box<dyn Error>> {
     let log = ReadOnlyLog::open(dir, ReadOnlyOptions::default(), &[])?;
     let mut from = first.unwrap_or(log.next_id());
-    let mut follower = log.follow(from, FollowOptions::default())?;
+    let mut follower = None;
     loop {
-        match follower.next_record(patience) {
+        let followed = match follower.take() {
+            Some(follower) => Ok(follower),
+            None => log.follow(from, FollowOptions::default()),
+        };
+        match followed.and_then(|followed| follower.insert(followed).next_record(patience)) {
             Ok(Some(record)) => {
                 let shown = String::from_utf8_lossy(record.payload);
                 writeln!(out, "{}: {}", record.id, shown.escape_debug())?;
+                from = TxId(record.id.0 + 1);
                 continue;
             }
             Ok(None) => return Ok(()),
             Err(commitlog::Error::Pruned { oldest }) => {
-                let next = follower.next_id();
-                writeln!(out, "{next} to {oldest} are pruned")?;
+                writeln!(out, "{from} to {oldest} are pruned")?;
                 from = oldest;
             }
             Err(commitlog::Error::Truncated { end }) => {
                 writeln!(out, "what was at {end} and behind it was given up")?;
                 from = end;
             }
+            // It was given up between two looks, unless there never was such a record.
+            Err(commitlog::Error::BeyondEnd { end, .. }) if first != Some(from) => {
+                writeln!(out, "what was at {end} and behind it was given up")?;
+                from = end;
+            }
             Err(error) => return Err(error.into()),
         }
-        follower = log.follow(from, FollowOptions::default())?;
+        follower = None;
     }
 }
 

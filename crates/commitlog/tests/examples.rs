@@ -5,9 +5,14 @@
 mod dump;
 #[path = "../examples/key_value.rs"]
 mod key_value;
+#[path = "support/logs.rs"]
+mod logs;
 #[path = "../examples/tail.rs"]
 mod tail;
+#[path = "support/watched_dir.rs"]
+mod watched_dir;
 
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +20,8 @@ use std::time::Duration;
 use commitlog::{Log, LogId, Options, TxId};
 use disk::SimDisk;
 use key_value::Store;
+use logs::{create, fill, small};
+use watched_dir::{Watch, WatchedDir};
 
 #[test]
 fn a_store_is_the_fold_of_its_log() {
@@ -109,6 +116,57 @@ fn a_tail_shows_what_is_appended_and_says_what_is_gone() {
     let log = Arc::new(log);
     log.commit(b"fourth", None).unwrap();
     assert_eq!(show(Some(TxId(3))), "3: fourth\n");
+}
+
+/// Shows a log from 0 on beside a writer that acts before two of the calls. Yields what was shown, and how many calls there were.
+fn tail_beside(
+    start: &SimDisk,
+    at: [u64; 2],
+    act: fn(&Log, usize),
+) -> Result<(String, u64), Box<dyn Error>> {
+    let disk = start.fork();
+    let (log, _) = Log::open(disk.root(), small(), &[])?;
+    let watch = Watch::new(move |number| {
+        for (turn, _) in at.iter().enumerate().filter(|(_, at)| **at == number) {
+            act(&log, turn);
+        }
+    });
+    let dir = WatchedDir::around(disk.root(), &watch);
+    let mut out = Vec::new();
+    tail::tail(dir, Some(TxId(0)), Some(Duration::ZERO), &mut out)?;
+    Ok((String::from_utf8(out)?, watch.calls()))
+}
+
+#[test]
+fn a_tail_goes_on_however_often_the_log_is_pruned_and_truncated() {
+    let start = SimDisk::new(1);
+    fill(&create(&start.root(), small()), 12);
+    let prune: fn(&Log, usize) = |log, turn| {
+        log.prune_before(TxId([5, 9][turn])).unwrap();
+    };
+    let truncate: fn(&Log, usize) = |log, turn| {
+        log.truncate_after(TxId([6, 2][turn])).unwrap();
+    };
+    let both: fn(&Log, usize) = |log, turn| {
+        log.truncate_after(TxId([8, 7][turn])).unwrap();
+        log.prune_before(TxId([3, 6][turn])).unwrap();
+    };
+    let (all, calls) = tail_beside(&start, [u64::MAX; 2], prune).unwrap();
+    assert_eq!(all.lines().count(), 12);
+    for (act, last) in [(prune, 11), (truncate, 2), (both, 7)] {
+        for first in 0..calls {
+            // The second look may be longer.
+            for second in first..first + 60 {
+                let case = format!("{last}, calls {first} and {second}");
+                let (shown, calls) = tail_beside(&start, [first, second], act)
+                    .unwrap_or_else(|error| panic!("{case}: {error}"));
+                let shows_last = shown
+                    .lines()
+                    .any(|line| line.starts_with(&format!("{last}: ")));
+                assert!(shows_last || calls <= second, "{case}: {shown}");
+            }
+        }
+    }
 }
 
 /// Prunes, when it is shown record 2, what follows it.
