@@ -154,7 +154,7 @@ pub(crate) const ATTEMPTS_MAX: usize = 8;
 /// Looks at the directory. `reader` is the newest payload version that the caller understands.
 ///
 /// A writer beside us may prune and rotate between the listing and the reading of the marks: what vanished or seems to be missing is looked
-/// for again. Damage that is found twice in the same files, header by header and mark by mark, is damage: the second listing is younger than the marks that the first
+/// for again; a listing may even show none of the segments, the old ones removed and the next not there yet. Damage that is found twice in the same files, header by header and mark by mark, is damage: the second listing is younger than the marks that the first
 /// look read, and a truncation, which alone could make what was continued end again, would show in a header.
 pub(crate) fn look(dir: &dyn Dir, reader: u16) -> Result<Look> {
     let mut before = None;
@@ -163,7 +163,7 @@ pub(crate) fn look(dir: &dyn Dir, reader: u16) -> Result<Look> {
         let looked = look_once(dir, reader, &mut segments);
         let doubt = match &looked {
             Err(Error::Io(error)) if error.is_not_found() => continue,
-            Err(error @ Error::Damaged { .. }) => Some(error.to_string()),
+            Err(error @ (Error::Damaged { .. } | Error::NoLog { .. })) => Some(error.to_string()),
             Ok(_) | Err(_) => None,
         };
         let doubt = doubt.map(|doubt| (doubt, segments));

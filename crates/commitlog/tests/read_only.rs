@@ -3,14 +3,17 @@
 
 #[path = "support/logs.rs"]
 mod logs;
+#[path = "support/watched_dir.rs"]
+mod watched_dir;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use commitlog::{Error, Log, ReadOnlyLog, ReadOnlyOptions, TxId};
-use disk::OsDir;
+use disk::{OsDir, SimDisk};
 use logs::{create, fill, payload, small, temporary};
+use watched_dir::{Watch, WatchedDir};
 
 #[test]
 fn a_read_only_log_shows_what_is_proved_beside_a_live_writer() {
@@ -38,6 +41,29 @@ fn a_read_only_log_shows_what_is_proved_beside_a_live_writer() {
     assert_eq!(proven.chain_at_end(), log.chain_at_end());
     log.prune_before(TxId(30)).unwrap();
     assert!(matches!(proven.verify(), Err(Error::Pruned { .. })));
+}
+
+/// A listing beside a writer that rotates and prunes may show neither the old segment nor the new one.
+#[test]
+fn a_directory_that_shows_no_segment_for_a_moment_holds_a_log() {
+    // Before which calls it vanishes and comes back.
+    for (vanishes, comes_back, holds) in [(0, 1, true), (0, u64::MAX, false)] {
+        let disk = SimDisk::new(1);
+        create(&disk.root(), small()).close().unwrap();
+        let root = disk.root();
+        let watch = Watch::new(move |number| {
+            let name = "00000000000000000000.log";
+            if number == vanishes {
+                root.rename(name, "elsewhere").unwrap();
+            } else if number == comes_back {
+                root.rename("elsewhere", name).unwrap();
+            }
+        });
+        let dir = WatchedDir::around(disk.root(), &watch);
+        let opened = ReadOnlyLog::open(dir, ReadOnlyOptions::default(), &[]);
+        let holds_none = matches!(opened, Err(Error::NoLog { .. }));
+        assert_eq!((opened.is_ok(), holds_none), (holds, !holds), "{opened:?}");
+    }
 }
 
 #[test]
