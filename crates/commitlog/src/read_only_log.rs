@@ -120,7 +120,8 @@ impl ReadOnlyLog {
     /// The chain after record `id`, also for the one before the oldest that is kept.
     ///
     /// # Errors
-    /// [`crate::Error::Pruned`], [`crate::Error::BeyondEnd`], [`crate::Error::Damaged`], [`crate::Error::Io`].
+    /// [`crate::Error::Pruned`], [`crate::Error::BeyondEnd`], [`crate::Error::Damaged`], [`crate::Error::Io`]. [`crate::Error::Truncated`] if a writer gave up
+    /// the record since this log was looked at.
     pub fn chain_after(&self, id: TxId) -> Result<Chain> {
         self.reader(TxId(id.0.saturating_add(1)))?.chain_here()
     }
@@ -152,7 +153,8 @@ impl ReadOnlyLog {
     /// Copies proven records out, to be appended to another log: see [`crate::Log::ship`].
     ///
     /// # Errors
-    /// [`crate::Error::Pruned`]; [`crate::Error::BeyondEnd`] if a record is asked for that is not proven; [`crate::Error::Damaged`]; [`crate::Error::Io`].
+    /// [`crate::Error::Pruned`]; [`crate::Error::BeyondEnd`] if a record is asked for that is not proven; [`crate::Error::Damaged`]; [`crate::Error::Io`];
+    /// [`crate::Error::Truncated`] if a writer gave up a record of them since this log was looked at.
     pub fn ship(&self, range: Range<TxId>, bytes_max: u64) -> Result<Shipment> {
         let reader = self.reader(range.start)?;
         let minimum_reader = || self.log.look().minimum_reader();
@@ -162,7 +164,8 @@ impl ReadOnlyLog {
     /// Reads and verifies every record that is shown. Yields how many there are.
     ///
     /// # Errors
-    /// [`crate::Error::Damaged`], [`crate::Error::Io`].
+    /// [`crate::Error::Damaged`], [`crate::Error::Io`]. [`crate::Error::Pruned`] and [`crate::Error::Truncated`] if a writer gave up records since this log was looked
+    /// at: whoever wants to know refreshes it and asks again.
     pub fn verify(&self) -> Result<u64> {
         self.reader(self.base())?.count_remaining()
     }
