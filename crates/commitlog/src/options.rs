@@ -51,7 +51,8 @@ pub struct Options {
     /// [`crate::Log::compress_sealed`]. Default: no.
     pub compress_sealed: bool,
     /// The payload version that a reader needs at least, noted in the header of new segments (together with the highest of the
-    /// segments that exist). The log does not know what it means. Default: 0.
+    /// segments that exist). The log does not know what it means, and does not hold it against `reader`: a log
+    /// that asks for more than that is written, for programs that read more, and refused by the next open with these options. Default: 0.
     pub minimum_reader: u16,
     /// The newest payload version that this program reads: a segment that needs more is refused. Default: `u16::MAX`.
     pub reader: u16,
