@@ -438,14 +438,14 @@ impl Log {
     }
 
     /// Raises the payload version that the headers of new segments ask for. Never lowers it. A segment that holds no record yet is made anew by the next append or
-    /// [`Log::rotate`]; one that holds records stays as it is: who wants the next record in a segment that asks for this rotates first.
+    /// [`Log::rotate`]; one that holds records stays as it is: who wants the next record in a segment that asks for this rotates first. It is not held against [`Options::reader`]: see [`Options::minimum_reader`].
     pub fn raise_minimum_reader(&self, minimum_reader: u16) {
         self.shared.raise_minimum_reader(minimum_reader);
     }
 
     /// Makes everything durable, gives the space reserved ahead back and marks the log as closed.
     ///
-    /// A log that is opened and closed again without an append is not changed by a byte. Closing twice is fine.
+    /// A log that is opened and closed again without an append is not changed by a byte. Closing twice is fine. A torn tail that a full disk kept from being cut, and files that a prune could not remove, are left to the next open: it finds a log that was not closed.
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::Poisoned`]: then it is not closed properly, and the next open looks closer.

@@ -113,7 +113,9 @@ fn a_torn_tail_on_a_full_disk_waits_until_there_is_space() {
             assert_eq!(read_all(&log), expected(0, records));
             assert!(matches!(log.append(b"x", None), Err(Error::Full(_))));
             assert!(matches!(log.rotate(), Err(Error::Full(_))));
+            // Closing leaves that to the next open.
             log.close().unwrap();
+            assert!(!Log::inspect(disk.root().as_ref()).unwrap().closed);
             assert_eq!(disk.read(&newest).unwrap().len(), before);
         }
         let (log, _) = Log::open(disk.root(), small(), &[]).unwrap();

@@ -134,6 +134,31 @@ fn check_marks(disk: &SimDisk) {
 }
 
 #[test]
+fn files_that_could_not_be_removed_are_left_to_the_next_open_by_closing() {
+    let mut tried = (0..).map(|ahead| {
+        let disk = SimDisk::new(1);
+        let log = log_on(&disk);
+        disk.fail_at(disk.call_count() + ahead, Fault::Eio);
+        log.prune_before(TxId(12)).unwrap_err();
+        (disk, log)
+    });
+    let failed = |disk: &SimDisk| disk.calls().last().unwrap().operation;
+    let (disk, log) = tried
+        .find(|(disk, _)| failed(disk) == Operation::Remove)
+        .unwrap();
+    let files = disk.files();
+    log.close().unwrap();
+    drop(log);
+    assert_eq!(disk.files(), files);
+    let (log, report) = Log::open(disk.root(), small(), &[]).unwrap();
+    assert!(!report.was_closed && report.leftovers_removed > 0);
+    assert_eq!(read_all(&log), expected(log.base().0, END));
+    log.close().unwrap();
+    let (_, report) = Log::open(disk.root(), small(), &[]).unwrap();
+    assert!(report.was_closed);
+}
+
+#[test]
 fn a_closed_log_is_not_pruned() {
     let disk = SimDisk::new(1);
     let log = log_on(&disk);
