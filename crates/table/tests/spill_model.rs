@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use rows::Random;
 use seeds::seeds;
 use table::{
-    ColumnType, IndexId, IndexKind, IndexSpec, Layout, LayoutColumn, LayoutNumber, Store, TableId,
-    Transaction, TransactionBuilder, Value, WriteTransaction,
+    ColumnType, IndexId, IndexKind, IndexSpec, Layout, LayoutColumn, LayoutNumber, PageKind, Store,
+    TableId, Transaction, TransactionBuilder, Value, WriteTransaction,
 };
 
 /// A few columns of values of any length, with a primary key.
@@ -273,4 +273,48 @@ fn long_values_survive_a_new_layout_and_go_with_their_table() {
         store.check().unwrap();
     }
     assert_eq!(store.pages().page_count(), 0);
+}
+
+/// A row with two long values and some that share a spill: where one is replaced that has its spill for itself, the others are not written.
+#[test]
+fn an_update_of_one_long_value_writes_no_other() {
+    let mut store = empty_store(IndexKind::Hash);
+    let text = |letter: &str, length: usize| Value::String(letter.repeat(length));
+    let row = vec![
+        1_u64.into(),
+        text("a", 70_000),
+        Value::I32(5),
+        Value::Bytes(vec![b'z'; 200_000]),
+        text("b", 7_000),
+    ];
+    let place = store.insert(TALL, &row).unwrap();
+    let whole_pages: Vec<u32> = store
+        .pages()
+        .iter()
+        .filter(|(_, page)| {
+            let page = page.bytes().unwrap();
+            page.kind() == Some(PageKind::LongValue) && page.as_bytes()[100] == b'z'
+        })
+        .map(|(number, _)| number.get())
+        .collect();
+    assert_eq!(whole_pages.len(), 6);
+    let changes = [
+        (1, text("c", 71_000)),
+        (1, text("d", 20)),
+        (4, text("e", 33_000)),
+        (2, Value::Null),
+    ];
+    for (column, value) in changes {
+        let moment = store.pages().moment();
+        let change = [(column, value.clone())];
+        assert_eq!(store.update(TALL, place, &change), Ok(place));
+        let changed = store.pages().changed_after(&moment).unwrap();
+        let changed: Vec<_> = changed.collect();
+        let is_changed = |number: &u32| changed.iter().any(|range| range.contains(number));
+        assert!(!whole_pages.iter().any(is_changed), "column {column}");
+        store.check().unwrap();
+        let found = store.table(TALL).unwrap().get(place).unwrap();
+        assert_eq!(found.value(column).unwrap(), value);
+        assert_eq!(found.value(3).unwrap(), row[3]);
+    }
 }
