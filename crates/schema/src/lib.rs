@@ -2,7 +2,8 @@
 //!
 //! What tables there are, of what columns, with what keys and indexes, stands in tables: `st_table`, `st_column`,
 //! `st_index`, `st_constraint`, `st_sequence`, `st_database`. A change of a definition is a change of rows, logged and
-//! replayed like every other, by the one function that applies a transaction; it costs what changes, never the catalog.
+//! replayed like every other, by the one function that applies a transaction; it costs what changes, never the catalog. Which
+//! changes there are, and what each costs, is on the page `docs/SCHEMA.md`.
 //! Compiled in are only the two seeds, `st_table` and `st_column` as they were first: every other layout, a later one of
 //! the seeds too, comes from the log.
 //!
@@ -17,6 +18,7 @@
 //!                                   │ view
 //!   program ── create_table, ──> WriteTransaction ── finish ──> bytes
 //!              insert, ...
+//!              Declaration ── migrate: the steps from what there is
 //! ```
 //!
 //! ```
@@ -102,15 +104,6 @@ mod state;
 // From a program to rows.
 mod catalog_change;
 mod counters;
-mod column_changes;
-mod constraint_changes;
-mod definition_changes;
-mod sequence_changes;
-mod declaration;
-mod declared_table;
-mod migration;
-mod migration_plan;
-mod migration_step;
 mod error;
 mod foreign_key_violation;
 mod genesis;
@@ -119,6 +112,17 @@ mod row_values;
 mod table_key;
 mod upgrade;
 mod write_transaction;
+// Changes of definitions, one by one.
+mod column_changes;
+mod constraint_changes;
+mod definition_changes;
+mod sequence_changes;
+// From the tables that are there to those that a program declares.
+mod declaration;
+mod declared_table;
+mod migration;
+mod migration_plan;
+mod migration_step;
 
 pub use catalog::Catalog;
 pub use column_definition::ColumnDefinition;
