@@ -69,6 +69,7 @@ pub(crate) fn keep_history(pieces: &[Piece], anchors: &BTreeMap<TxId, Chain>) ->
     kept.take_proven(proven, &chains, pieces, &mut bytes);
     kept.take_rest(rest, &chains, pieces, &mut bytes);
     kept.dispute_seams();
+    kept.trace_opposed(pieces);
     kept
 }
 
@@ -292,6 +293,16 @@ impl KeptHistory {
             }
         }
         self.disputed.extend(disputed);
+    }
+
+    /// Behind what is taken a record stood, of which the header is left.
+    fn trace_opposed(&mut self, pieces: &[Piece]) {
+        for Taken { part, .. } in self.taken.values() {
+            let piece = &pieces[part.piece];
+            if piece.is_opposed && piece.ids.end == part.ids.end {
+                self.last_trace = self.last_trace.max(part.ids.end.next());
+            }
+        }
     }
 
     fn take(&mut self, part: Part, proven_from: Option<TxId>, bytes: &mut TakenBytes) {

@@ -93,7 +93,7 @@ impl<'a> PieceSearch<'a> {
             .partition(|piece| piece.ids.end == link.ids.start);
         others.into_iter().for_each(|piece| self.end(piece));
         let is_base = self.links.base == Some(link.ids.start);
-        let is_first = at == FRAMES_BYTE && (is_base || self.links.base.is_none());
+        let is_first = at == FRAMES_BYTE;
         let is_placed =
             is_first || self.is_marked(&link) || neighbours.iter().any(|piece| piece.is_placed);
         // Anybody who wrote a payload may have known the chain before the segment: that says nothing of what does not begin it.
@@ -119,9 +119,8 @@ impl<'a> PieceSearch<'a> {
                 if is_placed || !neighbours.is_empty() {
                     self.pass_payload(link.bytes.clone());
                 }
-                let is_of_a_segment = is_placed && self.links.base.is_some();
-                if is_of_a_segment || neighbours.iter().any(|piece| piece.is_anchored) {
-                    self.found.last_trace = self.found.last_trace.max(link.ids.end);
+                if is_placed && self.links.base.is_some() {
+                    self.found.last_trace = link.ids.end;
                 }
                 // What continues it is what was written, though its own payload is not.
                 let before = Before::Known(link.chain_after);
@@ -130,9 +129,7 @@ impl<'a> PieceSearch<'a> {
                 self.begin(&link, bytes, ids, before, behind)
             }
             None => {
-                let known = anchor.filter(|_| known == Some(true));
-                let known = known.or(link.chain_before());
-                let before = known.map_or(Before::Unknown, Before::Known);
+                let before = link.chain_before().map_or(Before::Unknown, Before::Known);
                 let (bytes, ids) = (link.bytes.clone(), link.ids.clone());
                 self.begin(&link, bytes, ids, before, None)
             }

@@ -12,35 +12,30 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
-use commitlog::{Chain, Error, Log, Options, SkipReason, TxId, salvage};
+use commitlog::{Chain, Error, Log, Options, SkipReason, SyncPolicy, TxId, salvage};
 use disk::{Fault, Operation, SimDisk};
 use hooked_dir::{HookedDir, Hooks};
 use logs::{LOG_ID, create, fill, small};
-use salvaged::{NEW_ID, Record, salvaged};
+use salvaged::{NEW_ID, Record, frame_header, salvaged};
 
 const FIRST: &str = "00000000000000000000.log";
 const FRAMES: usize = 12288;
 
-/// The 32 bytes in front of a payload, their checksum good.
-fn frame_header(length: usize, id: u64, chain: u64) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes[4..8].copy_from_slice(&(length as u32).to_le_bytes());
-    bytes[8..16].copy_from_slice(&id.to_le_bytes());
-    bytes[16..24].copy_from_slice(&i64::MIN.to_le_bytes());
-    bytes[24..].copy_from_slice(&chain.to_le_bytes());
-    let sum = crc32c::crc32c(&bytes[4..]);
-    bytes[..4].copy_from_slice(&sum.to_le_bytes());
-    bytes
-}
-
-/// A closed log of one segment with these payloads, and one bit flipped in the header of each of the records `damaged`.
-fn log_of(payloads: &[Vec<u8>], damaged: &[usize]) -> SimDisk {
+/// A log of one segment with these payloads, closed or never synced, and one bit flipped in the header of each of the records `damaged`.
+fn log_of(payloads: &[Vec<u8>], damaged: &[usize], is_closed: bool) -> SimDisk {
     let disk = SimDisk::new(1);
-    let log = Log::create(disk.root(), LOG_ID, Options::default(), &[]).unwrap();
+    let options = Options {
+        sync_policy: SyncPolicy::Never,
+        ..Options::default()
+    };
+    let log = Log::create(disk.root(), LOG_ID, options, &[]).unwrap();
     for payload in payloads {
         log.append(payload, None).unwrap();
     }
-    log.close().unwrap();
+    if is_closed {
+        log.close().unwrap();
+    }
+    drop(log);
     for number in damaged {
         disk.flip_bit(FIRST, frame_at(payloads, *number) as u64 + 9, 0);
     }
@@ -55,7 +50,11 @@ fn frame_at(payloads: &[Vec<u8>], number: usize) -> usize {
 
 /// Damages some records and salvages: all but `lost` are kept as they were written, and nothing else.
 fn check_all_but(payloads: &[Vec<u8>], damaged: &[usize], lost: usize, row: &str) {
-    let (report, kept) = salvaged(&log_of(payloads, damaged));
+    check_disk(&log_of(payloads, damaged, true), payloads, lost, row);
+}
+
+fn check_disk(disk: &SimDisk, payloads: &[Vec<u8>], lost: usize, row: &str) {
+    let (report, kept) = salvaged(disk);
     let all = payloads.iter().enumerate();
     let expected: Vec<Record> = all
         .filter(|(number, _)| *number != lost)
@@ -88,7 +87,46 @@ fn a_header_in_a_payload_hides_no_record() {
         let length = frame_at(&payloads, reaches) - place - 32;
         payloads[1][7200 - 32..].copy_from_slice(&frame_header(length, id, 1234));
         check_all_but(&payloads, &[1], 1, row);
+        let headless = log_of(&payloads, &[1], true);
+        headless.flip_bit(FIRST, 20, 0);
+        check_disk(&headless, &payloads, 1, &format!("no header, {row}"));
     }
+}
+
+/// It says the same chain as the record that ends where it ends, and nothing proves which of the two was written.
+#[test]
+fn a_header_in_a_payload_that_leads_where_a_record_leads_hides_no_record() {
+    let mut payloads = short_payloads(200);
+    payloads[1] = vec![7; 7200];
+    let place = frame_at(&payloads, 1) + 32 + 7200 - 32;
+    let length = frame_at(&payloads, 50) - place - 32;
+    let disk = log_of(&payloads, &[1], false);
+    let mut bytes = disk.read(FIRST).unwrap();
+    let chain = frame_at(&payloads, 49) + 24..frame_at(&payloads, 50) - 8;
+    let chain = u64::from_le_bytes(bytes[chain].try_into().unwrap());
+    bytes[place..place + 32].copy_from_slice(&frame_header(length, 49, chain));
+    disk.write(FIRST, &bytes);
+    let (report, kept) = salvaged(&disk);
+    let kept: Vec<u64> = kept.iter().map(|record| record.0).collect();
+    assert!((0..200).filter(|id| *id != 1).eq(kept), "{report:#?}");
+    // Which of both is record 49 is not known.
+    assert_eq!(report.missing, [TxId(1)..TxId(2), TxId(49)..TxId(50)]);
+}
+
+/// A header in a payload claims the records up to one that is lost as well, and the id of that.
+#[test]
+fn a_header_in_a_payload_does_not_take_the_place_of_a_lost_record() {
+    let mut payloads = short_payloads(200);
+    payloads[1] = vec![7; 7200];
+    let place = frame_at(&payloads, 1) + 32 + 7200 - 32;
+    let length = frame_at(&payloads, 120) - place - 32;
+    payloads[1][7200 - 32..].copy_from_slice(&frame_header(length, 119, 1234));
+    let (report, kept) = salvaged(&log_of(&payloads, &[1, 119], true));
+    let kept: Vec<u64> = kept.iter().map(|record| record.0).collect();
+    // What that header says contradicts record 120, which nothing else vouches for.
+    let expected = (0..200).filter(|id| ![1, 119, 120].contains(id));
+    assert!(expected.eq(kept), "{report:#?}");
+    assert_eq!(report.missing, [TxId(1)..TxId(2), TxId(119)..TxId(121)]);
 }
 
 /// The same, and a later payload holds a frame that continues it.
@@ -157,7 +195,7 @@ fn a_copy_of_older_records_in_a_payload_hides_no_record() {
 #[test]
 fn of_a_sound_header_and_the_payload_behind_it_that_contradict_each_other_the_header_is_kept() {
     let payloads = short_payloads(6);
-    let disk = log_of(&payloads, &[1]);
+    let disk = log_of(&payloads, &[1], true);
     disk.flip_bit(FIRST, frame_at(&payloads, 3) as u64 + 32, 0);
     let (report, kept) = salvaged(&disk);
     let expected: Vec<Record> = [0, 2, 4, 5]

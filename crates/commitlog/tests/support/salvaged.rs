@@ -45,3 +45,15 @@ pub(crate) fn salvaged(source: &SimDisk) -> (SalvageReport, Vec<Record>) {
 pub(crate) fn ids(range: &Range<TxId>) -> Range<u64> {
     range.start.0..range.end.0
 }
+
+/// The 32 bytes in front of a payload, their checksum good.
+pub(crate) fn frame_header(length: usize, id: u64, chain: u64) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[4..8].copy_from_slice(&(u32::try_from(length).unwrap()).to_le_bytes());
+    bytes[8..16].copy_from_slice(&id.to_le_bytes());
+    bytes[16..24].copy_from_slice(&i64::MIN.to_le_bytes());
+    bytes[24..].copy_from_slice(&chain.to_le_bytes());
+    let sum = crc32c::crc32c(&bytes[4..]);
+    bytes[..4].copy_from_slice(&sum.to_le_bytes());
+    bytes
+}
