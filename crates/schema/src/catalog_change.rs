@@ -12,12 +12,13 @@ use table::{
 };
 
 use crate::catalog::Catalog;
-use crate::catalog_rows::Cells;
+use crate::catalog_rows::{self, Cells};
 use crate::error::Error;
 use crate::known_table::KnownTable;
 use crate::sequence_definition::SequenceDefinition;
 use crate::sequence_row;
 use crate::system_tables::SystemTableName;
+use crate::table_definition::TableDefinition;
 
 /// A change of the catalog. Rows of one table with one operation that follow each other make one group.
 #[derive(Debug)]
@@ -61,6 +62,33 @@ impl<'a> CatalogChange<'a> {
             &mut row,
         );
         self.push(known.id(), Operation::Insert, row)
+    }
+
+    /// Adds all rows of a table.
+    pub(crate) fn insert_table(&mut self, definition: &TableDefinition) -> Result<(), Error> {
+        self.insert(SystemTableName::Table, catalog_rows::of_table(definition))?;
+        for cells in catalog_rows::of_columns(definition) {
+            self.insert(SystemTableName::Column, cells)?;
+        }
+        for index in definition.indexes() {
+            self.insert(
+                SystemTableName::Index,
+                catalog_rows::of_index(definition, index),
+            )?;
+        }
+        for constraint in definition.constraints() {
+            self.insert(
+                SystemTableName::Constraint,
+                catalog_rows::of_constraint(definition, constraint),
+            )?;
+        }
+        for sequence in definition.sequences() {
+            self.insert(
+                SystemTableName::Sequence,
+                catalog_rows::of_sequence(definition, sequence),
+            )?;
+        }
+        Ok(())
     }
 
     /// Removes the rows that hold these values.

@@ -64,28 +64,7 @@ impl WriteTransaction {
             let definition = table
                 .resolve(first)
                 .map_err(|mistakes| invalid(table.name(), mistakes))?;
-            change.insert(SystemTableName::Table, catalog_rows::of_table(&definition))?;
-            for cells in catalog_rows::of_columns(&definition) {
-                change.insert(SystemTableName::Column, cells)?;
-            }
-            for index in definition.indexes() {
-                change.insert(
-                    SystemTableName::Index,
-                    catalog_rows::of_index(&definition, index),
-                )?;
-            }
-            for constraint in definition.constraints() {
-                change.insert(
-                    SystemTableName::Constraint,
-                    catalog_rows::of_constraint(&definition, constraint),
-                )?;
-            }
-            for sequence in definition.sequences() {
-                change.insert(
-                    SystemTableName::Sequence,
-                    catalog_rows::of_sequence(&definition, sequence),
-                )?;
-            }
+            change.insert_table(&definition)?;
             Ok(definition.id())
         })
     }

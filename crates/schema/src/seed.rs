@@ -114,7 +114,7 @@ pub(crate) fn declared(table: &SystemTable) -> TableDefinition {
         name: column.name.to_owned(),
         column_type: column.column_type,
         nullable: column.nullable,
-        default: None,
+        default: column.default.clone(),
     });
     TableDefinition::new(TableParts {
         id: TableId(table.id),

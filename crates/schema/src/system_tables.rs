@@ -8,6 +8,7 @@
 //! The list grows at the ends, by columns that are marked as later. A log from before lacks them; an upgrade (`upgrade.rs`) adds them.
 
 use table::ColumnType::{self, Bool, Bytes, I128, String as Text, U8, U16, U32, Uuid};
+use table::Value;
 
 /// The system tables that this build reads and writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +65,8 @@ pub(crate) struct SystemColumn {
     pub(crate) name: &'static str,
     pub(crate) column_type: ColumnType,
     pub(crate) nullable: bool,
+    /// What rows get that do not name it, those too that are older than the column.
+    pub(crate) default: Option<Value>,
     /// Whether it came to the list after the first logs were written: these have it after an upgrade, and until then it is as if it were
     /// null. So it is nullable, and null means what was before.
     pub(crate) is_later: bool,
@@ -93,6 +96,7 @@ const fn column(id: u32, name: &'static str, column_type: ColumnType) -> SystemC
         name,
         column_type,
         nullable: false,
+        default: None,
         is_later: false,
     }
 }
@@ -103,6 +107,7 @@ const fn nullable(id: u32, name: &'static str, column_type: ColumnType) -> Syste
         name,
         column_type,
         nullable: true,
+        default: None,
         is_later: false,
     }
 }
@@ -113,6 +118,7 @@ const fn later(id: u32, name: &'static str, column_type: ColumnType) -> SystemCo
         name,
         column_type,
         nullable: true,
+        default: None,
         is_later: true,
     }
 }
