@@ -266,10 +266,12 @@ struct Trouble {
 impl Trouble {
     /// Whether it is worth looking again: the same again and again is no such thing.
     fn passes(&mut self, error: Error) -> Result<()> {
-        let passing = match &error {
-            Error::Damaged { .. } | Error::Pruned { .. } => true,
-            Error::Io(error) => error.is_not_found(),
-            _ => false,
+        let (passing, times_max) = match &error {
+            Error::Damaged { .. } | Error::Pruned { .. } => (true, TROUBLES_MAX),
+            // It is so, and what was written again may continue what was read.
+            Error::Truncated { .. } => (true, ATTEMPTS_MAX + 1),
+            Error::Io(error) => (error.is_not_found(), TROUBLES_MAX),
+            _ => (false, TROUBLES_MAX),
         };
         let description = error.to_string();
         self.times = if description == self.last {
@@ -278,7 +280,7 @@ impl Trouble {
             1
         };
         self.last = description;
-        if passing && self.times < TROUBLES_MAX {
+        if passing && self.times < times_max {
             Ok(())
         } else {
             Err(error)

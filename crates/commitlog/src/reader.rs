@@ -436,8 +436,8 @@ impl Source {
         match self {
             Source::Live(log) => log.look_for(lost),
             Source::Still(log) => look_for(log.dir(), lost),
-            // Whoever follows looks at everything again.
-            Source::Tail(_) => Ok(()),
+            // Whoever follows looks at everything again, and goes on if it can.
+            Source::Tail(log) => look_for(log.dir(), lost),
         }
     }
 }
