@@ -65,7 +65,8 @@ impl Declaration {
         self
     }
 
-    /// The table `to` is the one that was called `from`.
+    /// The table `to` is the one that was called `from`. It may stay for good: once it is done, or `to` is not declared any more, it asks for
+    /// nothing. Where it can not be told whether it was done, the migration is refused.
     #[must_use]
     pub fn renamed_table(mut self, from: &str, to: &str) -> Self {
         self.renamed_tables.push((from.to_owned(), to.to_owned()));

@@ -123,6 +123,7 @@ mod declared_table;
 mod migration;
 mod migration_plan;
 mod migration_step;
+mod renames;
 
 pub use catalog::Catalog;
 pub use column_definition::ColumnDefinition;

@@ -35,6 +35,28 @@ pub enum Obstacle {
         /// The column.
         column: String,
     },
+    /// A table can not be renamed as asked, or it can not be told whether it was.
+    #[error(
+        "table {from:?} can not be renamed to {to:?}: both are there, or {from:?} is declared too, or the renames run in a circle"
+    )]
+    TableRename {
+        /// The name it has.
+        from: String,
+        /// The name asked for.
+        to: String,
+    },
+    /// A column can not be renamed as asked, or it can not be told whether it was.
+    #[error(
+        "column {from:?} of table {table:?} can not be renamed to {to:?}: both are there, or {from:?} is declared too, or the renames run in a circle"
+    )]
+    ColumnRename {
+        /// The table.
+        table: String,
+        /// The name it has.
+        from: String,
+        /// The name asked for.
+        to: String,
+    },
     /// A column is declared with a type that does not hold its values.
     #[error(
         "column {column:?} of table {table:?} is {from}, which does not widen to the declared {to}"

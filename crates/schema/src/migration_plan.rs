@@ -1,7 +1,8 @@
 //! Compares tables by name, and orders the steps from one to the other: a pure function.
 //!
 //! ```text
-//!   renames | foreign keys go | tables, indexes, sequences, columns go | columns come and change | sequences, indexes, tables come | foreign keys come
+//!   renames | foreign keys go | tables, indexes, sequences go | columns come and change | columns go
+//!           | sequences, indexes, tables come | foreign keys come
 //! ```
 //!
 //! So nothing is dropped that something still rests on, and nothing comes before what it rests on.
@@ -15,6 +16,7 @@ use crate::new_column::NewColumn;
 use crate::new_foreign_key::NewForeignKey;
 use crate::new_index::NewIndex;
 use crate::new_table::NewTable;
+use crate::renames::Renames;
 
 /// From tables that are there, each with whether it has rows, to those wanted.
 pub(crate) fn plan(now: Vec<(NewTable, bool)>, wanted: &Declaration) -> Migration {
@@ -59,13 +61,15 @@ enum Phase {
     DropForeignKeys,
     Drop,
     Columns,
+    /// Behind those that come: a table is never without.
+    DropColumns,
     Create,
     AddForeignKeys,
 }
 
 struct Plan<'a> {
     wanted: &'a Declaration,
-    phases: [Vec<MigrationStep>; 6],
+    phases: [Vec<MigrationStep>; 7],
     /// Tables, and columns of theirs, over which a unique index goes. Whatever names rows by it is dropped first, and comes again if another
     /// one takes its place.
     rekeyed: HashSet<(String, Vec<String>)>,
@@ -83,38 +87,68 @@ impl Plan<'_> {
     /// Renames in the plan and in what is compared.
     fn rename(&mut self, now: &mut [(NewTable, bool)]) {
         let wanted = self.wanted;
-        for (from, to) in &wanted.renamed_tables {
-            if now.iter().any(|(table, _)| table.name == *to) {
-                continue;
-            }
-            let Some((table, _)) = now.iter_mut().find(|(table, _)| table.name == *from) else {
-                continue;
-            };
-            table.name.clone_from(to);
-            self.step(Phase::Rename, from, Change::RenameTable { to: to.clone() });
-            let keys = now
-                .iter_mut()
-                .flat_map(|(table, _)| &mut table.foreign_keys);
-            keys.filter(|key| key.target == *from)
-                .for_each(|key| key.target.clone_from(to));
+        let there = now.iter().map(|(table, _)| table.name.clone()).collect();
+        let declared = wanted
+            .tables
+            .iter()
+            .map(|table| table.name.clone())
+            .collect();
+        let Renames { taken, refused } = Renames::of(there, &declared, &wanted.renamed_tables);
+        for (from, to) in refused {
+            self.obstacles.push(Obstacle::TableRename { from, to });
         }
-        for (name, from, to) in &wanted.renamed_columns {
-            let Some((table, _)) = now.iter_mut().find(|(table, _)| table.name == *name) else {
-                continue;
-            };
-            let has = |name: &str| table.columns.iter().any(|column| column.name == name);
-            if !has(from) || has(to) {
-                continue;
+        for (from, to) in taken {
+            let tables = now.iter_mut().map(|(table, _)| table);
+            for table in tables.filter(|table| table.name == from) {
+                table.name.clone_from(&to);
             }
-            rename_column(table, from, to);
             let keys = now
                 .iter_mut()
                 .flat_map(|(table, _)| &mut table.foreign_keys);
-            for key in keys.filter(|key| key.target == *name) {
-                rename_in(&mut key.target_columns, from, to);
+            keys.filter(|key| key.target == from)
+                .for_each(|key| key.target.clone_from(&to));
+            self.step(Phase::Rename, &from, Change::RenameTable { to });
+        }
+        for next in &wanted.tables {
+            self.rename_columns(now, next);
+        }
+    }
+
+    fn rename_columns(&mut self, now: &mut [(NewTable, bool)], next: &NewTable) {
+        let Some((table, _)) = now.iter().find(|(table, _)| table.name == next.name) else {
+            return;
+        };
+        let names = |table: &NewTable| -> HashSet<String> {
+            table
+                .columns
+                .iter()
+                .map(|column| column.name.clone())
+                .collect()
+        };
+        let of_table = self.wanted.renamed_columns.iter();
+        let of_table = of_table.filter(|(table, ..)| *table == next.name);
+        let asked: Vec<(String, String)> = of_table
+            .map(|(_, from, to)| (from.clone(), to.clone()))
+            .collect();
+        let Renames { taken, refused } = Renames::of(names(table), &names(next), &asked);
+        let name = || next.name.clone();
+        for (from, to) in refused {
+            let table = name();
+            self.obstacles
+                .push(Obstacle::ColumnRename { table, from, to });
+        }
+        for (from, to) in taken {
+            let tables = now.iter_mut().map(|(table, _)| table);
+            for table in tables.filter(|table| table.name == next.name) {
+                rename_column(table, &from, &to);
             }
-            let (from, to) = (from.clone(), to.clone());
-            self.step(Phase::Rename, name, Change::RenameColumn { from, to });
+            let keys = now
+                .iter_mut()
+                .flat_map(|(table, _)| &mut table.foreign_keys);
+            for key in keys.filter(|key| key.target == next.name) {
+                rename_in(&mut key.target_columns, &from, &to);
+            }
+            self.step(Phase::Rename, &next.name, Change::RenameColumn { from, to });
         }
     }
 
@@ -179,7 +213,7 @@ impl Plan<'_> {
                 let dropped = (name(), column.name.clone());
                 if self.wanted.dropped_columns.contains(&dropped) {
                     let change = Change::DropColumn(column.name.clone());
-                    self.step(Phase::Drop, &table.name, change);
+                    self.step(Phase::DropColumns, &table.name, change);
                 } else {
                     let (table, column) = dropped;
                     self.obstacles

@@ -99,13 +99,13 @@ fn a_plan_says_each_step_and_the_transaction_takes_them_all() {
          rename column year of aircraft to built\n\
          rename column carrier of carriers to code\n\
          drop index by_year of aircraft\n\
-         drop column name of carriers with its values\n\
          widen column id of aircraft from u32 to u64\n\
          widen column built of aircraft from i16 to i32\n\
          demand that column built of aircraft is not null\n\
          default column seats of aircraft to 150\n\
          add column engines u8 to aircraft, 2 in rows that are there\n\
          add column maker string to aircraft, null in rows that are there\n\
+         drop column name of carriers with its values\n\
          add unique constraint unique_carrier_built (carrier, built) to aircraft\n\
          create table notes of 1 columns"
     );
