@@ -184,19 +184,21 @@ impl<'a> CatalogChange<'a> {
         u32::try_from(first).map_err(|_| exhausted())
     }
 
-    /// Gives a sequence a greater end. If it had come to the old one, it goes on behind it: no number below was left.
+    /// Gives a sequence wider bounds. If it had come to its end, it goes on with the first of its numbers behind that.
     pub(crate) fn prolong(
         &mut self,
         sequence: &SequenceDefinition,
-        maximum: i128,
+        wider: &SequenceDefinition,
     ) -> Result<(), Error> {
         let known = self.catalog.require(SystemTableName::Sequence)?;
-        let mut cells = vec![("maximum", Value::I128(maximum))];
+        let mut cells = vec![
+            ("minimum", Value::I128(wider.minimum)),
+            ("maximum", Value::I128(wider.maximum)),
+        ];
         if let Some(row) = sequence_row::find(&self.fork, self.catalog, sequence.id)?
             && known.cell(&row, "next_value")?.is_null()
-            && sequence.step > 0
         {
-            cells.push(("next_value", Value::I128(sequence.maximum + 1)));
+            cells.push(("next_value", Value::from(wider.first_behind(sequence))));
         }
         let of_sequence = [("sequence_id", Value::U32(sequence.id.0))];
         self.update(SystemTableName::Sequence, &of_sequence, &cells)

@@ -12,9 +12,9 @@ use crate::column_id::ColumnId;
 use crate::definition_changes::require_valid;
 use crate::error::Error;
 use crate::format::{READER_OF_COLUMN_CHANGES, marks_of_reader};
-use crate::integer;
 use crate::mistake::Object;
 use crate::new_column::NewColumn;
+use crate::new_sequence::NewSequence;
 use crate::row_values::require_position;
 use crate::sequence_definition::SequenceDefinition;
 use crate::system_tables::{COLUMN_IDS, SystemTableName};
@@ -137,7 +137,7 @@ impl WriteTransaction {
     /// then on.
     ///
     /// # Errors
-    /// [`Error::NoSuchColumn`], [`Error::NotWider`].
+    /// [`Error::NoSuchColumn`], [`Error::NotWider`]; [`Error::KeyTooLong`] if a row's key in an index would be by the wider column.
     pub fn widen_column<'k>(
         &mut self,
         table: impl Into<TableKey<'k>>,
@@ -178,7 +178,8 @@ impl WriteTransaction {
     /// Lets a column hold null. Builds of format 2 and older can not open the database from then on.
     ///
     /// # Errors
-    /// [`Error::NoSuchColumn`]; [`Error::InvalidDefinition`] if it is in the primary key or counts by itself.
+    /// [`Error::NoSuchColumn`]; [`Error::InvalidDefinition`] if it is in the primary key or counts by itself; [`Error::KeyTooLong`] if a row's
+    /// key in an index would be.
     pub fn drop_not_null<'k>(
         &mut self,
         table: impl Into<TableKey<'k>>,
@@ -327,10 +328,10 @@ fn widen_sequence(
     to: ColumnType,
     sequence: &SequenceDefinition,
 ) -> Result<(), Error> {
-    match (integer::bounds(from), integer::bounds(to)) {
-        (Some((_, old_end)), Some((_, end))) if sequence.maximum == old_end => {
-            change.prolong(sequence, end)
-        }
-        _ => Ok(()),
+    let widened = NewSequence::of(sequence).widened(from, to);
+    let widened = widened.of_column(sequence.id, sequence.column, &sequence.name, to);
+    if widened == *sequence {
+        return Ok(());
     }
+    change.prolong(sequence, &widened)
 }

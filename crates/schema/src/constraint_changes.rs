@@ -1,7 +1,5 @@
 //! Changes of constraints in a write transaction. Not null is a property of a column: `column_changes.rs`.
 
-use std::sync::Arc;
-
 use table::{ColumnType, IndexId, IndexKind, Marks, TableId, Value};
 
 use crate::constraint_definition::ConstraintKind;
@@ -66,7 +64,7 @@ impl WriteTransaction {
     /// may come and go in any order inside it. Builds of format 1 can read the database from then on, and not write to it.
     ///
     /// # Errors
-    /// [`Error::InvalidDefinition`] with all mistakes; [`Error::NoSuchTable`], [`Error::NoSuchColumn`]; [`Error::NotAKey`] if nothing unique
+    /// [`Error::InvalidDefinition`] with all mistakes; [`Error::NoSuchTable`], [`Error::NoSuchColumn`]; [`Error::SystemTable`]; [`Error::NotAKey`] if nothing unique
     /// is over the columns; [`Error::ForeignKeyTypes`]. When the transaction ends: [`Error::ForeignKeyViolation`] if rows name nothing,
     /// [`Error::ForeignKeyTarget`] if what they name rows by is gone.
     pub fn add_foreign_key<'k>(
@@ -76,7 +74,8 @@ impl WriteTransaction {
         target: &str,
         target_columns: &[&str],
     ) -> Result<(), Error> {
-        let target = Arc::clone(self.definition(target)?);
+        // Rows of the catalog come and go in other ways, which look at no foreign keys.
+        let target = self.writable(target)?;
         let target_index = require_key(&target, target_columns)?;
         let table = self.writable(table)?;
         require_same_types(&table, columns, &target, target_columns)?;

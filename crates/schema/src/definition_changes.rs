@@ -40,6 +40,9 @@ impl WriteTransaction {
     pub fn create_table(&mut self, table: &NewTable) -> Result<TableId, Error> {
         table.require()?;
         self.require_vacant(table.name())?;
+        if table.foreign_keys().is_empty() {
+            return self.create_without_foreign_keys(table);
+        }
         let before = self.savepoint();
         let id = self.create_without_foreign_keys(table)?;
         // They may refer to the table itself.

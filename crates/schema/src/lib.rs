@@ -102,6 +102,7 @@ mod references;
 mod restore;
 mod state;
 // From a program to rows.
+mod applied_groups;
 mod catalog_change;
 mod counters;
 mod error;

@@ -40,14 +40,14 @@ impl NewSequence {
         self
     }
 
-    /// The least number.
+    /// The least number. The least one of the column's type says nothing more than the type does: it moves with it.
     #[must_use]
     pub fn minimum(mut self, minimum: i128) -> Self {
         self.minimum = Some(minimum);
         self
     }
 
-    /// The greatest number.
+    /// The greatest number. The greatest one of the column's type says nothing more than the type does: it moves with it.
     #[must_use]
     pub fn maximum(mut self, maximum: i128) -> Self {
         self.maximum = Some(maximum);
@@ -69,10 +69,16 @@ impl NewSequence {
     /// What becomes of it when its column is widened: the end of the narrower type is no end any more.
     pub(crate) fn widened(&self, from: ColumnType, to: ColumnType) -> NewSequence {
         let mut widened = *self;
-        if let (Some((_, old_end)), Some((_, end))) = (integer::bounds(from), integer::bounds(to))
-            && self.maximum == Some(old_end)
+        if let (Some((least, greatest)), Some((wider_least, wider_greatest))) =
+            (integer::bounds(from), integer::bounds(to))
         {
-            widened.maximum = Some(end);
+            // Only the end that it counts to.
+            if self.step.unwrap_or(1) > 0 && self.maximum == Some(greatest) {
+                widened.maximum = Some(wider_greatest);
+            }
+            if self.step.unwrap_or(1) < 0 && self.minimum == Some(least) {
+                widened.minimum = Some(wider_least);
+            }
         }
         widened
     }

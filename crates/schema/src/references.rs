@@ -141,7 +141,8 @@ pub(crate) fn check_targets(catalog: &Catalog, id: TableId) -> Result<(), Error>
         };
         let fits = catalog.table(key.target).is_some_and(|target| {
             let unique = target.index_of(key.target_index);
-            unique.is_some_and(|index| index.unique)
+            !target.is_system()
+                && unique.is_some_and(|index| index.unique)
                 && types(target, key.target_index) == types(definition, key.index)
         });
         if !fits {

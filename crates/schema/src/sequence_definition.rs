@@ -26,6 +26,21 @@ pub struct SequenceDefinition {
 }
 
 impl SequenceDefinition {
+    /// The first of its numbers behind the end of the same sequence in narrower bounds; `None` if there is none.
+    pub(crate) fn first_behind(&self, narrower: &SequenceDefinition) -> Option<i128> {
+        let end = if self.step > 0 {
+            narrower.maximum
+        } else {
+            narrower.minimum
+        };
+        let steps = end.checked_sub(self.start)?.checked_div(self.step)?;
+        let last = steps.checked_mul(self.step)?.checked_add(self.start)?;
+        let next = last.checked_add(self.step)?;
+        (self.minimum..=self.maximum)
+            .contains(&next)
+            .then_some(next)
+    }
+
     /// The number after `number`; `None` when there is none left.
     pub fn after(&self, number: i128) -> Option<i128> {
         match number.checked_add(self.step) {

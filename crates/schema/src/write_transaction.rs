@@ -6,6 +6,7 @@ use table::{
     IndexId, Marks, RowId, Store, TableId, TableRef, Transaction, TransactionBuilder, Value,
 };
 
+use crate::applied_groups::AppliedGroups;
 use crate::apply::apply_groups;
 use crate::catalog::Catalog;
 use crate::catalog_change::CatalogChange;
@@ -29,7 +30,7 @@ pub struct WriteTransaction {
     counters: Counters,
     marks: Marks,
     /// What has been applied to the base of `rows` so far, if anything has. Shared with savepoints.
-    groups: Option<Arc<TransactionBuilder>>,
+    groups: AppliedGroups,
 }
 
 /// A state of one [`WriteTransaction`] to come back to.
@@ -40,7 +41,7 @@ pub struct Savepoint {
     catalog: Catalog,
     counters: Counters,
     marks: Marks,
-    groups: Option<Arc<TransactionBuilder>>,
+    groups: AppliedGroups,
 }
 
 impl WriteTransaction {
@@ -64,7 +65,7 @@ impl WriteTransaction {
             catalog,
             counters: Counters::default(),
             marks,
-            groups: None,
+            groups: AppliedGroups::default(),
         }
     }
 
@@ -229,13 +230,10 @@ impl WriteTransaction {
     ///
     /// # Errors
     /// Damage only.
-    pub fn finish(mut self) -> Result<Option<Vec<u8>>, Error> {
-        let mut groups = match self.groups.take() {
-            Some(groups) => Arc::unwrap_or_clone(groups),
-            None => TransactionBuilder::with_marks(self.marks),
-        };
+    pub fn finish(self) -> Result<Option<Vec<u8>>, Error> {
+        let mut groups = TransactionBuilder::with_marks(self.marks);
+        self.groups.append_to(&mut groups)?;
         self.flush(&mut groups)?;
-        groups.set_marks(self.marks);
         Ok((!groups.is_empty()).then(|| groups.finish()))
     }
 
@@ -279,23 +277,21 @@ impl WriteTransaction {
         let groups = TransactionBuilder::with_marks(self.marks);
         let mut pending = groups.clone();
         self.flush(&mut pending)?;
-        let pending = pending.finish();
-        let pending = Transaction::parse(&pending)?;
         // Nothing at all would be taken for an empty genesis where that is just beginning.
-        if pending.groups().next().is_some() {
-            apply_groups(&mut store, &mut catalog, &pending)?;
+        let pending = (!pending.is_empty()).then(|| pending.finish());
+        if let Some(pending) = &pending {
+            apply_groups(&mut store, &mut catalog, &Transaction::parse(pending)?)?;
         }
 
-        let mut change = CatalogChange::new(&store, &catalog, groups.clone());
+        let mut change = CatalogChange::new(&store, &catalog, groups);
         let result = write(&mut change)?;
         let changed = change.finish()?;
-        let changed = Transaction::parse(&changed)?;
-        apply_groups(&mut store, &mut catalog, &changed)?;
+        apply_groups(&mut store, &mut catalog, &Transaction::parse(&changed)?)?;
 
-        let so_far = self.groups.get_or_insert_with(|| Arc::new(groups));
-        let so_far = Arc::make_mut(so_far);
-        so_far.append(&pending);
-        so_far.append(&changed);
+        pending
+            .into_iter()
+            .for_each(|pending| self.groups.push(pending));
+        self.groups.push(changed);
         self.rows.rebase(store);
         self.counters = Counters::default();
         self.catalog = catalog;

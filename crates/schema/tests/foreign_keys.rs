@@ -250,7 +250,13 @@ fn a_foreign_key_is_added_to_rows_that_name_something() {
         .unwrap();
     database.verify();
 
-    let cases: [(&[&str], &str, &[&str], &str); 5] = [
+    let cases: [(&[&str], &str, &[&str], &str); 6] = [
+        (
+            &["airline"],
+            "st_table",
+            &["table_name"],
+            r#""st_table" is a system table: it is changed by changing definitions"#,
+        ),
         (
             &["airline"],
             "airlines",

@@ -5,7 +5,7 @@
 mod database;
 
 use database::Database;
-use schema::{Error, NewSequence, NewTable};
+use schema::{Declaration, Error, NewSequence, NewTable};
 use table::ColumnType::{self, I8, I64, I128, U8, U64, U128};
 use table::Value;
 
@@ -145,6 +145,54 @@ fn a_column_with_rows_begins_to_count_behind_them_and_ends() {
             error.to_string(),
             r#"column "id" of table "t" has no sequence"#
         );
+        database.verify();
+    }
+}
+
+#[test]
+fn a_sequence_that_has_come_to_the_end_of_its_type_goes_on_in_a_wider_one() {
+    let new = NewSequence::new;
+    let rows: [(ColumnType, NewSequence, ColumnType, Option<&str>); 7] = [
+        (U8, new().start(254), ColumnType::U16, Some("256")),
+        (U8, new().step(100), ColumnType::U16, Some("301")),
+        (
+            I8,
+            new().step(-1).start(-127),
+            ColumnType::I16,
+            Some("-129"),
+        ),
+        (I8, new().step(-100), ColumnType::I64, Some("-201")),
+        // Bounds of its own stay.
+        (U8, new().maximum(9).start(8), ColumnType::U16, None),
+        (I8, new().step(-1).minimum(-2), ColumnType::I16, None),
+        (
+            I64,
+            new().start(i64::MAX.into()),
+            ColumnType::I128,
+            Some("9223372036854775808"),
+        ),
+    ];
+    for (from, sequence, to, expected) in rows {
+        let mut database = Database::new();
+        let narrow = table(from).sequence("id", sequence);
+        database.write(|tx| tx.create_table(&narrow)).unwrap();
+        let end = count(&mut database, 5);
+        assert!(
+            matches!(end, Some(Error::SequenceExhausted { .. })),
+            "{sequence:?}"
+        );
+        // Declared with the wider type it is the same sequence.
+        let wide = Declaration::new().table(table(to).sequence("id", sequence));
+        database.write(|tx| tx.migrate(&wide)).unwrap();
+        let error = count(&mut database, 1);
+        assert_eq!(
+            error.is_none(),
+            expected.is_some(),
+            "{sequence:?} {error:?}"
+        );
+        if let Some(expected) = expected {
+            assert_eq!(numbers(&database).last().unwrap(), expected, "{sequence:?}");
+        }
         database.verify();
     }
 }
