@@ -38,7 +38,7 @@ impl WriteTransaction {
     }
 
     /// Demands from now on that no two rows agree in these columns: the table gets a unique index and a constraint, both named
-    /// `unique_` and the columns.
+    /// `unique_` and the columns, with a number behind if that is the name of one over columns that were renamed.
     ///
     /// # Errors
     /// [`Error::InvalidDefinition`] with all mistakes; [`Error::UniqueViolation`] if rows agree in these columns.
@@ -47,15 +47,16 @@ impl WriteTransaction {
         table: impl Into<TableKey<'k>>,
         columns: &[&str],
     ) -> Result<(), Error> {
+        let table = self.writable(table)?;
         let index = WantedIndex {
-            name: &unique_name(columns),
+            name: &vacant_name(&table, unique_name(columns), columns),
             columns,
             unique: true,
             kind: IndexKind::Ordered,
             keeps: Some(&|index| ConstraintKind::Unique { index }),
             marks: marks_of_reader(FIRST_READER),
         };
-        self.add_index(table, &index).map(drop)
+        self.add_index(table.id(), &index).map(drop)
     }
 
     /// Demands from now on that each row without null in these columns names a row of `target`, which may be the same table: one that has the same
@@ -81,7 +82,7 @@ impl WriteTransaction {
         require_same_types(&table, columns, &target, target_columns)?;
         let target = target.id();
         let index = WantedIndex {
-            name: &foreign_name(columns),
+            name: &vacant_name(&table, foreign_name(columns), columns),
             columns,
             unique: false,
             kind: IndexKind::Ordered,
@@ -180,4 +181,24 @@ fn require_same_types(
         target: target.name().to_owned(),
         target_types: others,
     })
+}
+
+/// A name made of columns, or that name and a number if something over other columns has it: those may have been called so before. The same
+/// again keeps its name, and is refused for it.
+pub(crate) fn vacant_name(table: &TableDefinition, name: String, columns: &[&str]) -> String {
+    let is_taken = |name: &str| {
+        let mut constraints = table.constraints().iter();
+        table.index(name).is_some() || constraints.any(|constraint| constraint.name == name)
+    };
+    let is_the_same = table.index(&name).is_some_and(|index| {
+        let positions = table.index_positions(index.id).into_iter();
+        let names = positions.map(|position| table.columns()[position].name.as_str());
+        names.eq(columns.iter().copied())
+    });
+    if !is_taken(&name) || is_the_same {
+        return name;
+    }
+    let numbered = (2u32..).map(|number| format!("{name}_{number}"));
+    let mut vacant = numbered.filter(|name| !is_taken(name));
+    vacant.next().unwrap_or(name)
 }

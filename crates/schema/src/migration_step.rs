@@ -4,6 +4,7 @@ use std::fmt;
 
 use table::{ColumnType, Value};
 
+use crate::constraint_changes::vacant_name;
 use crate::constraint_definition::ConstraintKind;
 use crate::definition_changes::WantedIndex;
 use crate::error::Error;
@@ -108,8 +109,15 @@ fn create_index(
     index: &NewIndex,
 ) -> Result<(), Error> {
     let columns: Vec<&str> = index.columns.iter().map(String::as_str).collect();
+    let name = match index.role {
+        NewIndexRole::Unique => {
+            let definition = transaction.definition(table)?;
+            vacant_name(definition, index.name.clone(), &columns)
+        }
+        _ => index.name.clone(),
+    };
     let wanted = WantedIndex {
-        name: &index.name,
+        name: &name,
         columns: &columns,
         unique: index.role.is_unique(),
         kind: index.kind,

@@ -271,6 +271,123 @@ fn what_would_be_lost_is_refused_unless_it_is_asked_for() {
     database.verify();
 }
 
+/// Each is done at once, and asks for nothing when the program starts again, and again.
+#[test]
+fn what_a_program_kept_of_its_past_is_done_once() {
+    let of = |name: &str, columns: &[&str]| {
+        let columns = columns.iter();
+        columns.fold(
+            NewTable::new(name).column("id", ColumnType::U8),
+            |table, column| table.nullable(column, ColumnType::U8),
+        )
+    };
+    let first = Declaration::new()
+        .table(
+            of("a", &["x", "y"])
+                .unique(&["x"])
+                .foreign_key(&["y"], "b", &["id"]),
+        )
+        .table(of("b", &["z"]).unique(&["id"]));
+    let rows: [(Declaration, &str); 5] = [
+        // Every column is another one.
+        (
+            Declaration::new()
+                .table(NewTable::new("a").nullable("new", ColumnType::I64))
+                .dropped_column("a", "id")
+                .dropped_column("a", "x")
+                .dropped_column("a", "y"),
+            "(1, null)",
+        ),
+        // A name is used again, of a column and of what was named after it.
+        (
+            Declaration::new()
+                .table(of("a", &["x", "w", "y"]).unique(&["x"]).unique(&["w"]))
+                .renamed_column("a", "x", "w"),
+            "(1, 2, 3, null)",
+        ),
+        // Names move on in a row.
+        (
+            Declaration::new()
+                .table(of("a", &["y", "w"]))
+                .renamed_column("a", "x", "y")
+                .renamed_column("a", "y", "w"),
+            "(1, 2, 3)",
+        ),
+        // A column that once was another one, and is gone.
+        (
+            Declaration::new()
+                .table(of("a", &["x", "y"]))
+                .renamed_column("a", "x", "v")
+                .dropped_column("a", "v"),
+            "(1, 2, 3)",
+        ),
+        (
+            Declaration::new()
+                .table(of("c", &["x", "y"]))
+                .renamed_table("b", "d")
+                .renamed_table("a", "c")
+                .dropped_table("d"),
+            "(1, 2, 3)",
+        ),
+    ];
+    for (place, (wanted, expected)) in rows.into_iter().enumerate() {
+        let mut database = Database::new();
+        database.write(|tx| tx.migrate(&first)).unwrap();
+        database
+            .write(|tx| {
+                tx.insert_row("b", vec![Value::U8(3), Value::Null])?;
+                tx.insert_row("a", [1, 2, 3].map(Value::U8).to_vec())
+            })
+            .unwrap();
+        let result = database.write(|tx| tx.migrate(&wanted));
+        // The second one is not to be told from a rename that was never taken.
+        if place == 1 {
+            let error = result.unwrap_err().to_string();
+            assert!(
+                error.contains(r#"column "x" of table "a" can not be renamed to "w""#),
+                "{error}"
+            );
+            continue;
+        }
+        result.unwrap_or_else(|error| panic!("{place}: {error}"));
+        for _ in 0..2 {
+            assert_eq!(
+                plan(&database, &wanted).to_string(),
+                "nothing to do",
+                "{place}"
+            );
+            database.verify();
+        }
+        let name = if place == 4 { "c" } else { "a" };
+        let row: Vec<String> = database.rows(name)[0]
+            .iter()
+            .map(Value::to_string)
+            .collect();
+        let row = format!("({})", row.join(", "));
+        let expected = if place == 0 { "(null)" } else { expected };
+        assert_eq!(row, expected, "{place}");
+    }
+
+    // Named after columns that have other names by now: the next one of the name gets a number.
+    let mut database = Database::new();
+    database
+        .write(|tx| {
+            tx.create_table(&of("a", &["x"]).unique(&["x"]))?;
+            tx.rename_column("a", "x", "w")
+        })
+        .unwrap();
+    let wanted = Declaration::new().table(of("a", &["w", "x"]).unique(&["w"]).unique(&["x"]));
+    database.write(|tx| tx.migrate(&wanted)).unwrap();
+    assert_eq!(plan(&database, &wanted).to_string(), "nothing to do");
+    let definition = database.state.definition("a").unwrap();
+    let names: Vec<&str> = definition
+        .indexes()
+        .iter()
+        .map(|index| index.name.as_str())
+        .collect();
+    assert_eq!(names, ["unique_x", "unique_x_2"]);
+}
+
 const TYPES: [ColumnType; 5] = [
     ColumnType::U8,
     ColumnType::U32,
