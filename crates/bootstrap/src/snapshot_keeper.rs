@@ -148,9 +148,8 @@ impl SnapshotKeeper {
                 _ => true,
             };
             if is_verdict {
+                inner.forget(view.tx());
                 snapshots.remove(written.manifest.id())?;
-                inner.outlines.remove(&view.tx());
-                inner.good.remove(&view.tx());
             }
             match share_tx {
                 // An old one of the same transaction has gone bad: write it anew.
@@ -359,17 +358,23 @@ impl SnapshotKeeper {
             if on_progress(Progress::default()).is_break() {
                 return Err(snapshot::Error::Cancelled.into());
             }
+            inner.forget(*tx);
             snapshots.remove(SnapshotId(tx.0))?;
-            inner.good.remove(tx);
             inner.bad.remove(tx);
             inner.doubtful.remove(tx);
-            inner.outlines.remove(tx);
         }
         Ok(removed)
     }
 }
 
 impl Inner {
+    /// Before a snapshot is removed. A removal that fails may have taken place: were the snapshot still remembered, a scrub would miss its file for
+    /// ever. That it is bad or in doubt holds until it is gone, since nothing may rest on it if it is not.
+    fn forget(&mut self, tx: TxId) {
+        self.good.remove(&tx);
+        self.outlines.remove(&tx);
+    }
+
     /// Takes over what a scrub says of the snapshots that there are.
     fn learn(&mut self, report: &ScrubReport, there: &[Manifest]) {
         let left = report.findings.iter().filter(|it| !it.is_mended());

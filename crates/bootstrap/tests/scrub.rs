@@ -330,6 +330,45 @@ fn it_is_done_by_itself_in_its_time_and_at_its_pace() {
     assert!(failure.contains("could not be rewritten"), "{failure}");
 }
 
+/// What could not be removed at once is none that a scrub looks for once it is gone.
+#[test]
+fn after_one_error_in_a_snapshot_a_scrub_finds_nothing() {
+    let life = |fault: Option<u64>| {
+        let disk = SimDisk::new(1);
+        let (database, _) = open_with(&disk, options()).unwrap();
+        let fill = |tx: &mut schema::WriteTransaction| (0..600).try_for_each(|id| insert(tx, id));
+        database.write(fill).unwrap();
+        database.snapshot().unwrap();
+        put(&database, 10_000);
+        database.snapshot().unwrap();
+        put(&database, 10_001);
+        // The third snapshot rests on none of the first, so that this one is removed, with its file.
+        damage_for_good(&disk, &database);
+        let begun = disk.call_count();
+        if let Some(call) = fault {
+            disk.fail_at(begun + call, Fault::Eio);
+        }
+        let result = database.snapshot();
+        disk.clear_faults();
+        let calls = disk.call_count() - begun;
+        (disk, database, result.is_err(), calls)
+    };
+    let (.., calls) = life(None);
+    let mut failed = 0;
+    for call in 0..calls {
+        let (disk, database, is_err, _) = life(Some(call));
+        failed += u32::from(is_err);
+        let go_on = |id| try_put(&database, id).is_ok() && database.snapshot().is_ok();
+        if !(20_000..20_003).all(go_on) {
+            continue;
+        }
+        let report = scrub(&database);
+        assert!(report.findings.is_empty(), "call {call}: {report:?}");
+        assert!(all_sound(&disk), "call {call}");
+    }
+    assert!(failed > 5, "{failed}");
+}
+
 /// A newer file that can not be read survives a restore, and keeps all before it until it is set aside.
 #[test]
 fn what_nobody_can_read_keeps_nothing_for_ever() {
