@@ -190,14 +190,14 @@ impl Upkeep {
             return Ok(Maintenance::Idle);
         }
         let clock = self.writer.clock();
+        // Until it is over, this is not looked at. What can not even begin is not due again at once, or a thread would try without end.
+        *held(&self.last_scrub) = clock.elapsed();
         let mut under_way = held(&self.scrub);
         if under_way.is_none() {
             let pace = Pace::begin(clock, self.policy.scrub_bytes_per_second);
             let begun = self.keeper.scrub()?;
             *under_way = begun.map(|scrub| BackgroundScrub { scrub, pace });
         }
-        // Until it is over, this is not looked at.
-        *held(&self.last_scrub) = clock.elapsed();
         let Some(mut now) = under_way.take() else {
             return Ok(Maintenance::Idle);
         };

@@ -369,6 +369,30 @@ fn after_one_error_in_a_snapshot_a_scrub_finds_nothing() {
     assert!(failed > 5, "{failed}");
 }
 
+/// What can not even begin is tried again when the next one is due, and not all the time.
+#[test]
+fn a_directory_that_can_not_be_listed_is_no_reason_to_try_at_once() {
+    let clock = Arc::new(Seconds::default());
+    let policy = SnapshotPolicy {
+        scrub_every: Some(Duration::from_secs(100)),
+        ..SnapshotPolicy::by_hand()
+    };
+    let (disk, database) = two_lines_with(Options {
+        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        snapshots: policy,
+        ..options()
+    });
+    clock.0.store(100, Ordering::SeqCst);
+    disk.fail_at(disk.call_count(), Fault::Eio);
+    assert!(database.maintain().is_err());
+    disk.clear_faults();
+    for (seconds, is_due) in [(100, false), (199, false), (200, true)] {
+        clock.0.store(seconds, Ordering::SeqCst);
+        let done = database.maintain().unwrap();
+        assert_eq!(!matches!(done, Maintenance::Idle), is_due, "{seconds} s");
+    }
+}
+
 /// A newer file that can not be read survives a restore, and keeps all before it until it is set aside.
 #[test]
 fn what_nobody_can_read_keeps_nothing_for_ever() {
