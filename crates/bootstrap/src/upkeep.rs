@@ -37,8 +37,8 @@ pub(crate) struct Upkeep {
     last_begun: Mutex<Duration>,
     /// A snapshot by policy was written, and the policy asks to prune.
     is_prune_due: AtomicBool,
-    /// A scrub has left something damaged that only a new snapshot can replace.
-    is_snapshot_wanted: AtomicBool,
+    /// For what a scrub has left damaged.
+    replacement: Mutex<Replacement>,
     /// The scrub in the background, if one is under way.
     scrub: Mutex<Option<BackgroundScrub>>,
     /// When the last one was begun, or the database opened.
@@ -46,6 +46,15 @@ pub(crate) struct Upkeep {
     /// What was mapped and not verified, as far as that is to be done.
     verification: Mutex<Option<Verification>>,
     last_failure: Mutex<Option<String>>,
+}
+
+/// Whether a scrub has left something damaged that only a new snapshot can replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Replacement {
+    None,
+    Due,
+    /// It was tried, and none was written: it failed, or there was nothing new to write. Trying again at once would do the same.
+    DueAfterCommit,
 }
 
 /// A scrub that goes on at its pace.
@@ -68,7 +77,7 @@ impl Upkeep {
         Ok(Upkeep {
             last_begun: Mutex::new(writer.clock().elapsed()),
             last_scrub: Mutex::new(writer.clock().elapsed()),
-            is_snapshot_wanted: AtomicBool::new(false),
+            replacement: Mutex::new(Replacement::None),
             scrub: Mutex::new(None),
             writer,
             signal,
@@ -83,8 +92,13 @@ impl Upkeep {
     /// Whether a step would do something.
     pub(crate) fn is_due(&self) -> bool {
         let (records, bytes) = self.writer.growth().records_and_bytes();
+        let is_replacement_due = match *held(&self.replacement) {
+            Replacement::None => false,
+            Replacement::Due => true,
+            Replacement::DueAfterCommit => records > 0,
+        };
         self.is_prune_due.load(Ordering::Acquire)
-            || self.is_snapshot_wanted.load(Ordering::Acquire)
+            || is_replacement_due
             || self.policy.is_due(records, bytes)
             || (records > 0 && self.time_left().is_some_and(|left| left.is_zero()))
     }
@@ -132,8 +146,16 @@ impl Upkeep {
                 done => Ok(done),
             };
         }
-        self.is_snapshot_wanted.store(false, Ordering::Release);
+        let replace = |from, to| {
+            let mut now = held(&self.replacement);
+            // A scrub by hand may want another one meanwhile.
+            *now = if *now == from { to } else { *now };
+        };
+        replace(Replacement::Due, Replacement::DueAfterCommit);
         let summary = self.snapshot()?;
+        if !summary.already_there {
+            replace(Replacement::DueAfterCommit, Replacement::None);
+        }
         if self.policy.prune {
             self.is_prune_due.store(true, Ordering::Release);
         }
@@ -245,7 +267,7 @@ impl Upkeep {
                 first.reason
             ));
             if self.policy.is_automatic() {
-                self.is_snapshot_wanted.store(true, Ordering::Release);
+                *held(&self.replacement) = Replacement::Due;
                 self.nudge();
             }
         }

@@ -393,6 +393,39 @@ fn a_directory_that_can_not_be_listed_is_no_reason_to_try_at_once() {
     }
 }
 
+/// There is one of the newest transaction and it is whole, or it could not be written: it is written after the next commit.
+#[test]
+fn a_snapshot_that_a_scrub_wants_is_wanted_until_it_is_written() {
+    let policy = SnapshotPolicy {
+        every_records: Some(1000),
+        ..SnapshotPolicy::by_hand()
+    };
+    let (disk, database) = two_lines_with(Options {
+        snapshots: policy,
+        ..options()
+    });
+    let is_idle = || matches!(database.maintain().unwrap(), Maintenance::Idle);
+    damage_for_good(&disk, &database);
+    let Maintenance::Snapshot(none) = database.maintain().unwrap() else {
+        panic!("it is wanted");
+    };
+    assert!(none.already_there);
+    assert!(is_idle() && is_idle());
+
+    put(&database, 20_000);
+    disk.set_capacity(Some(disk.used_bytes()));
+    assert!(database.maintain().is_err());
+    disk.set_capacity(None);
+    assert!(is_idle());
+    put(&database, 20_001);
+    let Maintenance::Snapshot(one) = database.maintain().unwrap() else {
+        panic!("it is still wanted");
+    };
+    assert!(!one.already_there);
+    put(&database, 20_002);
+    assert!(is_idle());
+}
+
 /// A newer file that can not be read survives a restore, and keeps all before it until it is set aside.
 #[test]
 fn what_nobody_can_read_keeps_nothing_for_ever() {
