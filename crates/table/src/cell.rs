@@ -12,6 +12,8 @@ pub enum Cell<'a> {
     Long {
         /// Length of the value in bytes.
         len: u32,
+        /// The first bytes of the value, as its view says.
+        prefix: [u8; 4],
         /// Where it stands.
         place: LongPlace,
     },

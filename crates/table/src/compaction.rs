@@ -23,8 +23,6 @@ use crate::pages::Pages;
 use crate::row_id::RowId;
 use crate::scratch::Scratch;
 use crate::table::Table;
-use crate::value::Value;
-use crate::value_ref::ValueRef;
 
 /// How many steps are taken on top of two for each row of the group, so that small groups get somewhere too.
 const STEPS_MIN: u64 = 16;
@@ -95,17 +93,17 @@ fn move_row(
     may_add: bool,
     scratch: &mut Scratch,
 ) -> Result<bool, Error> {
-    let values = table.read(pages, row)?.values()?;
-    let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
-    table.encode_keys(&values, scratch)?;
+    // Of long values only those are read that a key or the content index needs.
+    let found = table.read(pages, row)?;
+    table.encode_stored_keys(&found, scratch)?;
+    let hash = table.hash_of_stored(&found, scratch)?;
     let moved = table
         .rows
         .heap
-        .relocate(pages, &table.layout, row, &values, may_add)?;
+        .relocate(pages, &table.layout, row, may_add)?;
     let Some(moved) = moved else {
         return Ok(false);
     };
-    let hash = table.hash_of_content(&values, scratch);
     let (owner, hash_key) = (table.id, &table.hash_key);
     for (position, index) in table.indexes.iter_mut().enumerate() {
         let key = scratch.key(position);

@@ -24,7 +24,6 @@ use crate::row_geometry::RowGeometry;
 use crate::row_id::RowId;
 use crate::row_page::{self, Cell, CellInput, RowPageMut, RowPageRef};
 use crate::table_id::TableId;
-use crate::value_ref::ValueRef;
 
 /// Heads of the lists and the counts that a table's head keeps.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -247,22 +246,25 @@ impl Heap {
         pages: &mut Pages,
         layout: &Layout,
         row: RowId,
-        values: &[ValueRef<'_>],
         may_add: bool,
     ) -> Result<Option<RowId>, Error> {
         let number = row.page();
         let damaged = |kind: DamageKind| Error::from(kind.at(number));
         let page = RowPageRef::new(pages.get(number)?, layout).map_err(damaged)?;
         let owner = page.owner();
-        let mut cells = Vec::with_capacity(values.len());
-        for (column, &value) in values.iter().enumerate() {
-            cells.push(match page.cell(row.slot(), column).map_err(damaged)? {
-                Cell::Value(_) => CellInput::from(value),
-                Cell::Long { place, .. } => {
-                    CellInput::long(value.variable_bytes().unwrap_or_default(), place)
-                }
+        // What stands in the page is copied, what stands elsewhere is not looked at.
+        let mut values = Vec::with_capacity(layout.column_count());
+        for column in 0..layout.column_count() {
+            values.push(match page.cell(row.slot(), column).map_err(damaged)? {
+                Cell::Value(value) => Ok(value.to_value()),
+                Cell::Long { len, prefix, place } => Err(CellInput::Long { len, prefix, place }),
             });
         }
+        let cells = values.iter().map(|value| match value {
+            Ok(value) => CellInput::from(value.as_ref()),
+            Err(long) => *long,
+        });
+        let cells: Vec<CellInput<'_>> = cells.collect();
         let heap_bytes = cells.iter().map(|cell| u64::from(cell.heap_bytes())).sum();
         // Else the row might be put back where it came from.
         self.room.remove(pages, number)?;

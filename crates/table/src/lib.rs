@@ -82,6 +82,7 @@ mod index;
 mod index_build;
 mod sorted_keys;
 mod relayout;
+mod content_hash;
 mod table_check;
 mod table_head_format;
 

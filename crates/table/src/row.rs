@@ -150,7 +150,7 @@ impl<'a> Row<'a> {
             }
             Place::Page(page, table, pages) => match self.cell(page, column)? {
                 Cell::Value(value) => return Ok(Value::from(value)),
-                Cell::Long { len, place } => self.read_long(table, pages, len, place)?,
+                Cell::Long { len, place, .. } => self.read_long(table, pages, len, place)?,
             },
         };
         if self.layout().columns()[column].column_type == ColumnType::Bytes {
@@ -252,7 +252,7 @@ impl<'a> Row<'a> {
         let mut long_values = Vec::new();
         if let Place::Page(page, ..) = self.place {
             for column in 0..self.column_count() {
-                if let Cell::Long { len, place } = self.cell(page, column)? {
+                if let Cell::Long { len, place, .. } = self.cell(page, column)? {
                     long_values.push((len, place));
                 }
             }

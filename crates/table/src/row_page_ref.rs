@@ -169,6 +169,7 @@ impl<'a> RowPageRef<'a> {
         match view.locate(position, self.page.heap_start())? {
             ViewBytes::Long(place) => Ok(Cell::Long {
                 len: view.len,
+                prefix: view.prefix(),
                 place,
             }),
             ViewBytes::Inline(_) | ViewBytes::Heap(_) => unreachable!("it stands elsewhere"),

@@ -278,10 +278,8 @@ impl Spills {
         may_add: bool,
     ) -> Result<bool, Error> {
         let page = pages.get(row.page())?;
-        let (key, bytes) = shared(page, &LAYOUT, row.slot()).map_err(|kind| kind.at(row.page()))?;
-        let bytes = bytes.to_vec();
-        let values = [ValueRef::U64(key), ValueRef::Bytes(&bytes)];
-        let moved = self.heap.relocate(pages, &LAYOUT, row, &values, may_add)?;
+        let (key, _) = shared(page, &LAYOUT, row.slot()).map_err(|kind| kind.at(row.page()))?;
+        let moved = self.heap.relocate(pages, &LAYOUT, row, may_add)?;
         let Some(moved) = moved else {
             return Ok(false);
         };

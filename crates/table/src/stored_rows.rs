@@ -77,7 +77,7 @@ impl StoredRows {
         let (mut gained, mut freed) = (0, 0);
         for &(column, value) in changes {
             match page.cell(row.slot(), column).map_err(damaged)? {
-                Cell::Long { len, place } if place.is_alone(len) => gone.push(place),
+                Cell::Long { len, place, .. } if place.is_alone(len) => gone.push(place),
                 Cell::Long { .. } => return Ok(false),
                 Cell::Value(old) => freed += CellInput::from(old).heap_bytes(),
             }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::btree::BTree;
+use crate::content_hash::content_hash;
 use crate::error::Error;
 use crate::index::{Index, missing};
 use crate::index_build;
@@ -16,7 +17,6 @@ use crate::key_buffer::KeyBuffer;
 use crate::layout::Layout;
 use crate::pages::Pages;
 use crate::row::{ReadValue, Row};
-use crate::row_codec::encode_row;
 use crate::row_id::RowId;
 use crate::scratch::Scratch;
 use crate::stored_rows::StoredRows;
@@ -141,13 +141,7 @@ impl Table {
     ) -> Result<(), Error> {
         let found = self.read(pages, row)?;
         self.encode_stored_keys(&found, scratch)?;
-        let hash = if self.primary_key.is_none() {
-            let values = found.read_all()?;
-            let values: Vec<ValueRef<'_>> = values.iter().map(ReadValue::as_ref).collect();
-            self.hash_of_content(&values, scratch)
-        } else {
-            None
-        };
+        let hash = self.hash_of_stored(&found, scratch)?;
         self.remove_entries(pages, hash, scratch, row)?;
         self.rows.remove(pages, self.id, &self.layout, row)
     }
@@ -369,7 +363,11 @@ impl Table {
     }
 
     /// [`Table::encode_keys`] of a row that stands in a page: only the columns of keys are read.
-    fn encode_stored_keys(&self, row: &Row<'_>, scratch: &mut Scratch) -> Result<(), Error> {
+    pub(crate) fn encode_stored_keys(
+        &self,
+        row: &Row<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<(), Error> {
         scratch.clear_keys();
         for index in &self.indexes {
             scratch.add_key(|keys| index.key_of_stored_row(self.id, row, keys).map(drop))?;
@@ -385,6 +383,20 @@ impl Table {
     ) -> Option<[u8; 8]> {
         let is_named = self.primary_key.is_none();
         is_named.then(|| content_hash(&self.hash_key, &self.layout, values, &mut scratch.row))
+    }
+
+    /// [`Table::hash_of_content`] of a row that stands in a page.
+    pub(crate) fn hash_of_stored(
+        &self,
+        row: &Row<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Option<[u8; 8]>, Error> {
+        if self.primary_key.is_some() {
+            return Ok(None);
+        }
+        let values = row.read_all()?;
+        let values: Vec<ValueRef<'_>> = values.iter().map(ReadValue::as_ref).collect();
+        Ok(self.hash_of_content(&values, scratch))
     }
 
     pub(crate) fn add_entries(
@@ -429,21 +441,6 @@ fn changed<'v>(values: &[ValueRef<'v>], changes: &[(usize, ValueRef<'v>)]) -> Ve
         .iter()
         .for_each(|&(column, value)| values[column] = value);
     values
-}
-
-/// The first 8 bytes of the keyed hash of a row's canonical bytes. Collisions are met by comparing the rows.
-fn content_hash(
-    hash_key: &[u8; 32],
-    layout: &Layout,
-    values: &[ValueRef<'_>],
-    buffer: &mut Vec<u8>,
-) -> [u8; 8] {
-    buffer.clear();
-    encode_row(layout, values, buffer);
-    let hash = blake3::keyed_hash(hash_key, buffer);
-    let mut out = [0; 8];
-    out.copy_from_slice(&hash.as_bytes()[..8]);
-    out
 }
 
 /// Removes an entry that must be there: an index that lacks one is a damaged one.

@@ -75,7 +75,7 @@ fn assert_same(page: &PageBuf, layout: &Layout, model: &[ModelRow]) {
         for (column, cell) in row.iter().enumerate() {
             match (rows.cell(slot, column).unwrap(), cell) {
                 (Cell::Value(found), ModelCell::Here(value)) => assert_eq!(found, value.as_ref()),
-                (Cell::Long { len, place }, cell) => {
+                (Cell::Long { len, place, .. }, cell) => {
                     assert_eq!(*cell, ModelCell::Long { len, place });
                 }
                 (found, cell) => panic!("slot {slot}, column {column}: {found:?} is not {cell:?}"),
