@@ -67,6 +67,7 @@ pub struct BackupSummary {
 
 /// What is backed up: a state, and the log that leads to it and holds nothing of it that is not durable.
 pub(crate) struct Origin<'a> {
+    pub(crate) dir: &'a dyn Dir,
     pub(crate) view: View,
     pub(crate) ship: &'a dyn Fn(std::ops::Range<TxId>, u64) -> commitlog::Result<Shipment>,
     pub(crate) chain_after: &'a dyn Fn(TxId) -> commitlog::Result<Chain>,
@@ -82,6 +83,7 @@ pub(crate) fn backup(
     holder: &str,
     on_progress: &OnBackup<'_>,
 ) -> Result<BackupSummary> {
+    require_apart(origin.dir, &**to)?;
     let _lock = to.lock(layout::LOCK, holder)?;
     let view = origin.view.clone();
     let id = DatabaseId(view.state().database_id());
@@ -122,6 +124,19 @@ pub(crate) fn backup(
         records: end.0 - first.0,
         snapshot: written,
     })
+}
+
+/// Refuses a directory that is the database's own: nothing would be copied to anywhere, or among its files.
+fn require_apart(dir: &dyn Dir, to: &dyn Dir) -> Result<()> {
+    let (Some(own), Some(other)) = (dir.resolved_path(), to.resolved_path()) else {
+        return Ok(());
+    };
+    let mut parts = [layout::LOG, layout::SNAPSHOTS].iter();
+    if other == own || parts.any(|part| other.starts_with(own.join(part))) {
+        let path = to.path().to_path_buf();
+        return Err(Error::BackupInside { path });
+    }
+    Ok(())
 }
 
 /// The log of a backup. The log of a new one begins behind the state. What refuses has written nothing.

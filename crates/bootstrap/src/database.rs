@@ -178,10 +178,11 @@ impl Database {
     /// reading at an older transaction, too, or backed up on.
     ///
     /// # Errors
-    /// [`Error::ForeignBackup`]; [`Error::Log`] with `Pruned` if transactions since the last backup are pruned: begin another. [`Error::Snapshot`] with
+    /// [`Error::ForeignBackup`], [`Error::BackupInside`]; [`Error::Log`] with `Pruned` if transactions since the last backup are pruned: begin another. [`Error::Snapshot`] with
     /// `Cancelled` if `on_progress` broke. What the backup covered before, it does.
     pub fn backup(&self, to: &Arc<dyn Dir>, on_progress: &OnBackup<'_>) -> Result<BackupSummary> {
-        self.upkeep.backup(to, &disk::this_process(), on_progress)
+        let holder = disk::this_process();
+        self.upkeep.backup(&*self.dir, to, &holder, on_progress)
     }
 
     /// Reads all snapshots again while commits and snapshots go on, and rewrites what is damaged from a sound copy: from the other line of snapshots, from any

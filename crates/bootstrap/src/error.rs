@@ -139,6 +139,12 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// The directory for a backup is that of the database itself, or lies inside its log or its snapshots.
+    #[error("{} belongs to the database that is to be backed up; back up into a directory of its own", path.display())]
+    BackupInside {
+        /// The directory.
+        path: PathBuf,
+    },
     /// An earlier write or sync failed, or an apply panicked: nothing is accepted any more.
     #[error(
         "the database stopped after a failed write or sync; what was durable stays readable; open it again"
@@ -226,6 +232,7 @@ impl Error {
             Error::NoDatabase { .. }
             | Error::OutsideRange { .. }
             | Error::ForeignBackup { .. }
+            | Error::BackupInside { .. }
             | Error::Unproven { .. }
             | Error::AlreadyWriting => ErrorClass::Refused,
         }

@@ -103,6 +103,7 @@ impl ReadOnlyDatabase {
             return Err(Error::Unproven { tx });
         }
         let origin = backup::Origin {
+            dir: &*self.dir,
             view: self.view(),
             ship: &|range, bytes| self.log.ship(range, bytes),
             chain_after: &|tx| self.log.chain_after(tx),

@@ -307,6 +307,7 @@ impl Upkeep {
     /// Backs up the newest applied state, once it is durable.
     pub(crate) fn backup(
         &self,
+        dir: &dyn Dir,
         to: &Arc<dyn Dir>,
         holder: &str,
         on_progress: &OnBackup<'_>,
@@ -317,6 +318,7 @@ impl Upkeep {
         self.writer.wait_durable(view.tx())?;
         let log = self.writer.log();
         let origin = Origin {
+            dir,
             view,
             ship: &|range, bytes| log.ship(range, bytes),
             chain_after: &|tx| log.chain_after(tx),

@@ -1,5 +1,5 @@
 //! Backups: databases that cover a stretch of another's history.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 #[path = "fixture/fixture.rs"]
 mod fixture;
@@ -10,7 +10,7 @@ use std::thread;
 use bootstrap::{
     BackupProgress, BackupSummary, Database, Error, Options, ReadOnlyDatabase, ReadOptions, TxId,
 };
-use disk::{Choice, Crash, SimDisk};
+use disk::{Choice, Crash, OsDir, SimDisk};
 use fixture::*;
 
 fn go_on(_: BackupProgress) -> ControlFlow<()> {
@@ -280,4 +280,42 @@ fn a_backup_that_is_given_up_is_gone_on_with() {
     }
     assert_eq!(backup(&database, &to).tx, TxId(20));
     assert_eq!(notes(&read(&to).view()), expected(1..=20));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_database_is_not_backed_up_into_itself() {
+    let root = tempfile::tempdir().unwrap();
+    let path = |name: &str| root.path().join(name);
+    let dir = || OsDir::open(path("db")).unwrap();
+    OsDir::create(path("db")).unwrap();
+    let (database, _) = Database::open(dir(), options(), initialise).unwrap();
+    put(&database, 1);
+    database.snapshot().unwrap();
+    let check = |reader: Option<&ReadOnlyDatabase>, to: &str, is_refused: bool| {
+        let dir = OsDir::create(path(to)).unwrap();
+        let done = match reader {
+            Some(reader) => reader.backup(&dir, &go_on),
+            None => database.backup(&dir, &go_on),
+        };
+        match done {
+            Err(Error::BackupInside { path }) => assert!(is_refused && path == dir.path()),
+            done => assert!(!is_refused && done.unwrap().tx == TxId(1), "{to}"),
+        }
+    };
+    let (reader, _) = ReadOnlyDatabase::open(dir(), &ReadOptions::default()).unwrap();
+    for reader in [None, Some(&reader)] {
+        for inside in ["db", "db/../db/.", "db/snapshots", "db/log", "db/log/in/it"] {
+            check(reader, inside, true);
+        }
+        for apart in ["copy", "db/copy", "db copy"] {
+            check(reader, apart, false);
+        }
+    }
+    std::os::unix::fs::symlink(path("db"), path("link")).unwrap();
+    check(Some(&reader), "link", true);
+    drop(database);
+    let (reader, _) = ReadOnlyDatabase::open(dir(), &ReadOptions::default()).unwrap();
+    let refused = reader.backup(&dir(), &go_on);
+    assert!(matches!(refused, Err(Error::BackupInside { .. })));
 }

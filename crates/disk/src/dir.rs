@@ -1,7 +1,7 @@
 //! A directory as the layers above see it: names of files and directories, and a sync for the names.
 
 use std::fmt::Debug;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, Operation, Result};
@@ -44,6 +44,12 @@ pub enum Access {
 pub trait Dir: Send + Sync + Debug {
     /// The path, for messages only.
     fn path(&self) -> &Path;
+
+    /// The path without symbolic links: of two directories with the same one each is the other, and one inside of another begins with its path. `None` if
+    /// the disk can not say, which is what happens if this is not provided.
+    fn resolved_path(&self) -> Option<PathBuf> {
+        None
+    }
 
     /// All names, in byte order.
     fn list(&self) -> Result<Vec<Entry>>;

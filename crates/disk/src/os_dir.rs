@@ -105,6 +105,10 @@ impl Dir for OsDir {
         &self.path
     }
 
+    fn resolved_path(&self) -> Option<PathBuf> {
+        fs::canonicalize(&self.path).ok()
+    }
+
     fn list(&self) -> Result<Vec<Entry>> {
         let failed = |error| Error::io(Operation::List, &self.path, error);
         let mut entries = Vec::new();
