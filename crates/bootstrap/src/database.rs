@@ -186,7 +186,7 @@ impl Database {
     }
 
     /// Reads all snapshots again while commits and snapshots go on, and rewrites what is damaged from a sound copy: from the other line of snapshots, from any
-    /// other pack, or from memory, if the state still has the page or this process has written or read the snapshot. A file that is damaged so that nothing can be done about
+    /// other pack, or from memory, if the state still has the page, not mapped, or this process has written or read the snapshot. A file that is damaged so that nothing can be done about
     /// it, and in which no other snapshot lies, is set aside, since it keeps others from being removed. A snapshot that stays damaged counts for nothing, and the next
     /// one on its line stores everything anew; if snapshots are written by policy one is due at once.
     ///

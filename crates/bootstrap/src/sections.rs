@@ -34,6 +34,23 @@ pub(crate) fn with_sections<T>(
         pages: state.store().pages(),
         moment: known.map(|known| &known.moment),
     };
+    with_heads(state, &mut pages, write)
+}
+
+/// The same, but of the pages only those in memory of their own: what is to mend a file is not read through a map of it, which ends the process if the file was
+/// cut, and would give little that stands in no file.
+pub(crate) fn with_owned_sections<T>(
+    state: &State,
+    write: impl FnOnce(&mut [&mut dyn Source]) -> T,
+) -> T {
+    with_heads(state, &mut OwnedPages(state.store().pages()), write)
+}
+
+fn with_heads<T>(
+    state: &State,
+    pages: &mut dyn Source,
+    write: impl FnOnce(&mut [&mut dyn Source]) -> T,
+) -> T {
     let heads = state.store().heads().flat_map(|(table, head)| {
         let parts: Vec<Vec<u8>> = head.chunks(HEAD_PART_BYTES).map(<[u8]>::to_vec).collect();
         assert!(
@@ -45,7 +62,7 @@ pub(crate) fn with_sections<T>(
             .map(move |(part, bytes)| (head_part_number(table.0, part), bytes))
     });
     let mut heads = Blobs::new(heads);
-    let mut sections: [&mut dyn Source; 2] = [&mut pages, &mut heads];
+    let mut sections: [&mut dyn Source; 2] = [pages, &mut heads];
     const { assert!(PAGES_SECTION == 0 && HEADS_SECTION == 1) };
     write(&mut sections)
 }
@@ -119,6 +136,23 @@ impl Source for Pages<'_> {
         let widened =
             |numbers: RangeInclusive<u32>| (*numbers.start()).into()..=(*numbers.end()).into();
         changed.map(widened).collect()
+    }
+}
+
+/// Lends pages that are asked for one by one, unless they are borrowed.
+struct OwnedPages<'a>(&'a table::Pages);
+
+impl Source for OwnedPages<'_> {
+    fn next_from(&mut self, from: u64) -> Result<Option<(u64, &[u8])>, SourceError> {
+        let Ok(from) = PageNumber::try_from(from) else {
+            return Ok(None);
+        };
+        let next = self.0.iter_from(from).next();
+        let Some((number, page)) = next.filter(|(_, page)| !page.is_borrowed()) else {
+            return Ok(None);
+        };
+        let bytes = page.bytes().map_err(|kind| kind.at(number))?;
+        Ok(Some((number.into(), bytes.as_bytes())))
     }
 }
 

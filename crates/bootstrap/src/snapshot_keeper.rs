@@ -15,7 +15,7 @@ use disk::Dir;
 use schema::State;
 use snapshot::{
     Basis, Header, Manifest, Mending, Outline, Progress, Scrub, ScrubReport, SnapshotId, Snapshots,
-    Spare,
+    Source, Spare,
 };
 
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ use crate::layout;
 use crate::ours::{Ours, ours};
 use crate::pruning::{floor, kept, superfluous};
 use crate::scrub::OnScrub;
-use crate::sections::with_sections;
+use crate::sections::{with_owned_sections, with_sections};
 use crate::snapshot_summary::{PruneSummary, SnapshotSummary};
 use crate::view::View;
 
@@ -232,12 +232,14 @@ impl SnapshotKeeper {
         Ok(snapshots.map(|them| them.scrub()).transpose()?)
     }
 
-    /// Ends a scrub: rewrites what is damaged and has a sound copy, in a file or in `state`, and learns what became of each snapshot.
+    /// Ends a scrub: rewrites what is damaged and has a sound copy, in a file or in `state`, and learns what became of each snapshot. If the state was
+    /// mapped, only what it holds in memory of its own counts.
     pub(crate) fn mend(
         &self,
         inner: &mut Inner,
         scrub: Scrub,
         state: &State,
+        is_mapped: bool,
         on_progress: &OnScrub<'_>,
     ) -> Result<ScrubReport> {
         let Some(snapshots) = self.existing(inner)? else {
@@ -246,13 +248,17 @@ impl SnapshotKeeper {
         let undoubted = inner.outlines.iter();
         let undoubted = undoubted.filter(|(tx, _)| !inner.doubtful.contains(tx));
         let outlines: Vec<Outline> = undoubted.map(|(_, outline)| outline.clone()).collect();
-        let mut report = with_sections(state, None, |sections| {
+        let mend = |sections: &mut [&mut dyn Source]| {
             let spare = Spare {
                 outlines: &outlines,
                 sections,
             };
             snapshots.mend(scrub, spare, true, &mut |progress| on_progress(progress))
-        })?;
+        };
+        let mut report = match is_mapped {
+            true => with_owned_sections(state, mend),
+            false => with_sections(state, None, mend),
+        }?;
         if !report.is_sound() {
             report.set_aside = snapshots.set_aside()?;
         }

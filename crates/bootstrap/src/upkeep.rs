@@ -12,7 +12,7 @@ use snapshot::{Progress, Scrub, ScrubReport};
 use crate::backup::{BackupSummary, OnBackup, Origin, backup};
 use crate::error::{Error, Result};
 use crate::known::Known;
-use crate::options::Options;
+use crate::options::{Options, SnapshotLoading};
 use crate::pace::Pace;
 use crate::scrub::{self, OnScrub};
 use crate::snapshot_keeper::{Inner, SnapshotKeeper};
@@ -33,6 +33,8 @@ pub(crate) struct Upkeep {
     signal: Arc<Signal>,
     policy: SnapshotPolicy,
     keeper: SnapshotKeeper,
+    /// The packs that pages of the state may be mapped from.
+    mapped: Vec<String>,
     /// When the last snapshot was begun, or the database opened.
     last_begun: Mutex<Duration>,
     /// A snapshot by policy was written, and the policy asks to prune.
@@ -74,7 +76,11 @@ impl Upkeep {
         verification: Option<Verification>,
     ) -> Result<Self> {
         let policy = options.snapshots;
+        let is_mapped = options.loading != SnapshotLoading::Copied;
+        let mapped = known.iter().filter(|_| is_mapped);
+        let mapped = mapped.flat_map(|known| known.outline.manifest().pack_names());
         Ok(Upkeep {
+            mapped: mapped.collect(),
             last_begun: Mutex::new(writer.clock().elapsed()),
             last_scrub: Mutex::new(writer.clock().elapsed()),
             replacement: Mutex::new(Replacement::None),
@@ -252,9 +258,10 @@ impl Upkeep {
     fn mend(&self, scrub: Scrub, on_progress: &OnScrub<'_>) -> Result<ScrubReport> {
         let mut keeper = self.keeper.lock();
         let view = self.writer.heads().applied();
+        let is_mapped = !self.mapped.is_empty();
         let report = self
             .keeper
-            .mend(&mut keeper, scrub, view.state(), on_progress)?;
+            .mend(&mut keeper, scrub, view.state(), is_mapped, on_progress)?;
         drop(keeper);
         for finding in &report.findings {
             tracing::error!(reason = %finding.reason, mending = ?finding.mending, "a snapshot is damaged");

@@ -13,7 +13,7 @@ use bootstrap::{
     Clock, Database, Error, Maintenance, Mending, Options, Origin, ScrubProgress, ScrubReport,
     SnapshotInfo, SnapshotPolicy, SoundCopy, TxId,
 };
-use disk::{Choice, Crash, Fault, SimDisk};
+use disk::{Access, Choice, Crash, Fault, OsDir, SimDisk};
 use fixture::*;
 
 const PAGE: u64 = 32 << 10;
@@ -424,6 +424,35 @@ fn a_snapshot_that_a_scrub_wants_is_wanted_until_it_is_written() {
     assert!(!one.already_there);
     put(&database, 20_002);
     assert!(is_idle());
+}
+
+/// Somebody cuts a pack that is mapped: its pages are not asked for through the map, which would end the process.
+#[test]
+fn a_pack_that_was_cut_is_not_mended_through_its_map() {
+    let root = tempfile::tempdir().unwrap();
+    let open = || Database::open(OsDir::open(root.path()).unwrap(), options(), initialise);
+    let (database, _) = open().unwrap();
+    let fill = |tx: &mut schema::WriteTransaction| (0..6000).try_for_each(|id| insert(tx, id));
+    database.write(fill).unwrap();
+    let tx = database.snapshot().unwrap().tx;
+    database.close().unwrap();
+    let (database, report) = open().unwrap();
+    assert!(matches!(report.origin, Origin::Snapshot { tx: from } if from == tx));
+    let dir = OsDir::open(root.path())
+        .unwrap()
+        .open_dir("snapshots")
+        .unwrap();
+    let name = &dir.list().unwrap()[0].name;
+    let pack = dir.open(name, Access::ReadWrite).unwrap();
+    pack.set_len(pack.len().unwrap() / 2).unwrap();
+    let report = scrub(&database);
+    assert!(report.is_damaged() && report.sound.is_empty(), "{report:?}");
+    for finding in &report.findings {
+        assert!(
+            matches!(finding.mending, Mending::Impossible),
+            "{finding:?}"
+        );
+    }
 }
 
 /// A newer file that can not be read survives a restore, and keeps all before it until it is set aside.
