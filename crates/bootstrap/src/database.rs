@@ -188,7 +188,8 @@ impl Database {
     /// Reads all snapshots again while commits and snapshots go on, and rewrites what is damaged from a sound copy: from the other line of snapshots, from any
     /// other pack, or from memory, if the state still has the page, not mapped, or this process has written or read the snapshot. A file that is damaged so that nothing can be done about
     /// it, and in which no other snapshot lies, is set aside, since it keeps others from being removed. A snapshot that stays damaged counts for nothing, and the next
-    /// one on its line stores everything anew; if snapshots are written by policy one is due at once.
+    /// one on its line stores everything anew; if snapshots are written by policy one is due at once. If the state may be mapped from what was damaged,
+    /// the report says so, mended or not: open the database again.
     ///
     /// # Errors
     /// [`Error::Snapshot`], with `Cancelled` if `on_progress` broke: then each file is as it was, or mended. [`Error::Poisoned`]. Damage is a value in the report.

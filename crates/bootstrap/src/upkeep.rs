@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use disk::Dir;
-use snapshot::{Progress, Scrub, ScrubReport};
+use snapshot::{Finding, Progress, Scrub, ScrubReport};
 
 use crate::backup::{BackupSummary, OnBackup, Origin, backup};
 use crate::error::{Error, Result};
@@ -259,9 +259,9 @@ impl Upkeep {
         let mut keeper = self.keeper.lock();
         let view = self.writer.heads().applied();
         let is_mapped = !self.mapped.is_empty();
-        let report = self
-            .keeper
-            .mend(&mut keeper, scrub, view.state(), is_mapped, on_progress)?;
+        let mut report =
+            self.keeper
+                .mend(&mut keeper, scrub, view.state(), is_mapped, on_progress)?;
         drop(keeper);
         for finding in &report.findings {
             tracing::error!(reason = %finding.reason, mending = ?finding.mending, "a snapshot is damaged");
@@ -278,7 +278,28 @@ impl Upkeep {
                 self.nudge();
             }
         }
+        if let Some(first) = report.findings.iter().find(|it| self.is_mapped(it))
+            && view
+                .state()
+                .store()
+                .pages()
+                .iter()
+                .any(|(_, page)| page.is_borrowed())
+        {
+            report.is_state_affected = true;
+            let failure = format!(
+                "a snapshot was damaged from which the state in memory is mapped, so what is read may be wrong; close the database and open it again: {}",
+                first.reason
+            );
+            tracing::error!(%failure);
+            self.keep_failure(failure);
+        }
         Ok(report)
+    }
+
+    fn is_mapped(&self, finding: &Finding) -> bool {
+        let name = finding.file.file_name();
+        self.mapped.iter().any(|pack| name == Some(pack.as_ref()))
     }
 
     fn keep_failure(&self, failure: String) {

@@ -455,6 +455,63 @@ fn a_pack_that_was_cut_is_not_mended_through_its_map() {
     }
 }
 
+/// Mending replaces the file, and the state stays mapped from the one that was there.
+#[test]
+fn a_state_that_is_mapped_from_a_damaged_file_is_said_to_be_affected() {
+    use bootstrap::SnapshotLoading::{Checked, Copied, Mapped};
+    // How the snapshot is loaded, which of the two packs is damaged, whether the state shows it.
+    let cases = [
+        (Checked, 1, true),
+        (Mapped, 1, true),
+        (Copied, 1, false),
+        (Checked, 0, false),
+    ];
+    for (loading, which, is_affected) in cases {
+        let root = tempfile::tempdir().unwrap();
+        let options = Options {
+            loading,
+            ..options()
+        };
+        let open = || {
+            let dir = OsDir::open(root.path()).unwrap();
+            Database::open(dir, options.clone(), initialise).unwrap().0
+        };
+        let database = open();
+        let fill = |tx: &mut schema::WriteTransaction| (0..3000).try_for_each(|id| insert(tx, id));
+        database.write(fill).unwrap();
+        database.snapshot().unwrap();
+        put(&database, 10_000);
+        database.snapshot().unwrap();
+        database.close().unwrap();
+        let database = open();
+        assert!(!scrub(&database).is_state_affected);
+        let dir = OsDir::open(root.path())
+            .unwrap()
+            .open_dir("snapshots")
+            .unwrap();
+        let name = &dir.list().unwrap()[which].name;
+        let pack = dir.open(name, Access::ReadWrite).unwrap();
+        let mut byte = [0];
+        let at = FIRST + 2 * PAGE + 20_000;
+        pack.read_exact_at(at, &mut byte).unwrap();
+        pack.write_all_at(at, &[byte[0] ^ 1]).unwrap();
+        let report = scrub(&database);
+        assert!(
+            report.is_sound() && report.findings.len() == 1,
+            "{report:?}"
+        );
+        let failure = database.info().unwrap().background_failure;
+        let is_said = failure.is_some_and(|it| it.contains("open it again"));
+        let found = (report.is_state_affected, is_said);
+        assert_eq!(found, (is_affected, is_affected), "{which} {loading:?}");
+        database.close().unwrap();
+        let database = open();
+        let report = scrub(&database);
+        assert!(report.findings.is_empty() && !report.is_state_affected);
+        assert!(notes(&database.view()) == expected((0..3000).chain([10_000])));
+    }
+}
+
 /// A newer file that can not be read survives a restore, and keeps all before it until it is set aside.
 #[test]
 fn what_nobody_can_read_keeps_nothing_for_ever() {

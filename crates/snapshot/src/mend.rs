@@ -63,6 +63,7 @@ pub(crate) fn mend(
         bytes: mender.progress.bytes,
         sound: mender.found.sound,
         findings: mender.findings,
+        is_state_affected: false,
         set_aside: Vec::new(),
     })
 }

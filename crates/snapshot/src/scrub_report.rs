@@ -32,6 +32,9 @@ pub struct ScrubReport {
     pub bytes: u64,
     /// What was not whole.
     pub findings: Vec<Finding>,
+    /// Something was not whole, mended or not, in a file from which a state in memory is mapped: what it shows may be wrong, and so what is written of it from now
+    /// on. Close it and open it again. Whoever holds the state says so.
+    pub is_state_affected: bool,
     /// Files that nobody could read or needs, and that kept others from being removed, under the names that they have now. See
     /// [`crate::Snapshots::set_aside`].
     pub set_aside: Vec<PathBuf>,
