@@ -223,6 +223,8 @@ impl Follower {
                 Ok(Seen::Nothing) => return Ok(None),
                 Ok(Seen::More) => {}
                 Ok(Seen::Changes) => changed = true,
+                // What was read is given up: that stays so.
+                Err(error) if self.truncated.is_some() => return Err(error),
                 Err(error) => {
                     trouble.passes(error)?;
                     log.look_at_all()?;
