@@ -12,6 +12,7 @@ use crate::column_id::ColumnId;
 use crate::definition_changes::require_valid;
 use crate::error::Error;
 use crate::format::{READER_OF_COLUMN_CHANGES, marks_of_reader};
+use crate::limits::OFFENDERS_MAX;
 use crate::mistake::Object;
 use crate::new_column::NewColumn;
 use crate::new_sequence::NewSequence;
@@ -24,9 +25,6 @@ use crate::write_transaction::WriteTransaction;
 
 /// What changes that older builds can not follow ask for.
 const MARKS: Marks = marks_of_reader(READER_OF_COLUMN_CHANGES);
-
-/// How many rows an error shows of those that refuse a change.
-const OFFENDERS_MAX: usize = 5;
 
 impl WriteTransaction {
     /// Appends a column to a table. Rows that are there show its default, or null.
@@ -83,10 +81,7 @@ impl WriteTransaction {
         let position = require_position(&table, column)?;
         parts.columns[position].name = name.to_owned();
         require_valid(parts)?;
-        let of_column = [
-            ("table_id", Value::U32(table.id().0)),
-            ("column_id", Value::U32(table.columns()[position].id.0)),
-        ];
+        let of_column = of_column(&table, table.columns()[position].id);
         self.change_catalog(|change| {
             change.update(
                 SystemTableName::Column,

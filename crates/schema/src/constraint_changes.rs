@@ -1,13 +1,11 @@
 //! Changes of constraints in a write transaction. Not null is a property of a column: `column_changes.rs`.
 
-use table::{ColumnType, IndexId, IndexKind, Marks, TableId, Value};
+use table::{ColumnType, IndexId, IndexKind, TableId, Value};
 
-use crate::constraint_definition::ConstraintKind;
-use crate::definition_changes::WantedIndex;
 use crate::error::Error;
-use crate::format::{FIRST_READER, WRITER_OF_FOREIGN_KEYS, marks_of_reader};
 use crate::nearest::nearest;
 use crate::new_foreign_key::NewForeignKey;
+use crate::new_index::{NewIndex, NewIndexRole};
 use crate::new_table::{PRIMARY_KEY, foreign_name, unique_name};
 use crate::row_values::require_position;
 use crate::system_tables::SystemTableName;
@@ -26,14 +24,8 @@ impl WriteTransaction {
         table: impl Into<TableKey<'k>>,
         columns: &[&str],
     ) -> Result<(), Error> {
-        let index = WantedIndex {
-            name: PRIMARY_KEY,
-            columns,
-            unique: true,
-            kind: IndexKind::Ordered,
-            keeps: Some(&|index| ConstraintKind::PrimaryKey { index }),
-            marks: marks_of_reader(FIRST_READER),
-        };
+        let (role, kind) = (NewIndexRole::PrimaryKey, IndexKind::Ordered);
+        let index = NewIndex::new(PRIMARY_KEY, columns, role, kind);
         self.add_index(table, &index).map(drop)
     }
 
@@ -47,16 +39,9 @@ impl WriteTransaction {
         table: impl Into<TableKey<'k>>,
         columns: &[&str],
     ) -> Result<(), Error> {
-        let table = self.writable(table)?;
-        let index = WantedIndex {
-            name: &vacant_name(&table, unique_name(columns), columns),
-            columns,
-            unique: true,
-            kind: IndexKind::Ordered,
-            keeps: Some(&|index| ConstraintKind::Unique { index }),
-            marks: marks_of_reader(FIRST_READER),
-        };
-        self.add_index(table.id(), &index).map(drop)
+        let (role, kind) = (NewIndexRole::Unique, IndexKind::Ordered);
+        let index = NewIndex::new(&unique_name(columns), columns, role, kind);
+        self.add_index(table, &index).map(drop)
     }
 
     /// Demands from now on that each row without null in these columns names a row of `target`, which may be the same table: one that has the same
@@ -80,22 +65,12 @@ impl WriteTransaction {
         let target_index = require_key(&target, target_columns)?;
         let table = self.writable(table)?;
         require_same_types(&table, columns, &target, target_columns)?;
-        let target = target.id();
-        let index = WantedIndex {
-            name: &vacant_name(&table, foreign_name(columns), columns),
-            columns,
-            unique: false,
-            kind: IndexKind::Ordered,
-            keeps: Some(&|index| ConstraintKind::ForeignKey {
-                index,
-                target,
-                target_index,
-            }),
-            marks: Marks {
-                minimum_reader: FIRST_READER,
-                minimum_writer: WRITER_OF_FOREIGN_KEYS,
-            },
+        let role = NewIndexRole::ForeignKey {
+            target: target.id(),
+            target_index,
         };
+        let name = foreign_name(columns);
+        let index = NewIndex::new(&name, columns, role, IndexKind::Ordered);
         self.add_index(table.id(), &index).map(drop)
     }
 
@@ -181,24 +156,4 @@ fn require_same_types(
         target: target.name().to_owned(),
         target_types: others,
     })
-}
-
-/// A name made of columns, or that name and a number if something over other columns has it: those may have been called so before. The same
-/// again keeps its name, and is refused for it.
-pub(crate) fn vacant_name(table: &TableDefinition, name: String, columns: &[&str]) -> String {
-    let is_taken = |name: &str| {
-        let mut constraints = table.constraints().iter();
-        table.index(name).is_some() || constraints.any(|constraint| constraint.name == name)
-    };
-    let is_the_same = table.index(&name).is_some_and(|index| {
-        let positions = table.index_positions(index.id).into_iter();
-        let names = positions.map(|position| table.columns()[position].name.as_str());
-        names.eq(columns.iter().copied())
-    });
-    if !is_taken(&name) || is_the_same {
-        return name;
-    }
-    let numbered = (2u32..).map(|number| format!("{name}_{number}"));
-    let mut vacant = numbered.filter(|name| !is_taken(name));
-    vacant.next().unwrap_or(name)
 }

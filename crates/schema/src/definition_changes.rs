@@ -1,15 +1,16 @@
 //! Changes of tables and indexes in a write transaction: each is rows of system tables, in groups that the state follows. Those of
 //! columns stand in `column_changes.rs`, those of constraints in `constraint_changes.rs`.
 
-use table::{IndexId, IndexKind, Marks, TableId, Value};
+use table::{IndexId, IndexKind, TableId, Value};
 
 use crate::catalog_rows;
-use crate::constraint_definition::{ConstraintDefinition, ConstraintKind};
+use crate::constraint_definition::ConstraintDefinition;
 use crate::constraint_id::ConstraintId;
 use crate::error::Error;
-use crate::format::{marks_of_reader, reader_of_kind};
+use crate::format::marks_of_reader;
 use crate::index_definition::IndexDefinition;
 use crate::mistake::{Mistake, Object};
+use crate::new_index::{NewIndex, NewIndexRole};
 use crate::new_table::{FirstIds, NewTable, resolve_columns};
 use crate::state::find_definition;
 use crate::system_tables::{
@@ -18,18 +19,6 @@ use crate::system_tables::{
 use crate::table_definition::{TableDefinition, TableParts};
 use crate::table_key::TableKey;
 use crate::write_transaction::{WriteTransaction, named_by};
-
-/// An index to be added to a table.
-pub(crate) struct WantedIndex<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) columns: &'a [&'a str],
-    pub(crate) unique: bool,
-    pub(crate) kind: IndexKind,
-    /// The constraint that the index of an id keeps, if it keeps one.
-    pub(crate) keeps: Option<&'a dyn Fn(IndexId) -> ConstraintKind>,
-    /// What builds it asks for.
-    pub(crate) marks: Marks,
-}
 
 impl WriteTransaction {
     /// Makes a table.
@@ -133,7 +122,8 @@ impl WriteTransaction {
         columns: &[&str],
         unique: bool,
     ) -> Result<IndexId, Error> {
-        self.create_index_of(table, name, columns, unique, IndexKind::Ordered)
+        let index = NewIndex::new(name, columns, plain(unique), IndexKind::Ordered);
+        self.add_index(table, &index)
     }
 
     /// Adds a hash index and fills it from the rows. Builds of format 1 can not open the database from then on.
@@ -147,57 +137,42 @@ impl WriteTransaction {
         columns: &[&str],
         unique: bool,
     ) -> Result<IndexId, Error> {
-        self.create_index_of(table, name, columns, unique, IndexKind::Hash)
-    }
-
-    fn create_index_of<'k>(
-        &mut self,
-        table: impl Into<TableKey<'k>>,
-        name: &str,
-        columns: &[&str],
-        unique: bool,
-        kind: IndexKind,
-    ) -> Result<IndexId, Error> {
-        let index = WantedIndex {
-            name,
-            columns,
-            unique,
-            kind,
-            keeps: None,
-            marks: marks_of_reader(reader_of_kind(kind)),
-        };
+        let index = NewIndex::new(name, columns, plain(unique), IndexKind::Hash);
         self.add_index(table, &index)
     }
 
-    /// Adds an index, fills it from the rows, and adds the constraint that it keeps, if any, under the same name.
+    /// Adds an index, fills it from the rows, and adds the constraint that it keeps, if any.
     pub(crate) fn add_index<'k>(
         &mut self,
         table: impl Into<TableKey<'k>>,
-        wanted: &WantedIndex<'_>,
+        wanted: &NewIndex,
     ) -> Result<IndexId, Error> {
         let table = self.writable(table)?;
-        let columns: Vec<String> = wanted.columns.iter().map(|&name| name.to_owned()).collect();
+        let name = vacant_name(&table, wanted);
         let mut mistakes = Vec::new();
         let ids = resolve_columns(
             table.columns(),
             Object::Index,
-            wanted.name,
-            &columns,
+            &name,
+            &wanted.columns,
             &mut mistakes,
         );
         let index = |id| IndexDefinition {
             id,
-            name: wanted.name.to_owned(),
-            unique: wanted.unique,
+            name: name.clone(),
+            unique: wanted.role.is_unique(),
             kind: wanted.kind,
             columns: ids.clone().unwrap_or_default(),
         };
         let constraint = |id, index| {
-            wanted.keeps.map(|kind| ConstraintDefinition {
-                id: ConstraintId(id),
-                name: wanted.name.to_owned(),
-                kind: kind(index),
-            })
+            wanted
+                .role
+                .constraint(index)
+                .map(|kind| ConstraintDefinition {
+                    id: ConstraintId(id),
+                    name: name.clone(),
+                    kind,
+                })
         };
         let extended = |index_id: u32, constraint_id: u32| {
             let index_id = IndexId(index_id);
@@ -216,10 +191,10 @@ impl WriteTransaction {
             return Err(invalid(table.name(), mistakes));
         }
         let mut definition = None;
-        let created = self.change_catalog_for(wanted.marks, |change| {
+        let created = self.change_catalog_for(wanted.marks(), |change| {
             let index_id = change.take_ids(INDEX_IDS, 1)?;
             let constraint_id =
-                change.take_ids(CONSTRAINT_IDS, usize::from(wanted.keeps.is_some()))?;
+                change.take_ids(CONSTRAINT_IDS, usize::from(wanted.role.is_constraint()))?;
             definition = extended(index_id, constraint_id).ok();
             let index_id = IndexId(index_id);
             let cells = catalog_rows::of_index(&table, &index(index_id));
@@ -286,4 +261,38 @@ pub(crate) fn invalid(table: &str, mistakes: Vec<Mistake>) -> Error {
 pub(crate) fn require_valid(parts: TableParts) -> Result<TableDefinition, Error> {
     let name = parts.name.clone();
     TableDefinition::new(parts).map_err(|mistakes| invalid(&name, mistakes))
+}
+
+fn plain(unique: bool) -> NewIndexRole {
+    match unique {
+        true => NewIndexRole::PlainUnique,
+        false => NewIndexRole::Plain,
+    }
+}
+
+/// The name of an index. One that is made of columns gets a number behind if something over other columns has it: those may have been called
+/// so before. The same again keeps its name, and is refused for it.
+fn vacant_name(table: &TableDefinition, wanted: &NewIndex) -> String {
+    let name = wanted.name.as_str();
+    let is_made = matches!(
+        wanted.role,
+        NewIndexRole::Unique | NewIndexRole::ForeignKey { .. }
+    );
+    let is_taken = |name: &str| {
+        let mut constraints = table.constraints().iter();
+        table.index(name).is_some() || constraints.any(|constraint| constraint.name == name)
+    };
+    let is_the_same = || {
+        table.index(name).is_some_and(|index| {
+            let positions = table.index_positions(index.id).into_iter();
+            let names = positions.map(|position| &table.columns()[position].name);
+            names.eq(&wanted.columns)
+        })
+    };
+    if !is_made || !is_taken(name) || is_the_same() {
+        return name.to_owned();
+    }
+    let numbered = (2u32..).map(|number| format!("{name}_{number}"));
+    let mut vacant = numbered.filter(|name| !is_taken(name));
+    vacant.next().unwrap_or_else(|| name.to_owned())
 }

@@ -22,3 +22,6 @@ pub const INDEXES_MAX: usize = 256;
 
 const _: () = assert!(RESERVED.start == 0);
 const _: () = assert!(COLUMNS_MAX <= u16::MAX as usize);
+
+/// How many rows an error shows of those that refuse a change.
+pub(crate) const OFFENDERS_MAX: usize = 5;

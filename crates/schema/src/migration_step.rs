@@ -4,14 +4,10 @@ use std::fmt;
 
 use table::{ColumnType, Value};
 
-use crate::constraint_changes::vacant_name;
-use crate::constraint_definition::ConstraintKind;
-use crate::definition_changes::WantedIndex;
 use crate::error::Error;
-use crate::format::{marks_of_reader, reader_of_kind};
 use crate::new_column::NewColumn;
 use crate::new_foreign_key::NewForeignKey;
-use crate::new_index::{NewIndex, NewIndexRole};
+use crate::new_index::NewIndex;
 use crate::new_sequence::NewSequence;
 use crate::new_table::NewTable;
 use crate::write_transaction::WriteTransaction;
@@ -93,7 +89,7 @@ impl MigrationStep {
             Change::CreateSequence { column, sequence } => {
                 transaction.create_sequence(table, column, *sequence)
             }
-            Change::CreateIndex(index) => create_index(transaction, table, index),
+            Change::CreateIndex(index) => transaction.add_index(table, index).map(drop),
             Change::CreateTable(new) => transaction.create_table(new).map(drop),
             Change::AddForeignKey(key) => {
                 let id = transaction.definition(table)?.id();
@@ -101,34 +97,6 @@ impl MigrationStep {
             }
         }
     }
-}
-
-fn create_index(
-    transaction: &mut WriteTransaction,
-    table: &str,
-    index: &NewIndex,
-) -> Result<(), Error> {
-    let columns: Vec<&str> = index.columns.iter().map(String::as_str).collect();
-    let name = match index.role {
-        NewIndexRole::Unique => {
-            let definition = transaction.definition(table)?;
-            vacant_name(definition, index.name.clone(), &columns)
-        }
-        _ => index.name.clone(),
-    };
-    let wanted = WantedIndex {
-        name: &name,
-        columns: &columns,
-        unique: index.role.is_unique(),
-        kind: index.kind,
-        keeps: match index.role {
-            NewIndexRole::PrimaryKey => Some(&|index| ConstraintKind::PrimaryKey { index }),
-            NewIndexRole::Unique => Some(&|index| ConstraintKind::Unique { index }),
-            NewIndexRole::PlainUnique | NewIndexRole::Plain => None,
-        },
-        marks: marks_of_reader(reader_of_kind(index.kind)),
-    };
-    transaction.add_index(table, &wanted).map(drop)
 }
 
 impl fmt::Display for MigrationStep {
@@ -185,12 +153,7 @@ impl fmt::Display for MigrationStep {
                 write!(formatter, "let column {column} of {table} count by itself")
             }
             Change::CreateIndex(index) => {
-                let what = match index.role {
-                    NewIndexRole::PrimaryKey => "primary key",
-                    NewIndexRole::Unique => "unique constraint",
-                    NewIndexRole::PlainUnique => "unique index",
-                    NewIndexRole::Plain => "index",
-                };
+                let what = index.role.text();
                 let (name, columns) = (&index.name, index.columns.join(", "));
                 write!(formatter, "add {what} {name} ({columns}) to {table}")
             }

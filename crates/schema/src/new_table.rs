@@ -4,7 +4,7 @@ use table::{ColumnType, IndexId, IndexKind, TableId};
 
 use crate::column_definition::ColumnDefinition;
 use crate::column_id::ColumnId;
-use crate::constraint_definition::{ConstraintDefinition, ConstraintKind};
+use crate::constraint_definition::ConstraintDefinition;
 use crate::constraint_id::ConstraintId;
 use crate::error::Error;
 use crate::format::{FIRST_READER, reader_of_kind};
@@ -269,10 +269,8 @@ impl NewTable {
                 kind: new.kind,
                 columns,
             });
-            let kind = match new.role {
-                NewIndexRole::Plain | NewIndexRole::PlainUnique => continue,
-                NewIndexRole::PrimaryKey => ConstraintKind::PrimaryKey { index: id },
-                NewIndexRole::Unique => ConstraintKind::Unique { index: id },
+            let Some(kind) = new.role.constraint(id) else {
+                continue;
             };
             let Some(id) = constraint_ids.next() else {
                 continue;
@@ -321,13 +319,7 @@ impl NewTable {
         role: NewIndexRole,
         kind: IndexKind,
     ) -> Self {
-        let columns = columns.iter().map(|&column| column.to_owned()).collect();
-        self.indexes.push(NewIndex {
-            name,
-            columns,
-            role,
-            kind,
-        });
+        self.indexes.push(NewIndex::new(&name, columns, role, kind));
         self
     }
 }

@@ -4,7 +4,6 @@ use std::fmt;
 
 use table::IndexKind;
 
-use crate::new_index::NewIndexRole;
 use crate::new_table::NewTable;
 
 impl fmt::Display for NewTable {
@@ -27,12 +26,7 @@ impl fmt::Display for NewTable {
             }
         }
         for index in &self.indexes {
-            let what = match index.role {
-                NewIndexRole::PrimaryKey => "primary key",
-                NewIndexRole::Unique => "unique constraint",
-                NewIndexRole::PlainUnique => "unique index",
-                NewIndexRole::Plain => "index",
-            };
+            let what = index.role.text();
             let hashed = match index.kind {
                 IndexKind::Hash => ", hashed",
                 IndexKind::Ordered => "",

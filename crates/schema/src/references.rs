@@ -13,10 +13,8 @@ use crate::constraint_id::ConstraintId;
 use crate::error::Error;
 use crate::foreign_key::ForeignKey;
 use crate::foreign_key_violation::ForeignKeyViolation;
+use crate::limits::OFFENDERS_MAX;
 use crate::table_definition::TableDefinition;
-
-/// How many keys an error shows of those that name nothing.
-const OFFENDERS_MAX: usize = 5;
 
 /// What is to be looked at when the transaction ends.
 #[derive(Debug, Default)]

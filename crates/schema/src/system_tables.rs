@@ -90,7 +90,7 @@ pub(crate) enum SystemIndexKind {
     Plain,
 }
 
-const fn column(id: u32, name: &'static str, column_type: ColumnType) -> SystemColumn {
+pub(crate) const fn column(id: u32, name: &'static str, column_type: ColumnType) -> SystemColumn {
     SystemColumn {
         id,
         name,

@@ -184,20 +184,9 @@ mod tests {
 
     use super::*;
     use crate::state::State;
-    use crate::system_tables::{SystemColumn, SystemIndex, SystemIndexKind};
+    use crate::system_tables::{SystemColumn, SystemIndex, SystemIndexKind, column};
 
     const ID: [u8; 16] = [7; 16];
-
-    fn column(id: u32, name: &'static str, column_type: ColumnType) -> SystemColumn {
-        SystemColumn {
-            id,
-            name,
-            column_type,
-            nullable: false,
-            default: None,
-            is_later: false,
-        }
-    }
 
     /// A list of a later build: columns with a default and without for a seed and for another table, an index over one of them, and a
     /// table with a key.
