@@ -4,62 +4,18 @@
 
 #[path = "support/rows.rs"]
 mod rows;
+#[path = "support/strings.rs"]
+mod strings;
 
 use std::ops::Range;
 
 use rows::Random;
-use table::{
-    ColumnType, IndexId, IndexKind, IndexSpec, Layout, LayoutColumn, LayoutNumber, PAGE_BYTES,
-    Store, TableId, Transaction, TransactionBuilder, Value, WriteTransaction,
-};
-
-const TABLE: TableId = TableId(7);
-const PRIMARY: IndexId = IndexId(1);
-
-/// A table of (u64, string), the number its key.
-fn empty_store() -> Store {
-    let mut store = Store::new([3; 32]);
-    let columns = [ColumnType::U64, ColumnType::String].map(LayoutColumn::required);
-    let layout = Layout::new(LayoutNumber(1), columns.to_vec()).unwrap();
-    store.create_table(TABLE, layout).unwrap();
-    let spec = IndexSpec {
-        id: PRIMARY,
-        columns: vec![0],
-        unique: true,
-        kind: IndexKind::Hash,
-    };
-    store.create_index(TABLE, spec).unwrap();
-    store.set_primary_key(TABLE, Some(PRIMARY)).unwrap();
-    store
-}
-
-fn commit(store: &mut Store, statements: impl FnOnce(&mut WriteTransaction)) {
-    let mut transaction = WriteTransaction::new(store);
-    statements(&mut transaction);
-    let mut builder = TransactionBuilder::new(0);
-    transaction.flush(&mut builder).unwrap();
-    drop(transaction);
-    let bytes = builder.finish();
-    for group in Transaction::parse(&bytes).unwrap().groups() {
-        store.apply_group(&group).unwrap();
-    }
-}
-
-fn insert(transaction: &mut WriteTransaction, key: u64, length: usize) {
-    let row = [key.into(), Value::String("q".repeat(length))];
-    transaction.insert(TABLE, &row).unwrap();
-}
-
-fn delete(transaction: &mut WriteTransaction, key: u64) {
-    let table = transaction.table(TABLE).unwrap();
-    let found = table.find(PRIMARY, &[key.into()]).unwrap();
-    let row = found.expect("the key is there").row_id();
-    transaction.delete(TABLE, row).unwrap();
-}
+use strings::{PRIMARY, TABLE, commit, delete, empty_store, insert};
+use table::{PAGE_BYTES, Store};
 
 fn insert_all(store: &mut Store, keys: Range<u64>, length: usize) {
     commit(store, |transaction| {
-        keys.for_each(|key| insert(transaction, key, length));
+        keys.for_each(|key| insert(transaction, key, &[length]));
     });
 }
 
@@ -82,7 +38,7 @@ fn row_pages(store: &Store) -> u64 {
 #[test]
 fn a_long_row_in_the_last_page_does_not_keep_the_others() {
     for (long_rows, full, left) in [(0, 15, 2), (1, 16, 3), (30, 23, 11)] {
-        let mut store = empty_store();
+        let mut store = empty_store(1);
         insert_all(&mut store, 0..20_000, 1);
         for key in 20_000..20_000 + long_rows {
             insert_all(&mut store, key..key + 1, 7_000);
@@ -95,7 +51,7 @@ fn a_long_row_in_the_last_page_does_not_keep_the_others() {
 
 #[test]
 fn short_rows_among_long_ones_share_pages() {
-    let mut store = empty_store();
+    let mut store = empty_store(1);
     insert_all(&mut store, 0..1_000, 7_000);
     assert_eq!(row_pages(&store), 250);
     insert_all(&mut store, 1_000..3_000, 1);
@@ -109,7 +65,7 @@ fn short_rows_among_long_ones_share_pages() {
 
 #[test]
 fn pages_planned_for_long_values_go_when_the_values_are_cut() {
-    let mut store = empty_store();
+    let mut store = empty_store(1);
     insert_all(&mut store, 0..1_000, 3_000);
     assert_eq!(row_pages(&store), 100);
     let keys: Vec<u64> = (0..1_000).collect();
@@ -145,12 +101,12 @@ fn rows_that_come_and_go_keep_to_their_pages() {
     ];
     for (name, count, bound, length) in shapes {
         let mut random = Random(11);
-        let mut store = empty_store();
+        let mut store = empty_store(1);
         let mut rows: Vec<(u64, usize)> =
             (0..count).map(|key| (key, length(&mut random))).collect();
         commit(&mut store, |transaction| {
             rows.iter()
-                .for_each(|(key, length)| insert(transaction, *key, *length));
+                .for_each(|(key, length)| insert(transaction, *key, &[*length]));
         });
         let mut next = count;
         for round in 0..4 {
@@ -160,7 +116,7 @@ fn rows_that_come_and_go_keep_to_their_pages() {
                         let at = random.below(rows.len());
                         delete(transaction, rows[at].0);
                         rows[at] = (next, length(&mut random));
-                        insert(transaction, next, rows[at].1);
+                        insert(transaction, next, &[rows[at].1]);
                         next += 1;
                     }
                 });
