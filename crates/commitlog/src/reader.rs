@@ -435,9 +435,8 @@ impl Source {
     fn look_for(&self, lost: &SegmentHeader) -> Result<()> {
         match self {
             Source::Live(log) => log.look_for(lost),
-            Source::Still(log) => look_for(log.dir(), lost),
-            // Whoever follows looks at everything again, and goes on if it can.
-            Source::Tail(log) => look_for(log.dir(), lost),
+            // Whoever follows looks at everything again then, and goes on if it can.
+            Source::Still(_) | Source::Tail(_) => look_for(self.dir(), lost),
         }
     }
 }

@@ -258,19 +258,24 @@ fn a_damaged_record_of_another_log_is_not_missing() {
     assert_eq!(missing(&report), []);
 }
 
-/// A power cut lost what was not synced, and the record before the last sync is damaged: the mark says where the next one begins.
-#[test]
-fn what_stands_behind_a_mark_is_proven_though_the_record_before_it_is_lost() {
-    let payloads = payloads(15);
+/// A log that was not closed, synced once, behind the record of this id.
+fn synced_behind(payloads: &[Vec<u8>], last: usize) -> SimDisk {
     let disk = SimDisk::new(1);
     let log = new_log(&disk);
     for (id, payload) in payloads.iter().enumerate() {
         log.append(payload, None).unwrap();
-        if id == 9 {
+        if id == last {
             log.sync().unwrap();
         }
     }
-    drop(log);
+    disk
+}
+
+/// A power cut lost what was not synced, and the record before the last sync is damaged: the mark says where the next one begins.
+#[test]
+fn what_stands_behind_a_mark_is_proven_though_the_record_before_it_is_lost() {
+    let payloads = payloads(15);
+    let disk = synced_behind(&payloads, 9);
     flip_header(&disk, FIRST, frame_at(&payloads, 9));
     let report = check_all_but(&disk, &payloads, &[9], "a mark");
     assert!(
@@ -298,15 +303,7 @@ fn a_mark_vouches_for_a_record_that_a_header_in_a_payload_contradicts() {
     payloads[9].truncate(16);
     payloads[9].extend_from_slice(&[7; 8]);
     payloads[9].extend_from_slice(&frame_header(0, 9, 1234));
-    let disk = SimDisk::new(1);
-    let log = new_log(&disk);
-    for (id, payload) in payloads.iter().enumerate() {
-        log.append(payload, None).unwrap();
-        if id == 9 {
-            log.sync().unwrap();
-        }
-    }
-    drop(log);
+    let disk = synced_behind(&payloads, 9);
     flip_header(&disk, FIRST, frame_at(&payloads, 9));
     let report = check_all_but(&disk, &payloads, &[9], "a mark");
     assert_eq!(missing(&report), [9..10]);
