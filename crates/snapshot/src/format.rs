@@ -192,6 +192,14 @@ pub(crate) struct PackHeader {
 }
 
 impl PackHeader {
+    /// The same of a snapshot that is not published.
+    pub(crate) fn withdrawn(mut self) -> PackHeader {
+        if let Some(manifest) = &mut self.manifest {
+            manifest.is_withdrawn = true;
+        }
+        self
+    }
+
     /// The header of a pack that has a manifest.
     pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
         let manifest = self.manifest.expect("packs without one are of the past");

@@ -95,20 +95,7 @@ impl Held {
         is_compressed: bool,
     ) -> Option<[u8; HEADER_BYTES]> {
         let header = self.own.as_ref()?.header();
-        let announced = Announcement {
-            offset: at,
-            length: u32::try_from(body.len()).ok()?,
-            hash: Hash::of(body).0,
-            is_withdrawn: false,
-        };
-        let front = PackHeader {
-            log_id: header.log_id,
-            id: self.name.id,
-            tx: header.tx,
-            chain: header.chain,
-            is_compressed,
-            manifest: Some(announced),
-        };
+        let front = header.front(self.name.id, is_compressed, at, body)?;
         Some(front.encode())
     }
 }

@@ -15,10 +15,9 @@ use disk::{Dir, File};
 use crate::error::Result;
 use crate::file_name::{FileName, PackName};
 use crate::format::{
-    Announcement, BLOB_BYTES_MAX, COMPRESSED_REGION_BYTES, HEADER_BYTES, PACK_BLOBS_AT,
-    PAGE_ALIGNMENT, PackHeader, REGION_BYTES,
+    BLOB_BYTES_MAX, COMPRESSED_REGION_BYTES, HEADER_BYTES, PACK_BLOBS_AT, PAGE_ALIGNMENT,
+    REGION_BYTES,
 };
-use crate::hash::Hash;
 use crate::header::Header;
 use crate::snapshot_id::SnapshotId;
 
@@ -101,24 +100,13 @@ impl PackWriter {
         body: &[u8],
     ) -> Result<()> {
         self.write_region()?;
-        let announced = Announcement {
-            offset: self.blobs_end,
-            length: u32::try_from(body.len()).expect("manifests are shorter"),
-            hash: Hash::of(body).0,
-            is_withdrawn: true,
-        };
-        let pack_header = PackHeader {
-            log_id: header.log_id,
-            id: self.name.id,
-            tx: header.tx,
-            chain: header.chain,
-            is_compressed,
-            manifest: Some(announced),
-        };
+        let at = self.blobs_end;
+        let pack_header = header.front(self.name.id, is_compressed, at, body);
+        let pack_header = pack_header.expect("manifests are shorter").withdrawn();
         let mut front = [0; PACK_BLOBS_AT];
         front[..HEADER_BYTES].copy_from_slice(&pack_header.encode());
         self.file.write_all_at(0, &front)?;
-        self.file.write_all_at(announced.offset, body)?;
+        self.file.write_all_at(at, body)?;
         self.sync()
     }
 
