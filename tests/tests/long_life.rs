@@ -1,32 +1,24 @@
 //! Long seeded lives against a plain model: the content after each transaction, in a vector.
 //!
-//! Commits, changes of definitions, roll-backs, snapshots, prunes, closes, kills, power cuts, crashes and failures within a call, a
+//! Commits, changes of tables, columns and indexes, roll-backs, snapshots, prunes, closes, kills, power cuts, crashes and failures within a call, a
 //! full disk, readers beside and back in time. What a reopen finds is compared by content; digests are equal for the live state, the
 //! replay of the log alone, and each snapshot with what follows it.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+#[path = "support/life_model.rs"]
+mod life_model;
 
 use bootstrap::Error as DatabaseError;
 use cairn::{
-    ColumnType, Database, Error, NewTable, Options, ReadOnlyDatabase, ReadOptions, SnapshotLoading,
-    Transaction, TxId, Value, View, WriteError,
+    Database, Error, Options, ReadOnlyDatabase, ReadOptions, SnapshotLoading, TxId, View,
+    WriteError,
 };
 use cairn_tests::{Random, fixed_options, seeds};
 use disk::{Choice, Crash, Fault, Moment, SimDisk};
+use life_model::{Model, Table, change, check_content, initialise};
 
 const SEEDS: u64 = 60;
 const STEPS: u64 = 120;
-
-/// The rows of a table by key, and whether it has its second index.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Table {
-    rows: BTreeMap<u64, Option<String>>,
-    is_indexed: bool,
-}
-
-type Model = BTreeMap<String, Table>;
 
 /// Why a transaction is given up: an error of the database, or nothing but a whim.
 type Stop = Option<Error>;
@@ -42,63 +34,6 @@ struct Life {
     is_pruned: bool,
 }
 
-fn create(name: &str) -> NewTable {
-    NewTable::new(name)
-        .column("id", ColumnType::U64)
-        .nullable("text", ColumnType::String)
-        .primary_key(&["id"])
-}
-
-fn initialise(tx: &mut Transaction<'_>) -> Result<(), Error> {
-    tx.create_table(&create("table 0"))
-}
-
-/// Reads everything that the model knows, through each index.
-#[track_caller]
-fn check_content(view: &View, model: &Model) {
-    let names = view.tables().map(|table| table.name().to_owned());
-    let names: Vec<String> = names.filter(|name| !name.starts_with("st_")).collect();
-    let mut known: Vec<&String> = model.keys().collect();
-    known.sort_by_key(|name| names.iter().position(|found| found == *name));
-    assert_eq!(names.iter().collect::<Vec<_>>(), known);
-    for (name, expected) in model {
-        let table = view.table(name).unwrap();
-        let row = |row: Result<cairn::Row<'_>, Error>| -> (u64, Option<String>) {
-            let row = row.unwrap();
-            (row.get("id").unwrap(), row.get("text").unwrap())
-        };
-        let rows: BTreeMap<_, _> = table.scan().map(row).collect();
-        assert_eq!(rows, expected.rows, "table {name}");
-        assert_eq!(
-            table.row_count(),
-            expected.rows.len() as u64,
-            "table {name}"
-        );
-        assert_eq!(
-            table.definition().index("by_text").is_some(),
-            expected.is_indexed
-        );
-        for (id, text) in &expected.rows {
-            let found = table.get(&[Value::from(*id)]).unwrap();
-            assert_eq!(row(Ok(found.expect("it is there"))).1, *text);
-        }
-        if expected.is_indexed {
-            let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
-            let mut rows: Vec<_> = table
-                .range("by_text", all.0, all.1)
-                .unwrap()
-                .map(row)
-                .collect();
-            assert!(
-                rows.is_sorted_by(|left, right| left.1 <= right.1),
-                "table {name}"
-            );
-            rows.sort();
-            assert!(rows.into_iter().eq(expected.rows.clone()), "table {name}");
-        }
-    }
-}
-
 impl Life {
     fn begin(seed: u64) -> Self {
         let mut life = Life {
@@ -110,7 +45,7 @@ impl Life {
             is_pruned: false,
         };
         let database = life.try_open().unwrap();
-        let model = Model::from([("table 0".to_owned(), Table::default())]);
+        let model = Model::from([("table 0".to_owned(), Table::new())]);
         life.history
             .push((model, database.view().digest().unwrap()));
         life.database = Some(database);
@@ -356,55 +291,6 @@ impl Life {
             _ => assert!(self.commit()),
         }
     }
-}
-
-/// Changes one thing, in the database and in the model.
-fn change(random: &mut Random, tx: &mut Transaction<'_>, model: &mut Model) -> Result<(), Error> {
-    let names: Vec<String> = model.keys().cloned().collect();
-    let name = names.get(usize::try_from(random.below(names.len().max(1) as u64)).unwrap());
-    let Some(name) = name.filter(|_| !random.one_in(24)) else {
-        let name = format!("table {}", random.below(6));
-        if let Entry::Vacant(place) = model.entry(name) {
-            tx.create_table(&create(place.key()))?;
-            place.insert(Table::default());
-        }
-        return Ok(());
-    };
-    if random.one_in(40) {
-        model.remove(name);
-        return tx.drop_table(name);
-    }
-    let table = model.get_mut(name).unwrap();
-    let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > 1000);
-    if random.one_in(20) && !table.rows.values().any(is_long) {
-        table.is_indexed = !table.is_indexed;
-        return match table.is_indexed {
-            true => tx.create_index(name, "by_text", &["text"]),
-            false => tx.drop_index(name, "by_text"),
-        };
-    }
-    let id = random.below(60);
-    let text = (!random.one_in(5)).then(|| {
-        let length = if random.one_in(30) && !table.is_indexed {
-            40_000
-        } else {
-            random.below(80)
-        };
-        "abcdefgh".repeat(usize::try_from(length / 8 + 1).unwrap())
-    });
-    let value = text.as_deref().map_or(Value::Null, Value::from);
-    let is_new = !table.rows.contains_key(&id);
-    if is_new {
-        table.rows.insert(id, text);
-        tx.insert(name, &[("id", id.into()), ("text", value)])?;
-    } else if random.one_in(2) {
-        table.rows.insert(id, text);
-        tx.update(name, &[id.into()], &[("text", value)])?;
-    } else {
-        table.rows.remove(&id);
-        tx.delete(name, &[id.into()])?;
-    }
-    Ok(())
 }
 
 #[test]
