@@ -8,7 +8,7 @@ use crate::group::Operation;
 use crate::layout::Layout;
 use crate::overlay::Overlay;
 use crate::row::ReadValue;
-use crate::row_codec::{UpdateRow, decode_row, encode_key_columns, encode_row, encode_update_row};
+use crate::row_codec::{decode_row, encode_changes, encode_key_columns, encode_row};
 use crate::row_id::RowId;
 use crate::table_ref::TableRef;
 use crate::transaction_builder::TransactionBuilder;
@@ -52,19 +52,24 @@ fn encode_keyed(
     builder: &mut TransactionBuilder,
 ) -> Result<(), Error> {
     let layout = base.layout();
-    let mut keys = Vec::with_capacity(64);
-    let mut gone = Vec::new();
+    // Most transactions are of a row or two: room for those, so that no buffer need grow.
+    let (mut keys, mut updates) = (Vec::with_capacity(64), Vec::with_capacity(64));
+    let (mut gone, mut old) = (Vec::new(), Vec::with_capacity(key_columns.len()));
     for place in overlay.gone() {
         let row = base.get(place)?;
-        let values = key_columns.iter().map(|&column| row.read(column.into()));
-        let values = values.collect::<Result<Vec<ReadValue<'_>>, Error>>()?;
-        let key = encode_key(layout, key_columns, |at| values[at].as_ref(), &mut keys);
+        old.clear();
+        for &column in key_columns {
+            old.push(row.read(column.into())?);
+        }
+        let key = encode_key(layout, key_columns, |at| old[at].as_ref(), &mut keys);
         gone.push(Gone {
             place,
             key,
             is_replaced: false,
         });
     }
+    // Behind them, one after the other, the keys of pending rows.
+    let gone_keys_end = keys.len();
     gone.sort_unstable_by(|one, other| keys[one.key.clone()].cmp(&keys[other.key.clone()]));
     let is_unique = |column: usize| {
         let mut unique = base.indexes().filter(|spec| spec.unique);
@@ -74,36 +79,37 @@ fn encode_keyed(
                 .any(|&other| usize::from(other) == column)
         })
     };
-    let (mut updates, mut update_ends) = (Vec::new(), Vec::new());
-    let mut inserts: Vec<&[u8]> = Vec::new();
+    let (mut update_ends, mut inserts) = (Vec::new(), Vec::<&[u8]>::new());
     // Buffers for one pending row after the other.
-    let (mut new, mut key, mut update) = (Vec::new(), Vec::new(), UpdateRow::default());
+    let mut new = Vec::with_capacity(layout.column_count());
+    let mut changes = Vec::with_capacity(layout.column_count());
     for pending in overlay.rows() {
         let decoded = decode_row(layout, &pending.bytes, &mut new);
         decoded.expect("it was encoded by the transaction");
-        key.clear();
         let value_of_key = |at: usize| new[usize::from(key_columns[at])];
-        encode_key(layout, key_columns, value_of_key, &mut key);
-        let found = gone.binary_search_by(|gone| keys[gone.key.clone()].cmp(&key));
+        keys.truncate(gone_keys_end);
+        let key = encode_key(layout, key_columns, value_of_key, &mut keys);
+        let key = &keys[key];
+        let found = gone.binary_search_by(|gone| keys[gone.key.clone()].cmp(key));
         let Some(gone) = found.ok().map(|at| &mut gone[at]) else {
             inserts.push(&pending.bytes);
             continue;
         };
-        let old = base.get(gone.place)?.read_all()?;
-        let columns = new.iter().copied().enumerate();
-        update.changes.clear();
-        update
-            .changes
-            .extend(columns.filter(|(column, value)| *value != old[*column].as_ref()));
-        if gone.is_replaced || update.changes.iter().any(|(column, _)| is_unique(*column)) {
+        let old = base.get(gone.place)?;
+        changes.clear();
+        for (column, &value) in new.iter().enumerate() {
+            if old.read(column)?.as_ref() != value {
+                changes.push((column, value));
+            }
+        }
+        if gone.is_replaced || changes.iter().any(|(column, _)| is_unique(*column)) {
             inserts.push(&pending.bytes);
             continue;
         }
         gone.is_replaced = true;
-        if !update.changes.is_empty() {
-            update.key.clear();
-            update.key.extend((0..key_columns.len()).map(value_of_key));
-            encode_update_row(layout, key_columns, &update, &mut updates);
+        if !changes.is_empty() {
+            updates.extend_from_slice(key);
+            encode_changes(layout, &changes, &mut updates);
             update_ends.push(updates.len());
         }
     }

@@ -146,10 +146,18 @@ pub fn encode_update_row(
     update: &UpdateRow<'_>,
     out: &mut Vec<u8>,
 ) {
-    let changes = &update.changes;
+    encode_key_row(layout, key_columns, &update.key, out);
+    encode_changes(layout, &update.changes, out);
+}
+
+/// Appends what [`encode_update_row`] writes behind the key.
+pub(crate) fn encode_changes(
+    layout: &Layout,
+    changes: &[(usize, ValueRef<'_>)],
+    out: &mut Vec<u8>,
+) {
     assert!(!changes.is_empty());
     assert!(changes.windows(2).all(|pair| pair[0].0 < pair[1].0));
-    encode_key_row(layout, key_columns, &update.key, out);
     let bitmap_start = out.len();
     out.resize(bitmap_start + layout.column_count().div_ceil(8), 0);
     for (column, _) in changes {
