@@ -12,345 +12,369 @@
 //! proven only where it stands in its place in a segment of the history. Everything else is taken as far as it contradicts nothing that is taken, and where it does, the ids are disputed.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::chain::Chain;
 use crate::format::FRAMES_BYTE;
-use crate::piece::{Before, Part, Piece};
-use crate::salvage_report::SkipReason;
+use crate::history_chains::HistoryChains;
+use crate::piece::{Part, Piece};
+use crate::pieces::{PartNumber, Pieces};
+use crate::taken_bytes::TakenBytes;
 use crate::tx_id::TxId;
 
 /// Which parts are taken.
 #[derive(Debug, Default)]
 pub(crate) struct KeptHistory {
-    /// By the first record. They share none.
-    pub(crate) taken: BTreeMap<TxId, Taken>,
-    pub(crate) left: Vec<(Part, SkipReason)>,
+    /// All parts, by their ids.
+    pub(crate) parts: Vec<JudgedPart>,
     /// The ids for which there is something else that is not proven either: what was taken may be wrong.
     pub(crate) disputed: Vec<Range<TxId>>,
     /// The first id of which there is no trace.
     pub(crate) last_trace: TxId,
 }
 
-/// A part that is taken.
-#[derive(Debug)]
-pub(crate) struct Taken {
-    pub(crate) part: Part,
-    /// The records from here on are proven.
-    pub(crate) proven_from: Option<TxId>,
+/// A part, and what becomes of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct JudgedPart {
+    pub(crate) number: PartNumber,
+    /// Of the first one of those with the same ids: how far behind it the one stands that is taken, or [`NONE`].
+    taken: u32,
+    pub(crate) fate: Fate,
 }
 
-/// Chooses among these. `anchors` are the chain before some ids, as headers and marks of the history tell; pieces have joints there.
-pub(crate) fn keep_history(pieces: &[Piece], anchors: &BTreeMap<TxId, Chain>) -> KeptHistory {
-    let mut parts: Vec<Part> = pieces
-        .iter()
-        .enumerate()
-        .flat_map(|(number, piece)| piece.parts(number))
-        .collect();
-    let mut chains = Chains {
-        known: anchors.clone(),
-        ..Chains::default()
+const NONE: u32 = u32::MAX;
+const _: () = assert!(size_of::<JudgedPart>() == 16);
+
+/// What becomes of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Open,
+    /// It is copied. Nothing proves it.
+    Taken,
+    /// It is copied. All of it is proven but the first record.
+    TakenProvenBehindFirst,
+    /// It is copied, and proven.
+    TakenProven,
+    /// It is left: the same records are taken.
+    Repeated,
+    /// It is left: others are taken.
+    Contradicted,
+    /// It is left: the log keeps nothing of it.
+    Pruned,
+}
+
+impl Fate {
+    pub(crate) fn is_taken(self) -> bool {
+        matches!(
+            self,
+            Fate::Taken | Fate::TakenProvenBehindFirst | Fate::TakenProven
+        )
+    }
+}
+
+/// Chooses among these. `anchors` are the chain before some ids, as headers and marks of the history tell; pieces have joints there. Of what ends before `pruned` nothing is taken.
+pub(crate) fn keep_history(
+    pieces: &Pieces,
+    pruned: TxId,
+    anchors: &BTreeMap<TxId, Chain>,
+) -> KeptHistory {
+    let judge = |number: PartNumber| JudgedPart {
+        number,
+        taken: NONE,
+        fate: match pieces.piece(number.piece).ids.end <= pruned {
+            true => Fate::Pruned,
+            false => Fate::Open,
+        },
     };
-    parts.sort_by_key(|part| (Reverse(part.ids.end), part.before.known().is_none()));
-    for part in &parts {
-        chains.look_back(part);
-    }
-    parts.sort_by_key(|part| (part.ids.start, part.ids.end));
-    for same in parts.chunk_by(|one, other| one.ids == other.ids) {
-        chains.look_forward(same, pieces);
-    }
-    let (proven, rest): (Vec<Part>, Vec<Part>) =
-        parts.into_iter().partition(|part| chains.proves(part));
-    let mut kept = KeptHistory::default();
-    let last = chains.known.last_key_value();
-    kept.last_trace = last.map(|(id, _)| *id).unwrap_or_default();
-    let mut bytes = TakenBytes::default();
-    kept.take_proven(proven, &chains, pieces, &mut bytes);
-    kept.take_rest(rest, &chains, pieces, &mut bytes);
-    kept.dispute_seams();
-    kept.trace_opposed(pieces);
-    kept
+    let mut choice = HistoryChoice {
+        pieces,
+        chains: HistoryChains::new(anchors),
+        kept: KeptHistory::default(),
+        bytes: TakenBytes::default(),
+    };
+    choice.kept.parts.extend(pieces.parts().map(judge));
+    choice.follow_chains();
+    choice.take_proven();
+    choice.take_rest();
+    choice.dispute_seams();
+    choice.trace_opposed();
+    choice.kept
 }
 
-/// What is known of the chain of the history, and of others.
-#[derive(Debug, Default)]
-struct Chains {
-    known: BTreeMap<TxId, Chain>,
-    /// What the first records of proven parts continue if their payloads are what was written.
-    computed: BTreeSet<(TxId, Chain)>,
-    /// What is not the chain before these.
-    refuted: BTreeSet<(TxId, Chain)>,
+/// The work of choosing.
+struct HistoryChoice<'a> {
+    pieces: &'a Pieces,
+    chains: HistoryChains,
+    kept: KeptHistory,
+    bytes: TakenBytes,
 }
 
-impl Chains {
-    fn is_known(&self, id: TxId, chain: Chain) -> bool {
-        self.known.get(&id) == Some(&chain)
-    }
-
-    /// Whether another chain than this is known.
-    fn is_other(&self, id: TxId, chain: Chain) -> bool {
-        self.known.get(&id).is_some_and(|known| *known != chain)
-    }
-
-    fn proves(&self, part: &Part) -> bool {
-        self.is_known(part.ids.end, part.after)
-    }
-
-    fn refutes(&self, part: &Part) -> bool {
-        self.is_other(part.ids.end, part.after)
-            || self.refuted.contains(&(part.ids.end, part.after))
-    }
-
-    /// What a part that ends with the chain of the history says of the chain before it. All parts behind it have been looked at.
-    fn look_back(&mut self, part: &Part) {
-        let end = (part.ids.end, part.after);
-        if !self.known.contains_key(&end.0) && self.computed.contains(&end) {
-            self.known.insert(end.0, end.1);
-        }
-        if !self.proves(part) {
-            return;
-        }
-        match part.before {
-            Before::Known(chain) => drop(self.known.insert(part.ids.start, chain)),
-            Before::Computed(chain) => drop(self.computed.insert((part.ids.start, chain))),
-            Before::Unknown => {}
-        }
-    }
-
-    /// What parts of the same ids say of the chain behind them. All parts before them have been looked at.
-    fn look_forward(&mut self, same: &[Part], pieces: &[Piece]) {
-        let continues = |part: &&Part| {
-            let chain = part.before.chain();
-            chain.is_some_and(|chain| self.is_known(part.ids.start, chain))
-        };
-        let in_place = same.iter().filter(|part| pieces[part.piece].is_placed);
-        let mut ends = in_place.filter(continues).map(|part| part.after);
-        if let Some(end) = ends.next()
-            && ends.all(|other| other == end)
-        {
-            self.known.entry(same[0].ids.end).or_insert(end);
-        }
-        for part in same {
-            let chain = part.before.known();
-            let is_off = chain.is_some_and(|chain| {
-                let start = part.ids.start;
-                self.is_other(start, chain) || self.refuted.contains(&(start, chain))
-            });
-            if !self.proves(part) && (is_off || self.is_other(part.ids.end, part.after)) {
-                self.refuted.insert((part.ids.end, part.after));
-            }
-        }
-    }
-}
-
-impl KeptHistory {
-    fn take_proven(
-        &mut self,
-        mut proven: Vec<Part>,
-        chains: &Chains,
-        pieces: &[Piece],
-        bytes: &mut TakenBytes,
-    ) {
-        let continues = |part: &Part| {
-            let chain = part.before.chain();
-            chain.is_some_and(|chain| chains.is_known(part.ids.start, chain))
-        };
-        proven.sort_by_key(|part| {
-            let is_weak = (!continues(part), !pieces[part.piece].is_placed);
-            (part.ids.start, is_weak, part.piece)
+impl HistoryChoice<'_> {
+    /// Learns the chains, first from the end to the beginning, and then from there to the end.
+    fn follow_chains(&mut self) {
+        let pieces = self.pieces;
+        self.kept.parts.sort_unstable_by_key(|judged| {
+            let part = pieces.part(judged.number);
+            let is_weak = part.known_before().is_none();
+            (Reverse(part.ids.end), is_weak, judged.number)
         });
-        for part in proven {
-            if self.rivals(&part.ids).next().is_some() {
-                self.repeat(part);
+        for judged in self.kept.parts.iter().filter(|one| one.fate == Fate::Open) {
+            self.chains.look_back(&pieces.part(judged.number));
+        }
+        self.kept.parts.sort_unstable_by_key(|judged| {
+            let ids = pieces.part(judged.number).ids;
+            (ids.start, ids.end, judged.number)
+        });
+        let ids = |judged: &JudgedPart| pieces.part(judged.number).ids;
+        let mut end = TxId(0);
+        for same in self
+            .kept
+            .parts
+            .chunk_by_mut(|one, other| ids(one) == ids(other))
+        {
+            let ids = ids(&same[0]);
+            if ids.start < end {
+                // The disk does not read the same twice, so there is no joint where there should be one.
+                same.iter_mut()
+                    .for_each(|one| one.fate = Fate::Contradicted);
                 continue;
             }
-            let is_whole = continues(&part) || part.before.known().is_some();
-            let from = match is_whole {
-                true => part.ids.start,
-                false => part.ids.start.next(),
-            };
-            self.take(part, Some(from), bytes);
+            let open = same.iter().filter(|one| one.fate == Fate::Open);
+            if open.clone().next().is_some() {
+                end = ids.end;
+            }
+            let parts = open.map(|one| (pieces.part(one.number), pieces.piece(one.number.piece)));
+            self.chains.look_forward(parts);
+        }
+        self.kept.last_trace = self.chains.last_known();
+    }
+
+    fn take_proven(&mut self) {
+        let mut at = 0;
+        while at < self.kept.parts.len() {
+            let ids = self.part(at).ids;
+            let same = self.kept.parts[at..].iter();
+            let behind = at
+                + same
+                    .take_while(|one| self.pieces.part(one.number).ids == ids)
+                    .count();
+            let is_proven = |at: &usize| self.is_open(*at) && self.chains.proves(&self.part(*at));
+            let best = (at..behind).filter(is_proven).min_by_key(|at| {
+                let (part, piece) = (self.part(*at), self.piece(*at));
+                (!self.chains.reach(&part), !piece.is_placed)
+            });
+            if let Some(best) = best {
+                let part = self.part(best);
+                let is_whole = self.chains.reach(&part) || part.known_before().is_some();
+                let fate = match is_whole {
+                    true => Fate::TakenProven,
+                    false => Fate::TakenProvenBehindFirst,
+                };
+                self.take(best, fate);
+                for other in at..behind {
+                    if self.is_open(other) && self.chains.proves(&self.part(other)) {
+                        self.repeat(other);
+                    }
+                }
+            }
+            at = behind;
+        }
+        let taken = self.kept.parts.iter().filter(|one| one.fate.is_taken());
+        let mut bytes: Vec<(usize, Range<u64>)> = Vec::new();
+        bytes.extend(taken.map(|one| {
+            let file = self.pieces.file(one.number.piece);
+            (file, self.pieces.part(one.number).bytes)
+        }));
+        bytes.sort_unstable_by_key(|(file, bytes)| Reverse((*file, bytes.end)));
+        for (file, bytes) in bytes {
+            self.bytes.add(file, bytes);
         }
     }
 
     /// Takes what contradicts nothing that is taken. Of two that contradict each other, the one that stands where nothing before it is lost; else the later one: what is found within a
     /// payload stands before the records behind it. For the same reason the one that begins first, if one lies within the other. A header that stands alone comes last: the
     /// bytes that it claims may be others' records.
-    fn take_rest(
-        &mut self,
-        mut rest: Vec<Part>,
-        chains: &Chains,
-        pieces: &[Piece],
-        bytes: &mut TakenBytes,
-    ) {
-        rest.sort_by_key(|part| {
-            let piece = &pieces[part.piece];
-            let place = (Reverse(piece.bytes.end), piece.bytes.start);
+    fn take_rest(&mut self) {
+        let mut rest: Vec<usize> = Vec::new();
+        rest.extend((0..self.kept.parts.len()).filter(|at| self.is_open(*at)));
+        rest.sort_unstable_by_key(|at| {
+            let (piece, number) = (self.piece(*at), self.kept.parts[*at].number);
             let is_weak = (!piece.is_placed, piece.is_alone());
-            (
-                is_weak,
-                Reverse(piece.file),
-                place,
-                part.piece,
-                part.ids.start,
-            )
+            let place = (Reverse(piece.bytes.end), piece.bytes.start);
+            let file = self.pieces.file(number.piece);
+            (is_weak, Reverse(file), place, number)
         });
-        for of_one in rest.chunk_by(|one, other| one.piece == other.piece) {
-            let agreed = of_one.iter().rposition(|part| self.holds(part));
-            let (before, behind) = of_one.split_at(agreed.map_or(0, |last| last + 1));
-            for part in before {
-                match self.holds(part) || !self.is_free(part, bytes) {
-                    true => self.repeat(part.clone()),
-                    false => self.take(part.clone(), None, bytes),
-                }
+        let piece = |parts: &[JudgedPart], at: usize| parts[at].number.piece;
+        let mut rest = &rest[..];
+        while let Some(first) = rest.first() {
+            let of = piece(&self.kept.parts, *first);
+            let others = rest
+                .iter()
+                .position(|at| piece(&self.kept.parts, *at) != of);
+            let (of_one, behind) = rest.split_at(others.unwrap_or(rest.len()));
+            self.take_piece(of_one);
+            rest = behind;
+        }
+    }
+
+    /// Takes what is left of a piece, or some of it.
+    fn take_piece(&mut self, parts: &[usize]) {
+        let agreed = parts.iter().rposition(|at| self.holds(*at));
+        let (before, behind) = parts.split_at(agreed.map_or(0, |last| last + 1));
+        // From the last one on: so the bytes that are taken come in order.
+        for at in before.iter().rev() {
+            match self.holds(*at) || !self.is_free(*at) {
+                true => self.repeat(*at),
+                false => self.take(*at, Fate::Taken),
             }
-            // Where it parted from what is taken is not known: at any of these.
-            let is_sound = |part: &Part| !chains.refutes(part) && self.is_free(part, bytes);
-            if behind.iter().all(is_sound) {
-                let piece = &pieces[of_one[0].piece];
-                if let Some(last) = behind.last()
-                    && piece.is_opposed
-                    && !piece.is_placed
-                {
-                    self.disputed.extend(last_of(&last.ids));
-                }
-                for part in behind {
-                    self.take(part.clone(), None, bytes);
-                }
-                continue;
+        }
+        // Where it parted from what is taken is not known: at any of these.
+        let is_sound = |at: &usize| !self.chains.refutes(&self.part(*at)) && self.is_free(*at);
+        if behind.iter().all(is_sound) {
+            if let Some(last) = behind.last()
+                && self.piece(*last).is_opposed
+                && !self.piece(*last).is_placed
+            {
+                let disputed = last_of(&self.part(*last).ids);
+                self.kept.disputed.extend(disputed);
             }
-            for part in behind {
-                // At the front of a file no payload is around it.
-                if part.bytes.start == FRAMES_BYTE {
-                    self.dispute_first(part);
-                }
-                if !chains.refutes(part) {
-                    self.dispute_rivals(&part.ids);
-                    self.last_trace = self.last_trace.max(part.ids.end);
-                }
-                self.left.push((part.clone(), SkipReason::Contradicted));
+            for at in behind.iter().rev() {
+                self.take(*at, Fate::Taken);
             }
+            return;
+        }
+        for at in behind {
+            let part = self.part(*at);
+            // At the front of a file no payload is around it.
+            if part.bytes.start == FRAMES_BYTE {
+                self.dispute_first(*at);
+            }
+            if !self.chains.refutes(&part) {
+                self.dispute_rival(*at);
+                self.kept.last_trace = self.kept.last_trace.max(part.ids.end);
+            }
+            self.kept.parts[*at].fate = Fate::Contradicted;
         }
     }
 
     /// Leaves a part of which the same records were taken.
-    fn repeat(&mut self, part: Part) {
-        self.dispute_first(&part);
-        self.left.push((part, SkipReason::Repeated));
+    fn repeat(&mut self, at: usize) {
+        self.dispute_first(at);
+        self.kept.parts[at].fate = Fate::Repeated;
     }
 
     /// The first record of what was taken may be another one than that of this part, if nothing proves which of them was written.
-    fn dispute_first(&mut self, part: &Part) {
-        let first = part.ids.start..part.ids.start.next();
-        let taken = self.taken.get(&first.start);
-        if taken.is_some_and(|taken| {
-            taken.part.before.chain() != part.before.chain()
-                && taken.proven_from.is_none_or(|from| from > first.start)
-        }) {
-            self.disputed.push(first);
+    fn dispute_first(&mut self, at: usize) {
+        let Some(rival) = self.rival(at) else {
+            return;
+        };
+        let (part, taken) = (self.part(at), self.part(rival));
+        if taken.chain_before() != part.chain_before()
+            && self.kept.parts[rival].fate != Fate::TakenProven
+        {
+            self.kept.disputed.push(first_of(&part.ids));
         }
     }
 
     /// Whether the same records were taken.
-    fn holds(&self, part: &Part) -> bool {
-        let mut rivals = self.rivals(&part.ids).map(|taken| &taken.part);
-        rivals.any(|rival| rival.ids.end == part.ids.end && rival.after == part.after)
+    fn holds(&self, at: usize) -> bool {
+        let rival = self.rival(at);
+        rival.is_some_and(|rival| self.part(rival).after == self.part(at).after)
     }
 
     /// Whether neither its ids nor its bytes were taken.
-    fn is_free(&self, part: &Part, bytes: &TakenBytes) -> bool {
-        self.rivals(&part.ids).next().is_none() && !bytes.overlap(part)
+    fn is_free(&self, at: usize) -> bool {
+        self.rival(at).is_none() && !self.bytes.overlap(self.file(at), &self.part(at).bytes)
     }
 
-    fn dispute_rivals(&mut self, ids: &Range<TxId>) {
-        let rivals = self.rivals(ids).filter(|rival| rival.proven_from.is_none());
-        let rivals = rivals.map(|rival| &rival.part.ids);
-        let disputed: Vec<Range<TxId>> = rivals
-            .map(|rival| rival.start.max(ids.start)..rival.end.min(ids.end))
-            .collect();
-        self.disputed.extend(disputed);
+    fn dispute_rival(&mut self, at: usize) {
+        if let Some(rival) = self.rival(at)
+            && self.kept.parts[rival].fate == Fate::Taken
+        {
+            self.kept.disputed.push(self.part(at).ids);
+        }
     }
 
     /// Where the record behind a place does not continue the one before it, one of both is not what was written.
     fn dispute_seams(&mut self) {
         let mut disputed = Vec::new();
-        let neighbours = self.taken.values().zip(self.taken.values().skip(1));
-        for (one, next) in neighbours.filter(|(one, next)| one.part.ids.end == next.part.ids.start)
-        {
-            let before = next.part.before.chain();
-            if before.is_none_or(|chain| chain == one.part.after) {
+        let taken = || self.kept.parts.iter().filter(|one| one.fate.is_taken());
+        for (one, next) in taken().zip(taken().skip(1)) {
+            let (part, next_part) = (self.pieces.part(one.number), self.pieces.part(next.number));
+            let before = next_part.chain_before();
+            if part.ids.end != next_part.ids.start || before.is_none_or(|chain| chain == part.after)
+            {
                 continue;
             }
-            if one.proven_from.is_none() {
-                disputed.extend(last_of(&one.part.ids));
+            if one.fate == Fate::Taken {
+                disputed.extend(last_of(&part.ids));
             }
-            if next
-                .proven_from
-                .is_none_or(|from| from > next.part.ids.start)
-            {
-                disputed.push(next.part.ids.start..next.part.ids.start.next());
+            if next.fate != Fate::TakenProven {
+                disputed.push(first_of(&next_part.ids));
             }
         }
-        self.disputed.extend(disputed);
+        self.kept.disputed.extend(disputed);
     }
 
     /// Behind what is taken a record stood, of which the header is left.
-    fn trace_opposed(&mut self, pieces: &[Piece]) {
-        for Taken { part, .. } in self.taken.values() {
-            let piece = &pieces[part.piece];
+    fn trace_opposed(&mut self) {
+        let taken = self.kept.parts.iter().filter(|one| one.fate.is_taken());
+        for number in taken.map(|one| one.number) {
+            let (part, piece) = (self.pieces.part(number), self.pieces.piece(number.piece));
             if piece.is_opposed && piece.ids.end == part.ids.end {
-                self.last_trace = self.last_trace.max(part.ids.end.next());
+                self.kept.last_trace = self.kept.last_trace.max(part.ids.end.next());
             }
         }
     }
 
-    fn take(&mut self, part: Part, proven_from: Option<TxId>, bytes: &mut TakenBytes) {
-        self.last_trace = self.last_trace.max(part.ids.end);
-        bytes.add(&part);
-        let taken = Taken { part, proven_from };
-        self.taken.insert(taken.part.ids.start, taken);
+    fn take(&mut self, at: usize, fate: Fate) {
+        let part = self.part(at);
+        self.kept.last_trace = self.kept.last_trace.max(part.ids.end);
+        if fate == Fate::Taken {
+            self.bytes.add(self.file(at), part.bytes);
+        }
+        let front = self.front(at);
+        self.kept.parts[at].fate = fate;
+        self.kept.parts[front].taken = u32::try_from(at - front).unwrap_or(NONE);
     }
 
-    /// What was taken for some of these ids.
-    fn rivals(&self, ids: &Range<TxId>) -> impl Iterator<Item = &Taken> {
-        let start = ids.start;
-        let before_their_end = self.taken.range(..ids.end).rev();
-        before_their_end
-            .map(|(_, taken)| taken)
-            .take_while(move |taken| taken.part.ids.end > start)
+    /// What was taken for its ids.
+    fn rival(&self, at: usize) -> Option<usize> {
+        let front = self.front(at);
+        let taken = self.kept.parts[front].taken;
+        (taken != NONE).then(|| front + taken as usize)
     }
+
+    /// The first of those with the same ids.
+    fn front(&self, at: usize) -> usize {
+        let ids = |part: &Part| (part.ids.start, part.ids.end);
+        let of = ids(&self.part(at));
+        let parts = &self.kept.parts;
+        parts.partition_point(|one| ids(&self.pieces.part(one.number)) < of)
+    }
+
+    fn is_open(&self, at: usize) -> bool {
+        self.kept.parts[at].fate == Fate::Open
+    }
+
+    fn part(&self, at: usize) -> Part {
+        self.pieces.part(self.kept.parts[at].number)
+    }
+
+    fn piece(&self, at: usize) -> &Piece {
+        self.pieces.piece(self.kept.parts[at].number.piece)
+    }
+
+    fn file(&self, at: usize) -> usize {
+        self.pieces.file(self.kept.parts[at].number.piece)
+    }
+}
+
+fn first_of(ids: &Range<TxId>) -> Range<TxId> {
+    ids.start..ids.start.next()
 }
 
 fn last_of(ids: &Range<TxId>) -> Option<Range<TxId>> {
     Some(ids.end.previous()?..ids.end)
-}
-
-/// The bytes of all that is taken: by file and start, where they end. They do not touch each other.
-#[derive(Default)]
-struct TakenBytes(BTreeMap<(usize, u64), u64>);
-
-impl TakenBytes {
-    fn overlap(&self, part: &Part) -> bool {
-        let bytes = &part.own_bytes;
-        let mut before_its_end = self.0.range((part.file, 0)..(part.file, bytes.end));
-        before_its_end
-            .next_back()
-            .is_some_and(|(_, end)| *end > bytes.start)
-    }
-
-    fn add(&mut self, part: &Part) {
-        let (mut start, mut end) = (part.own_bytes.start, part.own_bytes.end);
-        if start >= end {
-            return;
-        }
-        while let Some((&(file, before), &until)) =
-            self.0.range((part.file, 0)..=(part.file, end)).next_back()
-            && until >= start
-        {
-            self.0.remove(&(file, before));
-            (start, end) = (start.min(before), end.max(until));
-        }
-        self.0.insert((part.file, start), end);
-    }
 }

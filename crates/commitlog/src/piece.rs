@@ -14,40 +14,38 @@ use std::ops::Range;
 use crate::chain::Chain;
 use crate::tx_id::TxId;
 
-/// Records in a row that continue each other.
+/// Records in a row that continue each other. Two records of 32 bytes each may be one, so there may be many.
 #[derive(Debug, Clone)]
 pub(crate) struct Piece {
-    /// In which of the files.
-    pub(crate) file: usize,
     /// Where their frames or blocks stand.
     pub(crate) bytes: Range<u64>,
     pub(crate) ids: Range<TxId>,
-    pub(crate) before: Before,
-    /// How long the payload of the first record is, if that is a frame of its own.
-    pub(crate) first_length: u32,
+    /// The chain before the first of them, as far as `certainty` says.
+    pub(crate) chain_before: Chain,
     /// The chain after the last of them, as their frames say.
     pub(crate) chain_after: Chain,
-    /// In order, all within the ids.
-    pub(crate) joints: Vec<Joint>,
+    /// The number of its first joint in the file.
+    pub(crate) first_joint: u32,
+    pub(crate) certainty: Certainty,
     /// Whether nothing is lost in the segment before it, so that a record does begin there.
     pub(crate) is_placed: bool,
-    /// Whether the chain at one of its ids is known, and the same.
-    pub(crate) is_anchored: bool,
     /// Whether a frame with the next id stands behind it that does not continue it.
     pub(crate) is_opposed: bool,
-    /// The record before it, of which only the header holds.
-    pub(crate) behind: Option<Range<u64>>,
 }
 
-/// The chain before a piece.
+// Salvage promises how much memory it takes.
+const _: () = assert!(size_of::<Piece>() == 56);
+const _: () = assert!(size_of::<Joint>() == 24);
+
+/// How much is known of the chain before a piece or a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Before {
-    /// Of the first record only the header is known to hold.
-    Unknown,
+pub(crate) enum Certainty {
+    /// Nothing: of the first record only the header is known to hold.
+    None,
     /// If the payload of the first record is what was written, it is this.
-    Computed(Chain),
+    Computed,
     /// Something else says the same as the first record.
-    Known(Chain),
+    Known,
 }
 
 /// A place between two records of a piece.
@@ -56,75 +54,66 @@ pub(crate) struct Joint {
     /// The id of the record behind it.
     pub(crate) id: TxId,
     pub(crate) chain: Chain,
-    /// Where the frame or block with the record before it ends.
-    pub(crate) end: u64,
-    /// Where the frame or block with the record behind it begins: before that, if both stand in one block.
-    pub(crate) start: u64,
+    /// Where the frame or block with the record behind it begins. The record before it may stand in the same block.
+    pub(crate) byte: u64,
 }
 
 /// A part of a piece, from joint to joint.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
-    pub(crate) file: usize,
-    /// The number of the piece.
-    pub(crate) piece: usize,
     pub(crate) ids: Range<TxId>,
-    /// Where the frames or blocks with its records stand.
+    /// From where its first record stands to where that of the next part does.
     pub(crate) bytes: Range<u64>,
-    /// Those that hold records of no other part.
-    pub(crate) own_bytes: Range<u64>,
-    pub(crate) before: Before,
+    before: Chain,
+    certainty: Certainty,
     pub(crate) after: Chain,
 }
 
 impl Piece {
     /// Whether it is a single record of which only the header is known to hold.
     pub(crate) fn is_alone(&self) -> bool {
-        !matches!(self.before, Before::Known(_)) && self.ids.end == self.ids.start.next()
+        self.certainty != Certainty::Known && self.ids.end == self.ids.start.next()
     }
 
-    /// Its parts, in order.
-    pub(crate) fn parts(&self, piece: usize) -> impl Iterator<Item = Part> {
-        let last = Joint {
-            id: self.ids.end,
-            chain: self.chain_after,
-            end: self.bytes.end,
-            start: self.bytes.end,
+    /// The part before the first of these joints, or from joint `number - 1` on.
+    pub(crate) fn part(&self, joints: &[Joint], number: usize) -> Part {
+        let (id, byte, before, certainty) = match number.checked_sub(1) {
+            None => {
+                let (id, byte) = (self.ids.start, self.bytes.start);
+                (id, byte, self.chain_before, self.certainty)
+            }
+            Some(before) => {
+                let joint = joints[before];
+                (joint.id, joint.byte, joint.chain, Certainty::Known)
+            }
         };
-        let (mut id, mut before) = (self.ids.start, self.before);
-        let (mut end, mut start) = (self.bytes.start, self.bytes.start);
-        let ends = self.joints.iter().copied().chain([last]);
-        ends.map(move |joint| {
-            let part = Part {
-                file: self.file,
-                piece,
-                ids: id..joint.id,
-                bytes: start..joint.end,
-                own_bytes: end..joint.start,
-                before,
-                after: joint.chain,
-            };
-            (id, before) = (joint.id, Before::Known(joint.chain));
-            (end, start) = (joint.end, joint.start);
-            part
-        })
+        let (next, end, after) = match joints.get(number) {
+            None => (self.ids.end, self.bytes.end, self.chain_after),
+            Some(joint) => (joint.id, joint.byte, joint.chain),
+        };
+        Part {
+            ids: id..next,
+            bytes: byte..end,
+            before,
+            certainty,
+            after,
+        }
     }
 }
 
-impl Before {
-    /// The chain, however it is known.
-    pub(crate) fn chain(self) -> Option<Chain> {
-        match self {
-            Before::Unknown => None,
-            Before::Computed(chain) | Before::Known(chain) => Some(chain),
-        }
+impl Part {
+    /// The chain before it, if the first record or something else tells it.
+    pub(crate) fn chain_before(&self) -> Option<Chain> {
+        (self.certainty != Certainty::None).then_some(self.before)
     }
 
-    /// The chain, if it is known for certain that the first record continues it.
-    pub(crate) fn known(self) -> Option<Chain> {
-        match self {
-            Before::Unknown | Before::Computed(_) => None,
-            Before::Known(chain) => Some(chain),
-        }
+    /// The chain before it, if it is known for certain that the first record continues it.
+    pub(crate) fn known_before(&self) -> Option<Chain> {
+        (self.certainty == Certainty::Known).then_some(self.before)
+    }
+
+    /// The chain before it, if it follows from the payload of the first record.
+    pub(crate) fn computed_before(&self) -> Option<Chain> {
+        (self.certainty == Certainty::Computed).then_some(self.before)
     }
 }

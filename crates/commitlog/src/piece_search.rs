@@ -11,15 +11,15 @@
 //! claim all that is behind it.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::ops::{Bound, Range};
+use std::ops::Range;
 
 use crate::chain::Chain;
 use crate::format::{FRAMES_BYTE, Mark};
 use crate::link::{Link, Links};
-use crate::piece::{Before, Joint, Piece};
-use crate::salvage_report::SkipReason;
+use crate::piece::{Certainty, Joint, Piece};
+use crate::pieces::FilePieces;
 use crate::tx_id::TxId;
 
 /// So many pieces wait at most; more are given up, the ones that end last first. A log has one or two, and one more for each header within a payload.
@@ -28,9 +28,9 @@ const WAITING_MAX: usize = 1 << 14;
 /// What was found in a segment.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    pub(crate) pieces: Vec<Piece>,
-    /// Bytes that something is known about, some of them bytes of a piece all the same.
-    pub(crate) passed: Vec<(Range<u64>, SkipReason)>,
+    pub(crate) pieces: FilePieces,
+    /// Payloads that are not what was written, some of them bytes of a piece all the same.
+    pub(crate) bad_payloads: Vec<Range<u64>>,
     /// The first id of which there is no trace.
     pub(crate) last_trace: TxId,
 }
@@ -40,8 +40,8 @@ pub(crate) struct Found {
 pub(crate) struct Known<'a> {
     /// The chain before some ids, as headers and marks tell.
     pub(crate) anchors: &'a BTreeMap<TxId, Chain>,
-    /// Where the pieces need joints.
-    pub(crate) joints: &'a BTreeSet<TxId>,
+    /// Where the pieces need joints, in order.
+    pub(crate) joints: &'a [TxId],
     /// The marks of the segment.
     pub(crate) marks: &'a [Mark],
 }
@@ -49,23 +49,33 @@ pub(crate) struct Known<'a> {
 /// A search in the bytes of one segment.
 pub(crate) struct PieceSearch<'a> {
     links: &'a mut Links,
-    file: usize,
     known: Known<'a>,
-    /// What may be continued, by the place where it ends.
-    waiting: BTreeMap<u64, Vec<Piece>>,
-    waiting_count: usize,
+    /// What may be continued, by the place where it ends and a number of its own.
+    waiting: BTreeMap<(u64, u64), Waiting>,
+    waited: u64,
     found: Found,
 }
 
+/// A piece that may be continued.
+struct Waiting {
+    piece: Piece,
+    joints: Vec<Joint>,
+    /// How long the payload of the first record is, if that is a frame of its own.
+    first_length: u32,
+    /// Whether the chain at one of its ids is known, and the same.
+    is_anchored: bool,
+    /// The record before it, of which only the header holds.
+    behind: Option<Range<u64>>,
+}
+
 impl<'a> PieceSearch<'a> {
-    /// A search in the segment that is number `file`.
-    pub(crate) fn new(links: &'a mut Links, file: usize, known: Known<'a>) -> Self {
+    /// A search in these bytes.
+    pub(crate) fn new(links: &'a mut Links, known: Known<'a>) -> Self {
         PieceSearch {
             links,
-            file,
             known,
             waiting: BTreeMap::new(),
-            waiting_count: 0,
+            waited: 0,
             found: Found::default(),
         }
     }
@@ -87,15 +97,16 @@ impl<'a> PieceSearch<'a> {
     /// Joins what begins here to what it continues. Yields where to go on.
     fn place(&mut self, mut link: Link) -> u64 {
         let (at, end) = (link.bytes.start, link.bytes.end);
-        let (mut neighbours, others): (Vec<Piece>, Vec<Piece>) = self
+        let (mut neighbours, others): (Vec<Waiting>, Vec<Waiting>) = self
             .waiting_at(at)
             .into_iter()
-            .partition(|piece| piece.ids.end == link.ids.start);
-        others.into_iter().for_each(|piece| self.end(piece));
+            .partition(|waiting| waiting.piece.ids.end == link.ids.start);
+        others.into_iter().for_each(|waiting| self.end(waiting));
         let is_base = self.links.base == Some(link.ids.start);
         let is_first = at == FRAMES_BYTE;
-        let is_placed =
-            is_first || self.is_marked(&link) || neighbours.iter().any(|piece| piece.is_placed);
+        let is_placed = is_first
+            || self.is_marked(&link)
+            || neighbours.iter().any(|waiting| waiting.piece.is_placed);
         // Anybody who wrote a payload may have known the chain before the segment: that says nothing of what does not begin it.
         let anchor = match is_base && !is_first {
             true => None,
@@ -105,44 +116,49 @@ impl<'a> PieceSearch<'a> {
             true => Some(false),
             false => anchor.map(|chain| self.links.continues(&mut link, chain)),
         };
-        neighbours.sort_by_key(|piece| {
+        neighbours.sort_by_key(|waiting| {
+            let piece = &waiting.piece;
             let records = piece.ids.end.0 - piece.ids.start.0;
-            Reverse((piece.is_anchored, piece.is_placed, records))
+            Reverse((waiting.is_anchored, piece.is_placed, records))
         });
         let continued = neighbours
             .iter()
-            .position(|piece| self.links.continues(&mut link, piece.chain_after));
+            .position(|one| self.links.continues(&mut link, one.piece.chain_after));
         let is_whole = continued.is_some() || known == Some(true) || link.chain_before().is_some();
-        let mut piece = match continued {
+        let mut waiting = match continued {
             Some(place) => self.continue_piece(neighbours.remove(place), &link),
             None if !is_whole && (known == Some(false) || !neighbours.is_empty()) => {
                 if is_placed || !neighbours.is_empty() {
-                    self.pass_payload(link.bytes.clone());
+                    self.pass_payload(&link.bytes);
                 }
                 if is_placed && self.links.base.is_some() {
                     self.found.last_trace = link.ids.end;
                 }
                 // What continues it is what was written, though its own payload is not.
-                let before = Before::Known(link.chain_after);
-                let behind = Some(link.bytes.clone());
                 let (bytes, ids) = (end..end, link.ids.end..link.ids.end);
-                self.begin(&link, bytes, ids, before, behind)
+                let begun = begin(&link, bytes, ids, Some(link.chain_after));
+                Waiting {
+                    behind: Some(link.bytes.clone()),
+                    ..begun
+                }
             }
-            None => {
-                let before = link.chain_before().map_or(Before::Unknown, Before::Known);
-                let (bytes, ids) = (link.bytes.clone(), link.ids.clone());
-                self.begin(&link, bytes, ids, before, None)
-            }
+            None => begin(
+                &link,
+                link.bytes.clone(),
+                link.ids.clone(),
+                link.chain_before(),
+            ),
         };
-        self.add_inner_joints(&mut piece, &link);
+        self.add_inner_joints(&mut waiting, &link);
+        let piece = &mut waiting.piece;
         piece.is_placed |= is_placed;
         let end_anchor = self.known.anchors.get(&piece.ids.end);
-        piece.is_anchored |= known == Some(true) || end_anchor == Some(&piece.chain_after);
-        for mut piece in neighbours {
-            piece.is_opposed = true;
-            self.end(piece);
+        waiting.is_anchored |= known == Some(true) || end_anchor == Some(&piece.chain_after);
+        for mut neighbour in neighbours {
+            neighbour.piece.is_opposed = true;
+            self.end(neighbour);
         }
-        self.wait(piece);
+        self.wait(waiting);
         match is_whole || is_placed {
             true => end,
             false => self.links.place_behind(at),
@@ -157,129 +173,131 @@ impl<'a> PieceSearch<'a> {
             && marks.any(|mark| mark.end_byte == link.bytes.start && mark.through == link.ids.start)
     }
 
-    fn continue_piece(&mut self, mut piece: Piece, link: &Link) -> Piece {
-        if self.known.joints.contains(&link.ids.start) && !piece.ids.is_empty() {
-            piece.joints.push(Joint {
+    fn continue_piece(&mut self, mut waiting: Waiting, link: &Link) -> Waiting {
+        if !waiting.piece.ids.is_empty() && self.is_joint(link.ids.start) {
+            waiting.joints.push(Joint {
                 id: link.ids.start,
-                chain: piece.chain_after,
-                end: link.bytes.start,
-                start: link.bytes.start,
+                chain: waiting.piece.chain_after,
+                byte: link.bytes.start,
             });
         }
-        self.compute_before(&mut piece);
+        self.compute_before(&mut waiting);
+        let piece = &mut waiting.piece;
         piece.bytes.end = link.bytes.end;
         piece.ids.end = link.ids.end;
         piece.chain_after = link.chain_after;
-        piece
+        waiting
     }
 
     /// What a piece of one frame continues, if its payload is what was written.
-    fn compute_before(&mut self, piece: &mut Piece) {
-        if piece.before == Before::Unknown && piece.ids.end == piece.ids.start.next() {
-            let (at, length) = (piece.bytes.start, piece.first_length);
-            let (id, after) = (piece.ids.start, piece.chain_after);
-            let computed = self.links.continued_by(at, id, length, after);
-            piece.before = Before::Computed(computed);
+    fn compute_before(&mut self, waiting: &mut Waiting) {
+        let piece = &mut waiting.piece;
+        if piece.certainty == Certainty::None && piece.ids.end == piece.ids.start.next() {
+            let (at, id) = (piece.bytes.start, piece.ids.start);
+            let (length, after) = (waiting.first_length, piece.chain_after);
+            piece.chain_before = self.links.continued_by(at, id, length, after);
+            piece.certainty = Certainty::Computed;
         }
     }
 
+    fn is_joint(&self, id: TxId) -> bool {
+        self.known.joints.binary_search(&id).is_ok()
+    }
+
     /// Those between the records of a block.
-    fn add_inner_joints(&mut self, piece: &mut Piece, link: &Link) {
-        let inner = (
-            Bound::Excluded(link.ids.start),
-            Bound::Excluded(link.ids.end),
-        );
-        if piece.ids.is_empty()
-            || link.ids.end <= link.ids.start.next()
-            || self.known.joints.range(inner).next().is_none()
-        {
+    fn add_inner_joints(&mut self, waiting: &mut Waiting, link: &Link) {
+        let joints = self.known.joints;
+        let behind_first = joints.partition_point(|id| *id <= link.ids.start);
+        let has_some = joints
+            .get(behind_first)
+            .is_some_and(|id| *id < link.ids.end);
+        if waiting.piece.ids.is_empty() || !has_some {
             return;
         }
         let Ok(()) = self.links.records(link, |header, _| {
             let id = header.id.next();
-            if id < link.ids.end && self.known.joints.contains(&id) {
-                piece.joints.push(Joint {
+            if id < link.ids.end && joints.binary_search(&id).is_ok() {
+                waiting.joints.push(Joint {
                     id,
                     chain: header.chain_after,
-                    end: link.bytes.end,
-                    start: link.bytes.start,
+                    byte: link.bytes.start,
                 });
             }
             Ok::<(), Infallible>(())
         });
     }
 
-    fn begin(
-        &self,
-        link: &Link,
-        bytes: Range<u64>,
-        ids: Range<TxId>,
-        before: Before,
-        behind: Option<Range<u64>>,
-    ) -> Piece {
-        Piece {
-            file: self.file,
-            bytes,
-            ids,
-            before,
-            chain_after: link.chain_after,
-            joints: Vec::new(),
-            is_placed: false,
-            is_anchored: false,
-            is_opposed: false,
-            first_length: link.payload_length(),
-            behind,
+    fn pass_payload(&mut self, bytes: &Range<u64>) {
+        match self.found.bad_payloads.last_mut() {
+            Some(last) if last.end == bytes.start => last.end = bytes.end,
+            _ => self.found.bad_payloads.push(bytes.clone()),
         }
     }
 
-    fn pass_payload(&mut self, bytes: Range<u64>) {
-        self.found.passed.push((bytes, SkipReason::Payload));
-    }
-
-    fn wait(&mut self, piece: Piece) {
-        self.waiting_count += 1;
-        self.waiting.entry(piece.bytes.end).or_default().push(piece);
-        if self.waiting_count > WAITING_MAX
-            && let Some(mut last) = self.waiting.last_entry()
-        {
-            self.waiting_count -= 1;
-            last.get_mut().pop();
-            if last.get().is_empty() {
-                last.remove();
-            }
+    fn wait(&mut self, waiting: Waiting) {
+        self.waited += 1;
+        let end = waiting.piece.bytes.end;
+        self.waiting.insert((end, self.waited), waiting);
+        if self.waiting.len() > WAITING_MAX {
+            self.waiting.pop_last();
         }
     }
 
-    fn waiting_at(&mut self, at: u64) -> Vec<Piece> {
-        let pieces = self.waiting.remove(&at).unwrap_or_default();
-        self.waiting_count -= pieces.len();
-        pieces
+    fn waiting_at(&mut self, at: u64) -> Vec<Waiting> {
+        let mut there = Vec::new();
+        while let Some((&key, _)) = self.waiting.range((at, 0)..=(at, u64::MAX)).next() {
+            there.extend(self.waiting.remove(&key));
+        }
+        there
     }
 
     /// Nothing continues what ends before this place.
     fn end_before(&mut self, at: u64) {
-        while let Some((&end, _)) = self.waiting.first_key_value()
-            && end < at
+        while let Some(first) = self.waiting.first_entry()
+            && first.key().0 < at
         {
-            for piece in self.waiting_at(end) {
-                self.end(piece);
-            }
+            let waiting = first.remove();
+            self.end(waiting);
         }
     }
 
     /// A piece that nothing continues.
-    fn end(&mut self, mut piece: Piece) {
-        if piece.ids.is_empty() {
+    fn end(&mut self, mut waiting: Waiting) {
+        if waiting.piece.ids.is_empty() {
             return;
         }
-        if let Some(bytes) = piece.behind.take() {
-            self.pass_payload(bytes);
+        if let Some(bytes) = waiting.behind.take() {
+            self.pass_payload(&bytes);
         }
         // Of a header alone something else has to say that it is one: its place, or its neighbour.
-        let is_one = !piece.is_alone() || piece.is_anchored || piece.is_placed || piece.is_opposed;
-        if is_one || self.links.is_last(piece.bytes.end) {
-            self.compute_before(&mut piece);
-            self.found.pieces.push(piece);
+        let piece = &waiting.piece;
+        let is_told = waiting.is_anchored || piece.is_placed || piece.is_opposed;
+        if is_told || !piece.is_alone() || self.links.is_last(piece.bytes.end) {
+            self.compute_before(&mut waiting);
+            self.found.pieces.push(waiting.piece, waiting.joints);
         }
+    }
+}
+
+fn begin(link: &Link, bytes: Range<u64>, ids: Range<TxId>, before: Option<Chain>) -> Waiting {
+    let piece = Piece {
+        bytes,
+        ids,
+        chain_before: before.unwrap_or_default(),
+        chain_after: link.chain_after,
+        first_joint: 0,
+        certainty: match before {
+            Some(_) => Certainty::Known,
+            None => Certainty::None,
+        },
+        is_placed: false,
+        is_opposed: false,
+    };
+    Waiting {
+        piece,
+        joints: Vec::new(),
+        first_length: link.payload_length(),
+        is_anchored: false,
+        behind: None,
     }
 }

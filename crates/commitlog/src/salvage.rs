@@ -17,21 +17,23 @@
 //!
 //! A file is searched once, and once more if the records of one of its pieces are claimed by another piece as well: then the chain has to be compared where that begins or ends.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::{Bound, Range};
+use std::collections::BTreeMap;
+use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 
 use disk::Dir;
 
 use crate::error::{Error, Result};
 use crate::format::{FRAMES_BYTE, FrameHeader, HEADER_BYTES};
-use crate::kept_history::{KeptHistory, Taken, keep_history};
+use crate::kept_history::{Fate, JudgedPart, KeptHistory, keep_history};
 use crate::link::Links;
 use crate::log::Log;
 use crate::log_id::LogId;
 use crate::options::Options;
-use crate::piece::Piece;
-use crate::piece_search::{Found, Known, PieceSearch};
+use crate::piece::{Part, Piece};
+use crate::piece_search::{Known, PieceSearch};
+use crate::pieces::{FilePieces, Pieces};
 use crate::remaining_bytes::RemainingBytes;
 use crate::salvage_account::FileAccount;
 use crate::salvage_evidence::{Evidence, order};
@@ -45,8 +47,9 @@ use crate::tx_id::TxId;
 /// The source is only read; nobody may write to it meanwhile. The new log begins at 0 with the id `log_id`, and is closed; it asks for the reader that any of the
 /// segments asked for, whatever [`Options::reader`] says. The report says which
 /// record has become which, and what was passed over. If it fails in between, what is in the destination is of no use. One file is open at a time, and read a window of
-/// 1 MiB, or the record that is longer, at a time. Besides, memory holds what is known of each piece, records in a row that continue each other, about 300 bytes: a sound segment is one, each damaged place begins one
-/// more, and so do headers of frames that a payload holds where its own is lost. So of bytes that were made for it up to 8 bytes for each.
+/// 1 MiB, or the record that is longer, at a time. Besides, memory holds what is known of each piece, records in a row that continue each other, and the report: a sound segment is one piece,
+/// each damaged place begins one more, and so do headers of frames that a payload holds where its own is lost. Bytes that were made to take memory, a piece for every 64 of them, take less
+/// than three times as much.
 ///
 /// # Errors
 /// [`Error::NoLog`] if no name in the source is that of a segment; [`Error::AlreadyExists`] if the destination holds one, as it does if it is the
@@ -88,10 +91,11 @@ pub fn salvage(
         evidence,
         accounts,
     };
-    let mut searched = salvage.search_all();
-    let kept = salvage.choose(&mut searched);
-    salvage.copy(&kept, &searched)?;
-    salvage.finish(kept, &searched)
+    let (mut searched, pieces) = salvage.search_all();
+    let kept = salvage.choose(&mut searched, &pieces);
+    salvage.copy(&kept.parts, &searched, &pieces)?;
+    drop((kept.parts, pieces));
+    salvage.finish(kept.disputed, kept.last_trace, &searched)
 }
 
 struct Salvage<'a> {
@@ -106,9 +110,13 @@ struct Salvage<'a> {
 
 /// What is known of a file that was searched, and how to read it again.
 struct Searched {
-    found: Found,
+    bad_payloads: Vec<Range<u64>>,
+    /// The first id of which there is no trace.
+    last_trace: TxId,
     /// The lowest id of all that was found.
     first: Option<TxId>,
+    /// Whether the last of it is a piece.
+    is_whole: bool,
     is_packed: bool,
     end: u64,
     used: u64,
@@ -116,38 +124,54 @@ struct Searched {
 }
 
 impl Salvage<'_> {
-    /// Searches the files, by number.
-    fn search_all(&self) -> BTreeMap<usize, Searched> {
-        let anchors = self.evidence.anchors.keys();
-        let mut joints: BTreeSet<TxId> = anchors.copied().collect();
-        let files = self.evidence.used.iter();
-        let searched = files.filter_map(|&file| Some((file, self.search(file, &joints)?)));
-        let mut searched: BTreeMap<usize, Searched> = searched.collect();
-        let known = joints.clone();
-        for piece in searched.values().flat_map(|one| &one.found.pieces) {
-            joints.extend([piece.ids.start, piece.ids.end]);
+    /// Searches the files. Yields what is known of those that can be opened, and the pieces.
+    fn search_all(&self) -> (BTreeMap<usize, Searched>, Pieces) {
+        let mut searched = BTreeMap::new();
+        let mut pieces: Vec<FilePieces> = Vec::new();
+        pieces.resize_with(self.remains.len(), FilePieces::default);
+        let anchors: Vec<TxId> = self.evidence.anchors.keys().copied().collect();
+        for file in &self.evidence.used {
+            self.search(*file, &anchors, &mut searched, &mut pieces[*file]);
         }
+        let all = pieces.iter().flat_map(FilePieces::iter);
+        let mut joints: Vec<TxId> = Vec::new();
+        joints.extend(all.flat_map(|piece| [piece.ids.start, piece.ids.end]));
+        joints.retain(|id| anchors.binary_search(id).is_err());
+        joints.sort_unstable();
+        joints.dedup();
         let is_shared = |piece: &Piece| {
-            let inner = (
-                Bound::Excluded(piece.ids.start),
-                Bound::Excluded(piece.ids.end),
-            );
-            joints.range(inner).any(|id| !known.contains(id))
+            let inner = joints.partition_point(|id| *id <= piece.ids.start);
+            joints.get(inner).is_some_and(|id| *id < piece.ids.end)
         };
-        for (file, one) in &mut searched {
-            if one.found.pieces.iter().any(is_shared)
-                && let Some(again) = self.search(*file, &joints)
-            {
-                *one = again;
-            }
+        let has_shared = |file: &FilePieces| file.iter().any(is_shared);
+        let again: Vec<bool> = pieces.iter().map(has_shared).collect();
+        joints.extend(anchors);
+        joints.sort_unstable();
+        for (file, pieces) in pieces
+            .iter_mut()
+            .enumerate()
+            .filter(|(file, _)| again[*file])
+        {
+            self.search(file, &joints, &mut searched, pieces);
         }
-        searched
+        (searched, Pieces::of(pieces))
     }
 
     /// Finds the pieces of a segment, if its file can be opened.
-    fn search(&self, file: usize, joints: &BTreeSet<TxId>) -> Option<Searched> {
+    fn search(
+        &self,
+        file: usize,
+        joints: &[TxId],
+        searched: &mut BTreeMap<usize, Searched>,
+        pieces: &mut FilePieces,
+    ) {
+        // Two of what was found take twice the memory.
+        *pieces = FilePieces::default();
+        searched.remove(&file);
         let remains = &self.remains[file];
-        let (opened, len) = remains.open(self.source)?;
+        let Some((opened, len)) = remains.open(self.source) else {
+            return;
+        };
         let bytes = RemainingBytes::of_file(opened, len);
         let mut links = self.links(file, bytes);
         let known = Known {
@@ -155,22 +179,25 @@ impl Salvage<'_> {
             joints,
             marks: &remains.marks,
         };
-        let mut found = PieceSearch::new(&mut links, file, known).run();
+        let found = PieceSearch::new(&mut links, known).run();
+        *pieces = found.pieces;
         if !self.evidence.vouching.contains(&file) {
             // What stands in its place there may have been given up, or be another log's.
-            found
-                .pieces
-                .iter_mut()
-                .for_each(|piece| piece.is_placed = false);
+            pieces.iter_mut().for_each(|piece| piece.is_placed = false);
         }
-        Some(Searched {
-            first: found.pieces.iter().map(|piece| piece.ids.start).min(),
-            found,
+        let one = Searched {
+            bad_payloads: found.bad_payloads,
+            last_trace: found.last_trace,
+            first: pieces.iter().map(|piece| piece.ids.start).min(),
+            is_whole: pieces
+                .iter()
+                .any(|piece| piece.bytes.end >= links.bytes.used()),
             is_packed: links.is_packed,
             end: links.bytes.end(),
             used: links.bytes.used(),
             unreadable: links.bytes.unreadable().to_vec(),
-        })
+        };
+        searched.insert(file, one);
     }
 
     fn links(&self, file: usize, bytes: RemainingBytes) -> Links {
@@ -180,32 +207,29 @@ impl Salvage<'_> {
     }
 
     /// Chooses the records to keep, and accounts for the others.
-    fn choose(&mut self, searched: &mut BTreeMap<usize, Searched>) -> KeptHistory {
+    fn choose(&mut self, searched: &mut BTreeMap<usize, Searched>, pieces: &Pieces) -> KeptHistory {
         for (file, reason) in &self.evidence.unused {
             self.accounts[*file].note(0..self.remains[*file].len(), *reason);
         }
         for file in self.evidence.used.clone() {
-            self.account(file, searched.get(&file));
+            self.account(file, searched.get_mut(&file));
         }
-        let mut pieces = Vec::new();
-        for piece in searched
-            .values_mut()
-            .flat_map(|one| one.found.pieces.drain(..))
-        {
-            match piece.ids.end <= self.evidence.pruned {
-                true => self.accounts[piece.file].pass(piece.bytes, SkipReason::Leftover),
-                false => pieces.push(piece),
-            }
-        }
-        let kept = keep_history(&pieces, &self.evidence.anchors);
-        for (part, reason) in &kept.left {
-            self.accounts[part.file].pass(part.bytes.clone(), *reason);
+        let kept = keep_history(pieces, self.evidence.pruned, &self.evidence.anchors);
+        for judged in &kept.parts {
+            let reason = match judged.fate {
+                Fate::Repeated => SkipReason::Repeated,
+                Fate::Contradicted => SkipReason::Contradicted,
+                Fate::Pruned => SkipReason::Leftover,
+                _ => continue,
+            };
+            let file = pieces.file(judged.number.piece);
+            self.accounts[file].pass(pieces.part(judged.number).bytes, reason);
         }
         kept
     }
 
     /// Accounts for what was searched.
-    fn account(&mut self, file: usize, searched: Option<&Searched>) {
+    fn account(&mut self, file: usize, searched: Option<&mut Searched>) {
         let (remains, account) = (&self.remains[file], &mut self.accounts[file]);
         let Some(searched) = searched else {
             account.note(0..remains.len(), SkipReason::NotOpened);
@@ -220,16 +244,15 @@ impl Salvage<'_> {
         for range in &searched.unreadable {
             account.pass(range.clone(), SkipReason::Unreadable);
         }
-        for (bytes, reason) in &searched.found.passed {
-            account.pass(bytes.clone(), *reason);
+        for bytes in mem::take(&mut searched.bad_payloads) {
+            account.pass(bytes, SkipReason::Payload);
         }
         let gap = match searched.is_packed {
             true => SkipReason::Block,
             false => SkipReason::NoFrame,
         };
-        let is_whole = |piece: &Piece| piece.bytes.end >= searched.used;
         // A block may end with zeros, and no space is reserved behind it.
-        let end = match searched.is_packed && !searched.found.pieces.iter().any(is_whole) {
+        let end = match searched.is_packed && !searched.is_whole {
             true => searched.end,
             false => searched.used,
         };
@@ -239,20 +262,30 @@ impl Salvage<'_> {
     }
 
     /// Copies the parts that are taken.
-    fn copy(&mut self, kept: &KeptHistory, searched: &BTreeMap<usize, Searched>) -> Result<()> {
+    fn copy(
+        &mut self,
+        parts: &[JudgedPart],
+        searched: &BTreeMap<usize, Searched>,
+        pieces: &Pieces,
+    ) -> Result<()> {
         let mut open: Option<(usize, Links)> = None;
-        for taken in kept.taken.values() {
-            let part = &taken.part;
-            if open.as_ref().is_none_or(|(file, _)| *file != part.file) {
+        for judged in parts.iter().filter(|judged| judged.fate.is_taken()) {
+            let file = pieces.file(judged.number.piece);
+            let part = pieces.part(judged.number);
+            if open.as_ref().is_none_or(|(opened, _)| *opened != file) {
                 drop(open.take());
-                let links = searched
-                    .get(&part.file)
-                    .and_then(|one| self.open_again(part.file, one));
-                open = links.map(|links| (part.file, links));
+                let one = searched.get(&file);
+                let links = one.and_then(|one| self.open_again(file, one));
+                open = links.map(|links| (file, links));
             }
+            let proven_from = match judged.fate {
+                Fate::TakenProven => part.ids.start,
+                Fate::TakenProvenBehindFirst => part.ids.start.next(),
+                _ => part.ids.end,
+            };
             match &mut open {
-                Some((_, links)) => self.copy_part(links, taken)?,
-                None => self.accounts[part.file].pass(part.bytes.clone(), SkipReason::NotOpened),
+                Some((file, links)) => self.copy_part(*file, links, &part, proven_from)?,
+                None => self.accounts[file].pass(part.bytes, SkipReason::NotOpened),
             }
         }
         Ok(())
@@ -267,18 +300,24 @@ impl Salvage<'_> {
     }
 
     /// Copies the records of a part, as long as they are what was found.
-    fn copy_part(&mut self, links: &mut Links, taken: &Taken) -> Result<()> {
-        let part = &taken.part;
+    fn copy_part(
+        &mut self,
+        file: usize,
+        links: &mut Links,
+        part: &Part,
+        proven_from: TxId,
+    ) -> Result<()> {
         let (mut at, mut next) = (part.bytes.start, part.ids.start);
-        let mut chain = part.before.chain();
-        while at < part.bytes.end {
-            let Some(link) = links.link_at(at) else {
+        let mut chain = part.chain_before();
+        while next < part.ids.end {
+            let link = links.link_at(at);
+            let Some(link) = link.filter(|link| link.ids.contains(&next)) else {
                 return Ok(());
             };
             let mut is_same = true;
             links.records(&link, |header, payload| {
                 // Of a block that the part begins or ends in, the others are not meant.
-                if !is_same || header.id < part.ids.start || header.id >= part.ids.end {
+                if !is_same || !part.ids.contains(&header.id) {
                     return Ok(());
                 }
                 let after = chain.map(|chain| chain.after(header.id, payload));
@@ -286,15 +325,14 @@ impl Salvage<'_> {
                     header.id == next && after.is_none_or(|after| after == header.chain_after);
                 if is_same {
                     (next, chain) = (next.next(), Some(header.chain_after));
-                    let is_proven = taken.proven_from.is_some_and(|from| header.id >= from);
-                    self.keep(part.file, header, payload, is_proven)?;
+                    self.keep(file, header, payload, header.id >= proven_from)?;
                 }
                 Ok::<(), Error>(())
             })?;
             if !is_same {
                 return Ok(());
             }
-            self.accounts[part.file].keep(link.bytes.clone());
+            self.accounts[file].keep(link.bytes.clone());
             at = link.bytes.end;
         }
         Ok(())
@@ -319,7 +357,7 @@ impl Salvage<'_> {
                 last.ids.end = record.id.next();
             }
             _ => self.report.kept.push(KeptRecords {
-                file: file.clone(),
+                file: Arc::clone(file),
                 ids: record.id..record.id.next(),
                 new_first: new,
                 chain_proven,
@@ -350,35 +388,43 @@ impl Salvage<'_> {
 
     fn finish(
         mut self,
-        kept: KeptHistory,
+        mut missing: Vec<Range<TxId>>,
+        last_trace: TxId,
         searched: &BTreeMap<usize, Searched>,
     ) -> Result<SalvageReport> {
-        let traces = searched.values().map(|one| one.found.last_trace);
-        let last_trace = traces.fold(kept.last_trace, TxId::max);
-        let mut missing = kept.disputed;
-        let first = self.first(searched);
-        let mut next = first.unwrap_or(last_trace);
+        let traces = searched.values().map(|one| one.last_trace);
+        let last_trace = traces.fold(last_trace, TxId::max);
+        let mut next = self.first(searched).unwrap_or(last_trace);
         for kept in &self.report.kept {
             missing.push(next..kept.ids.start);
             next = next.max(kept.ids.end);
         }
         missing.push(next..last_trace);
         missing.retain(|ids| !ids.is_empty());
-        missing.sort_by_key(|ids| ids.start);
-        for ids in missing {
-            match self.report.missing.last_mut() {
-                Some(last) if last.end >= ids.start => last.end = last.end.max(ids.end),
-                _ => self.report.missing.push(ids),
+        missing.sort_unstable_by_key(|ids| ids.start);
+        missing.dedup_by(|ids, last| {
+            let touches = last.end >= ids.start;
+            if touches {
+                last.end = last.end.max(ids.end);
             }
-        }
+            touches
+        });
+        self.report.missing = missing;
         for (remains, account) in self.remains.iter().zip(self.accounts) {
-            let skipped = account.skipped().into_iter();
-            let named = skipped.map(|(bytes, reason)| SkippedBytes {
-                file: remains.name.clone(),
-                bytes,
-                reason,
+            account.skipped(|bytes, reason| match self.report.skipped.last_mut() {
+                Some(last)
+                    if last.file == remains.name
+                        && last.reason == reason
+                        && last.bytes.end == bytes.start =>
+                {
+                    last.bytes.end = bytes.end;
+                }
+                _ => self.report.skipped.push(SkippedBytes {
+                    file: Arc::clone(&remains.name),
+                    bytes,
+                    reason,
+                }),
             });
-            self.report.skipped.extend(named);
         }
         self.log.close()?;
         Ok(self.report)

@@ -9,9 +9,21 @@
 //!
 //! What is skipped is what was searched and not kept. So no byte is forgotten, and none is listed that was kept; what is known about a byte only says why.
 
+use std::iter::Peekable;
 use std::ops::Range;
+use std::slice;
 
 use crate::salvage_report::SkipReason;
+
+/// Why bytes are passed. Of several reasons for a byte the last one here says most.
+const REASONS: [SkipReason; 6] = [
+    SkipReason::Leftover,
+    SkipReason::Payload,
+    SkipReason::Contradicted,
+    SkipReason::Repeated,
+    SkipReason::NotOpened,
+    SkipReason::Unreadable,
+];
 
 /// The account of one file.
 #[derive(Debug, Default)]
@@ -19,7 +31,8 @@ pub(crate) struct FileAccount {
     /// Listed as they are.
     noted: Vec<(Range<u64>, SkipReason)>,
     searched: Option<(Range<u64>, SkipReason)>,
-    passed: Vec<(Range<u64>, SkipReason)>,
+    /// For each of [`REASONS`].
+    passed: [Vec<Range<u64>>; REASONS.len()],
     kept: Vec<Range<u64>>,
 }
 
@@ -34,74 +47,73 @@ impl FileAccount {
         self.searched = Some((bytes, reason));
     }
 
-    /// These are skipped, unless they are kept as others.
+    /// These are skipped for one of [`REASONS`], unless they are kept as others.
     pub(crate) fn pass(&mut self, bytes: Range<u64>, reason: SkipReason) {
-        self.passed.push((bytes, reason));
+        let place = REASONS.iter().position(|known| *known == reason);
+        add(&mut self.passed[place.expect("it is one of them")], bytes);
     }
 
     /// These are kept.
     pub(crate) fn keep(&mut self, bytes: Range<u64>) {
-        match self.kept.last_mut() {
-            Some(last) if last.end == bytes.start => last.end = bytes.end,
-            _ => self.kept.push(bytes),
-        }
+        add(&mut self.kept, bytes);
     }
 
-    /// What was skipped, in order.
-    pub(crate) fn skipped(self) -> Vec<(Range<u64>, SkipReason)> {
-        let mut reasons = Vec::new();
-        // A byte, what begins or ends there (nothing if it is what was kept), and by how much that becomes more.
-        let mut changes: Vec<(u64, Option<usize>, i64)> = Vec::new();
-        for (bytes, reason) in self.passed.into_iter().chain(self.searched) {
-            let number = reasons.iter().position(|known| *known == reason);
-            let number = number.unwrap_or_else(|| {
-                reasons.push(reason);
-                reasons.len() - 1
-            });
-            changes.push((bytes.start, Some(number), 1));
-            changes.push((bytes.end, Some(number), -1));
+    /// Hands out what was skipped, in order.
+    pub(crate) fn skipped(mut self, mut skip: impl FnMut(Range<u64>, SkipReason)) {
+        for (bytes, reason) in self.noted {
+            skip(bytes, reason);
         }
-        for bytes in self.kept {
-            changes.push((bytes.start, None, 1));
-            changes.push((bytes.end, None, -1));
-        }
-        changes.sort_unstable();
-        let mut skipped = self.noted;
-        let first = skipped.len();
-        let (mut kept, mut counts) = (0, vec![0; reasons.len()]);
-        let mut from = 0;
-        for (at, number, more) in changes {
-            let here = (0..reasons.len()).filter(|number| counts[*number] > 0);
-            let reason = here
-                .map(|number| reasons[number])
-                .max_by_key(|reason| says(*reason));
-            if let Some(reason) = reason
-                && kept == 0
-                && from < at
-            {
-                match skipped[first..].last_mut() {
-                    Some((last, same)) if *same == reason && last.end == from => last.end = at,
-                    _ => skipped.push((from..at, reason)),
-                }
+        let mut passed = self.passed.each_mut().map(|ranges| Cover::of(ranges));
+        let mut kept = Cover::of(&mut self.kept);
+        let (searched, gap) = self.searched.unwrap_or((0..0, SkipReason::NoFrame));
+        let mut searched = [searched];
+        let mut searched = Cover::of(&mut searched);
+        let mut at = 0;
+        loop {
+            let covers = passed.iter_mut().chain([&mut kept, &mut searched]);
+            let Some(next) = covers.filter_map(|cover| cover.next_change(at)).min() else {
+                return;
+            };
+            let passed_for = passed.iter().rposition(|cover| cover.end > at);
+            let reason = passed_for.map(|place| REASONS[place]);
+            let reason = reason.or((searched.end > at).then_some(gap));
+            if let Some(reason) = reason.filter(|_| kept.end <= at) {
+                skip(at..next, reason);
             }
-            from = at;
-            match number {
-                Some(number) => counts[number] += more,
-                None => kept += more,
-            }
+            at = next;
         }
-        skipped.sort_by_key(|(bytes, _)| bytes.start);
-        skipped
     }
 }
 
-/// How much a reason says, if there are several for a byte.
-fn says(reason: SkipReason) -> u8 {
-    match reason {
-        SkipReason::Unreadable | SkipReason::NotOpened => 4,
-        SkipReason::Repeated => 3,
-        SkipReason::Contradicted => 2,
-        SkipReason::Payload => 1,
-        _ => 0,
+/// What ranges cover, from their beginning on.
+struct Cover<'a> {
+    ranges: Peekable<slice::Iter<'a, Range<u64>>>,
+    /// Where all of those end that have begun.
+    end: u64,
+}
+
+impl<'a> Cover<'a> {
+    fn of(ranges: &'a mut [Range<u64>]) -> Self {
+        ranges.sort_unstable_by_key(|range| range.start);
+        let ranges = ranges.iter().peekable();
+        Cover { ranges, end: 0 }
+    }
+
+    /// Begins what begins up to here. Yields where something begins or may end next.
+    fn next_change(&mut self, at: u64) -> Option<u64> {
+        while let Some(begun) = self.ranges.next_if(|range| range.start <= at) {
+            self.end = self.end.max(begun.end);
+        }
+        let begins = self.ranges.peek().map(|range| range.start);
+        let ends = (self.end > at).then_some(self.end);
+        begins.into_iter().chain(ends).min()
+    }
+}
+
+/// Adds a range, to the last one if it continues that.
+fn add(ranges: &mut Vec<Range<u64>>, more: Range<u64>) {
+    match ranges.last_mut() {
+        Some(last) if last.end == more.start => last.end = more.end,
+        _ => ranges.push(more),
     }
 }

@@ -1,6 +1,7 @@
 //! What a salvage kept and what it had to leave.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::log_id::LogId;
 use crate::tx_id::TxId;
@@ -28,7 +29,7 @@ pub struct SalvageReport {
 #[non_exhaustive]
 pub struct KeptRecords {
     /// The name of the file.
-    pub file: String,
+    pub file: Arc<str>,
     /// Their ids in the source.
     pub ids: Range<TxId>,
     /// The id of the first of them in the new log; the others follow.
@@ -45,7 +46,7 @@ pub struct KeptRecords {
 #[non_exhaustive]
 pub struct SkippedBytes {
     /// The name of the file.
-    pub file: String,
+    pub file: Arc<str>,
     /// Where in it. Zeros behind the last record are not listed.
     pub bytes: Range<u64>,
     /// Why.

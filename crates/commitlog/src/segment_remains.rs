@@ -9,7 +9,7 @@ use crate::tx_id::TxId;
 
 /// What is left of one segment. Its file is opened when it is looked at: a log may have more segments than a process may have open files.
 pub(crate) struct Remains {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) named: TxId,
     pub(crate) kind: RemainsKind,
     pub(crate) header: Option<SegmentHeader>,
@@ -32,7 +32,7 @@ pub(crate) enum RemainsKind {
 impl Remains {
     pub(crate) fn look(dir: &dyn Dir, name: String, named: TxId, kind: EntryKind) -> Remains {
         let mut remains = Remains {
-            name,
+            name: name.into(),
             named,
             kind: RemainsKind::NotAFile,
             header: None,

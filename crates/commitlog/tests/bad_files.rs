@@ -365,7 +365,7 @@ fn a_name_of_a_segment_that_is_no_file() {
                 assert!(matches!(created, Err(Error::AlreadyExists { .. })), "{row}");
                 let destination = SimDisk::new(3);
                 let report = salvage(dir.as_ref(), destination.root(), LOG_ID, small()).unwrap();
-                let skipped = report.skipped.iter().any(|skipped| skipped.file == name);
+                let skipped = report.skipped.iter().any(|skipped| *skipped.file == *name);
                 assert!(skipped, "{row}: {report:?}");
             }
         }

@@ -91,7 +91,7 @@ fn a_file_that_is_no_segment_takes_no_ids_from_those_that_are() {
             let report = check_kept(&disk, &up_to(100), payload, row);
             assert_eq!(report.missing, [], "{row}: {report:#?}");
             assert!(report.kept.iter().all(|kept| kept.chain_proven), "{row}");
-            assert!(report.skipped.iter().all(|one| one.file == name), "{row}");
+            assert!(report.skipped.iter().all(|one| *one.file == *name), "{row}");
         }
     }
 }

@@ -245,9 +245,9 @@ fn a_file_that_can_not_be_opened_is_named_as_that() {
         let disk = disk.fork();
         disk.fail_at(number, Fault::Eio);
         let (report, _) = salvaged(&disk);
-        let mut reasons = report.skipped.iter().map(|one| (&one.file, one.reason));
+        let mut reasons = report.skipped.iter().map(|one| (&*one.file, one.reason));
         assert!(
-            reasons.all(|one| one == (&names[2], SkipReason::NotOpened)),
+            reasons.all(|one| one == (&names[2][..], SkipReason::NotOpened)),
             "{report:?}"
         );
         assert_eq!(report.skipped.len(), 1);

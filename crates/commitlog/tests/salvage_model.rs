@@ -257,7 +257,7 @@ fn the_report_is_true_whatever_is_damaged() {
         for (name, place, (id, _, _)) in intact(&before, &disk) {
             let is_contradicted = report.skipped.iter().any(|skipped| {
                 let starts = skipped.bytes.contains(&(place as u64));
-                starts && skipped.file == name && skipped.reason == SkipReason::Contradicted
+                starts && *skipped.file == *name && skipped.reason == SkipReason::Contradicted
             });
             assert!(
                 is_contradicted || kept.contains(&id),
@@ -332,7 +332,7 @@ fn nothing_is_lost_unsaid_or_proven_wrongly_whatever_lies_beside_the_log() {
         for (name, place, record) in intact(&before, &past.disk) {
             let id = record.0;
             let mut leftovers = report.skipped.iter();
-            if leftovers.any(|one| one.file == name && one.reason == SkipReason::Leftover) {
+            if leftovers.any(|one| *one.file == *name && one.reason == SkipReason::Leftover) {
                 continue;
             }
             assert!(
