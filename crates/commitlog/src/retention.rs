@@ -71,10 +71,11 @@ impl SharedLog {
             records_removed: old_end.0 - end.0,
             segments_removed: state.headers.len() - after,
         };
+        // Also if nothing is given up. And the marks of the file that takes over prove what is kept as soon as it has the name, which a power
+        // cut may give back to the old one: both have to hold it.
+        let kept = state.make_durable();
+        state.poison_unless(kept)?;
         if end == old_end {
-            // Nothing is given up, and what is kept has to be durable all the same.
-            let kept = state.make_durable();
-            state.poison_unless(kept)?;
             return Ok(truncated);
         }
         state.untouched = false;

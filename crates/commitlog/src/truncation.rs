@@ -10,6 +10,9 @@
 //!   └────────┘  └─────┘
 //! ```
 //!
+//! All of the log is made durable first: until the directory is synced a power cut may give the name back to the old file, and what the new one's marks
+//! prove has to be in both.
+//!
 //! It is always the segment with the first record to go that is made anew, even if nothing of it stays: then all segments before it are as
 //! complete as they were. Nothing is written in place, so whoever has the old file open goes on seeing it as it was.
 

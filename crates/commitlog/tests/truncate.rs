@@ -9,7 +9,7 @@ use std::sync::Arc;
 use commitlog::{
     DamageKind, Error, Log, Options, Proof, ReadOnlyLog, ReadOnlyOptions, SyncPolicy, TxId,
 };
-use disk::{Crash, Fault, Operation, SimDisk};
+use disk::{Choice, Crash, Fault, Operation, SimDisk};
 use logs::{LOG_ID, expected, fill, payload, read_all, small};
 
 const END: u64 = 20;
@@ -537,6 +537,35 @@ fn what_is_kept_is_durable_even_if_nothing_is_given_up() {
         for cut in disk.power_cuts(16, 1) {
             let (_, report) = Log::open(cut.root(), options.clone(), &[]).unwrap();
             assert_eq!(report.end, TxId(7), "{name}");
+        }
+    }
+}
+
+/// The file that takes over the name proves what it holds, and a power cut may give the name back to the old one.
+#[test]
+fn what_is_called_proven_in_the_middle_of_a_truncation_survives_a_power_cut() {
+    for policy in [SyncPolicy::EveryCommit, SyncPolicy::Never] {
+        let disk = SimDisk::new(1);
+        let options = Options {
+            sync_policy: policy,
+            ..Options::default()
+        };
+        let log = Log::create(disk.root(), LOG_ID, options, &[(b"genesis", Some(7))]).unwrap();
+        for id in 1..4 {
+            log.append(&payload(id), None).unwrap();
+        }
+        let first = disk.call_count();
+        disk.record();
+        log.truncate_after(TxId(2)).unwrap();
+        for number in first..=disk.call_count() {
+            let state = disk.state_before(number);
+            let options = ReadOnlyOptions::default();
+            let proven = ReadOnlyLog::open(state.root(), options, &[])
+                .unwrap()
+                .proven_end();
+            state.crash(Crash::Power(Choice::Old));
+            let records = read_all(&reopened(&state));
+            assert!(records.starts_with(&expected(0, proven.0)), "{number}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use commitlog::{Error, Log, OpenReport, Options, Proof, ReadOnlyLog, ReadOnlyOptions};
-use disk::{Dir, SimDisk};
+use disk::{Choice, Crash, Dir, SimDisk};
 
 use crate::fault::MediumFault;
 use crate::model::Model;
@@ -157,6 +157,22 @@ pub(crate) fn check_read_only(disk: &SimDisk, model: &Model) -> Checked<()> {
     }
     if disk.digest() != before {
         return violated("a read-only open changed the disk");
+    }
+    check_proven(disk, model, &log)
+}
+
+/// What a reader calls proven is there after the next power cut, even if that takes back all that was not synced.
+fn check_proven(disk: &SimDisk, model: &Model, reader: &ReadOnlyLog) -> Checked<()> {
+    let disk = disk.fork();
+    disk.crash(Crash::Power(Choice::Old));
+    let opened = Log::open(disk.root(), Options::default(), &model.proofs);
+    let (_, report) = opened.map_err(|error| Violation(error.to_string()))?;
+    let proven = reader.proven_end();
+    if report.end < proven {
+        return violated(format!(
+            "read-only calls all before {proven} proven, after a power cut the log ends at {}",
+            report.end
+        ));
     }
     Ok(())
 }
