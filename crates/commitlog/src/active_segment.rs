@@ -15,28 +15,15 @@ use crate::frames::Frames;
 use crate::log_id::LogId;
 use crate::new_record::{NewRecord, check_length};
 use crate::options::Start;
+use crate::reservation::{Reservation, Reserve, write_zeros};
 use crate::segment_facts::name_is_proven;
 use crate::segment_name::{segment_name, temporary_name};
 use crate::tx_id::TxId;
 
 /// The least space that is reserved at once, bytes.
 const RESERVE_BYTES_MIN: u64 = 16 << 10;
-/// The most zeros that are written at once to reserve space.
-const ZEROS_BYTES_MAX: u64 = 1 << 20;
-/// The most space that is reserved at once without writing to it.
-const ALLOCATE_BYTES_MAX: u64 = 16 << 20;
 /// How much is copied at once, bytes.
 const COPY_BYTES: u64 = 1 << 20;
-static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
-
-/// How space is reserved ahead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reserve {
-    /// By writing zeros, so that a later sync need not write the file's own bookkeeping.
-    Zeros,
-    /// By asking the file system, which is cheaper where nothing is synced.
-    Allocate,
-}
 
 /// The newest segment and where its end is.
 #[derive(Debug)]
@@ -247,35 +234,30 @@ impl ActiveSegment {
         to <= self.reserved
     }
 
-    /// Makes room up to the byte `needed`. Nothing that counts is written, so a failure changes nothing.
-    pub(crate) fn reserve(
-        &mut self,
+    /// How to make room up to the byte `needed`, and for more to come.
+    pub(crate) fn reservation(
+        &self,
         needed: u64,
         how: Reserve,
         segment_bytes_max: u64,
-    ) -> Result<()> {
-        let chunk_max = match how {
-            Reserve::Zeros => ZEROS_BYTES_MAX,
-            Reserve::Allocate => ALLOCATE_BYTES_MAX,
-        };
+    ) -> Reservation {
         // A small log stays small: as much again as is used.
         let used = self.end.byte - FRAMES_BYTE;
-        let ahead = used.clamp(RESERVE_BYTES_MIN, chunk_max);
-        let wished = (self.reserved + ahead).min(segment_bytes_max).max(needed);
-        match self.extend(wished, how) {
-            Err(error) if error.is_full() && wished > needed => self.extend(needed, how),
-            result => result,
+        let ahead = used.clamp(RESERVE_BYTES_MIN, how.chunk_bytes_max());
+        let wished = (self.reserved + ahead).min(segment_bytes_max);
+        Reservation {
+            file: Arc::clone(&self.file),
+            from: self.reserved,
+            needed,
+            wished: wished.max(needed),
+            how,
         }
-        .map_err(Error::refused)
     }
 
-    fn extend(&mut self, to: u64, how: Reserve) -> disk::Result<()> {
-        match how {
-            Reserve::Allocate => self.file.allocate(self.reserved, to - self.reserved)?,
-            Reserve::Zeros => write_zeros(self.file.as_ref(), self.reserved, to)?,
-        }
+    /// A reservation of its own was carried out.
+    pub(crate) fn reserved(&mut self, to: u64) {
+        assert!(self.reserved <= to);
         self.reserved = to;
-        Ok(())
     }
 
     /// Notes that everything before `at` is on the medium. Not synced itself.
@@ -385,19 +367,6 @@ pub(crate) fn copy(from: &dyn File, to: &dyn File, bytes: Range<u64>) -> disk::R
         from.read_exact_at(at, &mut buffer)?;
         to.write_all_at(at, &buffer)?;
         at += len;
-    }
-    Ok(())
-}
-
-/// Writes zeros to `from..to`.
-pub(crate) fn write_zeros(file: &dyn File, from: u64, to: u64) -> disk::Result<()> {
-    let mut at = from;
-    while at < to {
-        let len = usize::try_from(to - at)
-            .unwrap_or(usize::MAX)
-            .min(ZEROS.len());
-        file.write_all_at(at, &ZEROS[..len])?;
-        at += len as u64;
     }
     Ok(())
 }

@@ -66,6 +66,7 @@ mod new_record;
 mod frames;
 mod writer;
 mod active_segment;
+mod reservation;
 mod reader;
 mod landmark;
 mod seek_cache;

@@ -39,7 +39,7 @@ pub(crate) struct State {
     pub(crate) active: ActiveSegment,
     /// Records in the order of their ids, those that nobody has begun to write.
     pub(crate) queue: Frames,
-    /// `None` while somebody writes.
+    /// `None` while somebody writes, or makes room to write to.
     writer: Option<Box<Writer>>,
     /// Where the next record goes; no byte behind that is taken. Exact when the queue is empty.
     pub(crate) end: End,
@@ -347,11 +347,25 @@ impl State {
         !self.syncing && self.claims == 0
     }
 
+    /// Keeps others from writing, and from changing segments.
+    #[inline]
+    pub(crate) fn take_writer(&mut self) -> Box<Writer> {
+        let writer = self.writer.take().expect("nobody writes");
+        assert_eq!(self.written(), writer.end());
+        writer
+    }
+
+    /// Others may write again.
+    #[inline]
+    pub(crate) fn return_writer(&mut self, writer: Box<Writer>) {
+        self.writer = Some(writer);
+        self.news.written = true;
+    }
+
     /// Lets a thread write up to the end as it is now: what is queued, and behind it `own_bytes` that are not.
     #[inline]
     pub(crate) fn begin_write(&mut self, own_bytes: u64) -> Box<Writer> {
-        let mut writer = self.writer.take().expect("nobody writes");
-        assert_eq!(self.written(), writer.end());
+        let mut writer = self.take_writer();
         self.end = writer.take(&mut self.queue, own_bytes, self.end.id);
         writer
     }
@@ -366,8 +380,7 @@ impl State {
     ) -> Result<()> {
         let written = writer.end();
         writer.clear(queue_bytes_max.saturating_mul(2));
-        self.writer = Some(writer);
-        self.news.written = true;
+        self.return_writer(writer);
         self.poison_unless(wrote)?;
         if self.agenda.has_interval() && self.durable == self.written() {
             self.nudge();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use disk::Dir;
 
-use crate::active_segment::{ActiveSegment, Reserve};
+use crate::active_segment::ActiveSegment;
 use crate::error::{Error, Result};
 use crate::format::SegmentHeader;
 use crate::frame_cursor::Position;
@@ -17,6 +17,7 @@ use crate::log_id::LogId;
 use crate::log_state::{Condition, State};
 use crate::monitor::{Change, Held, Monitor};
 use crate::options::{Options, SyncPolicy};
+use crate::reservation::{Reservation, Reserve};
 use crate::seek_cache::SeekCache;
 use crate::tx_id::TxId;
 
@@ -226,7 +227,13 @@ impl SharedLog {
         let sealed = state.seal();
         state.poison_unless(sealed)?;
         // What fails before the file is there changes nothing: the old segment simply goes on.
-        let make_room = |next: &mut ActiveSegment| self.reserve(next, next.end().byte + bytes);
+        let make_room = |next: &mut ActiveSegment| {
+            let needed = next.end().byte + bytes;
+            if !next.has_room(needed) {
+                next.reserved(self.reservation(next, needed).carry_out()?);
+            }
+            Ok(())
+        };
         let successor = state
             .active
             .successor(self.dir(), minimum_reader, make_room);
@@ -250,16 +257,13 @@ impl SharedLog {
         Ok(())
     }
 
-    /// Makes room in a segment up to the byte `needed`, and for more to come.
-    pub(crate) fn reserve(&self, segment: &mut ActiveSegment, needed: u64) -> Result<()> {
+    /// How to make room in a segment up to the byte `needed`, and for more to come.
+    pub(crate) fn reservation(&self, segment: &ActiveSegment, needed: u64) -> Reservation {
         let how = match self.options.sync_policy {
             SyncPolicy::EveryCommit | SyncPolicy::Interval(_) => Reserve::Zeros,
             SyncPolicy::Never => Reserve::Allocate,
         };
-        match segment.has_room(needed) {
-            true => Ok(()),
-            false => segment.reserve(needed, how, self.options.segment_bytes_max),
-        }
+        segment.reservation(needed, how, self.options.segment_bytes_max)
     }
 
     pub(crate) fn minimum_reader(&self) -> u16 {

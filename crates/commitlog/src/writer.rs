@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use disk::File;
 
-use crate::active_segment::{ActiveSegment, write_zeros};
+use crate::active_segment::ActiveSegment;
 use crate::error::Result;
 use crate::frame_cursor::Position;
 use crate::frames::Frames;
 use crate::new_record::NewRecord;
+use crate::reservation::write_zeros;
 use crate::short_checksum::with_short_checksums;
 use crate::tx_id::TxId;
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   append   make room         what can refuse refuses here: nothing has happened yet
+//!                              (the others read, sync, and queue what there is room for)
 //!            id                from here on it has happened
 //!            payload           into the queue, unless this thread is about to write anyway
 //!            write             the first who needs it: checksums and chain of the whole queue and of its own records, then all of it at once; the
@@ -227,11 +228,22 @@ impl SharedLog {
                     let needed = held.end.byte + bytes;
                     // Whatever is refused from here on: closing gives back what was reserved.
                     held.untouched = false;
-                    self.reserve(&mut held.active, needed)?;
+                    self.reserve(&mut held, needed)?;
                 }
                 Room::NotReserved => held = held.wait_for(Change::Written),
             }
         }
+    }
+
+    /// Makes room in the active segment up to the byte `needed`, which there is not, while others go on.
+    fn reserve(&self, held: &mut Held<'_>, needed: u64) -> Result<()> {
+        // Whoever would write, or change segments, waits.
+        let writer = held.take_writer();
+        let reservation = self.reservation(&held.active, needed);
+        let reserved = held.meanwhile(|| reservation.carry_out());
+        held.return_writer(writer);
+        held.active.reserved(reserved?);
+        Ok(())
     }
 
     /// Waits until everything before `end`, which the caller has queued, is written.

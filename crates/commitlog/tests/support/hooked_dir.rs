@@ -11,6 +11,7 @@ use disk::{Access, Dir, Entry, File, Lock, Map, Result};
 pub(crate) trait Hooks: Debug + Send + Sync {
     fn before_open(&self) {}
     fn before_write(&self, _offset: u64) {}
+    fn before_allocate(&self) {}
     /// So many bytes are asked for, of a file of so many.
     fn before_read(&self, _bytes: usize, _file_bytes: u64) {}
     fn before_sync(&self) {}
@@ -109,6 +110,7 @@ impl File for HookedFile {
     }
 
     fn allocate(&self, offset: u64, len: u64) -> Result<()> {
+        self.hooks.before_allocate();
         self.file.allocate(offset, len)
     }
 
