@@ -49,11 +49,15 @@ pub(crate) struct Reservation {
 impl Reservation {
     /// Makes the room. Yields up to where there is some now. A failure changes nothing that counts.
     pub(crate) fn carry_out(&self) -> Result<u64> {
-        match self.extend(self.wished) {
+        let extended = match self.extend(self.wished) {
             Err(error) if error.is_full() && self.wished > self.needed => self.extend(self.needed),
             extended => extended,
+        };
+        if extended.is_err() {
+            // Others may need what there was space for. If it can not be given back now, closing does.
+            drop(self.file.set_len(self.from));
         }
-        .map_err(Error::refused)
+        extended.map_err(Error::refused)
     }
 
     fn extend(&self, to: u64) -> disk::Result<u64> {

@@ -198,6 +198,9 @@ impl SharedLog {
         let overflows = unwritten > 0 && unwritten + bytes > self.options().queue_bytes_max as u64;
         if state.condition != Condition::Open {
             Room::Never
+        } else if bytes == 0 {
+            // No records.
+            Room::There
         } else if state.cut_waits || is_unfit {
             Room::InTheNextSegment
         } else if overflows || (apart && !state.may_write()) {

@@ -53,7 +53,7 @@ fn a_full_disk_refuses_with_nothing_written_and_goes_on_when_space_returns() {
 
 /// Also by a log that was closed before, and in which nothing else has happened.
 #[test]
-fn what_was_reserved_for_a_refused_append_is_given_back_by_closing() {
+fn what_was_reserved_for_a_refused_append_is_given_back_at_once() {
     for sync_policy in [SyncPolicy::EveryCommit, SyncPolicy::Never] {
         let disk = SimDisk::new(1);
         let options = Options {
@@ -68,6 +68,7 @@ fn what_was_reserved_for_a_refused_append_is_given_back_by_closing() {
         disk.set_capacity(Some(used + 150_000));
         let refused = log.append(&[7; 300_000], None);
         assert!(matches!(refused, Err(Error::Full(_))), "{refused:?}");
+        assert_eq!(disk.used_bytes(), used, "{sync_policy:?}");
         log.close().unwrap();
         drop(log);
         assert_eq!(disk.used_bytes(), used, "{sync_policy:?}");

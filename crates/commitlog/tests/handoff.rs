@@ -234,6 +234,23 @@ fn a_batch_with_a_record_that_is_too_large_changes_nothing() {
     assert_eq!((disk.digest(), log.next_id()), (before, TxId(1)));
 }
 
+/// Also where the newest segment is as long as it may be, or there is no space left.
+#[test]
+fn a_batch_without_records_asks_nothing_of_the_disk() {
+    let disk = SimDisk::new(5);
+    let options = Options {
+        segment_bytes_max: 0,
+        ..Options::default()
+    };
+    let log = create(&disk, options);
+    disk.set_capacity(Some(disk.used_bytes()));
+    let calls = disk.call_count();
+    assert_eq!(log.append_batch(&[]).unwrap(), TxId(1)..TxId(1));
+    assert_eq!(disk.call_count(), calls);
+    log.close().unwrap();
+    assert!(matches!(log.append_batch(&[]), Err(Error::Closed)));
+}
+
 #[test]
 fn batches_larger_than_queue_and_segment_come_back() {
     let disk = SimDisk::new(6);
