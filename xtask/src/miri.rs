@@ -8,7 +8,8 @@ use crate::checkout::Checkout;
 use crate::step::run_command;
 
 /// Packages with unsafe code that can be interpreted, and the modules whose tests reach it.
-const TARGETS: [(&str, &[&str]); 1] = [("table", &["chunk", "frames", "page_model"])];
+const TARGETS: [(&str, &[&str]); 1] =
+    [("table", &["chunk", "frames", "page_model", "stock_model"])];
 
 /// Interprets them one package after the other.
 ///

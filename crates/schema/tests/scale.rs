@@ -29,7 +29,7 @@ fn counted(state: &State) -> (State, Arc<AtomicU64>) {
     let looks = Arc::new(AtomicU64::new(0));
     let pages = state.store().pages().iter().map(|(number, page)| {
         let counted = CountedPage {
-            page: page.to_page(),
+            page: page.to_page().unwrap(),
             looks: Arc::clone(&looks),
         };
         let checksum = page.bytes().unwrap().checksum();

@@ -18,6 +18,9 @@ pub enum DamageKind {
     /// Something refers to the page, and it is not there.
     #[error("it does not exist")]
     Missing,
+    /// What says where the page is stored is damaged, or does not know it though it should; pages with numbers around it may be lost with it.
+    #[error("what says where it is stored is damaged")]
+    Unlisted,
     /// The bytes of a borrowed page do not have the checksum they must have.
     #[error("its checksum is {found:#010x}, expected {expected:#010x}")]
     Checksum {

@@ -6,8 +6,7 @@ use crate::group::Operation;
 use crate::index_id::IndexId;
 use crate::layout::LayoutNumber;
 use crate::malformed::Malformed;
-use crate::page_error::PageError;
-use crate::pages::Full;
+use crate::page_error::{Full, PageError};
 use crate::table_id::TableId;
 use crate::value::Value;
 

@@ -123,10 +123,16 @@ mod page_versions;
 mod page_tree;
 mod page_tree_iter;
 mod page_node;
+mod stored_pages;
+mod stock;
 mod frames;
 mod chunk;
 #[cfg(test)]
 mod page_model;
+#[cfg(test)]
+mod page_numbers;
+#[cfg(test)]
+mod stock_model;
 mod cow_radix;
 mod cow_radix_iter;
 mod damaged;
@@ -201,12 +207,12 @@ pub use long_place::LongPlace;
 pub use malformed::{Malformed, MalformedKind};
 pub use memory_use::MemoryUse;
 pub use page::{PAGE_BYTES, Page, PageBuf, PageBytes};
-pub use page_error::PageError;
+pub use page_error::{Full, PageError};
 pub use page_format::{PageHeader, PageKind};
 pub use page_moment::PageMoment;
 pub use page_number::{NotAPageNumber, PageNumber};
 pub use page_ref::PageRef;
-pub use pages::{Full, Pages};
+pub use pages::Pages;
 pub use row::Row;
 pub use row_codec::{
     UpdateRow, decode_key_row, decode_row, decode_update_row, encode_key_row, encode_row,
@@ -222,6 +228,7 @@ pub use row_page_ref::RowPageRef;
 pub use row_pages::{NumberedPage, RowPages};
 pub use scan::Scan;
 pub use store::Store;
+pub use stored_pages::{StoredPages, UnknownPages};
 pub use summable::Summable;
 pub use table_id::TableId;
 pub use table_ref::TableRef;

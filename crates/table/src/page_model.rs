@@ -25,19 +25,23 @@ impl PageBytes for Elsewhere {
     }
 }
 
-fn borrowed(mark: u8) -> Page {
+/// A page with a mark; one of zeros where a checksum takes too long, since each step is interpreted.
+pub(crate) fn borrowed(mark: u8) -> (Page, u8) {
+    if cfg!(miri) {
+        return (Page::zeroed(), 0);
+    }
     let mut bytes = PageBuf::zeroed();
     bytes.as_bytes_mut()[AT] = mark;
     bytes.set_level(mark);
     let checksum = bytes.checksum();
-    Page::borrowed(Arc::new(Elsewhere(bytes)), checksum)
+    (Page::borrowed(Arc::new(Elsewhere(bytes)), checksum), mark)
 }
 
 /// A copy of the pages and what must stand in them: a mark each, in the middle and in the header.
 #[derive(Clone, Default)]
-struct Copy {
-    pages: Pages,
-    marks: BTreeMap<u32, u8>,
+pub(crate) struct Copy {
+    pub(crate) pages: Pages,
+    pub(crate) marks: BTreeMap<u32, u8>,
     /// What stood there when the trial began that is under way.
     before: Option<BTreeMap<u32, u8>>,
     /// A moment that is remembered, and what stood there then.
@@ -45,7 +49,7 @@ struct Copy {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(crate) enum Step {
     Copy(usize),
     Drop(usize),
     Remember(usize),
@@ -89,7 +93,7 @@ impl Copy {
         }
     }
 
-    fn take(&mut self, step: &Step) {
+    pub(crate) fn take(&mut self, step: &Step) {
         match *step {
             Step::Allocate(_, mark) => {
                 let lowest = (0..).find(|number| !self.marks.contains_key(number));
@@ -105,14 +109,8 @@ impl Copy {
             }
             Step::Restore(_, number, mark) => {
                 let number = PageNumber::new(number).unwrap();
-                // A checksum takes too long where each step is interpreted.
-                let page = if cfg!(miri) {
-                    Page::zeroed()
-                } else {
-                    borrowed(mark)
-                };
+                let (page, mark) = borrowed(mark);
                 self.pages.restore(number, page);
-                let mark = if cfg!(miri) { 0 } else { mark };
                 self.marks.insert(number.get(), mark);
             }
             Step::Write(_, index, mark) => {
@@ -156,7 +154,7 @@ impl Copy {
         }
     }
 
-    fn check(&self) {
+    pub(crate) fn check(&self) {
         let found: BTreeMap<u32, u8> = self
             .pages
             .iter()
@@ -205,7 +203,7 @@ impl Copy {
     }
 
     /// Alone, it holds no memory but that of its pages.
-    fn check_alone(&self) {
+    pub(crate) fn check_alone(&self) {
         let owned = self
             .pages
             .iter()
@@ -215,9 +213,9 @@ impl Copy {
     }
 }
 
-/// Runs the steps on copies that are held side by side. `newest`: only the newest copy is ever written.
-fn run(steps: &[Step], newest: bool) {
-    let mut copies = vec![Copy::default()];
+/// Runs the steps on a copy and others of it that are held side by side. `newest`: only the newest copy is ever written.
+pub(crate) fn run(first: Copy, steps: &[Step], newest: bool) {
+    let mut copies = vec![first];
     for step in steps {
         let (Step::Copy(of)
         | Step::Drop(of)
@@ -270,7 +268,7 @@ fn run(steps: &[Step], newest: bool) {
     copies[0].check_alone();
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let number = prop_oneof![0_u32..300, 60_000_u32..70_000, Just(PageNumber::MAX.get())];
     prop_oneof![
         2 => any::<usize>().prop_map(Step::Copy),
@@ -300,14 +298,14 @@ proptest! {
     fn copies_keep_their_pages_whichever_of_them_is_written(
         steps in proptest::collection::vec(step(), 1..if cfg!(miri) { 30 } else { 120 }),
     ) {
-        run(&steps, false);
+        run(Copy::default(), &steps, false);
     }
 
     #[test]
     fn copies_keep_their_pages_while_the_newest_is_written(
         steps in proptest::collection::vec(step(), 1..if cfg!(miri) { 30 } else { 120 }),
     ) {
-        run(&steps, true);
+        run(Copy::default(), &steps, true);
     }
 }
 

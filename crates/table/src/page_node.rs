@@ -7,25 +7,33 @@
 
 use std::ptr::NonNull;
 
+use crate::damaged::DamageKind;
 use crate::page::{Page, PageBuf};
 
 /// The bits of a number that one node resolves.
 pub(crate) const DIGIT_BITS: u32 = 8;
 /// The slots of a node.
 pub(crate) const FAN_OUT: usize = 1 << DIGIT_BITS;
-/// What tells the pointer to a borrowed page from the one to a frame.
+/// What tells the pointer to a page that is no frame from the one to a frame.
 const BORROWED: usize = 1;
+/// What stands where a node would be of which all is in stock: a look-up of a page finds none here, and then looks closer.
+static IN_STOCK: InStock = InStock(Node::VACANT);
+
+struct InStock(Node);
+
+// SAFETY: it is never written.
+unsafe impl Sync for InStock {}
 
 /// What stands in one place of a node, and since which version.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
-    /// A node; or a frame, or a boxed [`Page`] with the lowest bit set; or null.
+    /// A node; or a frame, or a boxed [`Page`] with the lowest bit set; or null; or [`IN_STOCK`], in a leaf with the lowest bit set.
     pub(crate) place: *mut u8,
     pub(crate) birth: u64,
 }
 
-/// Invariant: a bit of `present` is set exactly where the slot is not vacant, a bit of `full` where nothing
-/// below the slot is vacant; at least one bit of `present` is set.
+/// Invariant: a bit of `present` is set exactly where the slot is not vacant, a bit of `full` only where nothing
+/// below the slot is vacant, and always there unless it is in stock; at least one bit of `present` is set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
     pub(crate) present: Bits,
@@ -50,6 +58,8 @@ pub(crate) enum Retired {
 pub(crate) enum Stored<'a> {
     Frame(&'a PageBuf),
     Borrowed(&'a Page),
+    /// One or some, and nothing says which.
+    Unknown(DamageKind),
 }
 
 impl Slot {
@@ -70,11 +80,26 @@ impl Slot {
 
     pub(crate) fn of_borrowed(page: Box<Page>, birth: u64) -> Slot {
         let place = Box::into_raw(page).cast::<u8>();
-        const { assert!(align_of::<Page>() > BORROWED) };
+        const { assert!(align_of::<Page>() > BORROWED && align_of::<Node>() > BORROWED) };
         Slot {
             place: place.map_addr(|address| address | BORROWED),
             birth,
         }
+    }
+
+    /// What stands at some height for all that is in stock below. It was born before everything.
+    pub(crate) fn in_stock(height: u32) -> Slot {
+        let place = (&raw const IN_STOCK.0).cast_mut().cast::<u8>();
+        let tag = if height == 0 { BORROWED } else { 0 };
+        Slot {
+            place: place.map_addr(|address| address | tag),
+            birth: 0,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_in_stock(&self) -> bool {
+        self.place.addr() & !BORROWED == (&raw const IN_STOCK.0).addr()
     }
 
     #[inline]
@@ -82,7 +107,7 @@ impl Slot {
         self.place.is_null()
     }
 
-    /// The node that stands here.
+    /// The node that stands here; an empty one, never to be written, if it is in stock.
     #[inline]
     pub(crate) fn node(&self) -> *mut Node {
         self.place.cast()
@@ -104,7 +129,7 @@ impl Slot {
     /// The page that stands here.
     ///
     /// # Safety
-    /// The slot is one of a leaf, is not vacant, and its tree belongs to a living version for as long as `'a`.
+    /// The slot is one of a leaf, is neither vacant nor in stock, and its tree belongs to a living version for as long as `'a`.
     #[inline]
     pub(crate) unsafe fn stored<'a>(&self) -> Stored<'a> {
         // SAFETY: as the caller says; nobody writes it meanwhile, by the rule above.
@@ -116,18 +141,21 @@ impl Slot {
         }
     }
 
-    /// The page that stands here, as something to be freed.
+    /// The page that stands here, as something to be freed; nothing, if it is in stock.
     ///
     /// # Safety
     /// The slot is one of a leaf and not vacant.
-    pub(crate) unsafe fn page_to_retire(&self) -> Retired {
+    pub(crate) unsafe fn page_to_retire(&self) -> Option<Retired> {
+        if self.is_in_stock() {
+            return None;
+        }
         // SAFETY: neither is null, as the caller says.
-        unsafe {
+        Some(unsafe {
             match self.borrowed() {
                 Some(page) => Retired::Borrowed(NonNull::new_unchecked(page)),
                 None => Retired::Frame(NonNull::new_unchecked(self.place.cast())),
             }
-        }
+        })
     }
 }
 

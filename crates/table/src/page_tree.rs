@@ -9,9 +9,11 @@
 //!   node = present (256 bits) | full (256 bits) | 256 slots of pointer and birth
 //! ```
 //!
+//! What is *in stock* ([`Stock`]) was there before the table: a slot of it says no more than that, and the number is looked up there.
+//!
 //! `birth` is the version of the table in which what stands there was made. Somebody who writes has a *floor*: whatever was born
 //! above it nobody else can see, and is written in place; the rest is copied, and what it was copied from retires. `full` says below
-//! which slots nothing is vacant, so the lowest vacant number is found in one walk down. The shape is a function of the numbers alone: no
+//! which slots nothing is vacant, so the lowest vacant number is found in one walk down. The shape is a function of the numbers alone, but for what is in stock: no
 //! empty node, and no higher than the highest number asks.
 //!
 //! This file and [`frames`](crate::frames) are where memory is reached through plain pointers. The rule: a node or frame lives as
@@ -25,19 +27,22 @@
 
 use std::ptr::NonNull;
 
+use crate::damaged::Damaged;
 use crate::page::{Page, PageBuf};
-use crate::page_node::{DIGIT_BITS, FAN_OUT, Node, Retired, Slot, Stored};
+use crate::page_node::{DIGIT_BITS, FAN_OUT, Node, Retired, Slot};
+use crate::page_tree_iter::number_below;
+use crate::stock::Stock;
 
 /// The height that holds every page number.
 pub(crate) const HEIGHT_MAX: usize = 4;
 /// The root of a page table. Copying it copies no node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PageTree {
-    /// Invariant: vacant exactly when `len` is zero.
+    /// Invariant: vacant exactly when there is no page.
     pub(crate) root: Slot,
-    /// Invariant: the least height that holds the highest number.
+    /// Invariant: it holds the highest number; the least height that does, as far as nothing in stock hides it.
     pub(crate) height: u32,
-    len: u64,
+    pub(crate) len: u64,
 }
 
 /// Where somebody who writes gets memory, and leaves what he does not lead to any more.
@@ -52,6 +57,16 @@ pub(crate) trait Memory {
     fn frame(&mut self) -> NonNull<PageBuf>;
     /// Takes what the tree led to, born in the version given.
     fn retire(&mut self, what: Retired, birth: u64);
+    /// [`Memory::retire`] of the page in a slot, unless it is in stock.
+    ///
+    /// # Safety
+    /// The slot is one of a leaf and not vacant.
+    unsafe fn retire_page(&mut self, slot: Slot) {
+        // SAFETY: as the caller says.
+        if let Some(page) = unsafe { slot.page_to_retire() } {
+            self.retire(page, slot.birth);
+        }
+    }
 }
 
 /// The slot of `number` in a node whose subtree has the height `height`.
@@ -74,22 +89,53 @@ impl PageTree {
         len: 0,
     };
 
+    /// A tree of which all is in stock.
+    pub(crate) fn in_stock(stock: &Stock) -> PageTree {
+        let height = stock.height();
+        PageTree {
+            root: Slot::in_stock(height),
+            height,
+            len: stock.page_count(),
+        }
+    }
+
     /// How many pages there are.
     pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
-    /// The page of a number.
+    /// The page of a number, if it stands in a frame.
     ///
     /// # Safety
     /// As all that read.
     #[inline(always)]
-    pub(crate) unsafe fn get<'a>(&self, number: u32) -> Option<Stored<'a>> {
-        // SAFETY: as the caller says; the slot is not vacant.
-        unsafe { self.slot(number).map(|slot| slot.stored()) }
+    pub(crate) unsafe fn frame<'a>(&self, number: u32) -> Option<&'a PageBuf> {
+        // SAFETY: as the caller says.
+        unsafe {
+            let slot = self.slot(number)?;
+            slot.is_frame().then(|| &*slot.place.cast())
+        }
     }
 
-    /// The slot in which the page of a number stands.
+    /// The slot in which the page of a number stands, or one further up if it is in stock with all that is beside it.
+    ///
+    /// # Safety
+    /// As all that read.
+    pub(crate) unsafe fn standing(&self, number: u32) -> Option<Slot> {
+        let mut slot = self.root;
+        let mut height = self.height;
+        if !holds(height, number) {
+            return None;
+        }
+        while height > 0 && !slot.is_vacant() && !slot.is_in_stock() {
+            // SAFETY: a node stands in a slot above height 0.
+            slot = unsafe { (*slot.node()).slots[digit(number, height)] };
+            height -= 1;
+        }
+        (!slot.is_vacant()).then_some(slot)
+    }
+
+    /// The slot in which the page of a number stands, if it is not in stock with all that is beside it.
     #[inline(always)]
     unsafe fn slot(&self, number: u32) -> Option<Slot> {
         // Up to 2 GiB, straight on: each look-up walks here three times, and what it costs is what the next one waits.
@@ -129,30 +175,55 @@ impl PageTree {
         }
         None
     }
-
-    /// The lowest number without a page; it may be larger than any page number.
-    ///
-    /// # Safety
-    /// As all that read.
-    pub(crate) unsafe fn lowest_vacant(&self) -> u64 {
-        let (mut slot, mut height, mut number) = (self.root, self.height, 0);
-        while height > 0 && !slot.is_vacant() {
-            // SAFETY: a node stands in a slot above height 0.
-            let node = unsafe { &*slot.node() };
-            let Some(index) = node.full.first_missing() else {
-                // Only the root: no other is entered that is full.
-                return 1 << (DIGIT_BITS * height);
-            };
-            height -= 1;
-            number |= (index as u64) << (DIGIT_BITS * height);
-            slot = node.slots[index];
-        }
-        number
-    }
 }
 
-/// Writing. The safety of all: the tree is the one of the version that `memory` writes, and nobody holds a reference into it.
+/// Writing. The safety of all: the tree is the one of the version that `memory` writes, and nobody holds a reference into it. And of all but
+/// [`PageTree::reach`]: no node on the way to the number is in stock.
 impl PageTree {
+    /// Puts nodes in the place of what is in stock on the way to a number.
+    ///
+    /// # Safety
+    /// As all that write.
+    pub(crate) unsafe fn reach(
+        &mut self,
+        number: u32,
+        stock: &Stock,
+        memory: &mut impl Memory,
+    ) -> Result<(), Damaged> {
+        let mut slot: *mut Slot = &raw mut self.root;
+        let mut first = 0;
+        for height in (1..=self.height).rev() {
+            // SAFETY: the slot is the root or one of a node that is ours; what is in stock no version has to give up.
+            unsafe {
+                if (*slot).is_vacant() {
+                    return Ok(());
+                }
+                if (*slot).is_in_stock() {
+                    let node = stock.node(first, height)?;
+                    let place = memory.node();
+                    place.write(node);
+                    *slot = Slot::of_node(place, memory.version());
+                } else {
+                    own_node(slot, memory);
+                }
+                let index = digit(number, height);
+                first = number_below(first, index, height - 1);
+                slot = &raw mut (*(*slot).node()).slots[index];
+            }
+        }
+        for height in 1..self.height {
+            // SAFETY: all nodes on the way are ours.
+            unsafe {
+                if !(*(*self.slot_above(number, height)).node()).full.are_all() {
+                    break;
+                }
+                let above = (*self.slot_above(number, height + 1)).node();
+                (*above).full.set(digit(number, height + 1), true);
+            }
+        }
+        Ok(())
+    }
+
     /// The bytes of a page that stands in a frame born after the version `above`, to be written in place, and when it was born.
     ///
     /// # Safety
@@ -187,7 +258,7 @@ impl PageTree {
             if (*slot).birth <= memory.floor() {
                 let frame = memory.frame();
                 std::ptr::copy_nonoverlapping((*slot).place.cast(), frame.as_ptr(), 1);
-                memory.retire((*slot).page_to_retire(), (*slot).birth);
+                memory.retire_page(*slot);
                 *slot = Slot::of_frame(frame, memory.version());
             }
             &mut *(*slot).place.cast()
@@ -235,9 +306,10 @@ impl PageTree {
         // SAFETY: all nodes on the way are ours alone after `own_slot`, and stand in each other as they did.
         unsafe {
             let slot = self.own_slot(number, memory);
-            memory.retire((*slot).page_to_retire(), (*slot).birth);
+            memory.retire_page(*slot);
             *slot = Slot::VACANT;
-            self.len -= 1;
+            // The count of what is in stock is only what somebody said.
+            self.len = self.len.saturating_sub(1);
             for height in 1..=self.height {
                 let above = self.slot_above(number, height);
                 let node = (*above).node();
@@ -311,7 +383,7 @@ impl PageTree {
             if (*slot).is_vacant() {
                 self.len += 1;
             } else {
-                memory.retire((*slot).page_to_retire(), (*slot).birth);
+                memory.retire_page(*slot);
             }
             *slot = page;
             for height in 1..=self.height {
@@ -378,6 +450,7 @@ unsafe fn own_node(slot: *mut Slot, memory: &mut impl Memory) {
         if (*slot).birth > memory.floor() {
             return;
         }
+        debug_assert!(!(*slot).is_in_stock());
         let copy = memory.node();
         let before = NonNull::new_unchecked((*slot).node());
         std::ptr::copy_nonoverlapping(before.as_ptr(), copy.as_ptr(), 1);
@@ -394,7 +467,7 @@ unsafe fn abandon(slot: Slot, height: u32, above: u64, free: &mut impl FnMut(Ret
     // SAFETY: as `PageTree::abandon` says.
     unsafe {
         if height == 0 {
-            free(slot.page_to_retire());
+            slot.page_to_retire().into_iter().for_each(free);
             return;
         }
         let mut present = (*slot.node()).present;

@@ -1,4 +1,5 @@
-//! Walks over a [`PageTree`]: its pages, and the numbers below what was born after some version.
+//! Walks over a [`PageTree`]: its pages, the numbers below what was born after some version, the way to the lowest vacant number, and all of it, to
+//! copy it.
 
 #![expect(
     unsafe_code,
@@ -9,15 +10,23 @@ use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
 use crate::page_node::{Bits, DIGIT_BITS, FAN_OUT, Node, Slot, Stored};
-use crate::page_tree::{PageTree, digit, holds};
+use crate::page_tree::{Memory, PageTree, digit, holds};
+use crate::stock::Stock;
 
 impl PageTree {
-    /// All pages from a number on, ascending.
+    /// All pages from a number on, ascending. Where can not be said what is in stock, the last number of those is there in their stead.
     ///
     /// # Safety
     /// The tree belongs to a living version for as long as `'a`.
-    pub(crate) unsafe fn iter_from<'a>(&self, first: u32) -> PageTreeIter<'a> {
-        let mut iter = PageTreeIter { stack: Vec::new() };
+    pub(crate) unsafe fn iter_from<'a>(
+        &self,
+        first: u32,
+        stock: Option<&'a Stock>,
+    ) -> PageTreeIter<'a> {
+        let mut iter = PageTreeIter {
+            stack: Vec::new(),
+            stock,
+        };
         if !holds(self.height, first) {
             return iter;
         }
@@ -27,12 +36,17 @@ impl PageTree {
             if slot.is_vacant() {
                 break;
             }
+            if slot.is_in_stock() {
+                let last = last_below(start, height);
+                iter.stack.push(Place::Stock(first..=last));
+                break;
+            }
             // SAFETY: a node stands in a slot above height 0, and the tree lives for `'a`.
             let node = unsafe { &*slot.node() };
             let index = digit(first, height);
             // What is on the way down is walked by the next place, or is the first page.
             let below = usize::from(height > 1);
-            iter.stack.push(Place {
+            iter.stack.push(Place::Node {
                 node,
                 first: start,
                 height,
@@ -67,44 +81,47 @@ impl PageTree {
     }
 }
 
+/// The first number under a slot of a node whose first number is `first`; the slot has the height `height`.
+pub(crate) fn number_below(first: u32, index: usize, height: u32) -> u32 {
+    let digit = u32::try_from(index).expect("a node has 256 slots");
+    first | digit << (DIGIT_BITS * height)
+}
+
 /// The last number under a slot of the height `height` whose first number is `first`.
-fn last_below(first: u32, height: u32) -> u32 {
+pub(crate) fn last_below(first: u32, height: u32) -> u32 {
     let span = 1_u64 << (DIGIT_BITS * height);
     first | u32::try_from(span - 1).expect("no tree is higher than its numbers ask")
 }
 
-/// The first number under a slot of a node whose first number is `first`; the slot has the height `height`.
-fn number_below(first: u32, index: usize, height: u32) -> u32 {
-    let digit = u32::try_from(index).expect("a node has 256 slots");
-    first | digit << (DIGIT_BITS * height)
+/// Where the lowest vacant number is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Vacancy {
+    /// It may be larger than any page number.
+    At(u64),
+    /// Below a place that is in stock, whose first number this is, or behind that.
+    Below(u32),
 }
 
 /// The pages of a tree by number, ascending.
 #[derive(Debug)]
 pub(crate) struct PageTreeIter<'a> {
     stack: Vec<Place<'a>>,
+    stock: Option<&'a Stock>,
 }
 
-/// A node that is being walked.
+/// Something that is being walked.
 #[derive(Debug)]
-struct Place<'a> {
-    node: &'a Node,
-    /// The number of the node's first slot.
-    first: u32,
-    height: u32,
-    /// The slots not walked yet.
-    pending: Bits,
-}
-
-impl<'a> PageTreeIter<'a> {
-    fn enter(&mut self, node: &'a Node, first: u32, height: u32) {
-        self.stack.push(Place {
-            node,
-            first,
-            height,
-            pending: node.present,
-        });
-    }
+enum Place<'a> {
+    Node {
+        node: &'a Node,
+        /// The number of the node's first slot.
+        first: u32,
+        height: u32,
+        /// The slots not walked yet.
+        pending: Bits,
+    },
+    /// Numbers not walked yet, all of which are in stock.
+    Stock(RangeInclusive<u32>),
 }
 
 impl<'a> Iterator for PageTreeIter<'a> {
@@ -112,22 +129,118 @@ impl<'a> Iterator for PageTreeIter<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let place = self.stack.last_mut()?;
-            let Some(index) = place.pending.first() else {
-                self.stack.pop();
-                continue;
+            let (slot, number, height) = match self.stack.last_mut()? {
+                Place::Node {
+                    node,
+                    first,
+                    height,
+                    pending,
+                } => {
+                    let Some(index) = pending.first() else {
+                        self.stack.pop();
+                        continue;
+                    };
+                    pending.set(index, false);
+                    let height = *height - 1;
+                    (
+                        node.slots[index],
+                        number_below(*first, index, height),
+                        height,
+                    )
+                }
+                Place::Stock(left) => {
+                    let stock = self.stock.filter(|_| !left.is_empty());
+                    let next =
+                        stock.and_then(|stock| stock.next_within(*left.start(), *left.end()));
+                    let Some((number, page)) = next else {
+                        self.stack.pop();
+                        continue;
+                    };
+                    *left = number + 1..=*left.end();
+                    return Some((number, page));
+                }
             };
-            place.pending.set(index, false);
-            let slot = place.node.slots[index];
-            let height = place.height - 1;
-            let number = number_below(place.first, index, height);
-            // SAFETY: the slot is present, and the tree lives for `'a`.
+            if slot.is_in_stock() {
+                self.stack
+                    .push(Place::Stock(number..=last_below(number, height)));
+                continue;
+            }
+            // SAFETY: the slot is present and not in stock, and the tree lives for `'a`.
             unsafe {
                 if height == 0 {
                     return Some((number, slot.stored()));
                 }
-                self.enter(&*slot.node(), number, height);
+                let node = &*slot.node();
+                self.stack.push(Place::Node {
+                    node,
+                    first: number,
+                    height,
+                    pending: node.present,
+                });
             }
+        }
+    }
+}
+
+impl PageTree {
+    /// The lowest number without a page.
+    ///
+    /// # Safety
+    /// The tree belongs to a living version.
+    pub(crate) unsafe fn lowest_vacant(&self) -> Vacancy {
+        let (mut slot, mut height, mut number) = (self.root, self.height, 0);
+        while height > 0 && !slot.is_vacant() {
+            if slot.is_in_stock() {
+                return Vacancy::Below(number);
+            }
+            // SAFETY: a node stands in a slot above height 0.
+            let node = unsafe { &*slot.node() };
+            let Some(index) = node.full.first_missing() else {
+                // Only the root: no other is entered that is full.
+                return Vacancy::At(1 << (DIGIT_BITS * height));
+            };
+            height -= 1;
+            number = number_below(number, index, height);
+            slot = node.slots[index];
+        }
+        Vacancy::At(number.into())
+    }
+
+    /// The same pages in memory of another table with the same stock.
+    ///
+    /// # Safety
+    /// The tree belongs to a living version.
+    pub(crate) unsafe fn copied(&self, memory: &mut impl Memory) -> PageTree {
+        PageTree {
+            // SAFETY: as the caller says.
+            root: unsafe { copied(self.root, self.height, memory) },
+            ..*self
+        }
+    }
+}
+
+unsafe fn copied(slot: Slot, height: u32, memory: &mut impl Memory) -> Slot {
+    if slot.is_vacant() || slot.is_in_stock() {
+        return slot;
+    }
+    // SAFETY: the slot is neither, and its tree belongs to a living version; what is written is new.
+    unsafe {
+        if height > 0 {
+            let copy = memory.node();
+            std::ptr::copy_nonoverlapping(slot.node(), copy.as_ptr(), 1);
+            for slot in &mut (*copy.as_ptr()).slots {
+                *slot = copied(*slot, height - 1, memory);
+            }
+            return Slot::of_node(copy, memory.version());
+        }
+        match slot.stored() {
+            Stored::Frame(bytes) => {
+                let frame = memory.frame();
+                std::ptr::copy_nonoverlapping(bytes, frame.as_ptr(), 1);
+                Slot::of_frame(frame, memory.version())
+            }
+            Stored::Borrowed(page) => Slot::of_borrowed(Box::new(page.clone()), memory.version()),
+            Stored::Unknown(_) => unreachable!("a slot says what stands in it"),
         }
     }
 }

@@ -23,13 +23,18 @@ use crate::frames::Frames;
 use crate::page::{Page, PageBuf};
 use crate::page_node::{Node, Retired};
 use crate::page_tree::{Memory, PageTree};
+use crate::stock::Stock;
 
 /// Nodes that are kept for later.
 const NODES_KEPT: usize = 256;
 
 /// All versions of one page table, and its memory.
 #[derive(Debug)]
-pub(crate) struct PageVersions(Mutex<Inner>);
+pub(crate) struct PageVersions {
+    inner: Mutex<Inner>,
+    /// What every version refers to where it says that something is in stock.
+    stock: Option<Stock>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -57,16 +62,24 @@ struct Entry {
 unsafe impl Send for Inner {}
 
 impl PageVersions {
-    /// Version 0, held once: an empty table.
-    pub(crate) fn new() -> Self {
-        PageVersions(Mutex::new(Inner {
+    /// Version 0, held once: an empty table, or one of which all is in stock.
+    pub(crate) fn new(stock: Option<Stock>) -> Self {
+        let inner = Inner {
             frames: Frames::default(),
             nodes: Vec::new(),
             last: 0,
             apart: 0,
             held: vec![(0, 1)],
             retired: BTreeMap::new(),
-        }))
+        };
+        PageVersions {
+            inner: Mutex::new(inner),
+            stock,
+        }
+    }
+
+    pub(crate) fn stock(&self) -> Option<&Stock> {
+        self.stock.as_ref()
     }
 
     /// Holds a version once more that is held.
@@ -162,7 +175,7 @@ impl PageVersions {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0
+        self.inner
             .lock()
             .expect("nothing panics while versions are looked after")
     }
@@ -295,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_few_freed_nodes_are_kept_for_later_and_the_others_freed() {
-        let versions = PageVersions::new();
+        let versions = PageVersions::new(None);
         let (version, floor) = versions.begin(0).unwrap();
         let mut writing = Writing {
             versions: &versions,

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::damaged::{DamageKind, Damaged};
 use crate::page::{Page, PageBuf};
+use crate::page_error::{Full, PageError};
 use crate::page_format::PageKind;
 use crate::page_journal::PageJournal;
 use crate::page_moment::PageMoment;
@@ -28,7 +29,10 @@ use crate::page_node::Stored;
 use crate::page_number::PageNumber;
 use crate::page_ref::PageRef;
 use crate::page_tree::PageTree;
+use crate::page_tree_iter::Vacancy;
 use crate::page_versions::{PageVersions, Writing};
+use crate::stock::Stock;
+use crate::stored_pages::StoredPages;
 use crate::table_id::TableId;
 
 /// All pages by number. Copied in O(1); a page is copied when it is first written while a copy can see it.
@@ -65,17 +69,22 @@ unsafe impl Send for Pages {}
 // SAFETY: as above.
 unsafe impl Sync for Pages {}
 
-/// All 2^27 page numbers that pages get are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("all {} page numbers are taken", u64::from(PageNumber::STORED_MAX) + 1)]
-pub struct Full;
-
 impl Pages {
     /// No pages.
     pub fn new() -> Pages {
+        Pages::begun(None)
+    }
+
+    /// Stored pages, each found and verified when it is first used, and copied when it is first written. Takes the same time however many there
+    /// are.
+    pub fn map(stored: Arc<dyn StoredPages>) -> Pages {
+        Pages::begun(Stock::new(stored))
+    }
+
+    fn begun(stock: Option<Stock>) -> Pages {
         Pages {
-            tree: PageTree::EMPTY,
-            versions: Arc::new(PageVersions::new()),
+            tree: stock.as_ref().map_or(PageTree::EMPTY, PageTree::in_stock),
+            versions: Arc::new(PageVersions::new(stock)),
             version: 0,
             floor: 0,
             is_shared: AtomicBool::new(true),
@@ -98,13 +107,19 @@ impl Pages {
     /// An empty page of `kind` for `owner`, under the lowest vacant number.
     ///
     /// # Errors
-    /// When no number is vacant.
-    pub fn allocate(&mut self, kind: PageKind, owner: TableId) -> Result<PageNumber, Full> {
-        // SAFETY: the version is held.
-        let vacant = unsafe { self.tree.lowest_vacant() };
+    /// `Full`, when no number is vacant; `Unlisted`, when can not be said which is the lowest.
+    pub fn allocate(&mut self, kind: PageKind, owner: TableId) -> Result<PageNumber, PageError> {
+        let vacant = loop {
+            // SAFETY: the version is held.
+            match unsafe { self.tree.lowest_vacant() } {
+                Vacancy::At(number) => break number,
+                // Which numbers are vacant there is seen only where nodes are.
+                Vacancy::Below(first) => self.reach(page_number(first))?,
+            }
+        };
         let number = PageNumber::try_from(vacant).map_err(|_| Full)?;
         if number > PageNumber::STORED_MAX {
-            return Err(Full);
+            return Err(Full.into());
         }
         self.put_empty(number, kind, owner);
         Ok(number)
@@ -113,11 +128,10 @@ impl Pages {
     /// Gives a page up; its number is vacant then.
     ///
     /// # Errors
-    /// `Missing`, when there is no such page.
+    /// `Missing`, when there is no such page; `Unlisted`.
     pub fn free(&mut self, number: PageNumber) -> Result<(), Damaged> {
-        if self.stored(number).is_none() {
-            return Err(DamageKind::Missing.at(number));
-        }
+        self.stored(number)?;
+        self.reach(number)?;
         let (tree, mut memory) = self.writing();
         // SAFETY: the page is there; the tree belongs to the version that is written.
         unsafe { tree.remove(number.get(), &mut memory) };
@@ -127,7 +141,7 @@ impl Pages {
     /// The bytes of a page.
     ///
     /// # Errors
-    /// `Missing`; `Checksum` and `Length` of a borrowed page.
+    /// `Missing`; `Checksum` and `Length` of a borrowed page; `Unlisted`.
     #[inline(always)]
     pub fn get(&self, number: PageNumber) -> Result<&PageBuf, Damaged> {
         match self.in_memory(number) {
@@ -140,20 +154,15 @@ impl Pages {
     /// is hardly ever one.
     #[inline(never)]
     fn get_borrowed(&self, number: PageNumber) -> Result<&PageBuf, Damaged> {
-        match self.stored(number) {
-            Some(Stored::Frame(frame)) => Ok(frame),
-            Some(Stored::Borrowed(page)) => page.bytes().map_err(|kind| kind.at(number)),
-            None => Err(DamageKind::Missing.at(number)),
-        }
+        let page = PageRef(self.stored(number)?);
+        page.bytes().map_err(|kind| kind.at(number))
     }
 
     /// The bytes of a page, if it is there and not borrowed: nothing is verified.
     #[inline(always)]
     pub(crate) fn in_memory(&self, number: PageNumber) -> Option<&PageBuf> {
-        match self.stored(number) {
-            Some(Stored::Frame(frame)) => Some(frame),
-            _ => None,
-        }
+        // SAFETY: the version is held for as long as this is borrowed.
+        unsafe { self.tree.frame(number.get()) }
     }
 
     /// The bytes of a page, to be written; copied first where a copy of this can see it or where they are borrowed.
@@ -191,14 +200,11 @@ impl Pages {
 
     /// [`Pages::get_mut`] of a page that may have to be copied first.
     fn own(&mut self, number: PageNumber) -> Result<&mut PageBuf, Damaged> {
-        match self.stored(number) {
-            None => return Err(DamageKind::Missing.at(number)),
-            Some(Stored::Frame(_)) => {}
-            Some(Stored::Borrowed(page)) => {
-                let page = page.clone();
-                let copy = page.copy_verified().map_err(|kind| kind.at(number))?;
-                *self.put_frame(number) = *copy;
-            }
+        if let Stored::Borrowed(page) = self.stored(number)? {
+            let page = page.clone();
+            let copy = page.copy_verified().map_err(|kind| kind.at(number))?;
+            self.reach(number)?;
+            *self.put_frame(number) = *copy;
         }
         let (tree, mut memory) = self.writing();
         // SAFETY: the page is there, and not borrowed; the tree belongs to the version that is written.
@@ -220,14 +226,17 @@ impl Pages {
         kind: PageKind,
         owner: TableId,
     ) -> Result<&mut PageBuf, Damaged> {
-        if self.stored(number).is_none() {
-            return Err(DamageKind::Missing.at(number));
-        }
+        self.stored(number)?;
+        self.reach(number)?;
         Ok(self.put_empty(number, kind, owner))
     }
 
     /// Puts a page that was stored before under its number, in place of what is there.
+    ///
+    /// # Panics
+    /// If these began with stored pages.
     pub fn restore(&mut self, number: PageNumber, page: Page) {
+        assert!(self.versions.stock().is_none(), "they are there already");
         if page.is_borrowed() {
             let (tree, mut memory) = self.writing();
             // SAFETY: the tree belongs to the version that is written.
@@ -296,10 +305,11 @@ impl Pages {
         self.iter_from(PageNumber::MIN)
     }
 
-    /// All pages from a number on, ascending. Costs nothing for those before.
+    /// All pages from a number on, ascending. Costs nothing for those before. Where can not be said which numbers have a page, one of them stands for all;
+    /// it has no bytes.
     pub fn iter_from(&self, first: PageNumber) -> impl Iterator<Item = (PageNumber, PageRef<'_>)> {
         // SAFETY: the version is held for as long as this is borrowed.
-        unsafe { self.tree.iter_from(first.get()) }
+        unsafe { self.tree.iter_from(first.get(), self.versions.stock()) }
             .map(|(number, page)| (page_number(number), PageRef(page)))
     }
 
@@ -341,16 +351,40 @@ impl Pages {
         born.entered_count
     }
 
+    /// Says of every page number below that of an existing page, and of its own, that it is taken, without pages.
+    #[cfg(test)]
+    pub(crate) fn pretend_full(&mut self, last: PageNumber) {
+        self.tree.pretend_full(last.get());
+    }
+
     /// Frames in use, and how much is kept for older versions only.
     #[cfg(test)]
     pub(crate) fn audit(&self) -> (usize, usize) {
         self.versions.audit()
     }
 
-    #[inline(always)]
-    fn stored(&self, number: PageNumber) -> Option<Stored<'_>> {
+    /// A page as it stands here or in stock.
+    fn stored(&self, number: PageNumber) -> Result<Stored<'_>, Damaged> {
         // SAFETY: the version is held for as long as this is borrowed.
-        unsafe { self.tree.get(number.get()) }
+        let slot = unsafe { self.tree.standing(number.get()) };
+        let slot = slot.ok_or(DamageKind::Missing.at(number))?;
+        let Some(stock) = self.versions.stock().filter(|_| slot.is_in_stock()) else {
+            // SAFETY: as above, and a page stands in it.
+            return Ok(unsafe { slot.stored() });
+        };
+        let page = stock.get(number).map_err(|kind| kind.at(number))?;
+        let page = page.ok_or(DamageKind::Missing.at(number))?;
+        Ok(Stored::Borrowed(page))
+    }
+
+    /// Makes sure that there are nodes down to a number, if anything is below them.
+    fn reach(&mut self, number: PageNumber) -> Result<(), Damaged> {
+        let Some(stock) = self.versions.stock().cloned() else {
+            return Ok(());
+        };
+        let (tree, mut memory) = self.writing();
+        // SAFETY: the tree belongs to the version that is written.
+        unsafe { tree.reach(number.get(), &stock, &mut memory) }
     }
 
     fn put_empty(&mut self, number: PageNumber, kind: PageKind, owner: TableId) -> &mut PageBuf {
@@ -396,10 +430,10 @@ impl Pages {
 
     /// The same pages in memory of their own.
     fn copied(&self) -> Pages {
-        let mut copy = Pages::new();
-        for (number, page) in self.iter() {
-            copy.restore(number, page.to_page());
-        }
+        let mut copy = Pages::begun(self.versions.stock().cloned());
+        let (tree, mut memory) = copy.writing();
+        // SAFETY: the version is held; what the copy began with owns nothing.
+        *tree = unsafe { self.tree.copied(&mut memory) };
         copy
     }
 }
@@ -441,60 +475,4 @@ impl Default for Pages {
 
 fn page_number(number: u32) -> PageNumber {
     PageNumber::new(number).expect("every number in the tree is a page number")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const OWNER: TableId = TableId(7);
-
-    fn numbers(pages: &Pages) -> Vec<u32> {
-        pages.iter().map(|(number, _)| number.get()).collect()
-    }
-
-    #[test]
-    fn a_new_page_takes_the_lowest_vacant_number() {
-        let mut pages = Pages::new();
-        let all: Vec<_> = (0..200)
-            .map(|_| pages.allocate(PageKind::Row, OWNER).unwrap())
-            .collect();
-        assert_eq!(numbers(&pages), (0..200).collect::<Vec<_>>());
-        pages.free(all[150]).unwrap();
-        pages.free(all[3]).unwrap();
-        assert_eq!(pages.free(all[3]), Err(DamageKind::Missing.at(all[3])));
-        assert_eq!(pages.page_count(), 198);
-        for expected in [3, 150, 200] {
-            assert_eq!(
-                pages.allocate(PageKind::LongValue, OWNER).unwrap().get(),
-                expected
-            );
-        }
-    }
-
-    #[test]
-    fn a_number_is_refused_when_all_are_taken() {
-        let mut pages = Pages::new();
-        pages.restore(PageNumber::STORED_MAX, Page::zeroed());
-        assert_eq!(pages.allocate(PageKind::Row, OWNER), Ok(PageNumber::MIN));
-        pages.tree.pretend_full(PageNumber::STORED_MAX.get());
-        assert_eq!(pages.allocate(PageKind::Row, OWNER), Err(Full));
-        assert_eq!(Full.to_string(), "all 134217728 page numbers are taken");
-        pages.free(PageNumber::MIN).unwrap();
-        assert_eq!(pages.allocate(PageKind::Row, OWNER), Ok(PageNumber::MIN));
-    }
-
-    #[test]
-    fn a_missing_page_is_damage_that_names_it() {
-        let pages = Pages::new();
-        let number = PageNumber::new(12).unwrap();
-        assert_eq!(
-            pages.get(number).unwrap_err(),
-            DamageKind::Missing.at(number)
-        );
-        assert_eq!(
-            pages.get(number).unwrap_err().to_string(),
-            "page 12 is damaged: it does not exist"
-        );
-    }
 }

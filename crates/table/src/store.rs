@@ -25,6 +25,7 @@ use crate::pages::Pages;
 use crate::row_codec::UpdateRow;
 use crate::row_id::RowId;
 use crate::scratch::Scratch;
+use crate::stored_pages::StoredPages;
 use crate::table::Table;
 use crate::table_check;
 use crate::table_head_format;
@@ -291,10 +292,29 @@ impl Store {
         pages: impl IntoIterator<Item = (PageNumber, Page)>,
         heads: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<Self, Error> {
-        let mut store = Store::new(hash_key);
+        let mut restored = Pages::new();
         for (number, page) in pages {
-            store.pages.restore(number, page);
+            restored.restore(number, page);
         }
+        Store::with(hash_key, restored, heads)
+    }
+
+    /// As [`Store::restore`], but pages are found where they are stored, each when it is first used: this takes the same time however many there are.
+    pub fn map<'a>(
+        hash_key: [u8; 32],
+        pages: Arc<dyn StoredPages>,
+        heads: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Self, Error> {
+        Store::with(hash_key, Pages::map(pages), heads)
+    }
+
+    fn with<'a>(
+        hash_key: [u8; 32],
+        pages: Pages,
+        heads: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Self, Error> {
+        let mut store = Store::new(hash_key);
+        store.pages = pages;
         for bytes in heads {
             let table = table_head_format::decode(bytes, &store.hash_key)?;
             store.tables.insert(u64::from(table.id.0), Arc::new(table));

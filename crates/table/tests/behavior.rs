@@ -200,7 +200,7 @@ fn a_statement_that_meets_a_damaged_page_changes_nothing() {
         let page = if damaged {
             Page::borrowed(Arc::new(Zeros), 1)
         } else {
-            page.to_page()
+            page.to_page().unwrap()
         };
         (number, page)
     });
@@ -516,7 +516,7 @@ fn a_range_ends_at_a_damaged_node_also_in_a_transaction() {
         let pages = store.pages().iter().map(|(number, page)| {
             let page = match number == leaf {
                 true => Page::borrowed(Arc::new(Zeros), 1),
-                false => page.to_page(),
+                false => page.to_page().unwrap(),
             };
             (number, page)
         });

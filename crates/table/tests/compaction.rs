@@ -273,7 +273,9 @@ fn the_same_history_leaves_the_same_pages() {
 fn copy(store: &Store) -> Store {
     let heads: Vec<Vec<u8>> = store.heads().map(|(_, bytes)| bytes).collect();
     let pages = store.pages();
-    let pages = pages.iter().map(|(number, page)| (number, page.to_page()));
+    let pages = pages
+        .iter()
+        .map(|(number, page)| (number, page.to_page().unwrap()));
     Store::restore([3; 32], pages, heads.iter().map(Vec::as_slice)).unwrap()
 }
 

@@ -50,7 +50,9 @@ const REFUSED: Error = Error::Malformed(Malformed {
 /// The store with another head.
 fn with_head(store: &Store, head: &[u8]) -> Result<Store, Error> {
     let pages = store.pages();
-    let pages = pages.iter().map(|(number, page)| (number, page.to_page()));
+    let pages = pages
+        .iter()
+        .map(|(number, page)| (number, page.to_page().unwrap()));
     Store::restore([3; 32], pages, [head])
 }
 

@@ -126,7 +126,7 @@ fn bytes_of(store: &Store) -> Vec<(u32, Vec<u8>)> {
 /// The same store from its pages and heads.
 fn restored(store: &Store) -> Store {
     let pages = store.pages().iter();
-    let pages = pages.map(|(number, page)| (number, page.to_page()));
+    let pages = pages.map(|(number, page)| (number, page.to_page().unwrap()));
     let heads: Vec<Vec<u8>> = store.heads().map(|(_, head)| head).collect();
     Store::restore([3; 32], pages, heads.iter().map(Vec::as_slice)).unwrap()
 }

@@ -382,7 +382,7 @@ fn history(seed: u64) {
     let pages = store
         .pages()
         .iter()
-        .map(|(number, page)| (number, page.to_page()));
+        .map(|(number, page)| (number, page.to_page().unwrap()));
     let restored = Store::restore([3; 32], pages, heads.iter().map(Vec::as_slice)).unwrap();
     assert_equal(&restored, &model);
     assert_same_pages(&store, &restored);

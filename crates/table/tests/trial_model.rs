@@ -240,7 +240,7 @@ fn history(seed: u64, keys: u64, trials: u64) {
         store
             .pages()
             .iter()
-            .map(|(number, page)| (number, page.to_page())),
+            .map(|(number, page)| (number, page.to_page().unwrap())),
         store
             .heads()
             .map(|(_, head)| head)
