@@ -81,6 +81,7 @@ mod sighting;
 mod situation;
 // Carry out.
 mod creation;
+mod mapped_pages;
 mod opening;
 mod pace;
 mod replay;
@@ -92,6 +93,7 @@ mod stopwatch;
 mod fair_lock;
 mod growth;
 mod heads;
+mod known_snapshots;
 mod ours;
 mod pruning;
 mod snapshot_keeper;

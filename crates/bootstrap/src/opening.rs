@@ -11,7 +11,7 @@ use crate::creation;
 use crate::database_id::DatabaseId;
 use crate::error::Result;
 use crate::identity;
-use crate::known::Known;
+use crate::known::{Known, KnownOutline};
 use crate::layout;
 use crate::look::{Looked, Scope, look, proofs};
 use crate::open_error::OpenError;
@@ -83,8 +83,8 @@ pub(crate) fn open<E>(
                     "a restored log fits the snapshot it continues"
                 );
                 // It is read whole before the log is given up for it.
-                let options = snapshot::LoadOptions::default();
-                if let Err(rejected) = start(&**dir, &looked, Some(snapshot), options)? {
+                let loading = SnapshotLoading::Copied;
+                if let Err(rejected) = start(&**dir, &looked, Some(snapshot), loading)? {
                     looked.reject(rejected);
                     continue;
                 }
@@ -97,8 +97,7 @@ pub(crate) fn open<E>(
                 snapshot,
                 rewrite_identity,
             } => {
-                let options = options.loading.load_options();
-                let start = match start(&**dir, &looked, snapshot, options)? {
+                let start = match start(&**dir, &looked, snapshot, options.loading)? {
                     Ok(start) => start,
                     Err(rejected) => {
                         looked.reject(rejected);
@@ -193,7 +192,8 @@ impl Opening<'_> {
             replay(start, &mut still.reader(from)?, None, &segments)?;
         drop(still);
         view.state().require_writable()?;
-        let is_lazy = self.options.loading == SnapshotLoading::Mapped && last_snapshot.is_some();
+        let is_mapped = |known: &Known| matches!(known.outline, KnownOutline::Mapped(_));
+        let is_lazy = known.as_ref().is_some_and(is_mapped);
         let verification = is_lazy.then(|| Verification::new(view.clone()));
         self.phases.replay += self.stopwatch.lap();
 

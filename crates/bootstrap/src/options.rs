@@ -65,8 +65,9 @@ pub enum SnapshotLoading {
     /// older one can still take its place. Nothing is copied: a page is when it is first written.
     #[default]
     Checked,
-    /// Files are mapped for reading, and each page is checked when it is first used; a damaged page is an error then. Opens in no time, however large
-    /// the database is, unless its snapshots are [compressed](crate::SnapshotPolicy::compress): what is compressed is unpacked before. The rest is checked in the background, or by [`crate::Database::maintain`], which tells of what is damaged.
+    /// Files are mapped for reading, and each page is looked for and checked when it is first used; if it, or what says where it is, is damaged, that is an error
+    /// then. Opens in no time, however large the database is, unless its snapshots are [compressed](crate::SnapshotPolicy::compress): what is compressed is unpacked,
+    /// and its checksums are checked, before. The rest is checked in the background, or by [`crate::Database::maintain`], which tells of what is damaged.
     Mapped,
     /// As [`SnapshotLoading::Checked`], but everything is copied into memory. An I/O error, or somebody else who cuts a file,
     /// can do no harm afterwards; under a map either ends the process (SIGBUS), and a page that the system has let go is read again unchecked.
@@ -116,20 +117,14 @@ impl Options {
 }
 
 impl SnapshotLoading {
+    /// How a snapshot is loaded, unless it is only mapped.
     pub(crate) fn load_options(self) -> snapshot::LoadOptions {
-        match self {
-            SnapshotLoading::Checked => snapshot::LoadOptions {
-                mode: snapshot::LoadMode::Map,
-                verify: snapshot::Verify::All,
-            },
-            SnapshotLoading::Copied => snapshot::LoadOptions {
-                mode: snapshot::LoadMode::Copy,
-                verify: snapshot::Verify::All,
-            },
-            SnapshotLoading::Mapped => snapshot::LoadOptions {
-                mode: snapshot::LoadMode::Map,
-                verify: snapshot::Verify::Lazy,
-            },
-        }
+        use snapshot::{LoadMode, Verify};
+        let (mode, verify) = match self {
+            SnapshotLoading::Checked => (LoadMode::Map, Verify::All),
+            SnapshotLoading::Copied => (LoadMode::Copy, Verify::All),
+            SnapshotLoading::Mapped => (LoadMode::Map, Verify::Checksums),
+        };
+        snapshot::LoadOptions { mode, verify }
     }
 }

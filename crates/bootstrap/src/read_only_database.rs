@@ -172,7 +172,7 @@ fn open_once(
             } => snapshot,
             action => unreachable!("nothing is written by an open for reading: {action:?}"),
         };
-        match start(&**dir, &looked, snapshot, options.loading.load_options())? {
+        match start(&**dir, &looked, snapshot, options.loading)? {
             Ok(start) => break (start, plan.row),
             Err(rejected) => looked.reject(rejected),
         }

@@ -1,12 +1,11 @@
 //! A state as the sections of a snapshot, and back.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use schema::State;
 use snapshot::{Blob, Blobs, Loaded, Source, SourceError};
-use table::{Page, PageBytes, PageMoment, PageNumber, Store};
+use table::{Page, PageMoment, PageNumber, Store};
 
 use crate::database_id::DatabaseId;
 use crate::format::{
@@ -14,6 +13,7 @@ use crate::format::{
     parse_head_part_number,
 };
 use crate::known::Known;
+use crate::mapped_pages::{LoadedPage, MappedPages};
 
 /// Why the sections of a snapshot make no state.
 #[derive(Debug)]
@@ -67,21 +67,37 @@ fn with_heads<T>(
     write(&mut sections)
 }
 
-/// The state that a snapshot holds. Its pages stay where they were loaded, and are copied when they are first written.
-pub(crate) fn state(id: DatabaseId, loaded: &Loaded, is_verified: bool) -> Result<State, Unfit> {
+/// The state that a snapshot holds. Its pages stay where they were loaded and verified, and are copied when they are first written.
+pub(crate) fn loaded_state(id: DatabaseId, loaded: &Loaded) -> Result<State, Unfit> {
     let mut pages = Vec::with_capacity(loaded.section(PAGES_SECTION).len());
     for (number, blob) in loaded.section(PAGES_SECTION) {
         let number = PageNumber::try_from(*number).map_err(|_| Unfit::Numbers)?;
         let bytes = Arc::new(LoadedPage(blob.clone()));
-        let page = match is_verified {
-            true => Page::borrowed_verified(bytes, blob.crc32c()),
-            false => Page::borrowed(bytes, blob.crc32c()),
-        };
-        pages.push((number, page));
+        pages.push((number, Page::borrowed_verified(bytes, blob.crc32c())));
     }
+    state(id, loaded.section(HEADS_SECTION), |key, heads| {
+        Store::restore(key, pages, heads)
+    })
+}
+
+/// The state that a snapshot holds, whose pages are found and verified when they are first used.
+pub(crate) fn mapped_state(
+    id: DatabaseId,
+    pages: &Arc<MappedPages>,
+    heads: &[(u64, Blob)],
+) -> Result<State, Unfit> {
+    let pages = Arc::clone(pages);
+    state(id, heads, |key, heads| Store::map(key, pages, heads))
+}
+
+fn state(
+    id: DatabaseId,
+    section: &[(u64, Blob)],
+    store: impl FnOnce([u8; 32], &mut dyn Iterator<Item = &[u8]>) -> Result<Store, table::Error>,
+) -> Result<State, Unfit> {
     let mut heads: Vec<(u32, Vec<u8>)> = Vec::new();
     let mut next_part = 0;
-    for (number, blob) in loaded.section(HEADS_SECTION) {
+    for (number, blob) in section {
         let (table, part) = parse_head_part_number(*number).ok_or(Unfit::Numbers)?;
         // Heads are decoded at once, so their bytes are verified here however the snapshot was loaded.
         if !blob.verify() {
@@ -102,8 +118,8 @@ pub(crate) fn state(id: DatabaseId, loaded: &Loaded, is_verified: bool) -> Resul
             _ => return Err(Unfit::Numbers),
         }
     }
-    let heads = heads.iter().map(|(_, head)| head.as_slice());
-    let store = Store::restore(State::hash_key(id.0), pages, heads)
+    let mut heads = heads.iter().map(|(_, head)| head.as_slice());
+    let store = store(State::hash_key(id.0), &mut heads)
         .map_err(|error| Unfit::State(schema::Error::Table(error)))?;
     State::from_store(id.0, store).map_err(Unfit::State)
 }
@@ -153,20 +169,5 @@ impl Source for OwnedPages<'_> {
         };
         let bytes = page.bytes().map_err(|kind| kind.at(number))?;
         Ok(Some((number.into(), bytes.as_bytes())))
-    }
-}
-
-/// A page inside of a loaded snapshot, which it keeps alive.
-struct LoadedPage(Blob);
-
-impl PageBytes for LoadedPage {
-    fn page_bytes(&self) -> &[u8] {
-        self.0.bytes()
-    }
-}
-
-impl fmt::Debug for LoadedPage {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
     }
 }

@@ -5,8 +5,8 @@
 //!   line 2          2 ────── 4 ────── 6      and none with the last: one flipped bit harms one line, and the other is whole
 //! ```
 
+use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,12 +14,13 @@ use commitlog::{Log, TxId};
 use disk::Dir;
 use schema::State;
 use snapshot::{
-    Basis, Header, Manifest, Mending, Outline, Progress, Scrub, ScrubReport, SnapshotId, Snapshots,
-    Source, Spare,
+    Basis, Header, Manifest, Outline, Progress, Scrub, ScrubReport, SnapshotId, Snapshots, Source,
+    Spare,
 };
 
 use crate::error::{Error, Result};
-use crate::known::Known;
+use crate::known::{Known, KnownOutline};
+use crate::known_snapshots::{KnownSnapshots, tx_of};
 use crate::layout;
 use crate::ours::{Ours, ours};
 use crate::pruning::{floor, kept, superfluous};
@@ -40,27 +41,7 @@ pub(crate) struct SnapshotKeeper {
     dir: Arc<dyn Dir>,
     options: snapshot::Options,
     keep: usize,
-    inner: Mutex<Inner>,
-}
-
-/// Held while snapshots are written, verified or removed.
-#[derive(Debug, Default)]
-pub(crate) struct Inner {
-    /// Opened when it is first needed.
-    snapshots: Option<Arc<Snapshots>>,
-    /// The name of their directory is known to be durable.
-    is_durable: bool,
-    /// The snapshots that this process has read back from the medium and found good; and how many before it, each written on the next, were read back
-    /// only as far as they were written, since one of them was read back whole.
-    good: BTreeMap<TxId, u32>,
-    /// Writing them failed, and they may be there nevertheless, and gone after a power cut.
-    doubtful: BTreeSet<TxId>,
-    /// Those that it has found bad: nothing is written on them.
-    bad: BTreeSet<TxId>,
-    /// What has changed in the pages is counted from here.
-    known: Option<Known>,
-    /// Of the snapshots that are kept, as far as that has been read or written.
-    outlines: BTreeMap<TxId, Outline>,
+    inner: Mutex<KnownSnapshots>,
 }
 
 impl SnapshotKeeper {
@@ -72,17 +53,16 @@ impl SnapshotKeeper {
         keep: usize,
         known: Option<Known>,
     ) -> Result<Self> {
-        let outlines = known
-            .iter()
-            .map(|known| (tx_of(&known.outline), known.outline.clone()));
+        let outlines = known.iter().filter_map(|known| known.outline.read());
+        let outlines = outlines.map(|outline| (tx_of(outline), outline.clone()));
         let keeper = SnapshotKeeper {
             dir,
             options,
             keep,
-            inner: Mutex::new(Inner {
+            inner: Mutex::new(KnownSnapshots {
                 outlines: outlines.collect(),
                 known,
-                ..Inner::default()
+                ..KnownSnapshots::default()
             }),
         };
         keeper.existing(&mut keeper.lock())?;
@@ -90,22 +70,28 @@ impl SnapshotKeeper {
     }
 
     /// Waits until no other snapshot is being written, and keeps others waiting.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, KnownSnapshots> {
         // What it guards is only what has been found good so far; a panic leaves nothing half-done in it.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is known of the pages; nothing while a snapshot is being written, which may take its time.
     pub(crate) fn known(&self) -> Option<Known> {
-        let inner = self.inner.try_lock().ok()?;
+        let mut inner = self.inner.try_lock().ok()?;
+        inner.read_known();
         inner.known.clone()
+    }
+
+    /// Reads what is left to read of the tree of hashes of a snapshot that is mapped; yields what is damaged of it.
+    pub(crate) fn read_known(&self) -> Option<snapshot::Error> {
+        self.lock().read_known()
     }
 
     /// Writes the state of `view`, which must be durable in the log, and reads it back. `on_progress` is asked after every
     /// few pages.
     pub(crate) fn write(
         &self,
-        inner: &mut Inner,
+        inner: &mut KnownSnapshots,
         view: &View,
         log: &Log,
         on_progress: &OnProgress<'_>,
@@ -115,6 +101,7 @@ impl SnapshotKeeper {
             "a snapshot never exceeds what is durable"
         );
         let snapshots = self.existing_or_new(inner)?;
+        inner.read_known();
         let mut replaced = false;
         // What could not be read just now: nothing is written on it this time.
         let mut avoided = BTreeSet::new();
@@ -168,7 +155,7 @@ impl SnapshotKeeper {
         if let Some(outline) = &written.outline {
             inner.outlines.insert(view.tx(), outline.clone());
             inner.known = Some(Known {
-                outline: outline.clone(),
+                outline: KnownOutline::Read(outline.clone()),
                 moment: view.state().store().pages().moment(),
             });
         }
@@ -189,7 +176,7 @@ impl SnapshotKeeper {
     /// asked after every few pages that are read back, and before each snapshot is removed.
     pub(crate) fn prune(
         &self,
-        inner: &mut Inner,
+        inner: &mut KnownSnapshots,
         log: &Log,
         on_progress: &OnProgress<'_>,
     ) -> Result<PruneSummary> {
@@ -236,7 +223,7 @@ impl SnapshotKeeper {
     /// mapped, only what it holds in memory of its own counts.
     pub(crate) fn mend(
         &self,
-        inner: &mut Inner,
+        inner: &mut KnownSnapshots,
         scrub: Scrub,
         state: &State,
         is_mapped: bool,
@@ -245,6 +232,7 @@ impl SnapshotKeeper {
         let Some(snapshots) = self.existing(inner)? else {
             return Ok(ScrubReport::default());
         };
+        inner.read_known();
         let undoubted = inner.outlines.iter();
         let undoubted = undoubted.filter(|(tx, _)| !inner.doubtful.contains(tx));
         let outlines: Vec<Outline> = undoubted.map(|(_, outline)| outline.clone()).collect();
@@ -267,7 +255,7 @@ impl SnapshotKeeper {
     }
 
     /// The directory of snapshots, opened for writing; `None` if there is none.
-    fn existing(&self, inner: &mut Inner) -> Result<Option<Arc<Snapshots>>> {
+    fn existing(&self, inner: &mut KnownSnapshots) -> Result<Option<Arc<Snapshots>>> {
         if inner.snapshots.is_none()
             && let Some(dir) = layout::existing(&*self.dir, layout::SNAPSHOTS)?
         {
@@ -277,7 +265,7 @@ impl SnapshotKeeper {
     }
 
     /// The directory of snapshots, opened for writing, and made with the first snapshot.
-    fn existing_or_new(&self, inner: &mut Inner) -> Result<Arc<Snapshots>> {
+    fn existing_or_new(&self, inner: &mut KnownSnapshots) -> Result<Arc<Snapshots>> {
         if !inner.is_durable {
             // A handle from before may be one on a directory that is made anew here.
             inner.snapshots = None;
@@ -291,7 +279,7 @@ impl SnapshotKeeper {
     /// The snapshots that the log continues and that are to be kept, each read back; newest first. None without two that share no bytes.
     fn kept(
         &self,
-        inner: &mut Inner,
+        inner: &mut KnownSnapshots,
         snapshots: &Snapshots,
         log: &Log,
         bad: &mut Vec<TxId>,
@@ -343,7 +331,7 @@ impl SnapshotKeeper {
     /// Removes the snapshots of this history beyond those that are kept, if those are known to be good.
     fn let_go(
         &self,
-        inner: &mut Inner,
+        inner: &mut KnownSnapshots,
         snapshots: &Snapshots,
         log: &Log,
         on_progress: &OnProgress<'_>,
@@ -373,49 +361,9 @@ impl SnapshotKeeper {
     }
 }
 
-impl Inner {
-    /// Before a snapshot is removed. A removal that fails may have taken place: were the snapshot still remembered, a scrub would miss its file for
-    /// ever. That it is bad or in doubt holds until it is gone, since nothing may rest on it if it is not.
-    fn forget(&mut self, tx: TxId) {
-        self.good.remove(&tx);
-        self.outlines.remove(&tx);
-    }
-
-    /// Takes over what a scrub says of the snapshots that there are.
-    fn learn(&mut self, report: &ScrubReport, there: &[Manifest]) {
-        let left = report.findings.iter().filter(|it| !it.is_mended());
-        for finding in left {
-            for id in &finding.snapshots {
-                if report.sound.iter().any(|sound| sound.id() == *id) {
-                    continue;
-                }
-                let tx = TxId(id.tx());
-                // Read back again before it counts.
-                self.good.remove(&tx);
-                if finding.reason.is_damage() {
-                    self.bad.insert(tx);
-                }
-                if matches!(finding.mending, Mending::Unsure { .. }) {
-                    self.doubtful.insert(tx);
-                }
-            }
-        }
-        // One that was removed meanwhile, and written anew, is another one.
-        for sound in report.sound.iter().filter(|sound| there.contains(sound)) {
-            let tx = TxId(sound.header().tx);
-            self.good.insert(tx, 0);
-            self.bad.remove(&tx);
-        }
-        if !report.set_aside.is_empty() {
-            self.outlines
-                .retain(|_, outline| there.contains(outline.manifest()));
-        }
-    }
-}
-
 /// The snapshot to write the next one on: the newest that shares no bytes with the last one, so that the two newest never do.
 fn share(
-    inner: &mut Inner,
+    inner: &mut KnownSnapshots,
     snapshots: &Snapshots,
     log: &Log,
     avoided: &BTreeSet<TxId>,
@@ -451,10 +399,6 @@ fn share(
     Ok(None)
 }
 
-fn tx_of(outline: &Outline) -> TxId {
-    TxId(outline.manifest().header().tx)
-}
-
 fn write(
     snapshots: &Snapshots,
     view: &View,
@@ -470,7 +414,7 @@ fn write(
         metadata: Vec::new(),
     };
     let basis = Basis {
-        known: known.map(|known| &known.outline),
+        known: known.and_then(|known| known.outline.read()),
         share,
     };
     let written = with_sections(view.state(), known, |sections| {

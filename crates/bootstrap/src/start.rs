@@ -1,15 +1,21 @@
 //! Where a replay begins: the empty state, or a snapshot.
 
+use std::sync::Arc;
+
 use commitlog::{Chain, TxId};
 use disk::Dir;
 use schema::State;
-use snapshot::{LoadOptions, Snapshots, Verify};
+use snapshot::{Manifest, Snapshots};
 
+use crate::database_id::DatabaseId;
 use crate::error::{Error, Result};
-use crate::known::Known;
+use crate::format::HEADS_SECTION;
+use crate::known::{Known, KnownOutline};
 use crate::layout;
 use crate::look::Looked;
+use crate::mapped_pages::MappedPages;
 use crate::open_report::Rejection;
+use crate::options::SnapshotLoading;
 use crate::sections::{self, Unfit};
 
 /// A state, and the place in the log that it stands for.
@@ -47,7 +53,7 @@ pub(crate) fn start(
     dir: &dyn Dir,
     looked: &Looked,
     snapshot: Option<usize>,
-    options: LoadOptions,
+    loading: SnapshotLoading,
 ) -> Result<std::result::Result<Start, RejectedStart>> {
     let id = looked.database_id();
     let Some(snapshot) = snapshot else {
@@ -70,37 +76,59 @@ pub(crate) fn start(
         read_only: true,
         ..snapshot::Options::default()
     };
-    let loaded = match Snapshots::open(snapshots_dir, reading)?.load(manifest, options) {
-        Ok(loaded) => loaded,
-        Err(snapshot::Error::Io(error)) => return Err(error.into()),
-        Err(error) => {
-            let reason = Rejection::Unreadable(error);
-            return Ok(Err(RejectedStart { snapshot, reason }));
+    let snapshots = Snapshots::open(snapshots_dir, reading)?;
+    let reason = match state(&snapshots, id, manifest, loading) {
+        Ok((state, outline)) => {
+            let header = manifest.header();
+            let moment = state.store().pages().moment();
+            return Ok(Ok(Start {
+                state,
+                after: Some((TxId(header.tx), Chain(header.chain))),
+                known: Some(Known { outline, moment }),
+            }));
         }
+        Err(Unusable::Snapshot(snapshot::Error::Io(error))) => return Err(error.into()),
+        Err(Unusable::Snapshot(error)) => Rejection::Unreadable(error),
+        Err(Unusable::State(Unfit::Numbers)) => Rejection::Misnumbered,
+        Err(Unusable::State(Unfit::State(error))) => Rejection::Unfit(error),
     };
-    let header = manifest.header();
-    let after = Some((TxId(header.tx), Chain(header.chain)));
-    Ok(
-        match sections::state(id, &loaded, options.verify != Verify::Lazy) {
-            Ok(state) => {
-                let known = Some(Known {
-                    outline: loaded.outline().clone(),
-                    moment: state.store().pages().moment(),
-                });
-                Ok(Start {
-                    state,
-                    after,
-                    known,
-                })
-            }
-            Err(Unfit::Numbers) => Err(RejectedStart {
-                snapshot,
-                reason: Rejection::Misnumbered,
-            }),
-            Err(Unfit::State(error)) => Err(RejectedStart {
-                snapshot,
-                reason: Rejection::Unfit(error),
-            }),
-        },
-    )
+    Ok(Err(RejectedStart { snapshot, reason }))
+}
+
+/// Why there is no state.
+enum Unusable {
+    Snapshot(snapshot::Error),
+    State(Unfit),
+}
+
+/// The state of a snapshot, and what the next one can be written on.
+fn state(
+    snapshots: &Snapshots,
+    id: DatabaseId,
+    manifest: &Manifest,
+    loading: SnapshotLoading,
+) -> std::result::Result<(State, KnownOutline), Unusable> {
+    if loading == SnapshotLoading::Mapped
+        && let Some(mapped) = snapshots.map(manifest)?
+    {
+        let pages = Arc::new(MappedPages::new(mapped)?.ok_or(Unfit::Numbers)?);
+        let heads = pages.section(HEADS_SECTION)?;
+        let state = sections::mapped_state(id, &pages, &heads)?;
+        return Ok((state, KnownOutline::Mapped(pages)));
+    }
+    let loaded = snapshots.load(manifest, loading.load_options())?;
+    let state = sections::loaded_state(id, &loaded)?;
+    Ok((state, KnownOutline::Read(loaded.outline().clone())))
+}
+
+impl From<snapshot::Error> for Unusable {
+    fn from(error: snapshot::Error) -> Self {
+        Unusable::Snapshot(error)
+    }
+}
+
+impl From<Unfit> for Unusable {
+    fn from(unfit: Unfit) -> Self {
+        Unusable::State(unfit)
+    }
 }

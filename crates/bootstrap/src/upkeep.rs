@@ -12,10 +12,11 @@ use snapshot::{Finding, Progress, Scrub, ScrubReport};
 use crate::backup::{BackupSummary, OnBackup, Origin, backup};
 use crate::error::{Error, Result};
 use crate::known::Known;
+use crate::known_snapshots::KnownSnapshots;
 use crate::options::{Options, SnapshotLoading};
 use crate::pace::Pace;
 use crate::scrub::{self, OnScrub};
-use crate::snapshot_keeper::{Inner, SnapshotKeeper};
+use crate::snapshot_keeper::SnapshotKeeper;
 use crate::snapshot_policy::SnapshotPolicy;
 use crate::snapshot_summary::{Maintenance, PruneSummary, SnapshotSummary};
 use crate::verification::Verification;
@@ -201,9 +202,11 @@ impl Upkeep {
         };
         *verification = None;
         drop(verification);
-        if let Some(first) = damaged.first() {
+        let tree = self.keeper.read_known();
+        let first = damaged.first().map(ToString::to_string);
+        if let Some(first) = tree.map(|error| error.to_string()).or(first) {
             let failure = format!(
-                "{} pages of the snapshot are damaged, the first of them: {first}",
+                "{} pages of the snapshot are damaged or can not be found, the first damage: {first}",
                 damaged.len()
             );
             tracing::error!(%failure);
@@ -324,7 +327,7 @@ impl Upkeep {
     }
 
     /// Writes a snapshot of a state that need not be durable yet: a commit may have come in since the rotation.
-    fn write(&self, keeper: &mut Inner, view: &View) -> Result<SnapshotSummary> {
+    fn write(&self, keeper: &mut KnownSnapshots, view: &View) -> Result<SnapshotSummary> {
         // A published snapshot proves that the log was synced through it: see `docs/RECOVERY.md`.
         self.writer.wait_durable(view.tx())?;
         let log = self.writer.log();

@@ -1,4 +1,4 @@
-//! Verifying, some at a time, the pages that a snapshot was mapped with and that nobody has used yet.
+//! Verifying, some at a time, the pages that a snapshot was mapped with and that nobody has used yet, and with them what says where they are.
 
 use table::{Damaged, PageNumber};
 
@@ -25,7 +25,8 @@ impl Verification {
         }
     }
 
-    /// Verifies the next few pages. `None` while there are more; at the end those that are damaged.
+    /// Verifies the next few pages. `None` while there are more; at the end those that are damaged. Where can not be said which pages there are, one stands for
+    /// all of them.
     pub(crate) fn step(&mut self) -> Option<Vec<Damaged>> {
         let pages = self.view.state().store().pages();
         let mut last = None;

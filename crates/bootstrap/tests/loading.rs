@@ -4,9 +4,12 @@
 #[path = "fixture/fixture.rs"]
 mod fixture;
 
+use std::collections::BTreeSet;
+
 use bootstrap::{Database, Maintenance, OpenReport, Options, Origin, SnapshotLoading, TxId};
 use disk::SimDisk;
 use fixture::*;
+use table::{DamageKind, Damaged, Value};
 
 /// Snapshots of transactions 1 and 2 with some twenty pages each, the log not pruned.
 fn two_snapshots() -> SimDisk {
@@ -86,4 +89,191 @@ fn what_was_only_mapped_is_verified_step_by_step() {
         let failure = database.info().unwrap().background_failure;
         assert_eq!(failure.is_some(), is_damaged, "{failure:?}");
     }
+}
+
+fn long_text(id: u64) -> String {
+    format!("{id} {}", "long ".repeat(1300))
+}
+
+/// Snapshots of transactions 1 and 2 with so many pages that several nodes lead to them.
+fn two_large_snapshots() -> SimDisk {
+    let disk = SimDisk::new(1);
+    let (database, _) = open_with(&disk, options()).unwrap();
+    for ids in [0..10, 10..700_u64] {
+        let rows = |tx: &mut schema::WriteTransaction| {
+            ids.clone().try_for_each(|id| {
+                let cells = [
+                    ("id", Value::from(id)),
+                    ("text", Value::from(long_text(id).as_str())),
+                ];
+                tx.insert("notes", &cells).map(drop)
+            })
+        };
+        database.write(rows).unwrap();
+        database.snapshot().unwrap();
+    }
+    database.close().unwrap();
+    disk
+}
+
+/// Where nodes over pages, and not over nodes, stand in a pack, and how long they are.
+fn leaf_nodes(pack: &[u8]) -> Vec<(usize, usize)> {
+    let starts = (0..pack.len()).step_by(8);
+    let is_leaf = |at: &usize| pack[*at..].starts_with(b"node\x01");
+    let leaves: Vec<usize> = starts.filter(is_leaf).collect();
+    let length = |at: usize| 16 + 8 * usize::from(pack[at + 5]) + 56 * count_of(&pack[at..]);
+    leaves.into_iter().map(|at| (at, length(at))).collect()
+}
+
+fn count_of(node: &[u8]) -> usize {
+    let present: [u8; 8] = node[8..16].try_into().unwrap();
+    u64::from_le_bytes(present).count_ones() as usize
+}
+
+fn maintain(database: &Database) -> Vec<Damaged> {
+    loop {
+        match database.maintain().unwrap() {
+            Maintenance::Verifying => {}
+            Maintenance::Verified { damaged } => return damaged,
+            step => panic!("{step:?}"),
+        }
+    }
+}
+
+/// Reads each note by its key: how many are right, and how many can not be found. Those that were written again are known by their numbers.
+fn read_all(database: &Database, written: &BTreeSet<u64>) -> (usize, usize) {
+    let view = database.view();
+    let notes = view.state().table("notes").unwrap();
+    let key = notes.primary_key().unwrap().id;
+    let (mut right, mut damaged) = (0, 0);
+    for id in 0..700 {
+        let row = notes.find(key, &[Value::from(id)]);
+        match row.and_then(|row| row.unwrap().value(1)) {
+            Ok(text) if written.contains(&id) => {
+                assert_eq!(text, Value::from("new"));
+                right += 1;
+            }
+            Ok(text) => {
+                assert_eq!(text, Value::from(long_text(id).as_str()));
+                right += 1;
+            }
+            Err(table::Error::Damaged(Damaged { kind, .. })) => {
+                assert_eq!(kind, DamageKind::Unlisted);
+                damaged += 1;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    (right, damaged)
+}
+
+/// A bit in a node that nobody needs to open the database: whoever needs it finds it damaged, all else is right, and who looks for damage finds it.
+#[test]
+fn a_damaged_node_is_found_when_it_is_used_and_in_the_background() {
+    use SnapshotLoading::{Checked, Mapped};
+    let disk = two_large_snapshots();
+    let path = paths_in(&disk, "snapshots/", ".pack").pop().unwrap();
+    let pack = disk.read(&path).unwrap();
+    let nodes = leaf_nodes(&pack);
+    assert_eq!(
+        nodes
+            .iter()
+            .filter(|(_, length)| *length == 16 + 8 + 64 * 56)
+            .count(),
+        2
+    );
+    // The second of three over the pages: the first is needed for the catalog, the last to see how many there are.
+    let (at, length) = nodes[1];
+    for byte in (0..length).step_by(97) {
+        let disk = disk.fork();
+        let bit = u32::try_from(byte % 8).unwrap();
+        disk.flip_bit(&path, (at + byte) as u64, bit);
+        let (database, report) = open_loading(&disk, Mapped);
+        assert_eq!(report.origin, Origin::Snapshot { tx: TxId(2) }, "{byte}");
+        let (right, damaged) = read_all(&database, &BTreeSet::new());
+        assert!(right > 100 && damaged > 100, "{byte}: {right} {damaged}");
+        let is_written = |id: &u64| {
+            let cells = [("text", Value::from("new"))];
+            let written = database.write(|tx| tx.update("notes", &[Value::from(*id)], &cells));
+            written.is_ok()
+        };
+        let written: BTreeSet<u64> = (0..700).filter(is_written).collect();
+        assert!(written.len() > 100, "{byte}: {written:?}");
+        assert_eq!(read_all(&database, &written), (right, damaged));
+        let found = maintain(&database);
+        assert!(
+            matches!(
+                found[..],
+                [Damaged {
+                    kind: DamageKind::Unlisted,
+                    ..
+                }]
+            ),
+            "{found:?}"
+        );
+        let failure = database.info().unwrap().background_failure.unwrap();
+        assert!(
+            failure.contains(path.rsplit('/').next().unwrap()),
+            "{failure}"
+        );
+        let scrubbed = database
+            .scrub(&|_| std::ops::ControlFlow::Continue(()))
+            .unwrap();
+        assert_eq!(scrubbed.findings.len(), 1, "{byte}: {scrubbed:?}");
+        drop(database);
+        let (database, report) = open_loading(&disk, Checked);
+        assert_eq!(report.origin, Origin::Snapshot { tx: TxId(1) }, "{byte}");
+        assert_eq!(
+            database.view().state().table("notes").unwrap().row_count(),
+            700
+        );
+    }
+}
+
+/// What has not changed since the snapshot that was mapped is not looked at for the next one: a page that is damaged there is not in the way.
+#[test]
+fn a_snapshot_of_a_mapped_state_looks_at_what_has_changed_alone() {
+    let disk = SimDisk::new(1);
+    let (database, _) = open_with(&disk, options()).unwrap();
+    let rows = |tx: &mut schema::WriteTransaction| (0..20_000).try_for_each(|id| insert(tx, id));
+    database.write(rows).unwrap();
+    for id in 20_000..20_002 {
+        database.snapshot().unwrap();
+        put(&database, id);
+    }
+    database.close().unwrap();
+    damage_newest(&disk);
+    let (database, _) = open_loading(&disk, SnapshotLoading::Mapped);
+    put(&database, 20_002);
+    let written = database.snapshot().unwrap();
+    assert!(written.file_bytes < 300_000, "{written:?}");
+    assert_eq!(maintain(&database).len(), 1);
+}
+
+/// What the next snapshot needs to know of the one that was mapped is read when it is written: it stores what has changed, as ever.
+#[test]
+fn a_snapshot_of_a_mapped_state_stores_what_has_changed() {
+    use SnapshotLoading::{Checked, Mapped};
+    let disk = two_large_snapshots();
+    let mut files = Vec::new();
+    for loading in [Checked, Mapped] {
+        let disk = disk.fork();
+        let (database, _) = open_loading(&disk, loading);
+        let mut bytes = Vec::new();
+        for id in 1000..1004 {
+            put(&database, id);
+            bytes.push(database.snapshot().unwrap().file_bytes);
+        }
+        assert!(bytes[2] < 400_000, "{bytes:?}");
+        let digest = database.digest().unwrap();
+        database.close().unwrap();
+        assert_eq!(open_loading(&disk, Checked).0.digest().unwrap(), digest);
+        files.push(
+            paths_in(&disk, "snapshots/", ".pack")
+                .into_iter()
+                .map(|path| disk.read(&path).unwrap())
+                .collect::<Vec<_>>(),
+        );
+    }
+    assert!(files[0] == files[1], "the same history, the same files");
 }

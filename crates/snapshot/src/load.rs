@@ -27,8 +27,8 @@ pub enum LoadMode {
     Map,
 }
 
-/// What is checked before [`crate::Snapshots::load`] returns. Whatever is chosen, the tree of hashes is checked whole:
-/// each node's crc32c and blake3.
+/// What is checked before [`crate::Snapshots::load`] returns, of blobs: the tree of hashes is always checked whole,
+/// each node's crc32c and blake3. [`crate::Snapshots::map`] checks nothing before it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Verify {
     /// Every blob's crc32c and blake3.
@@ -36,8 +36,6 @@ pub enum Verify {
     All,
     /// Every blob's crc32c, which is several times faster and finds all accidents but one in four billion.
     Checksums,
-    /// Nothing more. Each blob carries its crc32c, for the caller to check on first use.
-    Lazy,
 }
 
 /// How [`crate::Snapshots::load`] reads.
@@ -57,14 +55,6 @@ pub(crate) fn load(
 ) -> Result<Loaded> {
     let packs = PackSet::open(dir, manifest, options.mode == LoadMode::Map)?;
     let walked = tree_walk::walk(dir, manifest, &packs, &mut || Ok(()))?;
-    let mut leaves = walked.sections.iter().flatten();
-    let is_plain = leaves.all(|leaf| !leaf.reference.is_compressed());
-    if options.mode == LoadMode::Map && options.verify == Verify::Lazy && is_plain {
-        return Ok(assemble(manifest, walked, |leaf| {
-            let reference = &leaf.reference;
-            (mapped(&packs.packs[leaf.pack], reference), reference.crc32c)
-        }));
-    }
     let extents = Extents::of(&packs, &walked)?;
     let storages = parallel::map(threads, extents.as_slice(), |extent| {
         if extent.is_node {
@@ -84,7 +74,6 @@ pub(crate) fn load(
         match options.verify {
             Verify::All => reference.content(content).map(drop),
             Verify::Checksums => reference.check_crc(content),
-            Verify::Lazy => Ok(()),
         }
         .map_err(|kind| pack.damaged(reference.offset, kind))?;
         Ok(Some((storage, reference.crc32c)))
@@ -121,7 +110,7 @@ fn assemble(
     )
 }
 
-fn mapped(pack: &PackReader, reference: &Reference) -> Storage {
+pub(crate) fn mapped(pack: &PackReader, reference: &Reference) -> Storage {
     let map = pack.map.as_ref().expect("the packs were opened mapped");
     Storage::Mapped {
         map: map.clone(),

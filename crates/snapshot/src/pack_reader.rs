@@ -1,7 +1,7 @@
 //! An open pack: every read is bounded by its length.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use disk::{Access, Dir, File, Map};
@@ -12,6 +12,7 @@ use crate::file_name::FileName;
 use crate::format::{HEADER_BYTES, PACK_BLOBS_AT, PackHeader};
 use crate::manifest::{self, Manifest, PackEntry};
 use crate::manifest_file;
+use crate::node_format::{NODE_BYTES_MAX, NodeChild, decode_node, node_hash};
 use crate::reference::Reference;
 
 /// A pack whose header was checked.
@@ -58,6 +59,27 @@ impl PackSet {
     pub(crate) fn index_of(&self, id: u64) -> Option<usize> {
         let at = self.by_id.binary_search_by_key(&id, |(id, _)| *id).ok()?;
         Some(self.by_id[at].1)
+    }
+
+    /// Where the pack of a reference stands, which was read from `byte_offset` of `file`, after its shape was checked against that.
+    pub(crate) fn locate(
+        &self,
+        file: &Path,
+        byte_offset: u64,
+        reference: &Reference,
+        is_blob: bool,
+    ) -> Result<usize> {
+        let damaged = |kind| Error::damaged(file, byte_offset, kind);
+        let index = self.index_of(reference.pack_id);
+        let index = index.ok_or_else(|| damaged(DamageKind::ReferenceBounds))?;
+        let pack = &self.packs[index];
+        reference
+            .check_shape(pack.blobs_end, is_blob && pack.is_compressed)
+            .map_err(damaged)?;
+        if !is_blob && reference.length as usize > NODE_BYTES_MAX {
+            return Err(damaged(DamageKind::ReferenceShape));
+        }
+        Ok(index)
     }
 
     /// No fewer than all blobs and nodes have.
@@ -124,6 +146,29 @@ impl PackReader {
         let mut bytes = vec![0; reference.stored_length as usize];
         self.file.read_exact_at(reference.offset, &mut bytes)?;
         Ok(Cow::Owned(bytes))
+    }
+
+    /// The children of a node, out of what is stored of it; checked in every way but for where they are.
+    pub(crate) fn check_node(
+        &self,
+        reference: &Reference,
+        bytes: &[u8],
+        height: u8,
+        is_root: bool,
+    ) -> Result<Vec<NodeChild>> {
+        let damaged = |kind| self.damaged(reference.offset, kind);
+        reference.check_crc(bytes).map_err(damaged)?;
+        let children = decode_node(bytes, height)
+            .map_err(|(at, kind)| self.damaged(reference.offset + at as u64, kind))?;
+        if node_hash(height, &children) != reference.hash.0 {
+            let expected = reference.hash;
+            return Err(damaged(DamageKind::ContentHash { expected }));
+        }
+        // A root that reaches no farther than the level below it would be another tree for the same section.
+        if is_root && height > 1 && children.iter().all(|child| child.digit == 0) {
+            return Err(damaged(DamageKind::Node));
+        }
+        Ok(children)
     }
 
     pub(crate) fn damaged(&self, byte_offset: u64, kind: DamageKind) -> Error {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use disk::Dir;
 
+use crate::blob::Blob;
 use crate::error::{Error, Result};
 use crate::file_name::FileName;
 use crate::header::Header;
@@ -15,6 +16,7 @@ use crate::load::{self, LoadOptions};
 use crate::loaded::Loaded;
 use crate::manifest::Manifest;
 use crate::manifest_file;
+use crate::mapped::Mapped;
 use crate::mend;
 use crate::options::Options;
 use crate::outline::{Basis, Outline};
@@ -182,6 +184,15 @@ impl Snapshots {
     /// [`Error::Damaged`] and [`Error::NewerFormat`]: fall back to another snapshot. [`Error::Io`].
     pub fn load(&self, manifest: &Manifest, options: LoadOptions) -> Result<Loaded> {
         load::load(&*self.dir, self.options.threads, manifest, options)
+    }
+
+    /// Maps a snapshot, in a time that does not depend on how much it holds: nodes of the tree of hashes are read and verified on first use, and blobs are for the caller
+    /// to verify. An I/O error later on, or a pack cut by somebody else, ends the process (SIGBUS). `None` if it may hold compressed pages: of those nothing can be mapped.
+    ///
+    /// # Errors
+    /// As [`Snapshots::load`].
+    pub fn map<T: From<Blob>>(&self, manifest: &Manifest) -> Result<Option<Mapped<T>>> {
+        Mapped::open(&*self.dir, manifest)
     }
 
     /// Reads every byte of the snapshot again, from the files and not from maps, and verifies it: checksums,

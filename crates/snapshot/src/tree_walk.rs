@@ -10,7 +10,7 @@ use disk::Dir;
 use crate::damage::DamageKind;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
-use crate::node_format::{FAN_OUT_BITS, NODE_BYTES_MAX, decode_node, node_hash};
+use crate::node_format::FAN_OUT_BITS;
 use crate::pack_reader::PackSet;
 use crate::reference::Reference;
 use crate::tree::{Child, Node, Tree};
@@ -99,43 +99,21 @@ impl Walk<'_> {
         prefix: u64,
         is_root: bool,
     ) -> Result<Arc<Node>> {
-        let index = self.locate(file, byte_offset, reference, false)?;
-        if reference.length as usize > NODE_BYTES_MAX {
-            return Err(Error::damaged(
-                file,
-                byte_offset,
-                DamageKind::ReferenceShape,
-            ));
-        }
+        let index = self.packs.locate(file, byte_offset, reference, false)?;
         let pack = &self.packs.packs[index];
-        let damaged = |kind| pack.damaged(reference.offset, kind);
         self.budget = self
             .budget
             .checked_sub(u64::from(reference.stored_length))
-            .ok_or_else(|| damaged(DamageKind::TreeTooLarge))?;
+            .ok_or_else(|| pack.damaged(reference.offset, DamageKind::TreeTooLarge))?;
         self.nodes.push((index, *reference));
         let bytes = pack.stored(reference)?;
         (self.on_node)()?;
-        reference.check_crc(&bytes).map_err(damaged)?;
-        let children = decode_node(&bytes, height)
-            .map_err(|(at, kind)| pack.damaged(reference.offset + at as u64, kind))?;
+        let children = pack.check_node(reference, &bytes, height, is_root)?;
         drop(bytes);
-        if node_hash(height, &children) != reference.hash.0 {
-            return Err(damaged(DamageKind::ContentHash {
-                expected: reference.hash,
-            }));
-        }
-        // A root that reaches no farther than the level below it would be another tree for the same section.
-        if is_root && height > 1 && children.iter().all(|child| child.digit == 0) {
-            return Err(damaged(DamageKind::Node));
-        }
         let mut stored = Vec::with_capacity(children.len());
         for child in children {
-            let digit = u64::from(child.digit);
-            if prefix.leading_zeros() < FAN_OUT_BITS && prefix != 0 {
-                return Err(damaged(DamageKind::Node));
-            }
-            let below = prefix << FAN_OUT_BITS | digit;
+            let below = number_below(prefix, child.digit)
+                .ok_or_else(|| pack.damaged(reference.offset, DamageKind::Node))?;
             let digit = child.digit;
             let child = Reference::from(child);
             let mut node = None;
@@ -143,7 +121,8 @@ impl Walk<'_> {
                 let (file, byte) = (&pack.path, reference.offset);
                 node = Some(self.visit(file, byte, &child, height - 1, below, false)?);
             } else {
-                let index = self.locate(&pack.path, reference.offset, &child, true)?;
+                let packs = self.packs;
+                let index = packs.locate(&pack.path, reference.offset, &child, true)?;
                 self.leaves.push(Leaf {
                     number: below,
                     pack: index,
@@ -158,25 +137,12 @@ impl Walk<'_> {
         }
         Ok(Arc::new(Node::new(stored)))
     }
+}
 
-    fn locate(
-        &self,
-        file: &std::path::Path,
-        byte_offset: u64,
-        reference: &Reference,
-        is_blob: bool,
-    ) -> Result<usize> {
-        let Some(index) = self.packs.index_of(reference.pack_id) else {
-            return Err(Error::damaged(
-                file,
-                byte_offset,
-                DamageKind::ReferenceBounds,
-            ));
-        };
-        let pack = &self.packs.packs[index];
-        reference
-            .check_shape(pack.blobs_end, is_blob && pack.is_compressed)
-            .map_err(|kind| Error::damaged(file, byte_offset, kind))?;
-        Ok(index)
+/// The number of a child, cut as far as its node's; `None` if there is none as large.
+pub(crate) fn number_below(prefix: u64, digit: u8) -> Option<u64> {
+    if prefix.leading_zeros() < FAN_OUT_BITS {
+        return None;
     }
+    Some(prefix << FAN_OUT_BITS | u64::from(digit))
 }

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use disk::{Access, Dir, OsDir, SimDisk};
-use fixture::{Section, all_modes, check_content, header, page, sections, write};
+use fixture::{Section, all_modes, check_content, header, map, open, page, sections, write};
 use snapshot::{
     Blobs, DamageKind, Error, Header, LoadMode, LoadOptions, Options, Progress, SnapshotId,
     Snapshots, Source, SourceError, Verify,
@@ -71,20 +71,13 @@ fn a_blob_outlives_everything_and_crosses_threads() {
     for (dir, _keep) in directories() {
         let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
         let written = write(&snapshots, 42, &sections()).unwrap();
-        let options = LoadOptions {
-            mode: LoadMode::Map,
-            verify: Verify::Lazy,
-        };
-        let mut loaded = snapshots
-            .load(&written.manifest, options)
-            .unwrap()
-            .into_sections();
+        let mapped = map(&snapshots, &written.manifest).unwrap().unwrap();
         // The next process publishes what it finds once more, which must not write to what is mapped.
         Snapshots::open(dir, Options::default()).unwrap();
         snapshots.remove(SnapshotId(42)).unwrap();
         drop(snapshots);
-        let (_, blob) = loaded[0].remove(1);
-        drop(loaded);
+        let blob = mapped.get(0, 1).unwrap().unwrap().clone();
+        drop(mapped);
         let blob: Arc<dyn AsRef<[u8]> + Send + Sync> = Arc::new(blob);
         std::thread::spawn(move || assert_eq!((*blob).as_ref(), page(2)))
             .join()
@@ -366,10 +359,6 @@ fn a_flipped_page_is_named_by_file_and_byte() {
         .unwrap();
     for options in all_modes() {
         let loaded = snapshots.load(&manifest, options);
-        if options.verify == Verify::Lazy {
-            assert!(!loaded.unwrap().section(0)[1].1.verify());
-            continue;
-        }
         let Err(Error::Damaged {
             file,
             byte_offset,
@@ -382,4 +371,34 @@ fn a_flipped_page_is_named_by_file_and_byte() {
         assert_eq!(byte_offset, 4096 + 32768);
         assert!(matches!(kind, DamageKind::Checksum { .. }));
     }
+    let mapped = map(&snapshots, &manifest).unwrap().unwrap();
+    assert!(!mapped.get(0, 1).unwrap().unwrap().verify());
+}
+
+/// An open and the first blobs cost a path each, however many there are.
+#[test]
+fn of_what_is_mapped_only_nodes_on_the_way_are_read() {
+    let mut read = Vec::new();
+    for count in [10_000_u64, 50_000, 250_000] {
+        let snapshots = open(&SimDisk::new(1));
+        let section = (0..count).map(|number| (number, vec![1])).collect();
+        let manifest = write(&snapshots, 1, &[section, vec![(3, vec![2])]])
+            .unwrap()
+            .manifest;
+        let mapped = map(&snapshots, &manifest).unwrap().unwrap();
+        let mut steps = vec![mapped.nodes_read()];
+        assert_eq!(mapped.last(0).unwrap(), Some(count - 1));
+        steps.push(mapped.nodes_read());
+        for number in [0, 1, 63, 64, 4500] {
+            assert!(mapped.get(0, number).unwrap().is_some());
+            steps.push(mapped.nodes_read());
+        }
+        assert!(mapped.get(0, count).unwrap().is_none());
+        assert!(mapped.has_any(0, 128..=4200).unwrap());
+        steps.push(mapped.nodes_read());
+        mapped.outline().unwrap();
+        assert!(mapped.nodes_read() > count / 64);
+        read.push(steps);
+    }
+    assert_eq!(read, vec![vec![2, 4, 6, 6, 6, 7, 9, 9]; 3]);
 }

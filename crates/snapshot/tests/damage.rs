@@ -6,10 +6,10 @@ mod fixture;
 
 use disk::SimDisk;
 use fixture::{
-    Section, all_modes, check_content, content, disk_with, header, open, page, read_back,
-    repeatable, tiny_sections, write,
+    Section, all_modes, check_content, content, disk_with, header, map, mapped_content, open, page,
+    read_back, repeatable, tiny_sections, write,
 };
-use snapshot::{DamageKind, Error, LoadOptions, Options, Snapshots};
+use snapshot::{DamageKind, Error, LoadOptions, Manifest, Options, Snapshots};
 
 /// After some damage: what is loaded with full verification is what was written, or there is an error that is not
 /// the disk's. Reading back, if `must_be_found`, never passes. Says whether loading failed.
@@ -38,16 +38,9 @@ fn check_damaged(disk: &SimDisk, sections: &[Section], must_be_found: bool, what
     for options in all_modes() {
         match snapshots.load(manifest, options) {
             Ok(loaded) => {
-                let lazy = options.verify == snapshot::Verify::Lazy;
-                let verified = (0..loaded.section_count())
-                    .flat_map(|section| loaded.section(section))
-                    .all(|(_, blob)| blob.verify());
-                assert!(lazy || verified);
-                assert!(
-                    !verified || content(&loaded) == sections,
-                    "{what}: {options:?}"
-                );
-                failed |= !verified;
+                let blobs = (0..loaded.section_count()).flat_map(|section| loaded.section(section));
+                assert!(blobs.into_iter().all(|(_, blob)| blob.verify()));
+                assert!(content(&loaded) == sections, "{what}: {options:?}");
             }
             Err(error) => {
                 assert!(is_verdict(&error), "{what}: {error:?}");
@@ -55,8 +48,46 @@ fn check_damaged(disk: &SimDisk, sections: &[Section], must_be_found: bool, what
             }
         }
     }
+    failed |= check_mapped(&snapshots, manifest, sections, what);
     assert!(!failed || read_back.is_err(), "{what}");
     failed
+}
+
+/// What can be reached in a map is right, and what can not is said to be damaged: as soon as it is used, and again.
+fn check_mapped(
+    snapshots: &Snapshots,
+    manifest: &Manifest,
+    sections: &[Section],
+    what: &str,
+) -> bool {
+    let mapped = match map(snapshots, manifest) {
+        Ok(mapped) => mapped.unwrap(),
+        Err(error) => {
+            assert!(is_verdict(&error), "{what}: {error:?}");
+            return true;
+        }
+    };
+    let (found, damage) = mapped_content(&mapped);
+    assert!(damage.iter().all(is_verdict), "{what}: {damage:?}");
+    let (again, _) = mapped_content(&mapped);
+    assert!(found == again, "{what}");
+    let mut is_whole = true;
+    for (found, section) in found.iter().zip(sections) {
+        is_whole &= found == section;
+        assert!(found.iter().all(|blob| section.contains(blob)), "{what}");
+    }
+    assert_eq!(mapped.outline().is_err(), !damage.is_empty(), "{what}");
+    // Nodes are verified as well as by whoever reads all of them at once.
+    assert_eq!(
+        mapped.outline().is_err(),
+        snapshots.outline(manifest).is_err(),
+        "{what}"
+    );
+    assert!(
+        is_whole || read_back(snapshots, manifest).is_err(),
+        "{what}"
+    );
+    !is_whole
 }
 
 fn is_verdict(error: &Error) -> bool {

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 
 use by_hand::{Body, MANIFEST, PUBLISHED, Pack, Reference, body, disk_of, encoded, manifest_file};
 use disk::SimDisk;
-use fixture::{Random, all_modes, each_seed, read_back, repeatable};
+use fixture::{Random, all_modes, each_seed, map, mapped_content, read_back, repeatable};
 use snapshot::{DamageKind, Error, Hash, LoadOptions, Options, ScrubReport, Snapshots, Spare};
 
 const VERSIONS: [u8; 2] = [1, 2];
@@ -50,6 +50,19 @@ fn try_all(disk: &SimDisk) -> Option<Error> {
                 let blobs = (0..loaded.section_count()).flat_map(|s| loaded.section(s));
                 assert!(blobs.count() as u64 * 56 <= paid);
             }
+        }
+    }
+    let outline = snapshots.outline(manifest);
+    match map(&snapshots, manifest) {
+        Err(error) => assert_verdict(&error),
+        Ok(None) => {}
+        Ok(Some(mapped)) => {
+            let (found, damage) = mapped_content(&mapped);
+            damage.iter().for_each(assert_verdict);
+            assert!(found.iter().map(Vec::len).sum::<usize>() as u64 * 56 <= paid);
+            // Whoever walks over all of it comes to the same.
+            assert_eq!(mapped.outline().is_ok(), outline.is_ok());
+            assert!(outline.is_err() || damage.is_empty());
         }
     }
     let read_back = read_back(&snapshots, manifest);

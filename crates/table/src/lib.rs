@@ -4,7 +4,8 @@
 //! no clone holds is written in place, and can be taken back byte by byte while it is only tried.
 //! Everything in it is a page of 32 KiB - rows, index nodes, long values - and page numbers and contents are a function of
 //! the transactions applied and of nothing else. A page may be borrowed from a read-only map: it is verified once, on
-//! first use, and every read can say [`Damaged`].
+//! first use, and every read can say [`Damaged`]. A store may begin with all its pages where they were stored ([`Store::map`]): each is found when
+//! it is first used, so that beginning takes no longer for many than for few.
 //!
 //! A freshly loaded table takes little more than an Arrow array of its rows, one of which rows come and go at most half as much again; tables of rows of a few bytes take several
 //! times as much. The README says for which shapes which holds.
