@@ -35,6 +35,12 @@ impl Progress {
         self.bar.wrap_read(reader)
     }
 
+    /// Moves the bar to so many bytes of so many.
+    pub fn show(&self, bytes: u64, all: u64) {
+        self.bar.set_length(all);
+        self.bar.set_position(bytes);
+    }
+
     /// Takes the bar away.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
@@ -55,5 +61,15 @@ mod tests {
             .unwrap();
         assert_eq!(text, "12345");
         assert_eq!(progress.bar.position(), 5);
+    }
+
+    #[test]
+    fn the_bar_shows_what_it_is_told() {
+        let progress = Progress::hidden();
+        for (bytes, all) in [(0, 7), (3, 9), (9, 9)] {
+            progress.show(bytes, all);
+            let shown = (progress.bar.position(), progress.bar.length());
+            assert_eq!(shown, (bytes, Some(all)));
+        }
     }
 }

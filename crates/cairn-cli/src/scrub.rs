@@ -3,13 +3,14 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use cairn::{Finding, Mending, ScrubReport, SoundCopy};
+use cairn::{Finding, Mending, ScrubProgress, ScrubReport, SoundCopy};
 use disk::{Dir, OsDir};
 use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::opening::open_to_write;
 use crate::output::{Output, complain};
+use crate::progress::Progress;
 use crate::upkeep_options::ScrubOptions;
 
 #[derive(Serialize)]
@@ -37,7 +38,10 @@ struct JsonSummary {
 /// # Errors
 /// [`Failure::Damaged`] if something is damaged and stays so; everything is printed first. Locked, the disk's.
 pub(crate) fn scrub(options: &ScrubOptions, output: &mut Output) -> Result<(), Failure> {
-    let report = report(options)?;
+    let progress = Progress::new("reading snapshots again", 0);
+    let report = report(options, &progress);
+    progress.finish();
+    let report = report?;
     let printed = print(&report, options, output);
     if report.is_damaged() {
         // Whatever became of what was printed: a script looks at how this ends.
@@ -53,8 +57,11 @@ pub(crate) fn scrub(options: &ScrubOptions, output: &mut Output) -> Result<(), F
     }
 }
 
-fn report(options: &ScrubOptions) -> Result<ScrubReport, Failure> {
-    let go_on = |_| ControlFlow::Continue(());
+fn report(options: &ScrubOptions, progress: &Progress) -> Result<ScrubReport, Failure> {
+    let go_on = |now: ScrubProgress| {
+        progress.show(now.bytes, now.bytes_all);
+        ControlFlow::Continue(())
+    };
     if options.repair {
         // An open database has more to mend from: its pages.
         match open_to_write(&options.dir, false) {
