@@ -48,8 +48,7 @@ impl HistoryChains {
 
     /// Whether it is of another history.
     pub(crate) fn refutes(&self, part: &Part) -> bool {
-        self.is_other(part.ids.end, part.after)
-            || self.refuted.contains(&(part.ids.end, part.after))
+        self.refuted.contains(&(part.ids.end, part.after))
     }
 
     /// What a part that ends with the chain of the history says of the chain before it. All parts behind it have been looked at.
@@ -95,7 +94,7 @@ impl HistoryChains {
             let is_off = part.known_before().is_some_and(|chain| {
                 self.is_other(start, chain) || self.refuted.contains(&(start, chain))
             });
-            if !self.proves(&part) && (is_off || self.is_other(part.ids.end, part.after)) {
+            if is_off || self.is_other(part.ids.end, part.after) {
                 self.refuted.insert((part.ids.end, part.after));
             }
         }

@@ -160,14 +160,12 @@ impl HistoryChoice<'_> {
                     .take_while(|one| self.pieces.part(one.number).ids == ids)
                     .count();
             let is_proven = |at: &usize| self.is_open(*at) && self.chains.proves(&self.part(*at));
-            let best = (at..behind).filter(is_proven).min_by_key(|at| {
-                let (part, piece) = (self.part(*at), self.piece(*at));
-                (!self.chains.reach(&part), !piece.is_placed)
-            });
+            let is_whole = |at: &usize| self.chains.reach(&self.part(*at));
+            let best = (at..behind)
+                .filter(is_proven)
+                .min_by_key(|at| !is_whole(at));
             if let Some(best) = best {
-                let part = self.part(best);
-                let is_whole = self.chains.reach(&part) || part.known_before().is_some();
-                let fate = match is_whole {
+                let fate = match is_whole(&best) {
                     true => Fate::TakenProven,
                     false => Fate::TakenProvenBehindFirst,
                 };
@@ -251,7 +249,10 @@ impl HistoryChoice<'_> {
                 self.dispute_first(*at);
             }
             if !self.chains.refutes(&part) {
-                self.dispute_rival(*at);
+                // What is proven refutes all others.
+                if self.rival(*at).is_some() {
+                    self.kept.disputed.push(part.ids.clone());
+                }
                 self.kept.last_trace = self.kept.last_trace.max(part.ids.end);
             }
             self.kept.parts[*at].fate = Fate::Contradicted;
@@ -286,14 +287,6 @@ impl HistoryChoice<'_> {
     /// Whether neither its ids nor its bytes were taken.
     fn is_free(&self, at: usize) -> bool {
         self.rival(at).is_none() && !self.bytes.overlap(self.file(at), &self.part(at).bytes)
-    }
-
-    fn dispute_rival(&mut self, at: usize) {
-        if let Some(rival) = self.rival(at)
-            && self.kept.parts[rival].fate == Fate::Taken
-        {
-            self.kept.disputed.push(self.part(at).ids);
-        }
     }
 
     /// Where the record behind a place does not continue the one before it, one of both is not what was written.
