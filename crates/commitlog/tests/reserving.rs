@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use commitlog::{Error, Handoff, Log, Options, SyncPolicy, TxId};
-use disk::SimDisk;
+use disk::{Access, Fault, SimDisk};
 use hooked_dir::{HookedDir, Hooks};
 use logs::{LOG_ID, read_all};
 
@@ -214,4 +214,64 @@ fn a_panic_while_room_is_made_poisons_the_log_and_wakes_all() {
     let committed = hears.try_recv().unwrap().recv_timeout(PATIENCE).unwrap();
     assert!(matches!(committed, Err(Error::Poisoned)), "{committed:?}");
     assert!(matches!(scene.log.append(b"x", None), Err(Error::Poisoned)));
+}
+
+/// Takes the most of the first 16 KiB of room; another one as long needs more.
+static HALF: [u8; 10_000] = [0x48; 10_000];
+
+#[test]
+fn what_fits_is_taken_though_no_more_is_left() {
+    for policy in [SyncPolicy::EveryCommit, SyncPolicy::Never] {
+        let scene = Scene::new(policy);
+        scene.log.append(&HALF, None).unwrap();
+        let len = scene.disk.read(FILE).unwrap().len() as u64;
+        scene.disk.set_capacity(Some(len + 6_000));
+        assert_eq!(
+            scene.log.append(&HALF, None).unwrap(),
+            TxId(3),
+            "{policy:?}"
+        );
+        let refused = scene.log.append(&HALF, None);
+        assert!(matches!(refused, Err(Error::Full(_))), "{refused:?}");
+        scene.disk.set_capacity(None);
+        scene.check_reopened(&[b"genesis", b"one", &HALF, &HALF]);
+    }
+}
+
+#[test]
+fn a_disk_that_fails_to_make_room_is_asked_once_and_changes_nothing() {
+    for policy in [SyncPolicy::EveryCommit, SyncPolicy::Never] {
+        let scene = Scene::new(policy);
+        scene.log.append(&HALF, None).unwrap();
+        let disk = scene.disk.clone();
+        scene.on_growth(move |_| disk.fail_at(disk.call_count(), Fault::Eio));
+        let failed = scene.log.append(&HALF, None);
+        assert!(
+            matches!(failed, Err(Error::Io(_))),
+            "{policy:?}: {failed:?}"
+        );
+        assert_eq!(scene.log.append(&HALF, None).unwrap(), TxId(3));
+        scene.check_reopened(&[b"genesis", b"one", &HALF, &HALF]);
+    }
+}
+
+#[test]
+fn room_is_made_for_as_much_as_there_is_up_to_a_mebibyte() {
+    let scene = Scene::new(SyncPolicy::EveryCommit);
+    let file = scene.disk.root().open(FILE, Access::Read).unwrap();
+    let mut lens = vec![file.len().unwrap()];
+    for _ in 0..4 << 10 {
+        scene.log.append(&[0x52; 1024 - 32], None).unwrap();
+        let len = file.len().unwrap();
+        if lens.last() != Some(&len) {
+            lens.push(len);
+        }
+    }
+    let steps: Vec<u64> = lens
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]) >> 10)
+        .collect();
+    assert!((8..=12).contains(&steps.len()), "{steps:?} KiB");
+    assert!(steps.is_sorted(), "{steps:?} KiB");
+    assert_eq!(steps.last(), Some(&1024));
 }
