@@ -1,7 +1,8 @@
 //! Changes of columns in a write transaction.
 //!
-//! A change that rows show makes every row be written again, in the transaction that asks for it and wherever that is replayed; views
-//! go on meanwhile, other transactions wait. Names and defaults cost nothing.
+//! Columns come and go without a look at the rows, which stay as they are and move as the table is written to. A wider type makes every row be
+//! written again, in the transaction that asks for it and wherever that is replayed, and so does what takes a column from a table without a
+//! primary key; views go on meanwhile, other transactions wait. Names and defaults cost nothing.
 
 use table::{ColumnType, Marks, Value, encode_value};
 

@@ -140,7 +140,12 @@ fn follow_layout(
         .map_err(|error| match error {
             table::Error::UnfitLayout { .. } => unsupported(),
             error => Error::of_definition(error, definition),
-        })
+        })?;
+    if definition.is_system() {
+        // Snapshots of what an upgrade has added to are then read by builds that are older than it.
+        store.renew_rows(id).map_err(Error::Table)?;
+    }
+    Ok(())
 }
 
 /// Whether a layout has the columns of the one before it, and more behind them at most: what every build can follow.

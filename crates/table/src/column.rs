@@ -4,6 +4,7 @@
 //! values, a count asks its predicate about zero once and takes off the slots that hold none, and only the least and
 //! greatest value go through the bitmaps.
 
+use std::borrow::Cow;
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
 
@@ -13,11 +14,13 @@ use crate::frames::fetch;
 use crate::page::PageBuf;
 use crate::page_number::PageNumber;
 use crate::row::Row;
+use crate::row_format::SLOT_COUNT_MAX;
 use crate::row_id::RowId;
 use crate::row_page::RowPageRef;
 use crate::row_pages::RowPages;
 use crate::summable::{PAGES_AT_ONCE, Summable};
 use crate::table_ref::TableRef;
+use crate::value_ref::ValueRef;
 
 /// A column of fixed width, read as the Rust type `T`. Nulls are passed over by all of its folds.
 ///
@@ -150,14 +153,18 @@ impl<'a, T: FixedValue> Column<'a, T> {
         let mut group: [&[T]; PAGES_AT_ONCE] = [&[]; PAGES_AT_ONCE];
         let mut count = 0;
         self.each(|part| match part {
-            Part::Page(page) => {
-                group[count] = page.values;
+            Part::Page(ColumnPage {
+                values: Cow::Borrowed(values),
+                ..
+            }) => {
+                group[count] = values;
                 count += 1;
                 if count == PAGES_AT_ONCE {
                     T::add_pages(&mut sum, &group);
                     count = 0;
                 }
             }
+            Part::Page(page) => T::add_all(&mut sum, &page.values),
             Part::Value(value) => T::add_all(&mut sum, &[value]),
         })?;
         group[..count]
@@ -217,7 +224,7 @@ impl<'a, T: FixedValue> Column<'a, T> {
 }
 
 /// What a fold is handed.
-enum Part<'a, T> {
+enum Part<'a, T: FixedValue> {
     Page(ColumnPage<'a, T>),
     Value(T),
 }
@@ -231,24 +238,26 @@ pub struct ColumnPages<'a, T> {
 }
 
 /// The part of a column that stands in one row page.
-#[derive(Debug, Clone, Copy)]
-pub struct ColumnPage<'a, T> {
+#[derive(Debug, Clone)]
+pub struct ColumnPage<'a, T: FixedValue> {
     /// Together with a slot, the place of a row.
     pub number: PageNumber,
     /// The whole page.
     pub rows: RowPageRef<'a>,
-    /// A value for each slot: zero where the slot is free or the value null.
-    pub values: &'a [T],
+    /// A value for each slot: zero where the slot is free or the value null. Of a page that is older than the column they are made for this.
+    pub values: Cow<'a, [T]>,
     position: usize,
 }
 
 impl<'a, T: FixedValue> ColumnPage<'a, T> {
     /// A bit for each slot that holds a value, 64 slots a word, lowest first.
     pub fn held_bits(&self) -> impl Iterator<Item = u64> + use<'a, T> {
-        let validity = self.rows.validity(self.position);
-        let live = self.rows.live_words().iter();
-        let validity = validity.map_or(self.rows.live_words(), bytemuck::cast_slice);
-        live.zip(validity).map(|(live, valid)| live & valid)
+        let live = self.rows.live_words();
+        let valid: &'a [u64] = match self.rows.constant(self.position) {
+            Some(ValueRef::Null) => &NO_SLOTS[..live.len()],
+            _ => (self.rows.validity(self.position)).map_or(live, bytemuck::cast_slice),
+        };
+        live.iter().zip(valid).map(|(live, valid)| live & valid)
     }
 
     fn held_count(&self) -> u64 {
@@ -258,7 +267,7 @@ impl<'a, T: FixedValue> ColumnPage<'a, T> {
     }
 
     /// The values 64 at a time, with the bits of those that are held.
-    fn chunks(&self) -> impl Iterator<Item = (&'a [T], u64)> + use<'a, T> {
+    fn chunks(&self) -> impl Iterator<Item = (&[T], u64)> {
         self.values.chunks(64).zip(self.held_bits())
     }
 }
@@ -272,13 +281,16 @@ impl<'a, T: FixedValue> Iterator for ColumnPages<'a, T> {
             Ok(page) => page,
             Err(error) => return Some(Err(error)),
         };
-        let values: &[T] = page
-            .rows
-            .fixed_column(self.position)
-            .expect("T reads the column: asked when this was made");
-        if let Some(ahead) = self.pages.ahead() {
-            warm(ahead, page.rows.page(), values);
-        }
+        let values = match page.rows.fixed_column(self.position) {
+            Some(values) => {
+                if let Some(ahead) = self.pages.ahead() {
+                    warm(ahead, page.rows.page(), values);
+                }
+                Cow::Borrowed(values)
+            }
+            // T reads the column, which was asked when this was made: so the page is older.
+            None => Cow::Owned(constant_values(&page.rows, self.position)),
+        };
         Some(Ok(ColumnPage {
             number: page.number,
             rows: page.rows,
@@ -289,6 +301,22 @@ impl<'a, T: FixedValue> Iterator for ColumnPages<'a, T> {
 }
 
 impl<T: FixedValue> FusedIterator for ColumnPages<'_, T> {}
+
+/// No slot of a page.
+static NO_SLOTS: [u64; SLOT_COUNT_MAX.div_ceil(64) as usize] =
+    [0; SLOT_COUNT_MAX.div_ceil(64) as usize];
+
+/// What a column that is newer than a page would hold in it.
+#[cold]
+fn constant_values<T: FixedValue>(rows: &RowPageRef<'_>, column: usize) -> Vec<T> {
+    let mut values = vec![T::zeroed(); usize::from(rows.capacity())];
+    if let Some(value) = rows.constant(column).and_then(fixed_value) {
+        for slot in rows.live_slots() {
+            values[usize::from(slot)] = value;
+        }
+    }
+    values
+}
 
 /// Asks for the column in the page ahead where it most likely stands, which is where it stands in this one: for its front, and for where
 /// the next 4 KiB begin, since there the processor stops fetching ahead by itself.

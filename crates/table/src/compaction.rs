@@ -17,7 +17,6 @@
 
 use crate::error::Error;
 use crate::heap::Heap;
-use crate::index::missing;
 use crate::layout::Layout;
 use crate::pages::Pages;
 use crate::row_id::RowId;
@@ -104,15 +103,6 @@ fn move_row(
     let Some(moved) = moved else {
         return Ok(false);
     };
-    let (owner, hash_key) = (table.id, &table.hash_key);
-    for (position, index) in table.indexes.iter_mut().enumerate() {
-        let key = scratch.key(position);
-        index.replace_row(pages, owner, hash_key, key, (row, moved))?;
-    }
-    if let Some(hash) = hash
-        && !table.content.replace_row(pages, owner, &hash, row, moved)?
-    {
-        return Err(missing(row));
-    }
+    table.replace_entries(pages, hash, scratch, (row, moved))?;
     Ok(true)
 }

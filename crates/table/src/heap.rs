@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::layout::Layout;
 use crate::long_place::LongPlace;
 use crate::long_value;
+use crate::owned_cells::OwnedCells;
 use crate::page_number::PageNumber;
 use crate::page_plan::{PagePlan, is_well_filled};
 use crate::pages::Pages;
@@ -231,6 +232,19 @@ impl Heap {
         Ok(slot.map(|slot| RowId::new(number, slot)))
     }
 
+    /// The row in the lowest slot of the first page.
+    pub(crate) fn first_row(&self, pages: &Pages, layout: &Layout) -> Result<Option<RowId>, Error> {
+        let Some(number) = self.first else {
+            return Ok(None);
+        };
+        let damaged = |kind: DamageKind| Error::from(kind.at(number));
+        let page = RowPageRef::new(pages.get(number)?, layout).map_err(damaged)?;
+        match page.next_live_slot(0) {
+            Some(slot) => Ok(Some(RowId::new(number, slot))),
+            None => Err(damaged(DamageKind::Structure("a row page has no rows"))),
+        }
+    }
+
     /// Puts the last page where rows are put, if it has room: it was not while rows were moved out of it.
     pub(crate) fn offer_last(&mut self, pages: &mut Pages, layout: &Layout) -> Result<(), Error> {
         match self.last {
@@ -252,20 +266,8 @@ impl Heap {
         let damaged = |kind: DamageKind| Error::from(kind.at(number));
         let page = RowPageRef::new(pages.get(number)?, layout).map_err(damaged)?;
         let owner = page.owner();
-        // What stands in the page is copied, what stands elsewhere is not looked at.
-        let mut values = Vec::with_capacity(layout.column_count());
-        for column in 0..layout.column_count() {
-            values.push(match page.cell(row.slot(), column).map_err(damaged)? {
-                Cell::Value(value) => Ok(value.to_value()),
-                Cell::Long { len, prefix, place } => Err(CellInput::Long { len, prefix, place }),
-            });
-        }
-        let cells = values.iter().map(|value| match value {
-            Ok(value) => CellInput::from(value.as_ref()),
-            Err(long) => *long,
-        });
-        let cells: Vec<CellInput<'_>> = cells.collect();
-        let heap_bytes = cells.iter().map(|cell| u64::from(cell.heap_bytes())).sum();
+        let cells = OwnedCells::read(&page, row.slot()).map_err(damaged)?;
+        let heap_bytes = cells.heap_bytes();
         // Else the row might be put back where it came from.
         self.room.remove(pages, number)?;
         let target = match self.room.find(pages, layout, heap_bytes)? {
@@ -273,7 +275,7 @@ impl Heap {
             None if may_add => self.add_page(pages, owner, layout, heap_bytes, End::First)?,
             None => return Ok(None),
         };
-        let moved = self.put(pages, layout, target, heap_bytes, cells.into_iter())?;
+        let moved = self.put(pages, layout, target, heap_bytes, cells.iter())?;
         self.vacate(pages, layout, row)?;
         Ok(Some(moved))
     }

@@ -60,10 +60,12 @@ impl LayoutColumn {
 ///
 /// Equal when number and columns are. A row of any layout fits into a row page: its variable values go to
 /// long-value pages where they must (the compile-time assertions of `row_format.rs`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "StoredLayout", into = "StoredLayout")]
 pub struct Layout {
     number: LayoutNumber,
+    /// The lowest number that pages of these columns may have. Invariant: at most `number`.
+    since: LayoutNumber,
     /// Invariant: 1 to `COLUMN_COUNT_MAX` columns whose defaults fit their types.
     columns: Vec<LayoutColumn>,
     /// Invariant: derived from `columns` alone, as are the fields below.
@@ -105,6 +107,7 @@ impl Layout {
         let nullable_count = columns.iter().filter(|column| column.nullable).count();
         Ok(Layout {
             number,
+            since: LayoutNumber(0),
             columns,
             places,
             regions,
@@ -112,6 +115,39 @@ impl Layout {
             usual_page: UsualPage::default(),
             page_kind: PageKind::Row,
         })
+    }
+
+    /// The same layout, of a table whose pages of lower numbers have other columns.
+    pub(crate) fn since(self, since: LayoutNumber) -> Layout {
+        assert!(since <= self.number);
+        Layout { since, ..self }
+    }
+
+    /// What pages of this layout show as `columns`: each the one at its source here, which is of its type, or, without one, its default in
+    /// every row.
+    pub(crate) fn shown_as(&self, columns: Vec<LayoutColumn>, sources: &[Option<u16>]) -> Layout {
+        let place = |(column, source): (&LayoutColumn, &Option<u16>)| match *source {
+            Some(source) => self.places[usize::from(source)].under(column.nullable),
+            None => ColumnPlace::absent(column.column_type),
+        };
+        Layout {
+            places: columns.iter().zip(sources).map(place).collect(),
+            nullable_count: columns.iter().filter(|column| column.nullable).count(),
+            columns,
+            usual_page: UsualPage::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether pages of this number have these columns.
+    #[inline(always)]
+    pub(crate) fn has_pages_of(&self, number: u32) -> bool {
+        number.wrapping_sub(self.since.0) <= self.number.0 - self.since.0
+    }
+
+    /// The lowest number that pages of these columns may have.
+    pub(crate) fn first_number(&self) -> LayoutNumber {
+        self.since
     }
 
     /// The number.
@@ -167,7 +203,15 @@ impl Layout {
     }
 }
 
-fn check_default(column: usize, definition: &LayoutColumn) -> Result<(), LayoutError> {
+impl PartialEq for Layout {
+    fn eq(&self, other: &Layout) -> bool {
+        self.number == other.number && self.columns == other.columns
+    }
+}
+
+impl Eq for Layout {}
+
+pub(crate) fn check_default(column: usize, definition: &LayoutColumn) -> Result<(), LayoutError> {
     let expected = definition.column_type;
     match definition.default.as_ref().map(Value::column_type) {
         Some(None) if !definition.nullable => Err(LayoutError::NullDefault { column }),

@@ -70,12 +70,16 @@ mod error;
 // One table: its head, its rows, its indexes.
 mod table_id;
 mod table;
+mod table_entries;
 mod scratch;
 mod stored_rows;
+mod older_rows;
 mod heap;
 mod room_lists;
 mod page_plan;
 mod compaction;
+mod owned_cells;
+mod renewal;
 mod index_id;
 mod index_kind;
 mod index_spec;

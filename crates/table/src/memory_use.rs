@@ -43,7 +43,7 @@ impl MemoryUse {
             indexes.push((index.spec.id, bytes(index.page_count(pages)?)));
         }
         Ok(MemoryUse {
-            rows: bytes(table.rows.heap.page_count()),
+            rows: bytes(table.rows.page_count()),
             long_values: bytes(long_value_pages),
             indexes,
             content_index: bytes(table.content.page_count(pages)?),

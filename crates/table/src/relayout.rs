@@ -1,22 +1,34 @@
-//! A table moves to a new layout: every row is written again, and every index made anew behind it.
+//! A table moves to a new layout. Where a column keeps its type, its rows stay as they are, and are read as what they are now; else every row is
+//! written again, and every index made anew behind it.
 //!
 //! ```text
 //!  before   a i32 | b string | c bool           sources = [c, a, nothing]
-//!  after    c bool | a i64 | d string?          (b is gone, a is wider, d is at its default)
+//!  after    c bool | a i32 | d string?          rows stay: b is passed over, d is at its default in all of them
+//!           c bool | a i64 | d string?          rows are written again: a is wider
 //! ```
+//!
+//! Rows that stay are `OlderRows` from then on, and move as the table is written to.
 
+use std::mem::take;
 use std::sync::Arc;
 
 use crate::error::Error;
 use crate::index_spec::IndexSpec;
-use crate::layout::{Layout, LayoutColumn};
+use crate::layout::{Layout, LayoutColumn, LayoutNumber};
+use crate::older_rows::OlderRows;
 use crate::pages::Pages;
+use crate::renewal::renew_all_of;
 use crate::row::ReadValue;
+use crate::row_pages::RowPages;
+use crate::scratch::Scratch;
 use crate::table::Table;
 use crate::table_ref::TableRef;
 use crate::value_ref::ValueRef;
 
-/// Rewrites `table` under `layout`, whose number must be higher. Each column shows the one at the position in `sources`, in its own
+/// How many older layouts a table has rows of at most.
+const OLDER_MAX: usize = 8;
+
+/// Continues `table` under `layout`, whose number must be higher. Each column shows the one at the position in `sources`, in its own
 /// type or a wider one, or, with `None`, its default, and null without one. After an error the table is half changed.
 pub(crate) fn relayout(
     table: &mut Table,
@@ -32,10 +44,40 @@ pub(crate) fn relayout(
             found: layout.number(),
         });
     };
-    if keeps_rows(table.layout.columns(), layout.columns(), sources) {
-        table.layout = Arc::new(layout);
-        return Ok(());
+    let can_stay = keeps_types(table.layout.columns(), &layout, sources)
+        && (table.primary_key.is_some() || keeps_front(&table.layout, sources));
+    if !can_stay {
+        return rewrite(table, pages, layout, sources, specs);
     }
+    check_nulls(table, pages, &layout, sources)?;
+    let keeps_pages = keeps_rows(table.layout.columns(), layout.columns(), sources);
+    let since = match keeps_pages {
+        true => table.layout.first_number(),
+        false => LayoutNumber(table.layout.number().0 + 1),
+    };
+    let rows = &mut table.rows;
+    if !keeps_pages && rows.heap.first_page().is_some() {
+        let own = Arc::clone(&table.layout);
+        rows.older.push(OlderRows::new(take(&mut rows.heap), own));
+    }
+    for older in &mut rows.older {
+        older.follow(&layout, sources);
+    }
+    for (index, spec) in table.indexes.iter_mut().zip(specs) {
+        index.spec = Arc::new(spec);
+    }
+    table.layout = Arc::new(layout.since(since));
+    renew_fewest(table, pages)
+}
+
+/// Writes every row again.
+fn rewrite(
+    table: &mut Table,
+    pages: &mut Pages,
+    layout: Layout,
+    sources: &[Option<u16>],
+    specs: Vec<IndexSpec>,
+) -> Result<(), Error> {
     let (old, old_pages) = (table.clone(), pages.clone());
     // The old rows are read from the copy; their page numbers are free for the new ones.
     table.clear(pages)?;
@@ -53,6 +95,49 @@ pub(crate) fn relayout(
     }
     if table.primary_key.is_none() {
         table.content = table.build_content(pages)?;
+    }
+    Ok(())
+}
+
+/// Keeps the number of older layouts small: of one too many, the rows of that with the fewest move at once. Most of them came since the layout
+/// last changed.
+fn renew_fewest(table: &mut Table, pages: &mut Pages) -> Result<(), Error> {
+    let mut scratch = Scratch::default();
+    while table.rows.older.len() > OLDER_MAX {
+        let older = table.rows.older.iter().enumerate();
+        let fewest = older.min_by_key(|(_, older)| older.heap.row_count());
+        let Some((fewest, _)) = fewest else { break };
+        renew_all_of(table, pages, fewest, &mut scratch)?;
+    }
+    Ok(())
+}
+
+/// Refuses nulls in columns that may have none from now on. Looks at their bitmaps only.
+fn check_nulls(
+    table: &Table,
+    pages: &Pages,
+    layout: &Layout,
+    sources: &[Option<u16>],
+) -> Result<(), Error> {
+    let before = table.layout.columns();
+    let columns = layout.columns().iter().zip(sources).enumerate();
+    let demanded: Vec<(usize, usize)> = columns
+        .filter_map(|(column, (definition, source))| {
+            let source = usize::from((*source)?);
+            (before[source].nullable && !definition.nullable).then_some((column, source))
+        })
+        .collect();
+    if demanded.is_empty() {
+        return Ok(());
+    }
+    for page in RowPages::new(table, pages) {
+        let rows = page?.rows;
+        for &(column, source) in &demanded {
+            if rows.has_null(source) {
+                let table = table.id;
+                return Err(Error::NullViolation { table, column });
+            }
+        }
     }
     Ok(())
 }
@@ -89,6 +174,22 @@ fn moved_specs(table: &Table, sources: &[Option<u16>]) -> Option<Vec<IndexSpec>>
         })
     });
     specs.collect()
+}
+
+/// Whether every column keeps the type of its source.
+fn keeps_types(old: &[LayoutColumn], new: &Layout, sources: &[Option<u16>]) -> bool {
+    let keeps = |(column, source): (&LayoutColumn, &Option<u16>)| {
+        source.is_none_or(|source| old[usize::from(source)].column_type == column.column_type)
+    };
+    new.columns().iter().zip(sources).all(keeps)
+}
+
+/// Whether all columns stay where they are: so does then what stands for a row in the index of contents.
+fn keeps_front(old: &Layout, sources: &[Option<u16>]) -> bool {
+    let (front, added) = sources.split_at(old.column_count().min(sources.len()));
+    front.len() == old.column_count()
+        && (0u16..).zip(front).all(|(at, source)| *source == Some(at))
+        && added.iter().all(Option::is_none)
 }
 
 /// Whether rows are the same bytes under both: only defaults differ.

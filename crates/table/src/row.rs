@@ -247,17 +247,27 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Length in bytes and place of each value that does not stand in the row's page.
+    /// Length in bytes and place of each value that does not stand in the row's page, those of dropped columns included.
     pub(crate) fn long_values(&self) -> Result<Vec<(u32, LongPlace)>, Error> {
         let mut long_values = Vec::new();
         if let Place::Page(page, ..) = self.place {
-            for column in 0..self.column_count() {
-                if let Cell::Long { len, place, .. } = self.cell(page, column)? {
+            let layout = self.own_layout();
+            let stored = RowPageRef::new(page.page(), layout).map_err(|kind| self.damaged(kind))?;
+            for column in 0..layout.column_count() {
+                if let Cell::Long { len, place, .. } = self.cell(stored, column)? {
                     long_values.push((len, place));
                 }
             }
         }
         Ok(long_values)
+    }
+
+    /// The layout of what stands in the row's page, which may be an older one than that of its table.
+    pub(crate) fn own_layout(&self) -> &'a Layout {
+        match self.place {
+            Place::Page(page, table, _) => table.rows.own_layout(page.page(), &table.layout),
+            Place::Pending(_, layout) => layout,
+        }
     }
 
     #[inline]
@@ -288,7 +298,7 @@ fn look<'a>(
     if bytes.owner() != table.id || !bytes.is_of(PageKind::Row) {
         return Err(None);
     }
-    match RowPageRef::new(bytes, &table.layout) {
+    match RowPageRef::new(bytes, table.rows.shown_layout(bytes, &table.layout)) {
         Ok(page) if page.is_live(row.slot()) => Ok(page),
         Ok(_) => Err(None),
         Err(kind) => Err(Some(kind.at(number))),

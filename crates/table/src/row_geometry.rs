@@ -76,8 +76,18 @@ pub(crate) struct ColumnPlace {
     width: u8,
     /// The regions before that of the values.
     values: Regions,
-    /// The regions before the column's validity bitmap, if it is nullable.
-    validity: Option<Regions>,
+    validity: Validity,
+}
+
+/// Where it stands which slots have a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Validity {
+    /// Every row has one.
+    Always,
+    /// In a bitmap behind these regions.
+    Bitmap(Regions),
+    /// Nowhere, as the values: the page is older than the column.
+    Absent,
 }
 
 impl ColumnPlace {
@@ -104,10 +114,40 @@ impl ColumnPlace {
             width: WIDTHS
                 .get(kind_of(column.column_type))
                 .map_or(0, |&width| width.to_le_bytes()[0]),
-            validity: column.nullable.then(|| take(BITMAP_KIND)),
+            validity: match column.nullable {
+                true => Validity::Bitmap(take(BITMAP_KIND)),
+                false => Validity::Always,
+            },
             values: take(kind_of(column.column_type)),
         });
         (places.collect(), all)
+    }
+
+    /// The place of a column that pages do not have.
+    pub(crate) fn absent(column_type: ColumnType) -> ColumnPlace {
+        ColumnPlace {
+            column_type,
+            width: 0,
+            values: Regions::default(),
+            validity: Validity::Absent,
+        }
+    }
+
+    /// The place as it is read if the column may have nulls, or may not: then there are none, whatever a bitmap says.
+    pub(crate) fn under(self, nullable: bool) -> ColumnPlace {
+        ColumnPlace {
+            validity: match nullable {
+                true => self.validity,
+                false => Validity::Always,
+            },
+            ..self
+        }
+    }
+
+    /// Whether pages do not have the column.
+    #[inline]
+    pub(crate) fn is_absent(&self) -> bool {
+        self.validity == Validity::Absent
     }
 
     /// Whether values may stand in the heap.
@@ -248,10 +288,13 @@ impl RowGeometry {
         (HEAP_END.saturating_sub(self.end) / u32::from(self.capacity.max(1))) as u16
     }
 
-    /// Where the column's validity bitmap begins, if it is nullable.
+    /// Where the column's validity bitmap begins, if it has one.
     #[inline]
     pub(crate) fn validity(&self, place: &ColumnPlace) -> Option<usize> {
-        place.validity.as_ref().map(|before| self.after(before))
+        match &place.validity {
+            Validity::Bitmap(before) => Some(self.after(before)),
+            Validity::Always | Validity::Absent => None,
+        }
     }
 
     #[inline]

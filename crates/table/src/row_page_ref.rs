@@ -12,10 +12,11 @@ use crate::page::{PAGE_BYTES, PageBuf};
 use crate::row_format::{HEAP_END, LIVE_BITMAP, SLOT_COUNT_MAX, VIEW_BYTES};
 use crate::row_geometry::{ColumnPlace, RowGeometry};
 use crate::table_id::TableId;
+use crate::value::Value;
 use crate::value_ref::{AsIs, TakeValue, ValueRef};
 use crate::view::{View, ViewBytes};
 
-/// A row page under its table's layout.
+/// A row page under its table's layout; one that is older, under the layout that shows the table's columns in it.
 ///
 /// What the header says is checked when this is made, in constant time; what a value says when it is read. So no
 /// bytes can make a read panic or leave the page.
@@ -28,7 +29,7 @@ pub struct RowPageRef<'a> {
 }
 
 impl<'a> RowPageRef<'a> {
-    /// Looks at the header of a row page.
+    /// Looks at the header of a row page. Those that a table has of older layouts come from [`TableRef::pages`](crate::TableRef::pages).
     ///
     /// # Errors
     /// [`DamageKind`] if the page is not a row page of this layout or an older one of the same columns.
@@ -186,10 +187,12 @@ impl<'a> RowPageRef<'a> {
     ) -> Result<Option<T::Taken>, DamageKind> {
         let bytes = self.page.as_bytes();
         let place = self.layout.place(column);
-        if let Some(validity) = self.geometry.validity(place)
-            && !bit_at(bytes, validity, slot)
-        {
-            return Ok(Some(taker.take(ValueRef::Null)));
+        if let Some(validity) = self.geometry.validity(place) {
+            if !bit_at(bytes, validity, slot) {
+                return Ok(Some(taker.take(ValueRef::Null)));
+            }
+        } else if place.is_absent() {
+            return Ok(Some(taker.take(self.default_of(column))));
         }
         let start = self.geometry.values(place);
         Ok(Some(match place.column_type {
@@ -218,58 +221,82 @@ impl<'a> RowPageRef<'a> {
         }))
     }
 
+    /// What all rows of the page have in a column that is newer than the page; `None` of one that stands in it.
+    ///
+    /// # Panics
+    /// If there is no such column.
+    pub fn constant(&self, column: usize) -> Option<ValueRef<'a>> {
+        let is_absent = self.layout.place(column).is_absent();
+        is_absent.then(|| self.default_of(column))
+    }
+
+    #[inline]
+    fn default_of(&self, column: usize) -> ValueRef<'a> {
+        let default = &self.layout.columns()[column].default;
+        default.as_ref().map_or(ValueRef::Null, Value::as_ref)
+    }
+
     /// The values of a column, one per slot; zero where the slot is free or the value null.
     ///
-    /// `None` unless `T` reads the column's type.
+    /// `None` unless `T` reads the column's type, and of a column that does not stand in the page ([`RowPageRef::constant`]).
     ///
     /// # Panics
     /// If there is no such column.
     pub fn fixed_column<T: FixedValue>(&self, column: usize) -> Option<&'a [T]> {
-        if !T::reads(self.layout.columns()[column].column_type) {
+        let place = self.layout.place(column);
+        if !T::reads(place.column_type) || place.is_absent() {
             return None;
         }
-        let start = self.geometry.values(self.layout.place(column));
+        let start = self.geometry.values(place);
         self.slots_at(start)
     }
 
     /// The values of a bool column as a bitmap: a bit per slot, LSB first, padded to a multiple of 8 bytes.
     ///
-    /// `None` unless the column is one of bools.
+    /// `None` unless the column is one of bools that stands in the page.
     ///
     /// # Panics
     /// If there is no such column.
     pub fn bool_column(&self, column: usize) -> Option<&'a [u8]> {
         let place = self.layout.place(column);
-        place
-            .is_bits()
-            .then(|| self.bitmap_at(self.geometry.values(place)))
+        (place.is_bits() && !place.is_absent()).then(|| self.bitmap_at(self.geometry.values(place)))
     }
 
     /// The Arrow views of a string or bytes column, one per slot; data buffer 0 is the page, and a view of any other
     /// buffer belongs to a value that stands elsewhere.
     ///
-    /// `None` for every other type.
+    /// `None` for every other type, and of a column that does not stand in the page.
     ///
     /// # Panics
     /// If there is no such column.
     pub fn views(&self, column: usize) -> Option<&'a [u128]> {
-        if self.layout.columns()[column]
-            .column_type
-            .fixed_width()
-            .is_some()
-        {
+        let place = self.layout.place(column);
+        if place.column_type.fixed_width().is_some() || place.is_absent() {
             return None;
         }
-        self.slots_at(self.geometry.values(self.layout.place(column)))
+        self.slots_at(self.geometry.values(place))
     }
 
-    /// The validity of a nullable column as a bitmap, 1 where there is a value; `None` for other columns.
+    /// The validity of a nullable column as a bitmap, 1 where there is a value; `None` of other columns, where every row of the page has
+    /// a value, and of a column that does not stand in the page.
     ///
     /// # Panics
     /// If there is no such column.
     pub fn validity(&self, column: usize) -> Option<&'a [u8]> {
         let start = self.geometry.validity(self.layout.place(column))?;
         Some(self.bitmap_at(start))
+    }
+
+    /// Whether a row has null in a column.
+    pub(crate) fn has_null(&self, column: usize) -> bool {
+        if let Some(constant) = self.constant(column) {
+            return constant.is_null() && self.live_count() > 0;
+        }
+        let Some(validity) = self.validity(column) else {
+            return false;
+        };
+        let mut slots = self.live_words().iter().zip(words_of(validity));
+        slots.any(|(live, valid)| live & !valid != 0)
     }
 
     /// The live slots as a bitmap, padded to a multiple of 8 bytes with zeros.
@@ -387,6 +414,9 @@ fn usual_geometry(page: &PageBuf, layout: &Layout) -> Option<RowGeometry> {
 #[inline(never)]
 fn check_unusual(page: &PageBuf, layout: &Layout) -> Result<RowGeometry, DamageKind> {
     let capacity = page.capacity();
+    if !layout.has_pages_of(page.layout_number()) {
+        return Err(layout_damage(page, layout));
+    }
     let geometry = RowGeometry::new(layout.regions(), capacity);
     let is_sound = (1..=SLOT_COUNT_MAX).contains(&capacity)
         && is_sound(page, layout, &geometry)
@@ -405,10 +435,21 @@ fn check_unusual(page: &PageBuf, layout: &Layout) -> Result<RowGeometry, DamageK
 fn is_sound(page: &PageBuf, layout: &Layout, geometry: &RowGeometry) -> bool {
     let heap_start = u32::from(page.heap_start());
     page.is_readable(layout.page_kind())
-        && page.layout_number() <= layout.number().0
+        && layout.has_pages_of(page.layout_number())
         && page.live_count() <= geometry.slots()
         && geometry.end_offset() <= heap_start
         && heap_start + u32::from(page.heap_dead()) <= HEAP_END
+}
+
+/// What is wrong with a page of another layout, which may be a page of anything.
+fn layout_damage(page: &PageBuf, layout: &Layout) -> DamageKind {
+    if let Err(kind) = page.expect_kind(layout.page_kind()) {
+        return kind;
+    }
+    DamageKind::Structure(match page.layout_number() > layout.number().0 {
+        true => "a row page has a newer layout than its table",
+        false => "a row page has a layout that its table has no rows of",
+    })
 }
 
 /// The first thing that can not be believed.
@@ -419,17 +460,17 @@ fn header_damage(page: &PageBuf, layout: &Layout, geometry: &RowGeometry) -> Dam
     }
     let capacity = page.capacity();
     let heap_start = u32::from(page.heap_start());
-    DamageKind::Structure(if page.layout_number() > layout.number().0 {
-        "a row page has a newer layout than its table"
-    } else if capacity == 0 || capacity > SLOT_COUNT_MAX || page.live_count() > capacity {
-        "a row page's slot counts are impossible"
-    } else if geometry.end_offset() > heap_start || heap_start > HEAP_END {
-        "a row page's heap begins at an impossible place"
-    } else if u32::from(page.heap_dead()) > HEAP_END - heap_start {
-        "a row page's heap has more holes than bytes"
-    } else {
-        "a slot beyond the capacity is live"
-    })
+    DamageKind::Structure(
+        if capacity == 0 || capacity > SLOT_COUNT_MAX || page.live_count() > capacity {
+            "a row page's slot counts are impossible"
+        } else if geometry.end_offset() > heap_start || heap_start > HEAP_END {
+            "a row page's heap begins at an impossible place"
+        } else if u32::from(page.heap_dead()) > HEAP_END - heap_start {
+            "a row page's heap has more holes than bytes"
+        } else {
+            "a slot beyond the capacity is live"
+        },
+    )
 }
 
 /// Whether no slot beyond the capacity is live: whoever walks the bitmap may rely on it.

@@ -13,6 +13,7 @@
 
 use crate::damaged::DamageKind;
 use crate::error::Error;
+use crate::layout::Layout;
 use crate::page::PageBuf;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
@@ -28,6 +29,10 @@ const PAGES_AHEAD: u32 = 8;
 pub struct RowPages<'a> {
     table: &'a Table,
     pages: &'a Pages,
+    /// The layout that the pages of this list are read under.
+    layout: &'a Layout,
+    /// Which of the table's lists comes next: rows of each layout have one.
+    next_list: usize,
     ahead: Option<(PageNumber, Result<&'a PageBuf, Error>)>,
     /// How many pages the list may still have; it stops a list that runs in a circle.
     pages_left: u64,
@@ -47,11 +52,26 @@ impl<'a> RowPages<'a> {
         let mut walk = RowPages {
             table,
             pages,
+            layout: &table.layout,
+            next_list: 0,
             ahead: None,
-            pages_left: table.rows.heap.page_count(),
+            pages_left: 0,
         };
-        walk.look_ahead(table.rows.heap.first_page());
+        walk.begin_list();
         walk
+    }
+
+    /// Goes on with the next list that has a page.
+    fn begin_list(&mut self) {
+        while self.ahead.is_none()
+            && let Some((heap, layout)) =
+                self.table.rows.heap_at(self.next_list, &self.table.layout)
+        {
+            self.next_list += 1;
+            self.layout = layout;
+            self.pages_left = heap.page_count();
+            self.look_ahead(heap.first_page());
+        }
     }
 
     /// The page that comes next, before anything of it was checked.
@@ -79,13 +99,16 @@ impl<'a> RowPages<'a> {
             )));
         };
         self.pages_left = pages_left;
-        let page = RowPageRef::new(bytes, &self.table.layout).map_err(damaged)?;
+        let page = RowPageRef::new(bytes, self.layout).map_err(damaged)?;
         if page.owner() != self.table.id {
             return Err(damaged(DamageKind::Structure(
                 "a row page belongs to another table",
             )));
         }
-        self.look_ahead(bytes.next().map_err(damaged)?);
+        match bytes.next().map_err(damaged)? {
+            None => self.begin_list(),
+            next => self.look_ahead(next),
+        }
         Ok(page)
     }
 }

@@ -22,6 +22,7 @@ use crate::layout::Layout;
 use crate::page::Page;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
+use crate::renewal::renew;
 use crate::row_codec::UpdateRow;
 use crate::row_id::RowId;
 use crate::scratch::Scratch;
@@ -103,8 +104,9 @@ impl Store {
     /// ([`ColumnType::widens_to`](crate::ColumnType::widens_to)); `None` is a new column, which rows show at its default, null
     /// without one. Columns that are nobody's source go; no index may be over them.
     ///
-    /// Costs a rewrite of the table and its indexes, unless nothing but defaults differ. After an error the table is half changed and
-    /// the store must be dropped.
+    /// Rows stay where they are, and move as the table is written to: it costs the number of columns, and a look at the bitmaps of those that may not be null
+    /// any more. Every row and index is written again if a type is wider, and, in a table without a primary key, unless columns are only added
+    /// behind the others. After an error the table is half changed and the store must be dropped.
     ///
     /// # Errors
     /// [`Error::UnfitLayout`] before anything has changed; [`Error::NullViolation`] if a column that may not be null has nulls.
@@ -116,6 +118,19 @@ impl Store {
     ) -> Result<(), Error> {
         let (head, pages, _) = self.parts(table)?;
         crate::relayout::relayout(head, pages, layout, sources)
+    }
+
+    /// Moves all rows of a table that stand as they did under a layout before its own. Costs what they are; otherwise they move as the table is written
+    /// to.
+    pub fn renew_rows(&mut self, table: TableId) -> Result<(), Error> {
+        let (head, pages, scratch) = self.parts(table)?;
+        renew(head, pages, u64::MAX, scratch)
+    }
+
+    /// Whether a table has rows that stand as they did under a layout before its own: snapshots of them need a build that knows of that.
+    pub fn has_older_layouts(&self) -> bool {
+        let mut heads = self.tables.iter();
+        heads.any(|(_, head)| !head.rows.older.is_empty())
     }
 
     /// Adds an index and fills it from the rows; refused if it is unique and they are not.
@@ -210,9 +225,11 @@ impl Store {
             }
             (operation, _) => return Err(Error::WrongOperation { table, operation }),
         }
+        let row_count = u64::from(group.row_count);
+        renew(head, pages, row_count, scratch)?;
         match group.operation {
             Operation::Insert => Ok(()),
-            _ => compact(head, pages, u64::from(group.row_count), scratch),
+            _ => compact(head, pages, row_count, scratch),
         }
     }
 

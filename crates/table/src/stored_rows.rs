@@ -1,9 +1,12 @@
 //! The rows of a table as they are kept: in row pages, and what is too long for these in spills.
 //!
 //! ```text
+//!   older:   | row | row | ...              under layouts before the table's own, each in a heap of its own
 //!   heap:    | row | row | row | ...        most rows, whole
 //!   spills:        +--> pieces              of those with more than 8,000 bytes of strings and bytes
 //! ```
+//!
+//! Rows come into `heap` alone. One of an older layout is read where it is, and goes there when it changes or is moved (`renewal.rs`).
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +16,9 @@ use crate::heap::Heap;
 use crate::layout::Layout;
 use crate::long_place::LongPlace;
 use crate::long_value;
+use crate::older_rows::OlderRows;
+use crate::owned_cells::OwnedCells;
+use crate::page::PageBuf;
 use crate::pages::Pages;
 use crate::row_format::{ROW_HEAP_BYTES_MAX, VALUE_IN_PAGE_BYTES_MAX};
 use crate::row_id::RowId;
@@ -22,10 +28,14 @@ use crate::table_id::TableId;
 use crate::value_ref::ValueRef;
 
 /// Row pages and spills of one table.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct StoredRows {
+    /// Those under the table's layout.
     pub(crate) heap: Heap,
     pub(crate) spills: Spills,
+    /// Those under older ones. Invariant: ascending by the numbers of their layouts, and none of them empty.
+    #[serde(skip)]
+    pub(crate) older: Vec<OlderRows>,
 }
 
 impl From<Heap> for StoredRows {
@@ -33,12 +43,58 @@ impl From<Heap> for StoredRows {
     fn from(heap: Heap) -> StoredRows {
         StoredRows {
             heap,
-            spills: Spills::default(),
+            ..StoredRows::default()
         }
     }
 }
 
 impl StoredRows {
+    /// How many there are.
+    pub(crate) fn row_count(&self) -> u64 {
+        self.heaps().map(Heap::row_count).sum()
+    }
+
+    /// How many pages of rows there are.
+    pub(crate) fn page_count(&self) -> u64 {
+        self.heaps().map(Heap::page_count).sum()
+    }
+
+    fn heaps(&self) -> impl Iterator<Item = &Heap> {
+        let older = self.older.iter().map(|older| &older.heap);
+        older.chain([&self.heap])
+    }
+
+    /// The heap at a place in the order of scans, oldest first, and the layout that its pages are read under.
+    pub(crate) fn heap_at<'a>(
+        &'a self,
+        position: usize,
+        current: &'a Layout,
+    ) -> Option<(&'a Heap, &'a Layout)> {
+        match self.older.get(position) {
+            Some(older) => Some((&older.heap, older.shown())),
+            None => (position == self.older.len()).then_some((&self.heap, current)),
+        }
+    }
+
+    /// The layout that a row page is read under.
+    #[inline]
+    pub(crate) fn shown_layout<'a>(&'a self, page: &PageBuf, current: &'a Layout) -> &'a Layout {
+        let older = self.older_of(page);
+        older.map_or(current, |position| self.older[position].shown())
+    }
+
+    /// The layout that a row page was written under.
+    pub(crate) fn own_layout<'a>(&'a self, page: &PageBuf, current: &'a Layout) -> &'a Layout {
+        let older = self.older_of(page);
+        older.map_or(current, |position| &self.older[position].own)
+    }
+
+    /// Which of the older layouts a page has.
+    #[inline]
+    fn older_of(&self, page: &PageBuf) -> Option<usize> {
+        let has_it = |older: &OlderRows| older.own.has_pages_of(page.layout_number());
+        self.older.iter().position(has_it)
+    }
     /// Puts a row where there is room. `values` must fit the layout.
     pub(crate) fn insert(
         &mut self,
@@ -59,8 +115,8 @@ impl StoredRows {
             .insert(pages, owner, layout, heap_bytes, cells.into_iter())
     }
 
-    /// Replaces values of a row without moving it; `false`, and nothing changed, if its page has no room for them or an old one
-    /// shares its spill with others.
+    /// Replaces values of a row without moving it; `false`, and nothing changed, if its page has no room for them or is of an older
+    /// layout, or an old value shares its spill with others.
     pub(crate) fn update(
         &mut self,
         pages: &mut Pages,
@@ -71,7 +127,11 @@ impl StoredRows {
     ) -> Result<bool, Error> {
         let number = row.page();
         let damaged = |kind: DamageKind| Error::from(kind.at(number));
-        let page = RowPageRef::new(pages.get(number)?, layout).map_err(damaged)?;
+        let bytes = pages.get(number)?;
+        if self.older_of(bytes).is_some() {
+            return Ok(false);
+        }
+        let page = RowPageRef::new(bytes, layout).map_err(damaged)?;
         let mut cells = Vec::with_capacity(changes.len());
         let mut gone = Vec::new();
         let (mut gained, mut freed) = (0, 0);
@@ -114,15 +174,79 @@ impl StoredRows {
         layout: &Layout,
         row: RowId,
     ) -> Result<(), Error> {
-        for place in self.heap.remove(pages, layout, row)? {
+        for place in self.take_out(pages, layout, row)? {
             self.free(pages, owner, place)?;
         }
         Ok(())
     }
 
+    /// Frees the slot of a row, and says what it has spilled.
+    fn take_out(
+        &mut self,
+        pages: &mut Pages,
+        layout: &Layout,
+        row: RowId,
+    ) -> Result<Vec<LongPlace>, Error> {
+        let Some(position) = self.older_of(pages.get(row.page())?) else {
+            return self.heap.remove(pages, layout, row);
+        };
+        let older = &mut self.older[position];
+        let spilled = older.heap.remove(pages, &older.own, row)?;
+        if older.heap.first_page().is_none() {
+            self.older.remove(position);
+        }
+        Ok(spilled)
+    }
+
+    /// A row of the older layout at a position, if there are so many.
+    pub(crate) fn older_row(&self, pages: &Pages, position: usize) -> Result<Option<RowId>, Error> {
+        match self.older.get(position) {
+            Some(older) => older.heap.first_row(pages, &older.own),
+            None => Ok(None),
+        }
+    }
+
+    /// Moves a row of an older layout to a page of the current one, without looking at what it has spilled, and says where it stands there;
+    /// `None`, and nothing has changed, if that has to be written again.
+    pub(crate) fn renew(
+        &mut self,
+        pages: &mut Pages,
+        owner: TableId,
+        layout: &Layout,
+        row: RowId,
+    ) -> Result<Option<RowId>, Error> {
+        let damaged = |kind: DamageKind| Error::from(kind.at(row.page()));
+        let bytes = pages.get(row.page())?;
+        let Some(position) = self.older_of(bytes) else {
+            return Ok(None);
+        };
+        let older = &self.older[position];
+        let stored = RowPageRef::new(bytes, &older.own).map_err(damaged)?;
+        for &column in older.dropped() {
+            let cell = stored.cell(row.slot(), column).map_err(damaged)?;
+            if matches!(cell, Cell::Long { .. }) {
+                return Ok(None);
+            }
+        }
+        let shown = RowPageRef::new(bytes, older.shown()).map_err(damaged)?;
+        let cells = OwnedCells::read(&shown, row.slot()).map_err(damaged)?;
+        let heap_bytes = cells.heap_bytes();
+        // The default of a new column may be long.
+        if heap_bytes > u64::from(ROW_HEAP_BYTES_MAX) {
+            return Ok(None);
+        }
+        let heap = &mut self.heap;
+        let moved = heap.insert(pages, owner, layout, heap_bytes, cells.iter())?;
+        self.take_out(pages, layout, row)?;
+        Ok(Some(moved))
+    }
+
     /// Gives every page back.
     pub(crate) fn clear(&mut self, pages: &mut Pages, layout: &Layout) -> Result<(), Error> {
         self.spills.clear(pages)?;
+        for mut older in self.older.drain(..) {
+            older.heap.clear(pages, &older.own)?;
+        }
         self.heap.clear(pages, layout)
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::btree::BTree;
 use crate::content_hash::content_hash;
 use crate::error::Error;
-use crate::index::{Index, missing};
+use crate::index::Index;
 use crate::index_build;
 use crate::index_id::IndexId;
 use crate::index_spec::IndexSpec;
@@ -16,10 +16,12 @@ use crate::key::encode_key_to;
 use crate::key_buffer::KeyBuffer;
 use crate::layout::Layout;
 use crate::pages::Pages;
+use crate::renewal::renew;
 use crate::row::{ReadValue, Row};
 use crate::row_id::RowId;
 use crate::scratch::Scratch;
 use crate::stored_rows::StoredRows;
+use crate::table_entries::remove_entry;
 use crate::table_id::TableId;
 use crate::table_ref::TableRef;
 use crate::value::{VALUE_BYTES_MAX, Value};
@@ -165,7 +167,9 @@ impl Table {
                 return Ok(row);
             }
         }
-        let old = self.read(pages, row)?.read_all()?;
+        let found = self.read(pages, row)?;
+        let old_hash = self.hash_of_stored(&found, scratch)?;
+        let old = found.read_all()?;
         let old: Vec<ValueRef<'_>> = old.iter().map(ReadValue::as_ref).collect();
         let new = changed(&old, changes);
         self.encode_keys(&new, scratch)?;
@@ -175,7 +179,7 @@ impl Table {
         }
         let mut old_scratch = Scratch::default();
         self.encode_keys(&old, &mut old_scratch)?;
-        let [old_hash, new_hash] = [&old, &new].map(|values| self.hash_of_content(values, scratch));
+        let new_hash = self.hash_of_content(&new, scratch);
         if !self
             .rows
             .update(pages, self.id, &self.layout, row, changes)?
@@ -237,28 +241,6 @@ impl Table {
             .ok_or_else(missing)
     }
 
-    /// The lowest row with exactly these values, in a table without a primary key.
-    pub(crate) fn find_by_content(
-        &self,
-        pages: &Pages,
-        values: &[ValueRef<'_>],
-        scratch: &mut Scratch,
-    ) -> Result<RowId, Error> {
-        let hash = content_hash(&self.hash_key, &self.layout, values, &mut scratch.row);
-        let bound = std::ops::Bound::Included(&hash[..]);
-        for entry in self.content.range(pages, bound, bound) {
-            let (_, candidate) = entry?;
-            let found = self.read(pages, candidate)?.values()?;
-            if found.iter().map(Value::as_ref).eq(values.iter().copied()) {
-                return Ok(candidate);
-            }
-        }
-        Err(Error::NoSuchRow {
-            table: self.id,
-            values: values.iter().map(|&value| Value::from(value)).collect(),
-        })
-    }
-
     /// Builds a new index from the rows.
     pub(crate) fn create_index(&mut self, pages: &mut Pages, spec: IndexSpec) -> Result<(), Error> {
         if self.index(spec.id).is_ok() {
@@ -318,7 +300,10 @@ impl Table {
             }
             self.primary_key = Some(index);
             self.content.clear(pages)?;
-        } else if self.primary_key.take().is_some() {
+        } else if self.primary_key.is_some() {
+            // The index of contents is of rows as they stand in their pages: nothing that was dropped may be among it.
+            renew(self, pages, u64::MAX, &mut Scratch::default())?;
+            self.primary_key = None;
             self.content = self.build_content(pages)?;
         }
         Ok(())
@@ -349,89 +334,6 @@ impl Table {
         let sorted = entries.iter().map(|(hash, row)| (&hash[..], *row));
         Ok(BTree::bulk_build(pages, self.id, sorted)?)
     }
-
-    pub(crate) fn encode_keys(
-        &self,
-        values: &[ValueRef<'_>],
-        scratch: &mut Scratch,
-    ) -> Result<(), Error> {
-        scratch.clear_keys();
-        for index in &self.indexes {
-            scratch.add_key(|keys| index.key_of_row(self.id, values, keys).map(drop))?;
-        }
-        Ok(())
-    }
-
-    /// [`Table::encode_keys`] of a row that stands in a page: only the columns of keys are read.
-    pub(crate) fn encode_stored_keys(
-        &self,
-        row: &Row<'_>,
-        scratch: &mut Scratch,
-    ) -> Result<(), Error> {
-        scratch.clear_keys();
-        for index in &self.indexes {
-            scratch.add_key(|keys| index.key_of_stored_row(self.id, row, keys).map(drop))?;
-        }
-        Ok(())
-    }
-
-    /// What stands for the row in the content index, if there is one.
-    pub(crate) fn hash_of_content(
-        &self,
-        values: &[ValueRef<'_>],
-        scratch: &mut Scratch,
-    ) -> Option<[u8; 8]> {
-        let is_named = self.primary_key.is_none();
-        is_named.then(|| content_hash(&self.hash_key, &self.layout, values, &mut scratch.row))
-    }
-
-    /// [`Table::hash_of_content`] of a row that stands in a page.
-    pub(crate) fn hash_of_stored(
-        &self,
-        row: &Row<'_>,
-        scratch: &mut Scratch,
-    ) -> Result<Option<[u8; 8]>, Error> {
-        if self.primary_key.is_some() {
-            return Ok(None);
-        }
-        let values = row.read_all()?;
-        let values: Vec<ValueRef<'_>> = values.iter().map(ReadValue::as_ref).collect();
-        Ok(self.hash_of_content(&values, scratch))
-    }
-
-    pub(crate) fn add_entries(
-        &mut self,
-        pages: &mut Pages,
-        hash: Option<[u8; 8]>,
-        scratch: &Scratch,
-        row: RowId,
-    ) -> Result<(), Error> {
-        for (position, index) in self.indexes.iter_mut().enumerate() {
-            let key = scratch.key(position);
-            index.insert(pages, self.id, &self.hash_key, key, row)?;
-        }
-        if let Some(hash) = hash {
-            self.content.insert(pages, self.id, &hash, row)?;
-        }
-        Ok(())
-    }
-
-    pub(crate) fn remove_entries(
-        &mut self,
-        pages: &mut Pages,
-        hash: Option<[u8; 8]>,
-        scratch: &Scratch,
-        row: RowId,
-    ) -> Result<(), Error> {
-        for (position, index) in self.indexes.iter_mut().enumerate() {
-            let key = scratch.key(position);
-            index.remove(pages, self.id, &self.hash_key, key, row)?;
-        }
-        if let Some(hash) = hash {
-            remove_entry(&mut self.content, pages, self.id, &hash, row)?;
-        }
-        Ok(())
-    }
 }
 
 /// The values of a row after a change.
@@ -441,20 +343,6 @@ fn changed<'v>(values: &[ValueRef<'v>], changes: &[(usize, ValueRef<'v>)]) -> Ve
         .iter()
         .for_each(|&(column, value)| values[column] = value);
     values
-}
-
-/// Removes an entry that must be there: an index that lacks one is a damaged one.
-fn remove_entry(
-    tree: &mut BTree,
-    pages: &mut Pages,
-    owner: TableId,
-    key: &[u8],
-    row: RowId,
-) -> Result<(), Error> {
-    if tree.remove(pages, owner, key, row)? {
-        return Ok(());
-    }
-    Err(missing(row))
 }
 
 #[cfg(test)]

@@ -25,9 +25,12 @@ use crate::value_ref::ValueRef;
 pub(crate) fn check(table: &Table, pages: &Pages) -> Result<u64, Error> {
     let (heap, spills) = (&table.rows.heap, &table.rows.spills);
     check_heap(heap, &table.layout, table.id, pages)?;
+    for older in &table.rows.older {
+        check_heap(&older.heap, &older.own, table.id, pages)?;
+    }
     check_heap(spills.heap(), Spills::layout(), table.id, pages)?;
-    let row_count = heap.row_count();
-    let mut page_count = heap.page_count() + table.content.page_count(pages)?;
+    let row_count = table.rows.row_count();
+    let mut page_count = table.rows.page_count() + table.content.page_count(pages)?;
     let (spill_pages, mut spilled) = spill_check::check(spills, table.id, pages)?;
     page_count += spill_pages;
     for index in &table.indexes {

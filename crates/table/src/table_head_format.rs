@@ -13,10 +13,13 @@
 //!  a heap until version 2: first and last page, a list of pages with room, pages, rows, bytes in heaps
 //!         from 3 on:       first and last page, five of those lists, pages, rows, bytes in heaps, slots
 //!
-//!  spills in version 4, behind the heap: a heap of pieces, the tree of their index, the number that comes next
+//!  spills from 4 on, behind the heap: a heap of pieces, the tree of their index, the number that comes next
+//!
+//!  rows of older layouts in version 5, behind the spills, oldest first, for each: heap, layout, and for each column of the
+//!  table 0 and its position there, or 1 and what all rows have
 //! ```
 //!
-//! Version 4 is written. A table whose head is older has no spills. A head of version 1 has no hash index. The one list of pages with room of an older head is the first of five now.
+//! Version 4 is written, and 5 for a table that has rows of older layouts. A table whose head is older has no spills. A head of version 1 has no hash index. The one list of pages with room of an older head is the first of five now.
 
 use std::sync::Arc;
 
@@ -31,19 +34,22 @@ use crate::index::{Entries, Index};
 use crate::index_id::IndexId;
 use crate::index_kind::IndexKind;
 use crate::index_spec::IndexSpec;
-use crate::layout::Layout;
+use crate::layout::{Layout, LayoutNumber};
 use crate::malformed::{Malformed, MalformedKind};
+use crate::older_rows::OlderRows;
 use crate::page::PAGE_BYTES;
 use crate::page_number::PageNumber;
 use crate::row_format::SLOT_COUNT_MAX;
 use crate::stored_rows::StoredRows;
 use crate::table::Table;
 use crate::table_id::TableId;
+use crate::value::Value;
 
 const VERSION_ORDERED: u16 = 1;
 const VERSION_WITH_HASH: u16 = 2;
 const VERSION_WITH_LISTS: u16 = 3;
-const VERSION: u16 = 4;
+const VERSION_WITH_SPILLS: u16 = 4;
+const VERSION_WITH_OLDER: u16 = 5;
 
 /// The postcard part of a head.
 #[derive(Serialize, Deserialize)]
@@ -54,6 +60,20 @@ pub(crate) struct TableHead<H, T> {
     primary_key: Option<IndexId>,
     indexes: Vec<StoredIndex<T>>,
     content: BTree,
+}
+
+/// Rows with those of older layouts.
+#[derive(Serialize, Deserialize)]
+struct RowsOfLayouts {
+    current: StoredRows,
+    older: Vec<StoredOlder>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredOlder {
+    heap: Heap,
+    layout: Layout,
+    columns: Vec<Result<u16, Option<Value>>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,6 +92,23 @@ enum StoredEntries {
 
 /// The head of a table as bytes.
 pub(crate) fn encode(table: &Table) -> Vec<u8> {
+    let current = table.rows.clone();
+    if table.rows.older.is_empty() {
+        return encode_with(VERSION_WITH_SPILLS, table, current);
+    }
+    let older = table.rows.older.iter().map(|older| StoredOlder {
+        heap: older.heap.clone(),
+        layout: Layout::clone(&older.own),
+        columns: older
+            .columns()
+            .map(|column| column.map_err(Option::<&Value>::cloned))
+            .collect(),
+    });
+    let older = older.collect();
+    encode_with(VERSION_WITH_OLDER, table, RowsOfLayouts { current, older })
+}
+
+fn encode_with<H: Serialize>(version: u16, table: &Table, rows: H) -> Vec<u8> {
     let indexes = table.indexes.iter().map(|index| StoredIndex {
         id: index.spec.id,
         columns: index.spec.columns.clone(),
@@ -84,12 +121,12 @@ pub(crate) fn encode(table: &Table) -> Vec<u8> {
     let head = TableHead {
         id: table.id,
         layout: Layout::clone(&table.layout),
-        rows: table.rows.clone(),
+        rows,
         primary_key: table.primary_key,
         indexes: indexes.collect(),
         content: table.content.clone(),
     };
-    let bytes = VERSION.to_le_bytes().to_vec();
+    let bytes = version.to_le_bytes().to_vec();
     postcard::to_extend(&head, bytes).expect("a head holds nothing that postcard refuses")
 }
 
@@ -106,18 +143,48 @@ pub(crate) fn decode(bytes: &[u8], hash_key: &Arc<[u8; 32]>) -> Result<Table, Er
         VERSION_ORDERED => read(body, hash_key, renewed, Entries::Ordered),
         VERSION_WITH_HASH => read(body, hash_key, renewed, StoredEntries::into),
         VERSION_WITH_LISTS => read(body, hash_key, without_spills, StoredEntries::into),
-        VERSION => read(body, hash_key, |rows, _| rows, StoredEntries::into),
+        VERSION_WITH_SPILLS => {
+            let whole = |rows, _: &Layout| Some(rows);
+            read(body, hash_key, whole, StoredEntries::into)
+        }
+        VERSION_WITH_OLDER => read(body, hash_key, with_older, StoredEntries::into),
         _ => None,
     };
     table.filter(is_possible).ok_or_else(malformed)
 }
 
-fn renewed(heap: OldHeap, layout: &Layout) -> StoredRows {
-    StoredRows::from(heap.renewed(layout))
+fn renewed(heap: OldHeap, layout: &Layout) -> Option<StoredRows> {
+    Some(StoredRows::from(heap.renewed(layout)))
 }
 
-fn without_spills(heap: Heap, _: &Layout) -> StoredRows {
-    StoredRows::from(heap)
+fn without_spills(heap: Heap, _: &Layout) -> Option<StoredRows> {
+    Some(StoredRows::from(heap))
+}
+
+/// Nothing if the layouts do not rise to that of the table, or do not fit it.
+fn with_older(rows: RowsOfLayouts, layout: &Layout) -> Option<StoredRows> {
+    let mut older: Vec<OlderRows> = Vec::with_capacity(rows.older.len());
+    for stored in rows.older {
+        let since = after(older.last())?;
+        let number = stored.layout.number();
+        if number < since || number >= layout.number() || stored.heap.first_page().is_none() {
+            return None;
+        }
+        let own = stored.layout.since(since);
+        let StoredOlder { heap, columns, .. } = stored;
+        older.push(OlderRows::restored(heap, own, layout, columns)?);
+    }
+    (!older.is_empty()).then_some(StoredRows {
+        older,
+        ..rows.current
+    })
+}
+
+/// The lowest number that pages of the next layout may have.
+fn after(older: Option<&OlderRows>) -> Option<LayoutNumber> {
+    older.map_or(Some(LayoutNumber(0)), |older| {
+        older.own.number().0.checked_add(1).map(LayoutNumber)
+    })
 }
 
 impl From<StoredEntries> for Entries {
@@ -132,7 +199,7 @@ impl From<StoredEntries> for Entries {
 fn read<H: DeserializeOwned, T: DeserializeOwned>(
     body: &[u8],
     hash_key: &Arc<[u8; 32]>,
-    rows: impl Fn(H, &Layout) -> StoredRows,
+    rows: impl Fn(H, &Layout) -> Option<StoredRows>,
     entries: impl Fn(T) -> Entries,
 ) -> Option<Table> {
     let head: TableHead<H, T> = postcard::from_bytes(body).ok()?;
@@ -152,11 +219,12 @@ fn read<H: DeserializeOwned, T: DeserializeOwned>(
             entries,
         }
     });
-    let rows = rows(head.rows, &head.layout);
+    let rows = rows(head.rows, &head.layout)?;
+    let since = after(rows.older.last())?;
     Some(Table {
         id: head.id,
         hash_key: Arc::clone(hash_key),
-        layout: Arc::new(head.layout),
+        layout: Arc::new(head.layout.since(since)),
         rows,
         primary_key: head.primary_key,
         indexes: indexes.collect(),
@@ -178,20 +246,27 @@ fn is_possible(table: &Table) -> bool {
     let key_exists = table
         .primary_key
         .is_none_or(|key| table.indexes.iter().any(|index| index.spec.id == key));
-    ascending && indexes_fit && key_exists && are_possible_counts(table)
+    let are_named =
+        table.primary_key.is_some() || table.rows.older.iter().all(OlderRows::are_first);
+    ascending && indexes_fit && key_exists && are_named && are_possible_counts(table)
 }
 
 /// Whether the counts of a head fit each other and the pages that there can be. What is done with them relies on that: a count near
 /// the end of its type would overflow.
 fn are_possible_counts(table: &Table) -> bool {
-    let row_count = table.rows.heap.row_count();
+    let older = table.rows.older.iter().map(|older| &older.heap);
+    if !older
+        .chain([&table.rows.heap, table.rows.spills.heap()])
+        .all(is_possible_heap)
+    {
+        return false;
+    }
+    let row_count = table.rows.row_count();
     let unnamed_count = match table.primary_key {
         Some(_) => 0,
         None => row_count,
     };
-    is_possible_heap(&table.rows.heap)
-        && is_possible_heap(table.rows.spills.heap())
-        && table.rows.spills.is_possible()
+    table.rows.spills.is_possible()
         && table.content.entry_count() == unnamed_count
         && table
             .indexes
@@ -211,7 +286,7 @@ fn is_possible_heap(heap: &Heap) -> bool {
 mod tests {
     use super::*;
     use crate::index_id::IndexId;
-    use crate::layout::{LayoutColumn, LayoutNumber};
+    use crate::layout::LayoutColumn;
     use crate::pages::Pages;
     use crate::scratch::Scratch;
     use crate::value_ref::ValueRef;
@@ -277,6 +352,6 @@ mod tests {
         }
         assert_eq!(table.rows.heap.page_count(), page_count);
         let again = decode(&encode(&table), &table.hash_key).unwrap();
-        assert_eq!(again.rows, table.rows);
+        assert_eq!(encode(&again), encode(&table));
     }
 }

@@ -64,7 +64,7 @@ impl<'a> TableRef<'a> {
 
     /// How many rows it has.
     pub fn row_count(&self) -> u64 {
-        let of_base = self.table.rows.heap.row_count();
+        let of_base = self.table.rows.row_count();
         self.overlay
             .map_or(of_base, |overlay| overlay.row_count(of_base))
     }

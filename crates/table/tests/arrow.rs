@@ -18,8 +18,8 @@ use bytes::Bytes;
 use rows::{Random, layout_of_all_types, random_row};
 use seeds::seeds;
 use table::{
-    ColumnType, FixedValue, Layout, PageKind, PageNumber, RowId, RowPageRef, Store, TableId, Value,
-    ValueRef,
+    ColumnType, FixedValue, Layout, LayoutColumn, PageKind, PageNumber, RowId, RowPageRef, Store,
+    TableId, Value, ValueRef,
 };
 
 const TABLE: TableId = TableId(5);
@@ -41,12 +41,10 @@ struct ArrowPage<'a> {
 
 impl<'a> ArrowPage<'a> {
     fn new(store: &'a Store, number: PageNumber) -> ArrowPage<'a> {
-        let rows = RowPageRef::new(
-            store.pages().get(number).unwrap(),
-            store.table(TABLE).unwrap().layout(),
-        );
+        let mut pages = store.table(TABLE).unwrap().pages().unwrap();
+        let page = pages.find_map(|page| page.ok().filter(|page| page.number == number));
         let page = ArrowPage {
-            rows: rows.unwrap(),
+            rows: page.unwrap().rows,
             buffer: Buffer::from(Bytes::from_owner(Owner(store.clone(), number))),
         };
         assert_eq!(page.buffer.as_ptr(), page.rows.page().as_bytes().as_ptr());
@@ -140,7 +138,7 @@ fn expected<'r, T: Default>(
     column: usize,
     value_of: impl Fn(ValueRef<'r>) -> T,
 ) -> Vec<Option<T>> {
-    let nullable = page.rows.layout().columns()[column].nullable;
+    let nullable = page.rows.validity(column).is_some();
     let slots = (0..page.rows.capacity()).map(|slot| {
         match rows.get(&RowId::new(number, slot)).map(|row| &row[column]) {
             None if nullable => None,
@@ -178,6 +176,65 @@ fn the_columns_of_every_type_are_arrow_arrays_where_they_lie() {
     }
     println!("{compared} columns compared");
     assert!(compared > 100 || seeds::are_chosen());
+}
+
+/// Rows stay where they are when columns come and go: their pages lend what they have, and say what all rows have of the rest.
+#[test]
+fn columns_of_pages_of_older_layouts_are_arrow_arrays_too() {
+    for nullable in [false, true] {
+        let mut random = Random(9);
+        let layout = layout_of_all_types(nullable);
+        let (mut store, mut rows) = churned(&mut random, layout.clone(), 40);
+        let dropped = random.below(layout.column_count());
+        let mut columns = layout.columns().to_vec();
+        columns.remove(dropped);
+        // What is never null may be from now on.
+        columns.iter_mut().for_each(|column| column.nullable = true);
+        let mut sources: Vec<Option<u16>> = (0..).map(Some).take(columns.len() + 1).collect();
+        sources.remove(dropped);
+        let added = [
+            Value::I64(7),
+            Value::from("longer than a view holds"),
+            Value::Null,
+        ];
+        for default in &added {
+            columns.push(LayoutColumn {
+                column_type: default.column_type().unwrap_or(ColumnType::U8),
+                nullable: true,
+                default: Some(default.clone()),
+            });
+            sources.push(None);
+        }
+        let next = Layout::new(table::LayoutNumber(9), columns).unwrap();
+        store.change_layout(TABLE, next.clone(), &sources).unwrap();
+        for row in rows.values_mut() {
+            row.remove(dropped);
+            row.extend(added.clone());
+        }
+        for _ in 0..100 {
+            let values = random_row(&mut random, &next, 40);
+            rows.insert(store.insert(TABLE, &values).unwrap(), values);
+        }
+        let mut older_count = 0;
+        for number in row_pages(&store) {
+            let page = ArrowPage::new(&store, number);
+            let is_older = page.rows.constant(next.column_count() - 1).is_some();
+            older_count += usize::from(is_older);
+            for column in 0..next.column_count() {
+                match column.checked_sub(layout.column_count() - 1) {
+                    Some(place) if is_older => {
+                        let constant = page.rows.constant(column).unwrap();
+                        assert_eq!(constant, added[place].as_ref());
+                        assert!(page.rows.fixed_column::<i64>(column).is_none());
+                        assert!(page.rows.views(column).is_none());
+                        assert!(page.rows.validity(column).is_none());
+                    }
+                    _ => compare(&page, number, &rows, column),
+                }
+            }
+        }
+        assert!(older_count > 5 && older_count < row_pages(&store).count());
+    }
 }
 
 /// Compares one column with the array that Arrow makes of the same values, and has Arrow validate it.
@@ -259,7 +316,7 @@ fn arrays_outlive_what_a_later_change_does_to_their_page() {
 
 #[test]
 fn arrow_refuses_the_view_of_a_value_in_pages_of_its_own() {
-    let columns = vec![table::LayoutColumn::required(ColumnType::String)];
+    let columns = vec![LayoutColumn::required(ColumnType::String)];
     let layout = Layout::new(table::LayoutNumber(1), columns).unwrap();
     for (bytes, refused) in [(12, false), (13, false), (8000, false), (8001, true)] {
         let mut store = Store::new([0; 32]);
