@@ -410,7 +410,7 @@ fn write(
         log_id: view.state().database_id(),
         tx: view.tx().0,
         chain: view.chain().0,
-        minimum_reader: view.state().marks().minimum_reader,
+        minimum_reader: view.state().minimum_reader_of_pages(),
         metadata: Vec::new(),
     };
     let basis = Basis {

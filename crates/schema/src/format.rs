@@ -62,7 +62,8 @@
 //! target. Columns marked as later stand in logs that were begun by a build that knows them, or upgraded by one; all others have them as null.
 //!
 //! Minimum readers: 1 for all that is not named here, 2 from the first hash index of a user's table on, 3 from the first column on that
-//! was dropped, widened, or changed whether it may be null. Minimum writers: 1 for all that is not named here, 2 from the first foreign key
+//! was dropped, widened, or changed whether it may be null. A snapshot asks for 4 while a table in it has rows that stand as they did before its
+//! columns changed; the log behind it does not. Minimum writers: 1 for all that is not named here, 2 from the first foreign key
 //! on.
 
 use table::{IndexKind, Marks};
@@ -72,8 +73,8 @@ use crate::column_id::ColumnId;
 /// The layout number of every table when it is made; of the seeds before the genesis.
 pub(crate) const FIRST_LAYOUT: u32 = 1;
 
-/// What this build reads: logs whose minimum reader is no greater.
-pub const READER_VERSION: u16 = 3;
+/// What this build reads: logs and snapshots whose minimum reader is no greater.
+pub const READER_VERSION: u16 = 4;
 
 /// What this build writes: to logs whose minimum writer is no greater.
 pub const WRITER_VERSION: u16 = 2;
@@ -105,6 +106,9 @@ pub(crate) fn reader_of_kind(kind: IndexKind) -> u16 {
 
 /// The minimum reader of a log in which a column was dropped, widened, or changed whether it may be null.
 pub(crate) const READER_OF_COLUMN_CHANGES: u16 = 3;
+
+/// The minimum reader of a snapshot in which a table has rows of older layouts.
+pub(crate) const READER_OF_OLDER_LAYOUTS: u16 = 4;
 
 /// `st_constraint.kind` of a primary key.
 pub(crate) const CONSTRAINT_KIND_PRIMARY_KEY: u8 = 1;
