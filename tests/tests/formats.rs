@@ -12,7 +12,7 @@ use cairn_tests::{
 use disk::{Dir, OsDir, SimDisk};
 
 /// A fixture, whether it has a snapshot, the digest of its content.
-const FIXTURES: [(&str, bool, &str); 27] = [
+const FIXTURES: [(&str, bool, &str); 28] = [
     ("v1-log-only", false, DIGEST),
     ("v1-with-snapshot", true, DIGEST),
     ("v2-log-only", false, DIGEST),
@@ -48,6 +48,8 @@ const FIXTURES: [(&str, bool, &str); 27] = [
     ("v2.6-with-long-values", true, DIGEST_5_LONG),
     // Packs of version 3.
     ("v2.6-with-compressed-pages", true, DIGEST_5),
+    // Columns came and went, and the heads of tables know which of their rows stand as they were before.
+    ("v2.6-with-older-layouts", true, DIGEST_5_OLDER),
 ];
 /// How those are called with a hash index besides, which ask for reader 2.
 const HASHED: &str = "-with-hash-index";
@@ -55,6 +57,8 @@ const HASHED: &str = "-with-hash-index";
 const LONG: &str = "-with-long-values";
 /// How those are called whose snapshots are compressed. What that comes to is up to the version of LZ4's implementation.
 const COMPRESSED: &str = "-with-compressed-pages";
+/// How those are called with a table besides whose columns have changed, and not all of its rows since.
+const OLDER: &str = "-with-older-layouts";
 /// What the names of the newest format's fixtures begin with.
 const NEWEST: &str = "v2.6-";
 /// From this one on the system tables have columns for foreign keys.
@@ -67,6 +71,7 @@ const DIGEST: &str = "fd6a20f6a14c1c56f9b8f0486b3daa25e0b655fab3f4b2f92d73baa05c
 const DIGEST_5: &str = "efc9cf74d6c3268477e30f59b32075df33f9f99011316569941a60f1bf52c74f";
 const DIGEST_5_HASHED: &str = "e0e27fa8fb9efb3b3114ed2974d4be91add7c68edf26409b906626bbf887c920";
 const DIGEST_5_LONG: &str = "f01f385a7bf0de909d8a62b9136036a523804926df3b5a99c5bae9b503fec613";
+const DIGEST_5_OLDER: &str = "e473ece6c30ac664d058f78d7a15c02afac5eb2bf42da1a6b5202dfd2c350c6c";
 
 fn options() -> Options {
     Options {
@@ -88,6 +93,9 @@ fn live(disk: &SimDisk, name: &str, snapshot: bool) {
     if name.ends_with(LONG) {
         put_long(&database);
     }
+    if name.ends_with(OLDER) {
+        put_older(&database);
+    }
     for id in 1..=20 {
         put(&database, id);
         if snapshot && [10, 15].contains(&id) {
@@ -102,6 +110,9 @@ fn live(disk: &SimDisk, name: &str, snapshot: bool) {
     }
     if name.ends_with(LONG) {
         change_long(&database);
+    }
+    if name.ends_with(OLDER) {
+        change_older(&database);
     }
     let table = cairn::NewTable::new("later")
         .nullable("flag", cairn::ColumnType::Bool)
@@ -180,6 +191,91 @@ fn check_long(view: &cairn::View, name: &str) {
         let values = row.values().unwrap();
         assert!(values[1..] == [long_text(id, text), more], "{name}: {id}");
     }
+}
+
+/// Rows of three layouts: (id, size, name), (id, name?, weight) and (id, name?, weight, note?).
+fn put_older(database: &Database) {
+    let table = cairn::NewTable::new("parts")
+        .column("id", cairn::ColumnType::U64)
+        .column("size", cairn::ColumnType::I32)
+        .column("name", cairn::ColumnType::String)
+        .primary_key(&["id"]);
+    let weight = cairn::NewColumn::new("weight", cairn::ColumnType::I64).default(7i64);
+    let note = cairn::NewColumn::new("note", cairn::ColumnType::String).nullable();
+    let part = |id: u64| Value::from(format!("part number {id}"));
+    database
+        .write(|tx| {
+            tx.create_table(&table)?;
+            tx.create_index("parts", "by_name", &["name"])?;
+            for id in 0..40_u64 {
+                tx.insert_row("parts", vec![id.into(), Value::I32(-1), part(id)])?;
+            }
+            Ok::<(), Error>(())
+        })
+        .unwrap();
+    database
+        .write(|tx| {
+            tx.add_column("parts", weight)?;
+            tx.drop_column("parts", "size")?;
+            tx.drop_not_null("parts", "name")?;
+            for id in 40..45_u64 {
+                tx.insert_row("parts", vec![id.into(), Value::Null, Value::I64(8)])?;
+            }
+            tx.add_column("parts", note)?;
+            tx.set_default("parts", "weight", Some(Value::I64(9)))
+        })
+        .unwrap();
+}
+
+/// What comes after the snapshots: an old row changes, one goes, one comes.
+fn change_older(database: &Database) {
+    database
+        .write(|tx| {
+            tx.update("parts", &[39u64.into()], &[("note", "changed".into())])?;
+            tx.delete("parts", &[38u64.into()])?;
+            tx.insert("parts", &[("id", 100u64.into())])
+        })
+        .unwrap();
+}
+
+/// Whether the table holds what it was left with, and goes on to.
+fn check_older(database: &Database, name: &str) {
+    let expected = |id: u64| {
+        let part = Value::from(format!("part number {id}"));
+        let (part, weight, note) = match id {
+            0..39 => (part, 7, Value::Null),
+            39 => (part, 7, "changed".into()),
+            40..45 => (Value::Null, 8, Value::Null),
+            _ => (Value::Null, 9, Value::Null),
+        };
+        vec![id.into(), part, Value::I64(weight), note]
+    };
+    let ids = || (0..45).filter(|id| *id != 38).chain([100]);
+    let check = || {
+        let view = database.view();
+        let table = view.table("parts").unwrap();
+        let rows = table.scan().map(|row| row.unwrap().values().unwrap());
+        let mut rows: Vec<Vec<Value>> = rows.collect();
+        rows.sort();
+        assert_eq!(rows, ids().map(expected).collect::<Vec<_>>(), "{name}");
+        for id in ids() {
+            let row = table.get(&[id.into()]).unwrap().unwrap();
+            assert_eq!(row.values().unwrap(), expected(id), "{name}");
+        }
+        let key = [Value::from("part number 17")];
+        assert_eq!(table.find_all("by_name", &key).unwrap().count(), 1);
+    };
+    check();
+    // Written on until no row is of an older layout, and as it was before.
+    for id in ids() {
+        database
+            .write(|tx| {
+                tx.delete("parts", &[id.into()])?;
+                tx.insert_row("parts", expected(id))
+            })
+            .unwrap();
+    }
+    check();
 }
 
 fn write_missing() {
@@ -276,6 +372,9 @@ fn every_past_format_opens_and_holds_what_it_held() {
             let key = [Value::from(5u64)];
             database.write(|tx| tx.delete("texts", &key)).unwrap();
         }
+        if name.ends_with(OLDER) {
+            check_older(&database, name);
+        }
         put(&database, 21);
         database.snapshot().unwrap();
         let next = digest(&database);
@@ -313,6 +412,33 @@ fn every_past_format_opens_and_holds_what_it_held() {
             files.iter().all(|path| path.ends_with(".pack")),
             "{files:?}"
         );
+    }
+}
+
+/// A build that does not know of rows of older layouts would take them for damage: it is told before it looks, and opens from the log.
+#[test]
+fn snapshots_ask_for_a_reader_that_knows_what_is_in_them() {
+    for (name, snapshot, _) in FIXTURES {
+        if !snapshot {
+            continue;
+        }
+        let dir = fixture(name).root().open_dir("snapshots").unwrap();
+        let options = snapshot::Options {
+            read_only: true,
+            ..snapshot::Options::default()
+        };
+        let listing = snapshot::Snapshots::open(dir, options).unwrap().list();
+        let found = listing.unwrap().sound.into_iter();
+        let found: Vec<u16> = found
+            .map(|manifest| manifest.header().minimum_reader)
+            .collect();
+        let expected = match name {
+            _ if name.ends_with(HASHED) => 2,
+            _ if name.ends_with(OLDER) => 4,
+            _ => 1,
+        };
+        assert!(!found.is_empty());
+        assert!(found.iter().all(|it| *it == expected), "{name}: {found:?}");
     }
 }
 
