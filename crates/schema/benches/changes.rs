@@ -3,6 +3,7 @@
 //!
 //! Bound, in the same run: the same rows read from one store and inserted into another, key included, without a schema's doing.
 //! Memory is what the store holds when the change is applied and the view from before is still there, over what it held before.
+//! Then transactions that change one row each, of a table as it was filled and of one whose rows stand as they did before a column was added.
 #![allow(clippy::unwrap_used)]
 
 use std::hint::black_box;
@@ -13,6 +14,7 @@ use table::{ColumnType, Value};
 
 const ID: [u8; 16] = [7; 16];
 const ROUNDS: usize = 3;
+const UPDATES: u64 = 5_000;
 
 fn main() {
     let arguments = std::env::args().skip(1);
@@ -60,6 +62,15 @@ fn main() {
             memory = bytes >> 20;
         }
         print(name, &mut times, count, &format!("{memory} MiB"));
+    }
+    for (name, changes) in [
+        ("a row changed, nothing before it", &changes[..0]),
+        ("a row changed, after the first two of these", &changes[..2]),
+    ] {
+        let mut times = updated(&state, changes);
+        times.sort();
+        let longest = times[times.len() - 1].as_secs_f64() * 1e6;
+        print(name, &mut times, 1, &format!("at most {longest:.0} us"));
     }
     let mut times: Vec<Duration> = (0..ROUNDS).map(|_| copied(&state)).collect();
     print(
@@ -132,6 +143,37 @@ fn changed(state: &State, change: Change) -> (Duration, usize) {
     let memory = live.view().store().pages().memory_bytes();
     drop(black_box(before));
     (time, memory)
+}
+
+/// How long each of many transactions takes that change one row, after some changes of definitions.
+fn updated(state: &State, changes: &[(&str, Change)]) -> Vec<Duration> {
+    let mut live = LiveState::new(state.clone());
+    let mut commit = |change: &dyn Fn(&mut WriteTransaction) -> Result<(), Error>| {
+        let start = Instant::now();
+        let mut transaction = WriteTransaction::new(&live.view()).unwrap();
+        change(&mut transaction).unwrap();
+        let bytes = transaction.finish().unwrap().unwrap();
+        let checked = live.check(&bytes).unwrap();
+        drop(live.apply(&bytes, checked));
+        start.elapsed()
+    };
+    for (place, (_, change)) in changes.iter().enumerate() {
+        commit(&|tx| {
+            if place > 0 {
+                tx.rename_column("rows", "more", &format!("more {place}"))?;
+            }
+            change(tx)
+        });
+    }
+    let count = state.table("rows").unwrap().row_count();
+    let keys = (0..UPDATES).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15) % count);
+    let update = |key: u64| {
+        commit(&|tx| {
+            let changed = [("number", Value::I64(2))];
+            tx.update("rows", &[Value::U64(key)], &changed).map(drop)
+        })
+    };
+    keys.map(update).collect()
 }
 
 /// All rows read by one store and inserted by another.
