@@ -82,6 +82,14 @@ impl OldHeap {
     }
 }
 
+/// What a row left that is gone.
+struct Left {
+    /// What it had of its page's heap.
+    heap_bytes: u64,
+    /// Whether its page is gone too, or stands among those like it.
+    is_settled: bool,
+}
+
 /// Where a new page goes among the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
@@ -170,41 +178,47 @@ impl Heap {
         row: RowId,
     ) -> Result<Vec<LongPlace>, Error> {
         let number = row.page();
-        let damaged = |kind: DamageKind| Error::from(kind.at(number));
-        let page = RowPageRef::new(pages.get(number)?, layout).map_err(damaged)?;
         let mut long_values = Vec::new();
-        let mut heap_bytes = 0;
-        for column in 0..layout.column_count() {
-            match page.cell(row.slot(), column).map_err(damaged)? {
-                Cell::Long { place, .. } => long_values.push(place.beginning()),
-                Cell::Value(value) => heap_bytes += CellInput::from(value).heap_bytes(),
-            }
-        }
+        let left = self.vacate(pages, layout, row, |place| {
+            long_values.push(place.beginning());
+        })?;
         long_values.sort_unstable();
         long_values.dedup();
         self.row_count = less(self.row_count, 1, number)?;
-        self.variable_bytes = less(self.variable_bytes, heap_bytes.into(), number)?;
-        if !self.vacate(pages, layout, row)? {
+        self.variable_bytes = less(self.variable_bytes, left.heap_bytes, number)?;
+        if !left.is_settled {
             self.room.settle(pages, layout, number)?;
         }
         Ok(long_values)
     }
 
-    /// Frees a slot, and its page if that was the last row there; `true` if it was.
-    fn vacate(&mut self, pages: &mut Pages, layout: &Layout, row: RowId) -> Result<bool, Error> {
+    /// Frees a slot, and its page if that was the last row there; hands on where the row has long values.
+    fn vacate(
+        &mut self,
+        pages: &mut Pages,
+        layout: &Layout,
+        row: RowId,
+        hand_on: impl FnMut(LongPlace),
+    ) -> Result<Left, Error> {
         let number = row.page();
         let damaged = |kind: DamageKind| Error::from(kind.at(number));
         let mut page = RowPageMut::of(pages.write(number)?, layout).map_err(damaged)?;
-        page.remove(row.slot()).map_err(damaged)?;
+        let heap_bytes = page.take_out(row.slot(), hand_on).map_err(damaged)?;
+        let page = page.as_ref();
         if page.live_count() > 0 {
-            return Ok(false);
+            return Ok(Left {
+                heap_bytes,
+                is_settled: RoomLists::is_settled(&page),
+            });
         }
-        let slots = page.as_ref().capacity();
-        self.slot_count = self.slot_count.saturating_sub(u64::from(slots));
+        self.slot_count = self.slot_count.saturating_sub(u64::from(page.capacity()));
         self.room.remove(pages, number)?;
         self.unlink(pages, number)?;
         pages.free(number)?;
-        Ok(true)
+        Ok(Left {
+            heap_bytes,
+            is_settled: true,
+        })
     }
 
     /// Whether the rows would fit far fewer pages.
@@ -276,7 +290,7 @@ impl Heap {
             None => return Ok(None),
         };
         let moved = self.put(pages, layout, target, heap_bytes, cells.iter())?;
-        self.vacate(pages, layout, row)?;
+        self.vacate(pages, layout, row, |_| {})?;
         Ok(Some(moved))
     }
 

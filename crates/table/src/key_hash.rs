@@ -34,7 +34,7 @@ impl KeyHash {
     }
 
     /// [`KeyHash::new`] of a short key.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of_short(hash_key: &[u8; 32], key: ShortKey) -> KeyHash {
         KeyHash::from_bits(hash_of_short(hash_key, key))
     }
@@ -64,7 +64,7 @@ fn hash(hash_key: &[u8; 32], key: &[u8]) -> u64 {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn hash_of_short(hash_key: &[u8; 32], key: ShortKey) -> u64 {
     let (a, b) = halves(key);
     let word = |index| word_of(hash_key, index);

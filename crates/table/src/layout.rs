@@ -185,6 +185,12 @@ impl Layout {
         &self.places[column]
     }
 
+    /// The same of all columns.
+    #[inline]
+    pub(crate) fn places(&self) -> &[ColumnPlace] {
+        &self.places
+    }
+
     /// What row pages look like mostly.
     #[inline]
     pub(crate) fn usual_page(&self) -> &UsualPage {

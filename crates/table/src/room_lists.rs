@@ -54,6 +54,11 @@ impl RoomLists {
         list == UNSORTED || list_of(page) == Some(list)
     }
 
+    /// Whether a page stands in the list of those like it, or in none if it has no free slot.
+    pub(crate) fn is_settled(page: &RowPageRef<'_>) -> bool {
+        page.page().room_list() == list_of(page)
+    }
+
     /// A page with a free slot and so much heap left.
     pub(crate) fn find(
         &mut self,
@@ -87,10 +92,10 @@ impl RoomLists {
     ) -> Result<(), Error> {
         let bytes = pages.get(number)?;
         let page = RowPageRef::new(bytes, layout).map_err(|kind| kind.at(number))?;
-        let (found, due) = (bytes.room_list(), list_of(&page));
-        if found == due {
+        if Self::is_settled(&page) {
             return Ok(());
         }
+        let due = list_of(&page);
         self.remove(pages, number)?;
         match due {
             Some(list) => self.insert(pages, number, list),

@@ -277,7 +277,7 @@ impl RowGeometry {
     }
 
     /// Where the column's values begin; for a bool, its bits.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn values(&self, place: &ColumnPlace) -> usize {
         self.after(&place.values)
     }
@@ -289,7 +289,7 @@ impl RowGeometry {
     }
 
     /// Where the column's validity bitmap begins, if it has one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn validity(&self, place: &ColumnPlace) -> Option<usize> {
         match &place.validity {
             Validity::Bitmap(before) => Some(self.after(before)),
@@ -297,7 +297,7 @@ impl RowGeometry {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn after(&self, before: &Regions) -> usize {
         usize::from(self.start) + before.bytes(self.capacity) as usize
     }

@@ -40,9 +40,20 @@ impl ShortKey {
     /// The key that has these bytes, if it is short.
     #[inline]
     pub(crate) fn of_bytes(bytes: &[u8]) -> Option<ShortKey> {
-        let mut key = ShortKey::EMPTY;
-        key.put(bytes);
-        key.is_short().then_some(key)
+        let length = bytes.len();
+        let word = match (bytes.first_chunk(), bytes.last_chunk()) {
+            _ if length > Self::BYTES_MAX => return None,
+            // The two may overlap, in the same bytes. A copy of any length would be a call.
+            (Some(first), Some(last)) => {
+                let [first, last] = [first, last].map(|half| u128::from(u64::from_le_bytes(*half)));
+                first | last << (8 * (length - size_of::<u64>()))
+            }
+            _ => bytes
+                .iter()
+                .rev()
+                .fold(0, |word, &byte| word << 8 | u128::from(byte)),
+        };
+        Some(ShortKey { word, length })
     }
 
     /// Whether the key is short; it is good for nothing otherwise.
