@@ -38,22 +38,6 @@ impl<'a> HashCandidates<'a> {
             spilled: None,
         }
     }
-
-    /// Those that do not stand in the home line.
-    pub(crate) fn further(
-        index: &'a HashIndex,
-        pages: &'a Pages,
-        hash: KeyHash,
-        lines: &'a Lines,
-    ) -> Self {
-        HashCandidates {
-            index,
-            pages,
-            hash,
-            lines: Some((lines, hash_lines::matches_further(lines, hash))),
-            spilled: None,
-        }
-    }
 }
 
 impl Iterator for HashCandidates<'_> {

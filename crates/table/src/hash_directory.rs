@@ -139,12 +139,24 @@ fn linked(
     level: u8,
     index: usize,
 ) -> Result<PageNumber, Damaged> {
-    let page = pages.get(number)?;
-    if page.is_of_level(PageKind::HashDirectory, level)
+    if let Ok(page) = pages.get(number)
+        && page.is_of_level(PageKind::HashDirectory, level)
         && let Some(found) = quick_link_at(page, index)
     {
         return Ok(found);
     }
+    linked_closely(pages, number, level, index)
+}
+
+/// [`linked`] where it is not plain.
+#[cold]
+#[inline(never)]
+fn linked_closely(
+    pages: &Pages,
+    number: PageNumber,
+    level: u8,
+    index: usize,
+) -> Result<PageNumber, Damaged> {
     link_at(open(pages, number, level)?, number, index)
 }
 

@@ -21,7 +21,7 @@ use crate::btree::{BTree, BTreeRange};
 use crate::damaged::{DamageKind, Damaged};
 use crate::hash_bucket::Bucket;
 use crate::hash_candidates::HashCandidates;
-use crate::hash_format::{BUCKET_COUNT_MAX, ENTRY_COUNT_MAX, Lines, spilled_key};
+use crate::hash_format::{BUCKET_COUNT_MAX, ENTRY_COUNT_MAX, Lines, lines, spilled_key};
 use crate::hash_lines;
 use crate::key_hash::KeyHash;
 use crate::page_error::PageError;
@@ -130,16 +130,6 @@ impl HashIndex {
         ))
     }
 
-    /// Rows whose keys may be the one of this hash, as [`HashIndex::candidates`], but those that stand in its home line.
-    pub(crate) fn candidates_further<'a>(
-        &'a self,
-        pages: &'a Pages,
-        hash: KeyHash,
-        lines: &'a Lines,
-    ) -> HashCandidates<'a> {
-        HashCandidates::further(self, pages, hash, lines)
-    }
-
     /// The lines that a key of this hash stands in, if there are any.
     #[inline(always)]
     pub(crate) fn lines<'a>(
@@ -151,6 +141,14 @@ impl HashIndex {
             None => Ok(None),
             Some(_) => hash_lines::peek(pages, self.bucket_page(pages, hash)?).map(Some),
         }
+    }
+
+    /// [`HashIndex::lines`], if there are any and nothing has to be told of them.
+    #[inline(always)]
+    pub(crate) fn glimpse_lines<'a>(&self, pages: &'a Pages, hash: KeyHash) -> Option<&'a Lines> {
+        self.root?;
+        let number = self.bucket_page(pages, hash).ok()?;
+        pages.get(number).ok().map(lines)
     }
 
     /// The entries of a hash that stand in the tree.

@@ -121,12 +121,10 @@ pub(crate) fn matches(lines: &Lines, hash: KeyHash) -> Matches<'_> {
     }
 }
 
-/// [`matches`] behind the home line.
-#[inline]
-pub(crate) fn matches_further(lines: &Lines, hash: KeyHash) -> Matches<'_> {
-    Matches {
-        slots: 0,
-        ..matches(lines, hash)
+impl Matches<'_> {
+    /// The same but those that stand in the line it is at.
+    pub(crate) fn behind_home(self) -> Self {
+        Matches { slots: 0, ..self }
     }
 }
 
@@ -155,21 +153,19 @@ impl Iterator for Matches<'_> {
     }
 }
 
-/// The rows of a line whose entries have all bits of a hash, if it is their home line.
+/// The first row of a line whose entry has all bits of a hash, if it is its home line.
 #[inline(always)]
-pub(crate) fn rows_at_home(home: &Line, hash: KeyHash) -> impl Iterator<Item = RowId> {
+pub(crate) fn first_at_home(home: &Line, hash: KeyHash) -> Option<RowId> {
     let mut slots = home.slots_like(hash.bucket_bits);
-    std::iter::from_fn(move || {
-        while slots != 0 {
-            let slot = first_slot(slots);
-            slots &= slots - 1;
-            let row = home.row_with_head(slot, entry_head(hash.bucket_bits, 0));
-            if row.is_some() {
-                return row;
-            }
+    while slots != 0 {
+        let slot = first_slot(slots);
+        slots &= slots - 1;
+        let row = home.row_with_head(slot, entry_head(hash.bucket_bits, 0));
+        if row.is_some() {
+            return row;
         }
-        None
-    })
+    }
+    None
 }
 
 /// The home line of a hash.

@@ -367,7 +367,7 @@ impl Heap {
         end: End,
     ) -> Result<PageNumber, Error> {
         let capacity = self.plan(layout).next_capacity(heap_bytes);
-        layout.set_usual(RowGeometry::new(layout.regions(), capacity));
+        layout.set_usual(RowGeometry::new(capacity));
         let number = pages.allocate(layout.page_kind(), owner)?;
         row_page::format(pages.get_mut(number)?, layout, capacity, owner);
         self.link(pages, number, end)?;

@@ -6,22 +6,24 @@ use std::sync::Arc;
 use crate::btree::{BTree, KEY_BYTES_MAX};
 use crate::damaged::{DamageKind, Damaged};
 use crate::error::Error;
-use crate::hash_candidates::HashCandidates;
+use crate::glimpse::Glimpse;
+use crate::hash_format::Lines;
 use crate::hash_index::HashIndex;
 use crate::hash_lines;
 use crate::index_kind::IndexKind;
 use crate::index_spec::IndexSpec;
-use crate::key::{encode_key, encode_key_to, prefix_end};
+use crate::key::{encode_column, encode_key, encode_key_to, prefix_end};
 use crate::key_buffer::KeyBuffer;
 use crate::key_hash::KeyHash;
 use crate::pages::Pages;
 use crate::row::Row;
 use crate::row_id::RowId;
 use crate::search_key::SearchKey;
+use crate::short_key::ShortKey;
 use crate::table::Table;
 use crate::table_id::TableId;
 use crate::value::Value;
-use crate::value_ref::ValueRef;
+use crate::value_ref::{TakeValue, ValueRef};
 
 /// The rows of a table by the encoded values of some columns.
 #[derive(Debug, Clone)]
@@ -90,11 +92,8 @@ impl Index {
         let mut has_null = false;
         for &column in &self.spec.columns {
             let column = usize::from(column);
-            match row.value_ref(column)? {
-                Some(value) => {
-                    has_null |= value.is_null();
-                    encode_key([value], out);
-                }
+            match row.give_value(column, AppendTo(out))? {
+                Some(is_null) => has_null |= is_null,
                 None => encode_key([row.value(column)?.as_ref()], out),
             }
         }
@@ -102,8 +101,15 @@ impl Index {
         Ok(has_null)
     }
 
+    /// The key of these values, if it is short; never of values that [`Index::check_types`] refuses.
+    #[inline(always)]
+    pub(crate) fn short_key(&self, table: &Table, key: &[Value]) -> Option<ShortKey> {
+        let columns = self.spec.columns.iter();
+        let types = columns.map(|&column| table.layout.place(usize::from(column)).column_type);
+        ShortKey::of_values(key, types)
+    }
+
     /// Refuses values that the columns of the index can not hold: as bytes of a key they may be those of other values.
-    #[inline]
     pub(crate) fn check_types(&self, table: &Table, key: &[Value]) -> Result<(), Error> {
         for (&column, value) in self.spec.columns.iter().zip(key) {
             let column = usize::from(column);
@@ -182,7 +188,7 @@ impl Index {
                 }
             }
             Entries::Hash(_) => {
-                let found = self.find_row(table, pages, &SearchKey::new(key), accept)?;
+                let found = self.find_row(table, pages, SearchKey::new(key), accept)?;
                 return Ok(found.map(|row| row.row_id()));
             }
         }
@@ -190,74 +196,96 @@ impl Index {
     }
 
     /// [`Index::find`], and the row read: a hash index has to look at it anyway.
-    #[inline(always)]
     pub(crate) fn find_row<'a>(
         &self,
         table: &'a Table,
         pages: &'a Pages,
-        key: &SearchKey<'_>,
+        key: SearchKey<'_>,
         accept: impl Fn(RowId) -> bool,
     ) -> Result<Option<Row<'a>>, Error> {
         let Entries::Hash(index) = &self.entries else {
-            return self.find_ordered_row(table, pages, key.bytes(), accept);
+            return self.find_ordered_row(table, pages, key, accept);
         };
-        let hash = key.hash(&table.hash_key);
-        let Some(lines) = index.lines(pages, hash)? else {
-            return Ok(None);
+        if let SearchKey::Short(key) = key {
+            let glimpse = self.glimpse(table, pages, key);
+            match glimpse.found(&table.layout) {
+                Some((page, row)) if accept(row) => {
+                    return Ok(Some(Row::at(table, pages, page, row)));
+                }
+                None if !glimpse.is_unclear() => return Ok(None),
+                _ => {}
+            }
+        }
+        for row in index.candidates(pages, key.hash(&table.hash_key))? {
+            let row = row?;
+            if accept(row) {
+                let row = Row::indexed(table, pages, row)?;
+                if key.is_of(&row, &self.spec.columns)? {
+                    return Ok(Some(row));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// A row with a short key, or that there is none, if a look at the lines of a hash index and at one row tells.
+    ///
+    /// This is all that nearly every look-up needs. The less there is to do for one, the more of them a processor has under way while
+    /// it waits for memory; so whatever is rare, and all that can be refused or damaged, is left to [`Index::find_row`].
+    #[inline(always)]
+    pub(crate) fn glimpse<'a>(
+        &self,
+        table: &'a Table,
+        pages: &'a Pages,
+        key: ShortKey,
+    ) -> Glimpse<'a> {
+        let Entries::Hash(index) = &self.entries else {
+            return Glimpse::UNCLEAR;
+        };
+        let hash = KeyHash::of_short(&table.hash_key, key);
+        let Some(lines) = index.glimpse_lines(pages, hash) else {
+            return Glimpse::UNCLEAR;
         };
         let home = hash_lines::home(lines, hash);
-        for row in hash_lines::rows_at_home(home, hash) {
-            if !accept(row) {
-                continue;
-            }
-            let found = match Row::glimpsed(table, pages, row) {
-                Some(row) => key.is_of(&row, &self.spec.columns)?.then_some(row),
-                None => self.row_with_key(table, pages, key, row)?,
-            };
-            if found.is_some() {
-                return Ok(found);
-            }
+        match hash_lines::first_at_home(home, hash) {
+            Some(row) => self.glimpse_row(table, pages, key, row),
+            None if home.holds_all() => Glimpse::NOTHING,
+            None => self.glimpse_further(table, pages, key, lines, hash),
         }
-        if home.holds_all() {
-            return Ok(None);
+    }
+
+    /// [`Index::glimpse`] behind the home line, where one key in ten stands.
+    #[inline(never)]
+    fn glimpse_further<'a>(
+        &self,
+        table: &'a Table,
+        pages: &'a Pages,
+        key: ShortKey,
+        lines: &Lines,
+        hash: KeyHash,
+    ) -> Glimpse<'a> {
+        match hash_lines::matches(lines, hash).behind_home().next() {
+            Some(row) => self.glimpse_row(table, pages, key, row),
+            None if hash_lines::home(lines, hash).has_spilled() => Glimpse::UNCLEAR,
+            None => Glimpse::NOTHING,
         }
-        let further = index.candidates_further(pages, hash, lines);
-        self.find_among(table, pages, key, further, accept)
     }
 
     /// The row at a place, if it has a key.
     #[inline(never)]
-    fn row_with_key<'a>(
+    fn glimpse_row<'a>(
         &self,
         table: &'a Table,
         pages: &'a Pages,
-        key: &SearchKey<'_>,
+        key: ShortKey,
         row: RowId,
-    ) -> Result<Option<Row<'a>>, Error> {
-        let row = Row::indexed(table, pages, row)?;
-        Ok(key.is_of(&row, &self.spec.columns)?.then_some(row))
-    }
-
-    /// The first of some rows that has a key. Apart from [`Index::find_row`], where one key in ten needs it: the less there is to do
-    /// for one, the more of them a processor has under way while it waits for memory.
-    #[inline(never)]
-    fn find_among<'a>(
-        &self,
-        table: &'a Table,
-        pages: &'a Pages,
-        key: &SearchKey<'_>,
-        candidates: HashCandidates<'_>,
-        accept: impl Fn(RowId) -> bool,
-    ) -> Result<Option<Row<'a>>, Error> {
-        for row in candidates {
-            let row = row?;
-            if accept(row)
-                && let Some(row) = self.row_with_key(table, pages, key, row)?
-            {
-                return Ok(Some(row));
+    ) -> Glimpse<'a> {
+        match Row::glimpsed_page(table, pages, row) {
+            Some(page) if key.is_of_live(&page, row.slot(), &self.spec.columns) => {
+                Glimpse::row(&page, row)
             }
+            _ => Glimpse::UNCLEAR,
         }
-        Ok(None)
     }
 
     /// [`Index::find_row`] of an index that is not one of hashes.
@@ -266,10 +294,10 @@ impl Index {
         &self,
         table: &'a Table,
         pages: &'a Pages,
-        key: &[u8],
+        key: SearchKey<'_>,
         accept: impl Fn(RowId) -> bool,
     ) -> Result<Option<Row<'a>>, Error> {
-        let found = self.find(table, pages, key, accept)?;
+        let found = self.find(table, pages, key.bytes(), accept)?;
         found.map(|row| table.indexed(pages, row)).transpose()
     }
 
@@ -396,6 +424,19 @@ impl Index {
             bytes,
             max: KEY_BYTES_MAX,
         })
+    }
+}
+
+/// Appends the key of a value to others; whether it is null.
+struct AppendTo<'k>(&'k mut Vec<u8>);
+
+impl<'a> TakeValue<'a> for AppendTo<'_> {
+    type Taken = bool;
+
+    #[inline(always)]
+    fn take(self, value: ValueRef<'a>) -> bool {
+        encode_column(value, self.0);
+        value.is_null()
     }
 }
 

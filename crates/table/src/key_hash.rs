@@ -79,7 +79,7 @@ fn word_of(hash_key: &[u8; 32], index: usize) -> u64 {
 }
 
 /// A key of up to 16 bytes as two numbers: different keys of one length give different ones.
-#[inline]
+#[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "the low halves are meant")]
 fn halves(key: ShortKey) -> (u64, u64) {
     let (word, length) = (key.word(), key.length());

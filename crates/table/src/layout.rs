@@ -199,7 +199,8 @@ impl Layout {
 
     /// Takes row pages of this geometry for the usual ones from now on.
     pub(crate) fn set_usual(&self, geometry: RowGeometry) {
-        self.usual_page.set(geometry, &self.places);
+        self.usual_page
+            .set(geometry, geometry.end(&self.regions), &self.places);
     }
 
     /// All regions of a row page.

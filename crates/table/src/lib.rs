@@ -84,6 +84,7 @@ mod index_id;
 mod index_kind;
 mod index_spec;
 mod index;
+mod glimpse;
 mod index_build;
 mod sorted_keys;
 mod relayout;

@@ -39,7 +39,7 @@ impl PagePlan<'_> {
         let of = |bytes: u64| RowGeometry::capacity(self.layout, u32_of(bytes));
         let (low, high) = (of(average.max(heap_bytes)), of(average.min(heap_bytes)));
         let heap = |capacity: u16| {
-            let end = RowGeometry::new(self.layout.regions(), capacity).end_offset();
+            let end = RowGeometry::new(capacity).end(self.layout.regions());
             u64::from(HEAP_END.saturating_sub(end))
         };
         let heap_min = heap(low).min(heap_bytes * LONG_ROWS_A_PAGE);

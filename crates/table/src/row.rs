@@ -98,9 +98,19 @@ impl<'a> Row<'a> {
     /// is there costs the least.
     #[inline(always)]
     pub(crate) fn glimpsed(table: &'a Table, pages: &'a Pages, row: RowId) -> Option<Self> {
-        let bytes = pages.get(row.page()).ok()?;
-        let page = RowPageRef::of_row(bytes, &table.layout, table.id, row.slot())?;
+        let page = Row::glimpsed_page(table, pages, row)?;
         Some(Row::at(table, pages, page, row))
+    }
+
+    /// The page of [`Row::glimpsed`].
+    #[inline(always)]
+    pub(crate) fn glimpsed_page(
+        table: &'a Table,
+        pages: &'a Pages,
+        row: RowId,
+    ) -> Option<RowPageRef<'a>> {
+        let bytes = pages.get(row.page()).ok()?;
+        RowPageRef::of_row(bytes, &table.layout, table.id, row.slot())
     }
 
     /// The row at a live slot of a page that was looked at already.
@@ -109,6 +119,15 @@ impl<'a> Row<'a> {
         Row {
             row,
             place: Place::Page(page, table, pages),
+        }
+    }
+
+    /// The same row of `table`, put together anew: where rows come in two ways and one is through memory, this keeps the other from it.
+    #[inline(always)]
+    pub(crate) fn again(self, table: &'a Table, pages: &'a Pages) -> Self {
+        match self.place {
+            Place::Page(page, ..) => Row::at(table, pages, page, self.row),
+            Place::Pending(..) => self,
         }
     }
 

@@ -9,6 +9,10 @@ use crate::row_format::{
 
 const _: () = assert!(RowGeometry::EMPTY_HEAP_START as u32 == HEAP_END);
 
+// What `RowGeometry::to_bits` has room for.
+const _: () = assert!(SLOT_COUNT_MAX < 1 << 12);
+const _: () = assert!(LIVE_BITMAP + SLOT_COUNT_MAX as u32 / 8 + COLUMNS_ALIGNMENT < 1 << 12);
+
 /// The kinds of regions: one per width, then the bitmaps.
 const KIND_COUNT: usize = WIDTHS.len() + 1;
 const BITMAP_KIND: usize = WIDTHS.len();
@@ -185,43 +189,30 @@ pub(crate) struct RowGeometry {
     capacity: u16,
     /// Where the first region begins, behind the live bitmap.
     start: u16,
-    /// Where the last region ends; may lie beyond the page for a capacity that is too large.
-    end: u32,
 }
 
 impl RowGeometry {
     /// The geometry of a page with `capacity` slots.
     #[inline]
-    pub(crate) fn new(all: &Regions, capacity: u16) -> RowGeometry {
-        let start = columns_start(capacity);
+    pub(crate) fn new(capacity: u16) -> RowGeometry {
         RowGeometry {
             capacity,
-            start,
-            end: u32::from(start) + all.bytes(capacity),
+            start: columns_start(capacity),
         }
     }
 
-    /// The geometry of no page: its regions end behind every page.
-    pub(crate) const NONE: RowGeometry = RowGeometry {
-        capacity: u16::MAX,
-        start: u16::MAX,
-        end: u32::MAX,
-    };
-
-    /// The geometry as a number.
+    /// The geometry as a number of 24 bits.
     #[inline]
-    pub(crate) fn to_bits(self) -> u64 {
-        u64::from(self.end) << 32 | u64::from(self.start) << 16 | u64::from(self.capacity)
+    pub(crate) fn to_bits(self) -> u32 {
+        u32::from(self.start) << 12 | u32::from(self.capacity)
     }
 
     /// The geometry that [`RowGeometry::to_bits`] made the number of.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "what was put together")]
-    pub(crate) fn from_bits(bits: u64) -> RowGeometry {
+    pub(crate) fn from_bits(bits: u32) -> RowGeometry {
         RowGeometry {
-            capacity: bits as u16,
-            start: (bits >> 16) as u16,
-            end: (bits >> 32) as u32,
+            capacity: (bits & 0xFFF) as u16,
+            start: (bits >> 12 & 0xFFF) as u16,
         }
     }
 
@@ -229,7 +220,7 @@ impl RowGeometry {
     pub(crate) fn capacity(layout: &Layout, variable_bytes: u32) -> u16 {
         let variable_bytes = variable_bytes.min(ROW_HEAP_BYTES_MAX);
         let fits = |capacity: u16| {
-            let fixed = RowGeometry::new(layout.regions(), capacity).end;
+            let fixed = RowGeometry::new(capacity).end(layout.regions());
             fixed + u32::from(capacity) * variable_bytes <= HEAP_END
         };
         let (mut fitting, mut too_many) = (1, SLOT_COUNT_MAX + 1);
@@ -247,27 +238,16 @@ impl RowGeometry {
     /// Where the heap of an empty page begins.
     pub(crate) const EMPTY_HEAP_START: u16 = 32 * 1024;
 
-    /// Whether the regions end inside the page.
-    pub(crate) fn fits(&self) -> bool {
-        self.end <= HEAP_END
-    }
-
     /// How many slots there are.
     #[inline]
     pub(crate) fn slots(&self) -> u16 {
         self.capacity
     }
 
-    /// Where the regions end and free bytes or heap follow.
+    /// Where the regions end and free bytes or heap follow; may lie beyond the page for a capacity that is too large.
     #[inline]
-    pub(crate) fn end(&self) -> usize {
-        self.end as usize
-    }
-
-    /// The same as a number of the width that the header uses.
-    #[inline]
-    pub(crate) fn end_offset(&self) -> u32 {
-        self.end
+    pub(crate) fn end(&self, all: &Regions) -> u32 {
+        u32::from(self.start) + all.bytes(self.capacity)
     }
 
     /// The bytes of a bitmap.
@@ -280,12 +260,6 @@ impl RowGeometry {
     #[inline(always)]
     pub(crate) fn values(&self, place: &ColumnPlace) -> usize {
         self.after(&place.values)
-    }
-
-    /// What heap there is for each slot, in bytes.
-    #[expect(clippy::cast_possible_truncation, reason = "at most 32 KiB")]
-    pub(crate) fn heap_bytes_a_slot(&self) -> u16 {
-        (HEAP_END.saturating_sub(self.end) / u32::from(self.capacity.max(1))) as u16
     }
 
     /// Where the column's validity bitmap begins, if it has one.

@@ -4,7 +4,7 @@
 
 use crate::layout::Layout;
 use crate::page::PageBuf;
-use crate::row_format::SLOT_COUNT_MAX;
+use crate::row_format::{HEAP_END, SLOT_COUNT_MAX};
 use crate::row_geometry::RowGeometry;
 use crate::table_id::TableId;
 
@@ -27,9 +27,8 @@ pub fn capacity(layout: &Layout, variable_bytes: u32) -> u16 {
 /// # Panics
 /// If the layout has no page of this capacity.
 pub fn format(page: &mut PageBuf, layout: &Layout, capacity: u16, owner: TableId) {
-    let geometry = RowGeometry::new(layout.regions(), capacity);
     assert!((1..=SLOT_COUNT_MAX).contains(&capacity));
-    assert!(geometry.fits());
+    assert!(RowGeometry::new(capacity).end(layout.regions()) <= HEAP_END);
     page.begin(layout.page_kind(), owner);
     page.set_capacity(capacity);
     page.set_heap_start(RowGeometry::EMPTY_HEAP_START);

@@ -281,7 +281,7 @@ impl<'a> RowPageMut<'a> {
             return;
         }
         let start = usize::from(self.page.heap_start()) - bytes.len();
-        assert!(start >= self.geometry.end());
+        assert!(start >= self.columns_end());
         self.set_heap_start(start);
         let target = self.page.bytes_mut(start..start + bytes.len());
         target.copy_from_slice(bytes);
@@ -355,7 +355,7 @@ impl<'a> RowPageMut<'a> {
     /// Sees to it that so many bytes are free in front of the heap; `false`, and nothing changed, if even a compaction
     /// would not free them.
     fn make_room(&mut self, heap_bytes: u64) -> Result<bool, DamageKind> {
-        let gap = usize::from(self.page.heap_start()) - self.geometry.end();
+        let gap = usize::from(self.page.heap_start()) - self.columns_end();
         if heap_bytes <= gap as u64 {
             return Ok(true);
         }
@@ -410,6 +410,11 @@ impl<'a> RowPageMut<'a> {
             }
         }
         Ok((first, views))
+    }
+
+    /// Where the columns end, and free bytes or heap follow.
+    fn columns_end(&self) -> usize {
+        self.geometry.end(self.layout.regions()) as usize
     }
 
     /// The bytes of the view at a position.

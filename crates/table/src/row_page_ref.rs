@@ -24,7 +24,7 @@ use crate::view::{View, ViewBytes};
 pub struct RowPageRef<'a> {
     page: &'a PageBuf,
     layout: &'a Layout,
-    /// Invariant: of the page's capacity, its end not behind the heap's start.
+    /// Invariant: of the page's capacity; the columns end not behind the heap's start.
     geometry: RowGeometry,
 }
 
@@ -67,6 +67,7 @@ impl<'a> RowPageRef<'a> {
     }
 
     /// A page whose header is known to be sound.
+    #[inline]
     pub(crate) fn trusted(
         page: &'a PageBuf,
         layout: &'a Layout,
@@ -98,7 +99,7 @@ impl<'a> RowPageRef<'a> {
 
     /// The bytes that new strings and bytes can still take, holes in the heap included.
     pub fn heap_free_bytes(&self) -> u32 {
-        u32::from(self.page.heap_start()) - self.geometry.end_offset()
+        u32::from(self.page.heap_start()) - self.geometry.end(self.layout.regions())
             + u32::from(self.page.heap_dead())
     }
 
@@ -405,8 +406,8 @@ pub(crate) fn fetch_row(page: &PageBuf, layout: &Layout, slot: u16) {
 /// The geometry of a page of the capacity that most have, if its header can be believed.
 #[inline(always)]
 fn usual_geometry(page: &PageBuf, layout: &Layout) -> Option<RowGeometry> {
-    let usual = layout.usual_page().geometry();
-    let is_usual = page.capacity() == usual.slots() && is_sound(page, layout, &usual);
+    let (usual, end) = layout.usual_page().geometry();
+    let is_usual = page.capacity() == usual.slots() && is_sound(page, layout, &usual, end);
     is_usual.then_some(usual)
 }
 
@@ -417,12 +418,13 @@ fn check_unusual(page: &PageBuf, layout: &Layout) -> Result<RowGeometry, DamageK
     if !layout.has_pages_of(page.layout_number()) {
         return Err(layout_damage(page, layout));
     }
-    let geometry = RowGeometry::new(layout.regions(), capacity);
+    let geometry = RowGeometry::new(capacity);
+    let end = geometry.end(layout.regions());
     let is_sound = (1..=SLOT_COUNT_MAX).contains(&capacity)
-        && is_sound(page, layout, &geometry)
+        && is_sound(page, layout, &geometry, end)
         && is_zero_beyond(page, capacity);
     if !is_sound {
-        return Err(header_damage(page, layout, &geometry));
+        return Err(header_damage(page, layout, end));
     }
     if layout.usual_page().is_unknown() {
         layout.set_usual(geometry);
@@ -430,14 +432,14 @@ fn check_unusual(page: &PageBuf, layout: &Layout) -> Result<RowGeometry, DamageK
     Ok(geometry)
 }
 
-/// Whether the header can be believed of a page of this geometry, if there can be pages of its capacity.
+/// Whether the header can be believed of a page of this geometry whose columns end at `end`, if there can be pages of its capacity.
 #[inline(always)]
-fn is_sound(page: &PageBuf, layout: &Layout, geometry: &RowGeometry) -> bool {
+fn is_sound(page: &PageBuf, layout: &Layout, geometry: &RowGeometry, end: u32) -> bool {
     let heap_start = u32::from(page.heap_start());
     page.is_readable(layout.page_kind())
         && layout.has_pages_of(page.layout_number())
         && page.live_count() <= geometry.slots()
-        && geometry.end_offset() <= heap_start
+        && end <= heap_start
         && heap_start + u32::from(page.heap_dead()) <= HEAP_END
 }
 
@@ -454,7 +456,7 @@ fn layout_damage(page: &PageBuf, layout: &Layout) -> DamageKind {
 
 /// The first thing that can not be believed.
 #[cold]
-fn header_damage(page: &PageBuf, layout: &Layout, geometry: &RowGeometry) -> DamageKind {
+fn header_damage(page: &PageBuf, layout: &Layout, end: u32) -> DamageKind {
     if let Err(kind) = page.expect_kind(layout.page_kind()) {
         return kind;
     }
@@ -463,7 +465,7 @@ fn header_damage(page: &PageBuf, layout: &Layout, geometry: &RowGeometry) -> Dam
     DamageKind::Structure(
         if capacity == 0 || capacity > SLOT_COUNT_MAX || page.live_count() > capacity {
             "a row page's slot counts are impossible"
-        } else if geometry.end_offset() > heap_start || heap_start > HEAP_END {
+        } else if end > heap_start || heap_start > HEAP_END {
             "a row page's heap begins at an impossible place"
         } else if u32::from(page.heap_dead()) > HEAP_END - heap_start {
             "a row page's heap has more holes than bytes"

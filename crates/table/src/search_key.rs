@@ -5,7 +5,7 @@ use crate::key::encode_key_to;
 use crate::key_buffer::KeyRest;
 use crate::key_hash::KeyHash;
 use crate::row::Row;
-use crate::short_key::{AddTo, ShortKey};
+use crate::short_key::ShortKey;
 
 /// An encoded key, for lookups.
 #[derive(Clone, Copy, Debug)]
@@ -37,51 +37,15 @@ impl<'k> SearchKey<'k> {
     }
 
     /// Whether a row has exactly this key in some columns. A hash index finds rows that have not, now and then.
-    #[inline(always)]
     pub(crate) fn is_of(&self, row: &Row<'_>, columns: &[u16]) -> Result<bool, Error> {
-        match *self {
-            SearchKey::Short(key) => is_short_of(key, row, columns),
-            SearchKey::Long(key) => is_long_of(key, row, columns),
+        let mut rest = KeyRest::new(self.bytes());
+        for &column in columns {
+            let column = usize::from(column);
+            match row.value_ref(column)? {
+                Some(value) => encode_key_to([value], &mut rest),
+                None => encode_key_to([row.value(column)?.as_ref()], &mut rest),
+            }
         }
+        Ok(rest.is_matched())
     }
-}
-
-#[inline(always)]
-fn is_short_of(key: ShortKey, row: &Row<'_>, columns: &[u16]) -> Result<bool, Error> {
-    let [column] = columns else {
-        return is_rest_of(key, ShortKey::EMPTY, row, columns);
-    };
-    // By itself, as where a key is made of values. A value in pages of its own is longer than any short key.
-    let found = row.give_value(usize::from(*column), AddTo(ShortKey::EMPTY))?;
-    Ok(found == Some(key))
-}
-
-/// Whether a row that begins with the key `found` has `key` with some more columns. Apart from the key of one column, which nearly
-/// all are.
-#[inline(never)]
-fn is_rest_of(
-    key: ShortKey,
-    mut found: ShortKey,
-    row: &Row<'_>,
-    columns: &[u16],
-) -> Result<bool, Error> {
-    for &column in columns {
-        match row.give_value(usize::from(column), AddTo(found))? {
-            Some(longer) => found = longer,
-            None => return Ok(false),
-        }
-    }
-    Ok(found == key)
-}
-
-fn is_long_of(key: &[u8], row: &Row<'_>, columns: &[u16]) -> Result<bool, Error> {
-    let mut rest = KeyRest::new(key);
-    for &column in columns {
-        let column = usize::from(column);
-        match row.value_ref(column)? {
-            Some(value) => encode_key_to([value], &mut rest),
-            None => encode_key_to([row.value(column)?.as_ref()], &mut rest),
-        }
-    }
-    Ok(rest.is_matched())
 }

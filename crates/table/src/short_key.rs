@@ -4,10 +4,11 @@
 //! `u64`); through memory they would be written in pieces of one size and read in pieces of another, for which a processor
 //! has to wait each time.
 
-use crate::Value;
 use crate::key::encode_column;
 use crate::key_buffer::KeyBytes;
+use crate::row_page_ref::RowPageRef;
 use crate::value_ref::{TakeValue, ValueRef};
+use crate::{ColumnType, Value};
 
 /// An encoded key of at most [`ShortKey::BYTES_MAX`] bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,16 +24,20 @@ impl ShortKey {
 
     pub(crate) const EMPTY: ShortKey = ShortKey { word: 0, length: 0 };
 
-    /// The key of these values, if it is short.
+    /// The key of these values, if it is short and they are of these types, or null.
     #[inline(always)]
-    pub(crate) fn of_values(values: &[Value]) -> Option<ShortKey> {
+    pub(crate) fn of_values(
+        values: &[Value],
+        mut types: impl Iterator<Item = ColumnType>,
+    ) -> Option<ShortKey> {
         let Some((first, more)) = values.split_first() else {
             return Some(ShortKey::EMPTY);
         };
+        let mut of_type = |key| AddOfType(key, types.next());
         // By itself: nothing is shifted to the place of the first column, and most keys have no other.
-        let mut key = first.give_to(AddTo(ShortKey::EMPTY));
+        let mut key = first.give_to(of_type(ShortKey::EMPTY));
         for value in more {
-            key = value.give_to(AddTo(key));
+            key = value.give_to(of_type(key));
         }
         key.is_short().then_some(key)
     }
@@ -76,6 +81,30 @@ impl ShortKey {
         self
     }
 
+    /// Whether a live row of a page has exactly this key in some columns, all of which stand in the page.
+    #[inline(always)]
+    pub(crate) fn is_of_live(self, page: &RowPageRef<'_>, slot: u16, columns: &[u16]) -> bool {
+        let [column] = columns else {
+            return self.is_of_all(page, slot, columns);
+        };
+        // By itself, as where a key is made of values.
+        let found = page.give_cell_of_live(slot, usize::from(*column), AddTo(ShortKey::EMPTY));
+        matches!(found, Ok(Some(found)) if found == self)
+    }
+
+    /// [`ShortKey::is_of_live`] of any number of columns.
+    #[inline(never)]
+    fn is_of_all(self, page: &RowPageRef<'_>, slot: u16, columns: &[u16]) -> bool {
+        let mut found = ShortKey::EMPTY;
+        for &column in columns {
+            match page.give_cell_of_live(slot, usize::from(column), AddTo(found)) {
+                Ok(Some(longer)) => found = longer,
+                _ => return false,
+            }
+        }
+        found == self
+    }
+
     /// Adds the bytes of a word, which is zero behind them.
     #[inline(always)]
     fn put_word(&mut self, word: u128, length: usize) {
@@ -111,6 +140,23 @@ impl<'a> TakeValue<'a> for AddTo {
     #[inline(always)]
     fn take(self, value: ValueRef<'a>) -> ShortKey {
         self.0.with(value)
+    }
+}
+
+/// Adds a value to a key, if it is of a type or null; what comes of others is not short.
+struct AddOfType(ShortKey, Option<ColumnType>);
+
+impl<'a> TakeValue<'a> for AddOfType {
+    type Taken = ShortKey;
+
+    #[inline(always)]
+    fn take(self, value: ValueRef<'a>) -> ShortKey {
+        let AddOfType(mut key, column_type) = self;
+        if !value.is_null() && value.column_type() != column_type {
+            key.length = usize::MAX;
+            return key;
+        }
+        key.with(value)
     }
 }
 
@@ -176,7 +222,8 @@ mod tests {
         ] {
             let mut bytes = Vec::new();
             crate::encode_key(values.iter().map(Value::as_ref), &mut bytes);
-            let short = ShortKey::of_values(&values);
+            let types = values.iter().map(Value::column_type);
+            let short = ShortKey::of_values(&values, types.map(|of| of.unwrap_or(ColumnType::U8)));
             let expected = is_short.then_some(&bytes[..]);
             assert_eq!(short.as_ref().map(ShortKey::bytes), expected, "{values:?}");
         }

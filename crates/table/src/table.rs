@@ -60,16 +60,18 @@ impl Table {
     }
 
     /// An index, and where it stands among the others.
-    #[inline]
     pub(crate) fn index_at(&self, index: IndexId) -> Result<(usize, &Index), Error> {
-        let mut indexes = self.indexes.iter();
-        match indexes.position(|candidate| candidate.spec.id == index) {
-            Some(position) => Ok((position, &self.indexes[position])),
-            None => Err(Error::NoSuchIndex {
-                table: self.id,
-                index,
-            }),
-        }
+        self.find_index(index).ok_or(Error::NoSuchIndex {
+            table: self.id,
+            index,
+        })
+    }
+
+    /// [`Table::index_at`], if there is such an index.
+    #[inline(always)]
+    pub(crate) fn find_index(&self, index: IndexId) -> Option<(usize, &Index)> {
+        let mut indexes = self.indexes.iter().enumerate();
+        indexes.find(|(_, candidate)| candidate.spec.id == index)
     }
 
     /// The index by which the log names rows, if there is one.
@@ -217,6 +219,7 @@ impl Table {
     }
 
     /// A row by its place.
+    #[inline]
     pub(crate) fn read<'a>(&'a self, pages: &'a Pages, row: RowId) -> Result<Row<'a>, Error> {
         Row::find(self, pages, row)
     }

@@ -5,6 +5,7 @@ use std::ops::Bound;
 use crate::column::Column;
 use crate::error::Error;
 use crate::fixed_value::FixedValue;
+use crate::glimpse::Glimpse;
 use crate::index::{Entries, encode_bounds};
 use crate::index_id::IndexId;
 use crate::index_kind::IndexKind;
@@ -23,7 +24,6 @@ use crate::row_id::RowId;
 use crate::row_pages::RowPages;
 use crate::scan::Scan;
 use crate::search_key::SearchKey;
-use crate::short_key::ShortKey;
 use crate::table::Table;
 use crate::table_id::TableId;
 use crate::value::Value;
@@ -147,24 +147,47 @@ impl<'a> TableRef<'a> {
     /// The first row whose index columns begin with these values. A hash index wants a value for each of its columns, and
     /// refuses fewer with [`Error::WholeKeyOnly`]. A value of another type than its column is refused with
     /// [`Error::WrongType`], here and wherever a key is asked for.
+    #[inline]
     pub fn find(&self, index: IndexId, key: &[Value]) -> Result<Option<Row<'a>>, Error> {
+        let glimpse = self.glimpse(index, key);
+        if let Some((page, row)) = glimpse.found(&self.table.layout) {
+            return Ok(Some(Row::at(self.table, self.pages, page, row)));
+        }
+        if glimpse.is_unclear() {
+            return match self.find_closely(index, key) {
+                Ok(Some(row)) => Ok(Some(row.again(self.table, self.pages))),
+                other => other,
+            };
+        }
+        Ok(None)
+    }
+
+    /// What a look at a hash index shows, if that is all that [`TableRef::find`] needs.
+    #[inline(never)]
+    fn glimpse(&self, index: IndexId, key: &[Value]) -> Glimpse<'a> {
+        let Some((_, index)) = self.table.find_index(index) else {
+            return Glimpse::UNCLEAR;
+        };
+        if self.overlay.is_some() || key.len() != index.spec.columns.len() {
+            return Glimpse::UNCLEAR;
+        }
+        match index.short_key(self.table, key) {
+            Some(key) => index.glimpse(self.table, self.pages, key),
+            None => Glimpse::UNCLEAR,
+        }
+    }
+
+    /// [`TableRef::find`] where a glimpse does not do.
+    #[inline(never)]
+    fn find_closely(&self, index: IndexId, key: &[Value]) -> Result<Option<Row<'a>>, Error> {
         let (position, index) = self.table.index_at(index)?;
         if key.len() < index.spec.columns.len() {
             return self.index_prefix(index.spec.id, key)?.next().transpose();
         }
         index.check_types(self.table, key)?;
-        match ShortKey::of_values(key) {
-            Some(key) => self.first_with(position, &SearchKey::Short(key)),
-            None => self.find_long(position, key),
-        }
-    }
-
-    /// [`TableRef::find`] of a key that is not short.
-    #[inline(never)]
-    fn find_long(&self, position: usize, key: &[Value]) -> Result<Option<Row<'a>>, Error> {
         let mut buffer = KeyBuffer::new();
         encode_key_to(key.iter().map(Value::as_ref), &mut buffer);
-        self.first_with(position, &SearchKey::Long(buffer.bytes()))
+        self.first_with(position, SearchKey::Long(buffer.bytes()))
     }
 
     /// The rows with exactly these values in the columns of an index of any kind; fewer are refused by a hash index
@@ -191,11 +214,10 @@ impl<'a> TableRef<'a> {
         position: usize,
         key: &[u8],
     ) -> Result<Option<Row<'a>>, Error> {
-        self.first_with(position, &SearchKey::new(key))
+        self.first_with(position, SearchKey::new(key))
     }
 
-    #[inline(always)]
-    fn first_with(&self, position: usize, key: &SearchKey<'_>) -> Result<Option<Row<'a>>, Error> {
+    fn first_with(&self, position: usize, key: SearchKey<'_>) -> Result<Option<Row<'a>>, Error> {
         match self.overlay {
             Some(overlay) => self.find_in_both(overlay, position, key),
             None => {
@@ -211,7 +233,7 @@ impl<'a> TableRef<'a> {
         &self,
         overlay: &Overlay,
         position: usize,
-        key: &SearchKey<'_>,
+        key: SearchKey<'_>,
     ) -> Result<Option<Row<'a>>, Error> {
         let index = &self.table.indexes[position];
         // Rows of the base come before those of the overlay that have the same key.

@@ -16,10 +16,14 @@ use crate::row_geometry::{ColumnPlace, RowGeometry};
 /// How many columns of a row are asked for ahead: a processor has no more such requests under way than about this.
 const FETCHED_MAX: usize = 8;
 
+/// No page's: its columns end behind every page.
+const NONE: u64 = u64::MAX;
+
 /// The geometry of pages of a capacity that was seen, or one that no page has. It decides nothing but how fast a read is, so all are
 /// equal. Whoever reads while another one sets it may get parts of both: each part is good alone.
 #[derive(Debug)]
 pub(crate) struct UsualPage {
+    /// Where the columns end above the low 32 bits.
     geometry: AtomicU64,
     /// Where the first columns stand: their first value in the low 16 bits, the width of one above; zero behind the last.
     fetched: [AtomicU32; FETCHED_MAX],
@@ -28,10 +32,12 @@ pub(crate) struct UsualPage {
 }
 
 impl UsualPage {
-    /// The geometry; of no page's capacity, if none was seen.
+    /// The geometry, and where the columns end; that of no page, if none was seen.
     #[inline(always)]
-    pub(crate) fn geometry(&self) -> RowGeometry {
-        RowGeometry::from_bits(self.geometry.load(Ordering::Relaxed))
+    #[expect(clippy::cast_possible_truncation, reason = "what was put together")]
+    pub(crate) fn geometry(&self) -> (RowGeometry, u32) {
+        let bits = self.geometry.load(Ordering::Relaxed);
+        (RowGeometry::from_bits(bits as u32), (bits >> 32) as u32)
     }
 
     /// Hands on where lines of a row may stand in a page: one of each of its first columns, and one in the heap if the rows came in the order of
@@ -51,8 +57,9 @@ impl UsualPage {
     }
 
     /// Keeps what follows from a sound geometry of pages with these columns.
-    pub(crate) fn set(&self, geometry: RowGeometry, places: &[ColumnPlace]) {
-        self.geometry.store(geometry.to_bits(), Ordering::Relaxed);
+    pub(crate) fn set(&self, geometry: RowGeometry, end: u32, places: &[ColumnPlace]) {
+        let bits = u64::from(end) << 32 | u64::from(geometry.to_bits());
+        self.geometry.store(bits, Ordering::Relaxed);
         for (index, fetched) in self.fetched.iter().enumerate() {
             let place = places.get(index).map_or(0, |place| {
                 // What fits no page is not asked for.
@@ -62,21 +69,22 @@ impl UsualPage {
             fetched.store(place, Ordering::Relaxed);
         }
         let has_heap = places.iter().any(ColumnPlace::has_heap);
-        let heap = HEAP_END << 16 | u32::from(geometry.heap_bytes_a_slot());
+        let heap_each = HEAP_END.saturating_sub(end) / u32::from(geometry.slots().max(1));
+        let heap = HEAP_END << 16 | heap_each;
         self.heap
             .store(u32::from(has_heap) * heap, Ordering::Relaxed);
     }
 
     /// Whether no capacity was seen.
     pub(crate) fn is_unknown(&self) -> bool {
-        self.geometry() == RowGeometry::NONE
+        self.geometry.load(Ordering::Relaxed) == NONE
     }
 }
 
 impl Default for UsualPage {
     fn default() -> UsualPage {
         UsualPage {
-            geometry: AtomicU64::new(RowGeometry::NONE.to_bits()),
+            geometry: AtomicU64::new(NONE),
             fetched: Default::default(),
             heap: AtomicU32::new(0),
         }
@@ -87,7 +95,7 @@ impl Clone for UsualPage {
     fn clone(&self) -> UsualPage {
         let copy = UsualPage::default();
         copy.geometry
-            .store(self.geometry().to_bits(), Ordering::Relaxed);
+            .store(self.geometry.load(Ordering::Relaxed), Ordering::Relaxed);
         for (copy, place) in copy.fetched.iter().zip(&self.fetched) {
             copy.store(place.load(Ordering::Relaxed), Ordering::Relaxed);
         }

@@ -220,3 +220,67 @@ fn a_row_in_the_tree_is_found_when_those_in_the_lines_are_gone() {
     let table = writes.table(TABLE).unwrap();
     assert!(table.find(INDEX, &key).unwrap().is_none());
 }
+
+/// In its home line, behind it, in the tree, or nowhere.
+#[test]
+fn a_row_is_found_wherever_its_entry_stands() {
+    let mut store = store(&hash_columns());
+    store.create_index(TABLE, hash(1, &[0], false)).unwrap();
+    store.create_index(TABLE, hash(2, &[1], false)).unwrap();
+    for number in 0..20_000_u64 {
+        let row = [number.into(), Value::Null, Value::Null];
+        store.insert(TABLE, &row).unwrap();
+    }
+    let often = [Value::I32(-5)];
+    let found = |store: &Store, index: u32, key: &[Value]| {
+        let table = store.table(TABLE).unwrap();
+        let row = table.find(IndexId(index), key).unwrap();
+        row.map(|row| row.values().unwrap())
+    };
+    for number in 0..40_000_u64 {
+        let row = (number < 20_000).then(|| vec![number.into(), Value::Null, Value::Null]);
+        assert_eq!(found(&store, 1, &[number.into()]), row);
+    }
+    assert_eq!(found(&store, 2, &often), None);
+    // More than the lines take that one key may stand in.
+    let mut places = Vec::new();
+    for number in 20_000..20_300_u64 {
+        let row = [number.into(), often[0].clone(), Value::Null];
+        places.push(store.insert(TABLE, &row).unwrap());
+    }
+    for place in places {
+        assert_eq!(found(&store, 2, &often).unwrap()[1], often[0]);
+        store.delete(TABLE, place).unwrap();
+    }
+    assert_eq!(found(&store, 2, &often), None);
+    assert!(found(&store, 2, &[Value::Null]).is_some());
+    let refusal = store.table(TABLE).unwrap().find(INDEX, &[Value::U32(7)]);
+    assert!(matches!(
+        refusal,
+        Err(Error::WrongType {
+            column: 0,
+            expected: ColumnType::U64,
+            found: ColumnType::U32,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn rows_are_found_in_pages_of_as_many_slots_as_there_can_be() {
+    let mut store = store(&[LayoutColumn::required(ColumnType::U32)]);
+    store.create_index(TABLE, hash(1, &[0], true)).unwrap();
+    for number in 0..10_000_u32 {
+        store.insert(TABLE, &[number.into()]).unwrap();
+    }
+    let table = store.table(TABLE).unwrap();
+    let slots = table
+        .pages()
+        .unwrap()
+        .map(|page| page.unwrap().rows.capacity());
+    assert_eq!(slots.collect::<Vec<u16>>(), [4_095, 4_095, 4_095]);
+    for number in 0..10_000_u32 {
+        let row = table.find(INDEX, &[number.into()]).unwrap().unwrap();
+        assert_eq!(row.value_ref(0), Ok(Some(ValueRef::U32(number))));
+    }
+}
