@@ -544,8 +544,33 @@ fn a_table_that_is_written_to_has_one_layout_again_in_the_end() {
         writes.flush(&mut builder).unwrap();
         apply(&mut store, &Record::Rows(builder.finish())).unwrap();
         store.check().unwrap();
+        assert!(changed <= 500, "rows stay behind");
     }
     assert_eq!(changed, 500, "as many rows move as are written");
+}
+
+/// A row that moves leaves nothing of a dropped column behind, wherever that stood.
+#[test]
+fn long_values_of_a_dropped_column_go_with_the_move_of_their_row() {
+    let mut store = filled(0);
+    let text = LayoutColumn::nullable(ColumnType::Bytes);
+    let one_more = next_layout(&store, Some(text));
+    apply(&mut store, &one_more).unwrap();
+    for key in 0..20_u64 {
+        let long = Value::Bytes(vec![7; 9_000 + 1_000 * key as usize]);
+        let kept = Value::from("x".repeat(500 * key as usize));
+        store
+            .insert(KEYED, &[kept, key.into(), Value::I32(1), long])
+            .unwrap();
+    }
+    let one_less = next_layout(&store, None);
+    apply(&mut store, &one_less).unwrap();
+    store.check().unwrap();
+    store.renew_rows(KEYED).unwrap();
+    assert_eq!(head_version(&store), 4);
+    store.check().unwrap();
+    let used = store.table(KEYED).unwrap().memory_use().unwrap();
+    assert!(used.long_values <= 4 * table::PAGE_BYTES as u64, "{used:?}");
 }
 
 #[test]
