@@ -15,11 +15,10 @@ fn row(key: u64, length: usize) -> [Value; 2] {
     [key.into(), "x".repeat(length).into()]
 }
 
-/// A table with indexes of both kinds, and rows of which some have values in the heap of their page.
-fn sound() -> Store {
+/// A table of these columns with indexes of both kinds over the first, and no rows.
+fn keyed(types: &[ColumnType]) -> Store {
     let mut store = Store::new([3; 32]);
-    let types = [ColumnType::U64, ColumnType::String];
-    let columns = types.map(LayoutColumn::required).to_vec();
+    let columns = types.iter().copied().map(LayoutColumn::required).collect();
     let layout = Layout::new(LayoutNumber(1), columns).unwrap();
     store.create_table(TABLE, layout).unwrap();
     for (id, kind) in [(HASH, IndexKind::Hash), (ORDERED, IndexKind::Ordered)] {
@@ -32,6 +31,12 @@ fn sound() -> Store {
         store.create_index(TABLE, spec).unwrap();
     }
     store.set_primary_key(TABLE, Some(HASH)).unwrap();
+    store
+}
+
+/// A table with indexes of both kinds, and rows of which some have values in the heap of their page.
+fn sound() -> Store {
+    let mut store = keyed(&[ColumnType::U64, ColumnType::String]);
     for key in 0..1_000 {
         store.insert(TABLE, &row(key, 30)).unwrap();
     }
@@ -40,21 +45,7 @@ fn sound() -> Store {
 
 /// The same table, most of whose rows stand as they did before columns came and went.
 fn with_older_rows() -> Store {
-    let mut store = Store::new([3; 32]);
-    let types = [ColumnType::U64, ColumnType::I32, ColumnType::String];
-    let columns = types.map(LayoutColumn::required).to_vec();
-    let layout = Layout::new(LayoutNumber(1), columns).unwrap();
-    store.create_table(TABLE, layout).unwrap();
-    for (id, kind) in [(HASH, IndexKind::Hash), (ORDERED, IndexKind::Ordered)] {
-        let spec = IndexSpec {
-            id,
-            columns: vec![0],
-            unique: true,
-            kind,
-        };
-        store.create_index(TABLE, spec).unwrap();
-    }
-    store.set_primary_key(TABLE, Some(HASH)).unwrap();
+    let mut store = keyed(&[ColumnType::U64, ColumnType::I32, ColumnType::String]);
     for key in 0..1_000 {
         let [key, text] = row(key, 30);
         store.insert(TABLE, &[key, 5.into(), text]).unwrap();
