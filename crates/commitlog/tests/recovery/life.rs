@@ -260,7 +260,12 @@ impl Life {
                 let end = self.truncated_end(op);
                 // What snapshots hold behind it goes first, durably.
                 let model = &mut self.model;
+                let proof_count = model.proofs.len();
                 model.proofs.retain(|proof| proof.through.0 < end);
+                if model.proofs.len() < proof_count {
+                    // If the truncation is refused now, a mark that may be lost is all that proves the last batch.
+                    model.batch_start = model.marked_batch_start;
+                }
                 model.truncated_to = Some(end);
                 self.log().truncate_after(TxId(end - 1))?;
                 self.model.truncated(end);
