@@ -100,12 +100,7 @@ impl OlderRows {
 
     /// Whether all columns of the pages are the first of the table, in their order.
     pub(crate) fn are_first(&self) -> bool {
-        let (first, added) = self
-            .sources
-            .split_at(self.own.column_count().min(self.sources.len()));
-        first.len() == self.own.column_count()
-            && (0u16..).zip(first).all(|(at, source)| *source == Some(at))
-            && added.iter().all(Option::is_none)
+        stay_first(self.own.column_count(), &self.sources)
     }
 
     /// What stands in the pages of a row with these values, if it can be there: its first columns, where the rest has what all rows have. [`OlderRows::are_first`] must
@@ -142,6 +137,14 @@ impl OlderRows {
         self.shown = Arc::new(self.own.shown_as(columns, &self.sources));
         self.dropped = dropped(&self.own, &self.sources);
     }
+}
+
+/// Whether so many columns are the first under these sources, in their order: so what stands for a row in the index of contents stays the same.
+pub(crate) fn stay_first(column_count: usize, sources: &[Option<u16>]) -> bool {
+    let (first, added) = sources.split_at(column_count.min(sources.len()));
+    first.len() == column_count
+        && (0u16..).zip(first).all(|(at, source)| *source == Some(at))
+        && added.iter().all(Option::is_none)
 }
 
 fn dropped(own: &Layout, sources: &[Option<u16>]) -> Vec<usize> {

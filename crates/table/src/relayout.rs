@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::index_spec::IndexSpec;
 use crate::layout::{Layout, LayoutColumn, LayoutNumber};
-use crate::older_rows::OlderRows;
+use crate::older_rows::{OlderRows, stay_first};
 use crate::pages::Pages;
 use crate::renewal::renew_all_of;
 use crate::row::ReadValue;
@@ -45,7 +45,7 @@ pub(crate) fn relayout(
         });
     };
     let can_stay = keeps_types(table.layout.columns(), &layout, sources)
-        && (table.primary_key.is_some() || keeps_front(&table.layout, sources));
+        && (table.primary_key.is_some() || stay_first(table.layout.column_count(), sources));
     if !can_stay {
         return rewrite(table, pages, layout, sources, specs);
     }
@@ -182,14 +182,6 @@ fn keeps_types(old: &[LayoutColumn], new: &Layout, sources: &[Option<u16>]) -> b
         source.is_none_or(|source| old[usize::from(source)].column_type == column.column_type)
     };
     new.columns().iter().zip(sources).all(keeps)
-}
-
-/// Whether all columns stay where they are: so does then what stands for a row in the index of contents.
-fn keeps_front(old: &Layout, sources: &[Option<u16>]) -> bool {
-    let (front, added) = sources.split_at(old.column_count().min(sources.len()));
-    front.len() == old.column_count()
-        && (0u16..).zip(front).all(|(at, source)| *source == Some(at))
-        && added.iter().all(Option::is_none)
 }
 
 /// Whether rows are the same bytes under both: only defaults differ.

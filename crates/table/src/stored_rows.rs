@@ -95,6 +95,7 @@ impl StoredRows {
         let has_it = |older: &OlderRows| older.own.has_pages_of(page.layout_number());
         self.older.iter().position(has_it)
     }
+
     /// Puts a row where there is room. `values` must fit the layout.
     pub(crate) fn insert(
         &mut self,
