@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use commitlog::{Chain, Log, Options, SalvageReport, SyncPolicy, TxId, salvage};
 use disk::SimDisk;
 use hooked_dir::{HookedDir, Hooks};
-use logs::LOG_ID;
+use logs::{LOG_ID, log_of};
 use salvaged::{NEW_ID, frame_header, ids, salvaged};
 
 const FIRST: &str = "00000000000000000000.log";
@@ -62,20 +62,8 @@ fn headless(pieces: &[Vec<u8>]) -> SimDisk {
 /// A log that was never synced.
 fn unsynced(payloads: &[&[u8]]) -> SimDisk {
     let disk = SimDisk::new(1);
-    drop(log(&disk, payloads));
+    drop(log_of(&disk, payloads));
     disk
-}
-
-fn log(disk: &SimDisk, payloads: &[&[u8]]) -> Log {
-    let options = Options {
-        sync_policy: SyncPolicy::Never,
-        ..Options::default()
-    };
-    let log = Log::create(disk.root(), LOG_ID, options, &[]).unwrap();
-    for payload in payloads {
-        log.append(payload, None).unwrap();
-    }
-    log
 }
 
 /// Where frame number `number` begins.
@@ -204,7 +192,7 @@ fn what_the_payload_of_a_proven_record_holds_is_not_kept_under_lost_ids() {
     let holds = frames(500, 2, &["TWO", "THREE"]).concat();
     let payloads: [&[u8]; 6] = [b"zero", b"one", b"two", b"three", &holds, b"five"];
     let disk = SimDisk::new(1);
-    log(&disk, &payloads).close().unwrap();
+    log_of(&disk, &payloads).close().unwrap();
     flip_header(&disk, frame_at(&payloads, 2));
     flip_header(&disk, frame_at(&payloads, 3));
     let (report, kept) = salvaged(&disk);
@@ -228,7 +216,7 @@ fn of_neighbours_that_do_not_fit_what_is_not_proven_is_disputed() {
     assert_eq!(proven(&report), [(0..2, true), (2..4, false)]);
     // Both are proven, and the payload of the second one's first record is another.
     let disk = SimDisk::new(1);
-    log(&disk, &payloads).close().unwrap();
+    log_of(&disk, &payloads).close().unwrap();
     let bytes = disk.read(FIRST).unwrap();
     let (front, behind) = bytes.split_at(end);
     disk.write(FIRST, &[front, &[0x55; 64], behind].concat());
@@ -243,7 +231,7 @@ fn of_neighbours_that_do_not_fit_what_is_not_proven_is_disputed() {
 fn what_continues_another_history_disputes_nothing() {
     let payloads: [&[u8]; 3] = [b"zero", b"one", b"two"];
     let disk = SimDisk::new(1);
-    let unfinished = log(&disk, &payloads);
+    let unfinished = log_of(&disk, &payloads);
     unfinished.sync().unwrap();
     drop(unfinished);
     let mut bytes = disk.read(FIRST).unwrap();

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
-use commitlog::{Chain, Error, Log, Options, SkipReason, SyncPolicy, TxId, salvage};
+use commitlog::{Chain, Error, Log, Options, SkipReason, TxId, salvage};
 use disk::{Fault, Operation, SimDisk};
 use hooked_dir::{HookedDir, Hooks};
 use logs::{LOG_ID, create, fill, small};
@@ -24,14 +24,7 @@ const FRAMES: usize = 12288;
 /// A log of one segment with these payloads, closed or never synced, and one bit flipped in the header of each of the records `damaged`.
 fn log_of(payloads: &[Vec<u8>], damaged: &[usize], is_closed: bool) -> SimDisk {
     let disk = SimDisk::new(1);
-    let options = Options {
-        sync_policy: SyncPolicy::Never,
-        ..Options::default()
-    };
-    let log = Log::create(disk.root(), LOG_ID, options, &[]).unwrap();
-    for payload in payloads {
-        log.append(payload, None).unwrap();
-    }
+    let log = logs::log_of(&disk, payloads);
     if is_closed {
         log.close().unwrap();
     }

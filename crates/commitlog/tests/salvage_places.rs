@@ -12,9 +12,9 @@ mod salvaged;
 
 use std::ops::Range;
 
-use commitlog::{Chain, Log, Options, SalvageReport, SkipReason, Start, SyncPolicy, TxId};
+use commitlog::{Chain, Log, Options, SalvageReport, SkipReason, Start, TxId};
 use disk::SimDisk;
-use logs::LOG_ID;
+use logs::log_of;
 use salvaged::{NEW_ID, Record, frame_header, ids, salvaged};
 
 const FIRST: &str = "00000000000000000000.log";
@@ -27,22 +27,10 @@ fn payloads(count: u64) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn new_log(disk: &SimDisk) -> Log {
-    let options = Options {
-        sync_policy: SyncPolicy::Never,
-        ..Options::default()
-    };
-    Log::create(disk.root(), LOG_ID, options, &[]).unwrap()
-}
-
 /// A log of one segment that was neither synced nor closed.
 fn unsynced(payloads: &[Vec<u8>]) -> SimDisk {
     let disk = SimDisk::new(1);
-    let log = new_log(&disk);
-    for payload in payloads {
-        log.append(payload, None).unwrap();
-    }
-    drop(log);
+    drop(log_of(&disk, payloads));
     disk
 }
 
@@ -109,7 +97,7 @@ fn records_in_a_payload_whose_ids_can_not_stand_there_are_not_kept() {
         let mut payloads = payloads(20);
         payloads[holder] = shipment_of_others(others.clone());
         let disk = SimDisk::new(1);
-        let log = new_log(&disk);
+        let log = log_of(&disk, &[b""; 0]);
         for payload in &payloads[..10] {
             log.append(payload, None).unwrap();
         }
@@ -236,7 +224,7 @@ fn a_last_record_whose_payload_is_damaged_is_missing() {
 #[test]
 fn a_damaged_record_of_another_log_is_not_missing() {
     let disk = SimDisk::new(1);
-    let log = new_log(&disk);
+    let log = log_of(&disk, &[b""; 0]);
     for payload in payloads(20) {
         log.append(&payload, None).unwrap();
     }
@@ -261,7 +249,7 @@ fn a_damaged_record_of_another_log_is_not_missing() {
 /// A log that was not closed, synced once, behind the record of this id.
 fn synced_behind(payloads: &[Vec<u8>], last: usize) -> SimDisk {
     let disk = SimDisk::new(1);
-    let log = new_log(&disk);
+    let log = log_of(&disk, &[b""; 0]);
     for (id, payload) in payloads.iter().enumerate() {
         log.append(payload, None).unwrap();
         if id == last {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use commitlog::{Log, LogId, Options, TxId};
+use commitlog::{Log, LogId, Options, SyncPolicy, TxId};
 use disk::{Access, Dir, OsDir, SimDisk};
 use tempfile::TempDir;
 
@@ -33,6 +33,19 @@ pub(crate) fn payload(number: u64) -> Vec<u8> {
 
 pub(crate) fn create(dir: &Arc<dyn Dir>, options: Options) -> Log {
     Log::create(Arc::clone(dir), LOG_ID, options, &[(b"genesis", Some(7))]).unwrap()
+}
+
+/// A log that syncs nothing by itself and holds these payloads from id 0 on.
+pub(crate) fn log_of(disk: &SimDisk, payloads: &[impl AsRef<[u8]>]) -> Log {
+    let options = Options {
+        sync_policy: SyncPolicy::Never,
+        ..Options::default()
+    };
+    let log = Log::create(disk.root(), LOG_ID, options, &[]).unwrap();
+    for payload in payloads {
+        log.append(payload.as_ref(), None).unwrap();
+    }
+    log
 }
 
 pub(crate) fn files(dir: &Arc<dyn Dir>) -> Vec<(String, Vec<u8>)> {
