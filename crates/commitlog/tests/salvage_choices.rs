@@ -16,10 +16,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use commitlog::{Chain, Log, Options, SalvageReport, SyncPolicy, TxId, salvage};
+use commitlog::{Chain, Options, SalvageReport, TxId, salvage};
 use disk::SimDisk;
 use hooked_dir::{HookedDir, Hooks};
-use logs::{LOG_ID, log_of};
+use logs::log_of;
 use salvaged::{NEW_ID, frame_header, ids, salvaged};
 
 const FIRST: &str = "00000000000000000000.log";
