@@ -7,7 +7,7 @@
 //!        +---------------------------------------------+           rows of the last page move to pages with room, until it is gone
 //! ```
 //!
-//! It happens at the end of a group that removed or changed rows, and what it does follows from the table alone: whoever applies the same
+//! It happens at the end of a group that removed or changed rows, or moved some of an older layout, and what it does follows from the table alone: whoever applies the same
 //! history has the same pages. How full the table is follows from what its head counts, whatever single pages look like. A last page that is well filled itself is
 //! passed over: it becomes the first. A row that fits nowhere gets a new page, planned for the rows that there are now and put first, one in a group: so
 //! pages that were planned for other rows go in the end too.

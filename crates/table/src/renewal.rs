@@ -18,20 +18,20 @@ use crate::table::Table;
 use crate::value::Value;
 use crate::value_ref::ValueRef;
 
-/// Moves rows of older layouts, at most so many, the oldest first.
+/// Moves rows of older layouts, at most so many, the oldest first. Yields how many there were.
 pub(crate) fn renew(
     table: &mut Table,
     pages: &mut Pages,
     steps_max: u64,
     scratch: &mut Scratch,
-) -> Result<(), Error> {
-    for _ in 0..steps_max {
+) -> Result<u64, Error> {
+    for step in 0..steps_max {
         let Some(row) = table.rows.older_row(pages, 0)? else {
-            break;
+            return Ok(step);
         };
         renew_row(table, pages, row, scratch)?;
     }
-    Ok(())
+    Ok(steps_max)
 }
 
 /// Moves all rows of the older layout at a position.

@@ -124,7 +124,7 @@ impl Store {
     /// to.
     pub fn renew_rows(&mut self, table: TableId) -> Result<(), Error> {
         let (head, pages, scratch) = self.parts(table)?;
-        renew(head, pages, u64::MAX, scratch)
+        renew(head, pages, u64::MAX, scratch).map(drop)
     }
 
     /// Whether a table has rows that stand as they did under a layout before its own: snapshots of them need a build that knows of that.
@@ -226,11 +226,12 @@ impl Store {
             (operation, _) => return Err(Error::WrongOperation { table, operation }),
         }
         let row_count = u64::from(group.row_count);
-        renew(head, pages, row_count, scratch)?;
-        match group.operation {
-            Operation::Insert => Ok(()),
-            _ => compact(head, pages, row_count, scratch),
+        let moved_count = renew(head, pages, row_count, scratch)?;
+        // What only comes leaves nothing behind; what moves leaves the long values of dropped columns.
+        if group.operation == Operation::Insert && moved_count == 0 {
+            return Ok(());
         }
+        compact(head, pages, row_count, scratch)
     }
 
     /// Begins to change what can be taken back as long as it is not kept: in place, where no clone sees it, and as fast as without

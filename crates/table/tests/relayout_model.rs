@@ -573,6 +573,40 @@ fn long_values_of_a_dropped_column_go_with_the_move_of_their_row() {
     assert!(used.long_values <= 4 * table::PAGE_BYTES as u64, "{used:?}");
 }
 
+/// Inserts one row in a transaction of its own.
+fn insert(store: &mut Store, row: &[Value]) {
+    let mut writes = WriteTransaction::new(store);
+    writes.insert(KEYED, row).unwrap();
+    let mut builder = TransactionBuilder::new(0);
+    writes.flush(&mut builder).unwrap();
+    apply(store, &Record::Rows(builder.finish())).unwrap();
+}
+
+/// The pages of a dropped column's long values come back in a table that rows are only added to, too.
+#[test]
+fn inserts_give_the_space_of_a_dropped_column_back() {
+    let mut store = filled(0);
+    let text = LayoutColumn::nullable(ColumnType::Bytes);
+    let one_more = next_layout(&store, Some(text));
+    apply(&mut store, &one_more).unwrap();
+    // Of each row one long value goes and one stays, with pieces on the same pages.
+    for key in 0..200_u64 {
+        let (kept, long) = ("x".repeat(9_000), Value::Bytes(vec![7; 20_000]));
+        let row = [kept.into(), key.into(), Value::I32(1), long];
+        store.insert(KEYED, &row).unwrap();
+    }
+    let one_less = next_layout(&store, None);
+    apply(&mut store, &one_less).unwrap();
+    for key in 200..400_u64 {
+        insert(&mut store, &["short".into(), key.into(), Value::I32(1)]);
+    }
+    store.check().unwrap();
+    assert_eq!(head_version(&store), 4, "all rows have moved");
+    let used = store.table(KEYED).unwrap().memory_use().unwrap();
+    let kept = 200 * 9_000;
+    assert!(used.long_values < 2 * kept, "{used:?}");
+}
+
 #[test]
 fn a_column_with_nulls_can_not_demand_values_whatever_layout_they_are_of() {
     let mut store = filled(10);
