@@ -48,7 +48,7 @@ pub enum Error {
     /// The log was truncated behind the place of whoever asked: what is read from here on would continue another history.
     #[error("the log was truncated at record {end} or behind it; read again from there")]
     Truncated {
-        /// Everything before this record is kept.
+        /// No record before this one was given up. Those may have been pruned since; then reading from here says so.
         end: TxId,
     },
     /// The operating system gave no thread to maintain the log with.

@@ -98,6 +98,17 @@ impl Look {
         })
     }
 
+    /// Up to which record all is as it was, if the log was truncated since it was in `epoch` and began at record `began`.
+    ///
+    /// A truncation makes a segment anew at or before its end. Behind one that stayed, that is the first segment of a later epoch. If the oldest
+    /// one is of a later epoch, that segment may be pruned by now: then all that is known is that nothing before `began` was given up.
+    pub(crate) fn truncated_since(&self, epoch: u32, began: TxId) -> Option<TxId> {
+        let mut headers = self.kept().map(|segment| &segment.header);
+        let oldest = self.extent().base;
+        let anew = headers.find(|header| header.epoch > epoch)?.base;
+        Some(if anew == oldest { began } else { anew })
+    }
+
     /// The highest minimum reader of the segments.
     pub(crate) fn minimum_reader(&self) -> u16 {
         let all = self.kept().map(|segment| segment.header.minimum_reader);
@@ -178,8 +189,9 @@ pub(crate) fn look(dir: &dyn Dir, reader: u16) -> Result<Look> {
 /// Looks for a segment that vanished or is another one now: an error that says why, if there is a reason.
 ///
 /// A truncation at or before its first record leaves a segment of a later epoch there, or nothing behind one. Its own epoch counts, not that of the look that it is from:
-/// that may have met the truncation in the middle, and the same records that were written again continue the old ones.
-pub(crate) fn look_for(dir: &dyn Dir, lost: &SegmentHeader) -> Result<()> {
+/// that may have met the truncation in the middle, and the same records that were written again continue the old ones. The log began at record `began` when
+/// that was looked at.
+pub(crate) fn look_for(dir: &dyn Dir, lost: &SegmentHeader, began: TxId) -> Result<()> {
     let mut attempt = 1;
     loop {
         match look(dir, u16::MAX) {
@@ -188,11 +200,8 @@ pub(crate) fn look_for(dir: &dyn Dir, lost: &SegmentHeader) -> Result<()> {
                 if oldest > lost.base {
                     return Err(Error::Pruned { oldest });
                 }
-                let mut kept = found.kept().map(|segment| &segment.header);
-                return match kept.find(|header| header.epoch > lost.epoch) {
-                    Some(anew) if anew.base <= lost.base => {
-                        Err(Error::Truncated { end: anew.base })
-                    }
+                return match found.truncated_since(lost.epoch, began) {
+                    Some(end) if end <= lost.base => Err(Error::Truncated { end }),
                     _ => Ok(()),
                 };
             }

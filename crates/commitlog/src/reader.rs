@@ -436,7 +436,8 @@ impl Source {
         match self {
             Source::Live(log) => log.look_for(lost),
             // Whoever follows looks at everything again then, and goes on if it can.
-            Source::Still(_) | Source::Tail(_) => look_for(self.dir(), lost),
+            Source::Still(log) => look_for(log.dir(), lost, log.look().extent().base),
+            Source::Tail(log) => look_for(log.dir(), lost, log.began()),
         }
     }
 }

@@ -28,8 +28,9 @@ impl SharedLog {
             Condition::Open => Ok(()),
             // Somebody else may have opened the log since, and given it up there.
             Condition::Closed => {
+                let began = state.headers[0].base;
                 drop(state);
-                look_for(self.dir(), lost)
+                look_for(self.dir(), lost, began)
             }
         }
     }

@@ -27,6 +27,8 @@ pub(crate) struct TailLog {
     reader: u16,
     show_unproven: bool,
     seek_cache: Arc<SeekCache>,
+    /// The record that the log began with when it was first looked at.
+    began: TxId,
     sight: Mutex<Sight>,
 }
 
@@ -37,7 +39,7 @@ struct Sight {
     proven: Position,
     /// The end of what is shown.
     end: Position,
-    /// The first record of the oldest segment that a truncation made anew since the log was first looked at.
+    /// Up to which record all is as it was when the log was first looked at.
     truncated: Option<TxId>,
 }
 
@@ -66,6 +68,7 @@ impl TailLog {
             reader,
             show_unproven,
             seek_cache,
+            began: look.extent().base,
             sight: Mutex::new(Sight {
                 look,
                 proven: start,
@@ -83,6 +86,11 @@ impl TailLog {
 
     pub(crate) fn seek_cache(&self) -> &SeekCache {
         &self.seek_cache
+    }
+
+    /// The record that the log began with when it was first looked at.
+    pub(crate) fn began(&self) -> TxId {
+        self.began
     }
 
     pub(crate) fn visible(&self) -> Visible {
@@ -146,12 +154,8 @@ impl TailLog {
         let found = newest.marked();
         sight.proven = before.map_or(found, |before| before.later(found));
         sight.end = self.shown_end(&newest, sight.proven)?;
-        let anew = look
-            .kept()
-            .map(|segment| segment.header)
-            .find(|header| header.epoch > known.epoch)
-            .map(|header| header.base);
-        sight.truncated = sight.truncated.into_iter().chain(anew).min();
+        let end = look.truncated_since(known.epoch, self.began);
+        sight.truncated = sight.truncated.into_iter().chain(end).min();
         sight.look = look;
         Ok(())
     }

@@ -327,6 +327,54 @@ fn a_truncation_behind_the_place_ends_following_and_one_ahead_does_not() {
     }
 }
 
+/// The segment that the truncation made anew is pruned before anybody looks again, so what is there says only that there was one.
+#[test]
+fn where_a_truncation_was_is_not_guessed_once_its_segment_is_pruned() {
+    for (pruned_first, began) in [(false, 0), (true, 10)] {
+        let (_temporary, dir) = temporary();
+        let log = create(&dir, Options::default());
+        fill(&log, 10);
+        log.rotate().unwrap();
+        fill(&log, 20);
+        log.rotate().unwrap();
+        fill(&log, 26);
+        if pruned_first {
+            log.prune_before(TxId(10)).unwrap();
+        }
+        let still = ReadOnlyLog::open(Arc::clone(&dir), ReadOnlyOptions::default(), &[]).unwrap();
+        let mut reader = still.reader(TxId(began)).unwrap();
+        let mut outside = beside(&dir, began, FollowOptions::default());
+        for id in began..20 {
+            assert_eq!(reader.next_record().unwrap().unwrap().id, TxId(id));
+        }
+        assert_eq!(drain(&mut outside), ids(began, 26));
+        log.truncate_after(TxId(12)).unwrap();
+        for id in 13..25 {
+            log.commit(b"anew", None).unwrap();
+            if [14, 19].contains(&id) {
+                log.rotate().unwrap();
+            }
+        }
+        log.prune_before(TxId(15)).unwrap();
+        // Records 13 and 14, which both have yielded, were given up; nothing shows it, so nothing that they have counts as kept.
+        for error in [
+            reader.next_record().map(drop).unwrap_err(),
+            outside.poll_next().map(drop).unwrap_err(),
+        ] {
+            assert!(
+                matches!(error, Error::Truncated { end } if end.0 == began),
+                "{error}"
+            );
+        }
+        let anew = ReadOnlyLog::open(dir, ReadOnlyOptions::default(), &[]).unwrap();
+        let from_there = anew.reader(TxId(began)).map(drop);
+        assert!(matches!(
+            from_there,
+            Err(Error::Pruned { oldest: TxId(15) })
+        ));
+    }
+}
+
 #[test]
 fn another_history_than_the_one_that_was_read_is_refused() {
     let (_temporary, dir) = temporary();
