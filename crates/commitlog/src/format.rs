@@ -161,6 +161,8 @@ pub(crate) const START_BASE_MAX: TxId = TxId(BASE_MAX.0 / 2);
 pub(crate) const START_EPOCH_MAX: u32 = EPOCH_MAX / 2;
 /// No segment has more marks.
 const SEQUENCE_MAX: u64 = 1 << 62;
+/// The newest mark with which a segment is opened, so that it never gets where its next marks would not be believed.
+pub(crate) const START_SEQUENCE_MAX: u64 = SEQUENCE_MAX / 2;
 
 /// What a segment says about itself in its header block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,7 +209,8 @@ impl SegmentHeader {
         bytes
     }
 
-    /// `None` if the bytes are not a header with a good checksum, of whatever version.
+    /// `None` if the bytes are not a header with a good checksum, of whatever version. Marks are bound to the header as it is written, so one of a known
+    /// version holds nothing else.
     pub(crate) fn decode(bytes: &[u8; HEADER_BYTES]) -> Option<SegmentHeader> {
         let sum = u32::from_le_bytes(get(bytes, HEADER_CHECKSUM));
         if !bytes.starts_with(&HEADER_MAGIC) || checksum(&bytes[..HEADER_CHECKSUM]) != sum {
@@ -222,7 +225,9 @@ impl SegmentHeader {
             chain_before: Chain(u64::from_le_bytes(get(bytes, HEADER_CHAIN))),
             epoch: u32::from_le_bytes(get(bytes, HEADER_EPOCH)),
         };
-        (header.base <= BASE_MAX && header.epoch <= EPOCH_MAX).then_some(header)
+        let is_whole = header.version > VERSION || header.encode() == *bytes;
+        let is_possible = header.base <= BASE_MAX && header.epoch <= EPOCH_MAX;
+        (is_whole && is_possible).then_some(header)
     }
 }
 
@@ -442,6 +447,37 @@ pub(crate) fn get<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_of_a_known_version_holds_nothing_else() {
+        for version in [0, 1, VERSION, VERSION + 1] {
+            let header = SegmentHeader {
+                version,
+                body: BODY_FRAMES,
+                minimum_reader: 0,
+                log_id: LogId([7; 16]),
+                base: TxId(3),
+                chain_before: Chain(5),
+                epoch: 9,
+            };
+            let whole = header.encode();
+            assert_eq!(SegmentHeader::decode(&whole), Some(header));
+            for byte in HEADER_MAGIC.len()..HEADER_CHECKSUM {
+                let mut bytes = whole;
+                bytes[byte] ^= 1;
+                let sum = checksum(&bytes[..HEADER_CHECKSUM]);
+                put(&mut bytes, HEADER_CHECKSUM, sum.to_le_bytes());
+                let Some(found) = SegmentHeader::decode(&bytes) else {
+                    continue;
+                };
+                assert!(
+                    found.version > VERSION || found.encode() == bytes,
+                    "byte {byte}"
+                );
+                assert!(found != header || version > VERSION, "byte {byte}");
+            }
+        }
+    }
 
     /// A CRC over bytes that end with their CRC is a constant: the mark must not be checked against that.
     #[test]

@@ -10,8 +10,8 @@ use crate::chain::Chain;
 use crate::damage::DamageKind;
 use crate::error::{Error, FormatPart, Result};
 use crate::format::{
-    BODY_BLOCKS, FRAMES_BYTE, HEADER_BYTES, MARK_BLOCK_BYTE, MARK_BYTES, Mark, SegmentHeader,
-    VERSION,
+    BODY_BLOCKS, FRAMES_BYTE, HEADER_BYTES, MARK_BLOCK_BYTE, MARK_BYTES, Mark, START_SEQUENCE_MAX,
+    SegmentHeader, VERSION,
 };
 use crate::frame_cursor::Position;
 use crate::lineup::{Lineup, LineupDamage, line_up};
@@ -296,6 +296,13 @@ pub(crate) fn segment_facts(file: &dyn File, named: TxId, reader: u16) -> Result
     for (block, mark) in marks.iter_mut().enumerate() {
         let mark_bytes: [u8; MARK_BYTES] = read_array(file, MARK_BLOCK_BYTE[block])?;
         *mark = Mark::decode(&mark_bytes, &header_bytes, block);
+        if mark.is_some_and(|mark| mark.sequence > START_SEQUENCE_MAX) {
+            return Err(Error::Damaged {
+                file: file.path().to_path_buf(),
+                byte_offset: MARK_BLOCK_BYTE[block],
+                kind: DamageKind::Header,
+            });
+        }
         has_bad_mark |= mark.is_none() && mark_bytes != [0; MARK_BYTES];
     }
     Ok(SegmentFacts {

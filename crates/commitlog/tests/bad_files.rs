@@ -81,6 +81,18 @@ fn change(disk: &SimDisk, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
     disk.write(name, &bytes);
 }
 
+/// Makes the checksums of the header and of both marks hold.
+fn sum_up(bytes: &mut [u8]) {
+    let header = crc32c::crc32c(&bytes[..60]);
+    bytes[60..64].copy_from_slice(&header.to_le_bytes());
+    for block in [0, 1] {
+        let mark = 4096 * (usize::from(block) + 1);
+        let place = crc32c::crc32c_append(header, &[block]);
+        let sum = crc32c::crc32c_append(place, &bytes[mark..mark + 60]);
+        bytes[mark + 60..mark + 64].copy_from_slice(&sum.to_le_bytes());
+    }
+}
+
 fn other_log(names: &[String]) -> SimDisk {
     let other = SimDisk::new(7);
     let log = Log::create(
@@ -255,18 +267,33 @@ fn a_sealed_segment_that_is_another_file() {
             |disk, names, at| {
                 change(disk, &names[at], |bytes| {
                     bytes[10] ^= 1;
-                    let header = crc32c::crc32c(&bytes[..60]);
-                    bytes[60..64].copy_from_slice(&header.to_le_bytes());
-                    for block in [0, 1] {
-                        let mark = 4096 * (usize::from(block) + 1);
-                        let place = crc32c::crc32c_append(header, &[block]);
-                        let sum = crc32c::crc32c_append(place, &bytes[mark..mark + 60]);
-                        bytes[mark + 60..mark + 64].copy_from_slice(&sum.to_le_bytes());
-                    }
+                    sum_up(bytes);
                 });
             },
             "Block",
             "HeaderChecksum",
+        ),
+        (
+            "a header with more than there is in one",
+            |disk, names, at| {
+                change(disk, &names[at], |bytes| {
+                    bytes[14] = 1;
+                    sum_up(bytes);
+                });
+            },
+            "refused: Header",
+            "refused: Header",
+        ),
+        (
+            "a mark after which no more can be counted",
+            |disk, names, at| {
+                change(disk, &names[at], |bytes| {
+                    bytes[4096 + 8..4096 + 16].copy_from_slice(&(1_u64 << 62).to_le_bytes());
+                    sum_up(bytes);
+                });
+            },
+            "refused: Header",
+            "refused: Header",
         ),
     ];
     let mut wrong = Vec::new();
