@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use commitlog::TxId;
 
 use crate::database_id::DatabaseId;
-use crate::format::IdentityFlaw;
+use crate::format::{HEAD_BYTES_MAX, IdentityFlaw};
 
 /// An error of the database as a whole.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +106,17 @@ pub enum Error {
     /// A snapshot could not be written, or none of those that are needed can be read.
     #[error(transparent)]
     Snapshot(#[from] snapshot::Error),
+    /// What is kept of a table beside its pages has no room in a snapshot. Builds that refuse longer defaults than
+    /// [`schema::DEFAULT_BYTES_MAX`] make no such table.
+    #[error(
+        "table {table:?} takes {bytes} bytes beside its rows, {HEAD_BYTES_MAX} are possible in a snapshot; give its columns shorter defaults and write its rows again"
+    )]
+    TableHeadTooLong {
+        /// The table.
+        table: String,
+        /// What it takes.
+        bytes: usize,
+    },
     /// A definition or a row was refused, or a page met while doing so is damaged.
     #[error(transparent)]
     Schema(#[from] schema::Error),
@@ -234,6 +245,7 @@ impl Error {
             | Error::ForeignBackup { .. }
             | Error::BackupInside { .. }
             | Error::Unproven { .. }
+            | Error::TableHeadTooLong { .. }
             | Error::AlreadyWriting => ErrorClass::Refused,
         }
     }

@@ -41,8 +41,8 @@ pub(crate) const HEADS_SECTION: usize = 1;
 /// The longest part of a table head.
 pub(crate) const HEAD_PART_BYTES: usize = 32 * 1024;
 const HEAD_PART_BITS: u32 = 16;
-/// How many parts a table head can have.
-pub(crate) const HEAD_PARTS_MAX: usize = 1 << HEAD_PART_BITS;
+/// The longest table head: as many parts as there are numbers for.
+pub(crate) const HEAD_BYTES_MAX: usize = HEAD_PART_BYTES << HEAD_PART_BITS;
 
 /// The number of a part of the head of a table.
 pub(crate) fn head_part_number(table: u32, part: u16) -> u64 {

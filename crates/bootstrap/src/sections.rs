@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use schema::State;
 use snapshot::{Blob, Blobs, Loaded, Source, SourceError};
-use table::{Page, PageMoment, PageNumber, Store};
+use table::{Page, PageMoment, PageNumber, Store, TableId};
 
 use crate::database_id::DatabaseId;
+use crate::error::Error;
 use crate::format::{
-    HEAD_PART_BYTES, HEAD_PARTS_MAX, HEADS_SECTION, PAGES_SECTION, head_part_number,
+    HEAD_BYTES_MAX, HEAD_PART_BYTES, HEADS_SECTION, PAGES_SECTION, head_part_number,
     parse_head_part_number,
 };
 use crate::known::Known;
@@ -24,12 +25,13 @@ pub(crate) enum Unfit {
     State(schema::Error),
 }
 
-/// Lends the sections of a state to whoever writes them, and names the pages that have changed since a moment that is known.
+/// Lends the sections of a state to whoever writes them, and names the pages that have changed since a moment that is known. Refused with
+/// [`Error::TableHeadTooLong`] if a head has no room.
 pub(crate) fn with_sections<T>(
     state: &State,
     known: Option<&Known>,
-    write: impl FnOnce(&mut [&mut dyn Source]) -> T,
-) -> T {
+    write: impl FnOnce(&mut [&mut dyn Source]) -> snapshot::Result<T>,
+) -> Result<T, Error> {
     let mut pages = Pages {
         pages: state.store().pages(),
         moment: known.map(|known| &known.moment),
@@ -41,30 +43,38 @@ pub(crate) fn with_sections<T>(
 /// cut, and would give little that stands in no file.
 pub(crate) fn with_owned_sections<T>(
     state: &State,
-    write: impl FnOnce(&mut [&mut dyn Source]) -> T,
-) -> T {
+    write: impl FnOnce(&mut [&mut dyn Source]) -> snapshot::Result<T>,
+) -> Result<T, Error> {
     with_heads(state, &mut OwnedPages(state.store().pages()), write)
 }
 
 fn with_heads<T>(
     state: &State,
     pages: &mut dyn Source,
-    write: impl FnOnce(&mut [&mut dyn Source]) -> T,
-) -> T {
-    let heads = state.store().heads().flat_map(|(table, head)| {
-        let parts: Vec<Vec<u8>> = head.chunks(HEAD_PART_BYTES).map(<[u8]>::to_vec).collect();
-        assert!(
-            parts.len() <= HEAD_PARTS_MAX,
-            "a table head has less than 2 GiB"
-        );
-        (0..=u16::MAX)
-            .zip(parts)
-            .map(move |(part, bytes)| (head_part_number(table.0, part), bytes))
-    });
-    let mut heads = Blobs::new(heads);
+    write: impl FnOnce(&mut [&mut dyn Source]) -> snapshot::Result<T>,
+) -> Result<T, Error> {
+    let mut parts = Vec::new();
+    for (table, head) in state.store().heads() {
+        let Some(of_table) = parts_of(table, &head) else {
+            let definition = state.catalog().table(table);
+            return Err(Error::TableHeadTooLong {
+                table: definition.map_or_else(String::new, |it| it.name().to_owned()),
+                bytes: head.len(),
+            });
+        };
+        parts.extend(of_table);
+    }
+    let mut heads = Blobs::new(parts);
     let mut sections: [&mut dyn Source; 2] = [pages, &mut heads];
     const { assert!(PAGES_SECTION == 0 && HEADS_SECTION == 1) };
-    write(&mut sections)
+    Ok(write(&mut sections)?)
+}
+
+/// A head in parts, under their numbers; `None` if there are not as many numbers.
+fn parts_of(table: TableId, head: &[u8]) -> Option<impl Iterator<Item = (u64, Vec<u8>)>> {
+    let parts = (0..=u16::MAX).zip(head.chunks(HEAD_PART_BYTES));
+    (head.len() <= HEAD_BYTES_MAX)
+        .then(|| parts.map(move |(part, bytes)| (head_part_number(table.0, part), bytes.to_vec())))
 }
 
 /// The state that a snapshot holds. Its pages stay where they were loaded and verified, and are copied when they are first written.
@@ -169,5 +179,28 @@ impl Source for OwnedPages<'_> {
         };
         let bytes = page.bytes().map_err(|kind| kind.at(number))?;
         Ok(Some((number.into(), bytes.as_bytes())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_without_room_are_told_from_those_in_parts() {
+        let lengths = |head: &[u8]| -> Option<Vec<(u64, usize)>> {
+            let parts = parts_of(TableId(3), head)?;
+            Some(parts.map(|(number, part)| (number, part.len())).collect())
+        };
+        let first = 3 << 16;
+        let two_and_a_byte = vec![0; 2 * HEAD_PART_BYTES + 1];
+        let expected = [HEAD_PART_BYTES, HEAD_PART_BYTES, 1];
+        let expected = (first..).zip(expected).collect();
+        assert_eq!(lengths(&two_and_a_byte), Some(expected));
+        // Zeros that nobody looks at take no memory.
+        assert_eq!(lengths(&vec![0; HEAD_BYTES_MAX + 1]), None);
+        let all = vec![0; HEAD_BYTES_MAX];
+        let last = parts_of(TableId(3), &all).unwrap().last().unwrap();
+        assert_eq!((last.0, last.1.len()), (first + 0xffff, HEAD_PART_BYTES));
     }
 }

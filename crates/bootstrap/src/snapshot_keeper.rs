@@ -18,7 +18,7 @@ use snapshot::{
     Spare,
 };
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::known::{Known, KnownOutline};
 use crate::known_snapshots::{KnownSnapshots, tx_of};
 use crate::layout;
@@ -417,12 +417,11 @@ fn write(
         known: known.and_then(|known| known.outline.read()),
         share,
     };
-    let written = with_sections(view.state(), known, |sections| {
+    with_sections(view.state(), known, |sections| {
         snapshots.write_on(basis, &header, sections, &mut |progress| {
             on_progress(progress)
         })
-    });
-    written.map_err(Error::Snapshot)
+    })
 }
 
 fn read_back(

@@ -10,7 +10,7 @@ use crate::catalog_change::CatalogChange;
 use crate::catalog_rows;
 use crate::column_definition::ColumnDefinition;
 use crate::column_id::ColumnId;
-use crate::definition_changes::require_valid;
+use crate::definition_changes::{invalid, require_valid};
 use crate::error::Error;
 use crate::format::{READER_OF_COLUMN_CHANGES, marks_of_reader};
 use crate::limits::OFFENDERS_MAX;
@@ -22,6 +22,7 @@ use crate::sequence_definition::SequenceDefinition;
 use crate::system_tables::{COLUMN_IDS, SystemTableName};
 use crate::table_definition::TableDefinition;
 use crate::table_key::TableKey;
+use crate::validation::check_default_length;
 use crate::write_transaction::WriteTransaction;
 
 /// What changes that older builds can not follow ask for.
@@ -46,6 +47,7 @@ impl WriteTransaction {
         };
         // No column of the table has this id: it is a system column's.
         let definition = require_valid(extended(0))?;
+        require_short(&table, &column.name, column.default.as_ref())?;
         let added = definition
             .columns()
             .last()
@@ -199,7 +201,8 @@ impl WriteTransaction {
     /// Changes what a row gets that does not name the column; `None` and null are no default. Rows that are there stay as they are.
     ///
     /// # Errors
-    /// [`Error::NoSuchColumn`]; [`Error::InvalidDefinition`] if the value is of another type, or the column counts by itself.
+    /// [`Error::NoSuchColumn`]; [`Error::InvalidDefinition`] if the value is of another type or too long
+    /// ([`DEFAULT_BYTES_MAX`](crate::DEFAULT_BYTES_MAX)), or the column counts by itself.
     pub fn set_default<'k>(
         &mut self,
         table: impl Into<TableKey<'k>>,
@@ -216,6 +219,7 @@ impl WriteTransaction {
         if column.default == default {
             return Ok(());
         }
+        require_short(&table, &column.name, default.as_ref())?;
         let cells = [("default_value", default_cell(default.as_ref()))];
         self.change_catalog(|change| {
             change.update(
@@ -282,6 +286,20 @@ fn of_column(table: &TableDefinition, column: ColumnId) -> [(&'static str, Value
         ("table_id", Value::U32(table.id().0)),
         ("column_id", Value::U32(column.0)),
     ]
+}
+
+/// Refuses a new default that is too long.
+fn require_short(
+    table: &TableDefinition,
+    column: &str,
+    default: Option<&Value>,
+) -> Result<(), Error> {
+    let mut mistakes = Vec::new();
+    check_default_length(column, default, &mut mistakes);
+    match mistakes.is_empty() {
+        true => Ok(()),
+        false => Err(invalid(table.name(), mistakes)),
+    }
 }
 
 fn default_cell(default: Option<&Value>) -> Value {

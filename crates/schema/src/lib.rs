@@ -138,7 +138,8 @@ pub use foreign_key_violation::ForeignKeyViolation;
 pub use format::{READER_VERSION, WRITER_VERSION};
 pub use index_definition::IndexDefinition;
 pub use limits::{
-    COLUMNS_MAX, INDEX_COLUMNS_MAX, INDEXES_MAX, NAME_BYTES_MAX, RESERVED, SYSTEM_PREFIX,
+    COLUMNS_MAX, DEFAULT_BYTES_MAX, INDEX_COLUMNS_MAX, INDEXES_MAX, NAME_BYTES_MAX, RESERVED,
+    SYSTEM_PREFIX,
 };
 pub use live_state::{CheckedLive, LiveState};
 pub use migration::{Migration, Obstacle};

@@ -11,6 +11,10 @@ pub const SYSTEM_PREFIX: &str = "st_";
 /// The longest name of a table, column, index, constraint or sequence, in bytes of UTF-8.
 pub const NAME_BYTES_MAX: usize = 128;
 
+/// The longest default of a column, in bytes of its string or bytes. A table keeps defaults once for each layout that it has rows of, and every snapshot has them all.
+/// Logs of builds before this limit may hold longer ones, which stay.
+pub const DEFAULT_BYTES_MAX: usize = 8_000;
+
 /// The most columns of one table.
 pub const COLUMNS_MAX: usize = 1024;
 

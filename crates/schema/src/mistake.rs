@@ -4,7 +4,9 @@ use std::fmt;
 
 use table::ColumnType;
 
-use crate::limits::{COLUMNS_MAX, INDEX_COLUMNS_MAX, INDEXES_MAX, NAME_BYTES_MAX, SYSTEM_PREFIX};
+use crate::limits::{
+    COLUMNS_MAX, DEFAULT_BYTES_MAX, INDEX_COLUMNS_MAX, INDEXES_MAX, NAME_BYTES_MAX, SYSTEM_PREFIX,
+};
 
 /// What a name names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -167,6 +169,16 @@ pub enum Mistake {
     NullDefault {
         /// The column.
         column: String,
+    },
+    /// A default is longer than `DEFAULT_BYTES_MAX`.
+    #[error(
+        "the default of column {column:?} takes {bytes} bytes, {DEFAULT_BYTES_MAX} are possible; write longer values with the rows"
+    )]
+    DefaultTooLong {
+        /// The column.
+        column: String,
+        /// How long it is.
+        bytes: usize,
     },
     /// A column that counts by itself is not of an integer type.
     #[error("column {column:?} counts by itself and must be of an integer type, not {}", found.name())]

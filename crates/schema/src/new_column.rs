@@ -29,7 +29,7 @@ impl NewColumn {
         self
     }
 
-    /// What a row gets that does not name the column.
+    /// What a row gets that does not name the column; at most [`DEFAULT_BYTES_MAX`](crate::DEFAULT_BYTES_MAX) bytes.
     #[must_use]
     pub fn default(mut self, value: impl Into<Value>) -> Self {
         self.default = Some(value.into());

@@ -18,6 +18,7 @@ use crate::new_index::{NewIndex, NewIndexRole};
 use crate::new_sequence::NewSequence;
 use crate::sequence_id::SequenceId;
 use crate::table_definition::{TableDefinition, TableParts};
+use crate::validation::check_default_length;
 
 /// What every table's primary key is named, the index and the constraint.
 pub(crate) const PRIMARY_KEY: &str = "primary_key";
@@ -193,7 +194,14 @@ impl NewTable {
             constraint: user,
             sequence: user,
         };
-        self.resolve(first).map(|_| ())
+        let mut mistakes = self.resolve(first).err().unwrap_or_default();
+        for column in &self.columns {
+            check_default_length(&column.name, column.default.as_ref(), &mut mistakes);
+        }
+        match mistakes.is_empty() {
+            true => Ok(()),
+            false => Err(mistakes),
+        }
     }
 
     /// [`NewTable::check`] as the error of an operation.

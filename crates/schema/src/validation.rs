@@ -2,14 +2,15 @@
 
 use std::collections::HashSet;
 
-use table::{Layout, LayoutColumn, LayoutNumber};
+use table::{Layout, LayoutColumn, LayoutNumber, Value};
 
 use crate::column_definition::ColumnDefinition;
 use crate::constraint_definition::ConstraintKind;
 use crate::index_definition::IndexDefinition;
 use crate::integer;
 use crate::limits::{
-    COLUMNS_MAX, INDEX_COLUMNS_MAX, INDEXES_MAX, NAME_BYTES_MAX, RESERVED, SYSTEM_PREFIX,
+    COLUMNS_MAX, DEFAULT_BYTES_MAX, INDEX_COLUMNS_MAX, INDEXES_MAX, NAME_BYTES_MAX, RESERVED,
+    SYSTEM_PREFIX,
 };
 use crate::mistake::{Mistake, Object};
 use crate::table_definition::TableParts;
@@ -61,6 +62,22 @@ pub(crate) fn check_prefix(object: Object, name: &str, is_system: bool, found: &
             name: name.to_owned(),
         }),
         _ => {}
+    }
+}
+
+/// Defaults that are given from now on are short. This is asked of programs alone: what a log declares may be from before there was a limit.
+pub(crate) fn check_default_length(
+    column: &str,
+    default: Option<&Value>,
+    found: &mut Vec<Mistake>,
+) {
+    let bytes = default.and_then(|default| default.as_ref().variable_bytes());
+    let bytes = bytes.map_or(0, <[u8]>::len);
+    if bytes > DEFAULT_BYTES_MAX {
+        found.push(Mistake::DefaultTooLong {
+            column: column.to_owned(),
+            bytes,
+        });
     }
 }
 

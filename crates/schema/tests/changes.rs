@@ -3,10 +3,13 @@
 
 #[path = "support/database.rs"]
 mod database;
+#[path = "support/raw.rs"]
+mod raw;
 
 use database::{Database, planes};
-use schema::{Error, Mistake, NewTable, Object, WriteTransaction};
-use table::{ColumnType, Value};
+use raw::{Raw, RawTable};
+use schema::{DEFAULT_BYTES_MAX, Error, Mistake, NewColumn, NewTable, Object, WriteTransaction};
+use table::{ColumnType, Value, encode_value};
 
 fn text(value: &str) -> Value {
     Value::from(value)
@@ -273,6 +276,71 @@ fn a_default_is_for_rows_to_come() {
     assert!(matches!(error, Error::InvalidDefinition { .. }), "{error}");
     // Every build can follow.
     assert_eq!(database.state.marks().minimum_reader, 1);
+    database.verify();
+}
+
+/// Each layout that a table has rows of keeps them, and so does each snapshot.
+#[test]
+fn programs_give_short_defaults_and_what_a_log_declares_stays() {
+    let mut database = three_planes();
+    let of = |bytes: usize| text(&"x".repeat(bytes));
+    let note = |bytes| NewColumn::new("note", ColumnType::String).default(of(bytes));
+    let too_long = DEFAULT_BYTES_MAX + 1;
+    let table = NewTable::new("notes").column_with(note(too_long));
+    let mistakes = vec![Mistake::DefaultTooLong {
+        column: "note".to_owned(),
+        bytes: too_long,
+    }];
+    assert_eq!(table.check().as_ref(), Err(&mistakes));
+    let errors = [
+        refused(&mut database, |tx| tx.create_table(&table)),
+        refused(&mut database, |tx| tx.add_column("planes", note(too_long))),
+        refused(&mut database, |tx| {
+            tx.set_default("planes", "tailnum", Some(of(too_long)))
+        }),
+    ];
+    for (error, (table, column)) in
+        errors
+            .iter()
+            .zip([("notes", "note"), ("planes", "note"), ("planes", "tailnum")])
+    {
+        assert_eq!(
+            error.to_string(),
+            format!(
+                r#"table "{table}" breaks the rules: the default of column "{column}" takes 8001 bytes, 8000 are possible; write longer values with the rows"#
+            )
+        );
+    }
+    database
+        .write(|tx| {
+            tx.create_table(&NewTable::new("notes").column_with(note(DEFAULT_BYTES_MAX)))?;
+            tx.add_column("planes", note(DEFAULT_BYTES_MAX))
+        })
+        .unwrap();
+    // A build from before the limit has put a longer one into the log.
+    let columns = RawTable::of(&database.state, "st_column");
+    let planes = database.state.definition("planes").unwrap();
+    let (table, column) = (planes.id().0, planes.columns()[4].id.0);
+    let default = Value::Bytes(encode_value(of(too_long).as_ref()));
+    let key = [Value::U32(table), Value::U32(column)];
+    let record = Raw::new().update(&columns, &key, &[(6, default)]).finish();
+    let mut log = database.log.clone();
+    log.push(record);
+    let mut database = Database::open(log);
+    database
+        .write(|tx| {
+            tx.rename_column("planes", "note", "remark")?;
+            tx.set_default("planes", "remark", Some(of(too_long)))?;
+            tx.insert("planes", &[("tailnum", text("d"))])
+        })
+        .unwrap();
+    let notes: Vec<Value> = database
+        .rows("planes")
+        .iter()
+        .map(|row| row[4].clone())
+        .collect();
+    let [short, long] = [DEFAULT_BYTES_MAX, too_long].map(of);
+    assert!(notes == [short.clone(), short.clone(), short, long]);
     database.verify();
 }
 

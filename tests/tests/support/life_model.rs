@@ -222,7 +222,10 @@ fn change_columns(
             }
             table.columns.push(column.clone());
             let place = table.columns.len() - 1;
-            let default = random_value(random, table, place);
+            let mut default = random_value(random, table, place);
+            if let Value::String(text) = &mut default {
+                text.truncate(schema::DEFAULT_BYTES_MAX);
+            }
             let mut new = NewColumn::new(&column.name, column_type);
             if column.nullable {
                 new = new.nullable();
