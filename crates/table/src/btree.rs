@@ -157,6 +157,27 @@ impl BTree {
         Ok(first.and_then(|(found, row)| (found == key).then_some(row)))
     }
 
+    /// The lowest row with exactly this key that is above `below`, if that is given.
+    pub(crate) fn next_with_key(
+        &self,
+        pages: &Pages,
+        key: &[u8],
+        below: Option<RowId>,
+    ) -> Result<Option<RowId>, Damaged> {
+        let row = below.map_or(0, |below| below.to_u64() + 1);
+        let Some(cursor) = Cursor::first_not_below(self, pages, key, row)? else {
+            return Ok(None);
+        };
+        let entry = cursor.entry()?;
+        if entry.cmp_with(key, row).is_lt() {
+            // Whoever asks again and again would never come to an end.
+            return Err(cursor
+                .leaf()
+                .broken("the entries of an index do not ascend"));
+        }
+        Ok((entry.key == key).then_some(entry.row))
+    }
+
     /// The first entry whose key is not below `bound`.
     pub fn first_at_or_after<'a>(
         &self,

@@ -35,6 +35,16 @@ impl<'a> Cursor<'a> {
             Bound::Excluded(key) => (key, ROW_AFTER_ALL),
             Bound::Unbounded => return Self::descend(tree, pages, |_| Ok(0)),
         };
+        Self::first_not_below(tree, pages, key, row)
+    }
+
+    /// The first entry that is not below (`key`, `row`).
+    pub(crate) fn first_not_below(
+        tree: &BTree,
+        pages: &'a Pages,
+        key: &[u8],
+        row: u64,
+    ) -> Result<Option<Self>, Damaged> {
         let Some(mut cursor) = Self::descend(tree, pages, |node| node.child_for(key, row))? else {
             return Ok(None);
         };

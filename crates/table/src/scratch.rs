@@ -15,6 +15,9 @@ pub(crate) struct Scratch {
     /// End of each index's key in `keys`.
     ends: Vec<usize>,
     pub(crate) row: Vec<u8>,
+    /// How many rows were looked at because of their hash.
+    #[cfg(test)]
+    pub(crate) looked_at: u64,
 }
 
 impl Scratch {

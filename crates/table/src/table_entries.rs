@@ -67,7 +67,8 @@ impl Table {
         Ok(Some(content_hash(&self.hash_key, layout, &stored, buffer)))
     }
 
-    /// The lowest row with exactly these values, in a table without a primary key.
+    /// The lowest row with exactly these values, in a table without a primary key. A hash is looked for under each layout that the row may have, and in pages of that
+    /// layout: those of others are passed over.
     pub(crate) fn find_by_content(
         &self,
         pages: &Pages,
@@ -81,14 +82,24 @@ impl Table {
         let mut lowest: Option<RowId> = None;
         for (layout, stored) in older.chain([(&*self.layout, values)]) {
             let hash = content_hash(&self.hash_key, layout, stored, &mut scratch.row);
-            let bound = std::ops::Bound::Included(&hash[..]);
-            for entry in self.content.range(pages, bound, bound) {
-                let (_, candidate) = entry?;
-                let found = self.read(pages, candidate)?.values()?;
+            let mut below = None;
+            while let Some(candidate) = self.content.next_with_key(pages, &hash, below)? {
+                #[cfg(test)]
+                {
+                    scratch.looked_at += 1;
+                }
+                let found = self.read(pages, candidate)?;
+                if found.own_layout().number() != layout.number() {
+                    // Other values may be the same bytes there, in any number of rows.
+                    below = Some(RowId::new(candidate.page(), RowId::SLOT_MAX));
+                    continue;
+                }
+                let found = found.values()?;
                 if found.iter().map(Value::as_ref).eq(values.iter().copied()) {
                     lowest = Some(lowest.map_or(candidate, |lowest| lowest.min(candidate)));
                     break;
                 }
+                below = Some(candidate);
             }
         }
         lowest.ok_or_else(|| Error::NoSuchRow {
@@ -164,4 +175,54 @@ pub(crate) fn remove_entry(
         return Ok(());
     }
     Err(missing(row))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::layout::{Layout, LayoutColumn, LayoutNumber};
+    use crate::relayout::relayout;
+    use crate::{ColumnType, table_check};
+
+    /// A truth and a number, and a null and the same number where null may be, are the same bytes.
+    #[test]
+    fn a_row_is_found_among_many_whose_bytes_were_the_same_under_another_layout() {
+        const ROWS: u64 = 20_000;
+        let layout = |number, flag: fn(ColumnType) -> LayoutColumn| {
+            let columns = vec![
+                flag(ColumnType::Bool),
+                LayoutColumn::required(ColumnType::U8),
+            ];
+            Layout::new(LayoutNumber(number), columns).unwrap()
+        };
+        let first = layout(1, LayoutColumn::required);
+        let mut table = Table::new(TableId(7), Arc::new([3; 32]), first);
+        let (mut pages, mut scratch) = (Pages::new(), Scratch::default());
+        let (truth, null) = (
+            [ValueRef::Bool(true), ValueRef::U8(5)],
+            [ValueRef::Null, ValueRef::U8(5)],
+        );
+        for _ in 0..ROWS {
+            table.insert(&mut pages, &truth, &mut scratch).unwrap();
+        }
+        let second = layout(2, LayoutColumn::nullable);
+        relayout(&mut table, &mut pages, second, &[Some(0), Some(1)]).unwrap();
+        let page_count = table.rows.page_count();
+        assert!(page_count * 1_000 < ROWS, "{page_count} pages");
+        let missing = table.find_by_content(&pages, &null, &mut scratch);
+        assert!(matches!(missing, Err(Error::NoSuchRow { .. })));
+        let row = table.insert(&mut pages, &null, &mut scratch).unwrap();
+        let hash = content_hash(&table.hash_key, &table.layout, &null, &mut scratch.row);
+        let first = table.content.next_with_key(&pages, &hash, None).unwrap();
+        assert!(first.is_some_and(|first| first < row), "no hash is shared");
+        scratch.looked_at = 0;
+        assert_eq!(table.find_by_content(&pages, &null, &mut scratch), Ok(row));
+        assert!(scratch.looked_at <= page_count + 1, "{}", scratch.looked_at);
+        let oldest = table.find_by_content(&pages, &truth, &mut scratch).unwrap();
+        assert!(oldest < row);
+        table.delete(&mut pages, row, &mut scratch).unwrap();
+        table_check::check(&table, &pages).unwrap();
+    }
 }
