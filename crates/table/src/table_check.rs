@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use crate::damaged::DamageKind;
 use crate::error::Error;
 use crate::heap::Heap;
-use crate::index::Index;
+use crate::index::{Index, missing};
 use crate::layout::Layout;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
 use crate::room_lists::RoomLists;
 use crate::row_id::RowId;
 use crate::row_page::{self, RowPageRef};
+use crate::scratch::Scratch;
 use crate::spill_check;
 use crate::spills::Spills;
 use crate::table::Table;
@@ -46,6 +47,7 @@ pub(crate) fn check(table: &Table, pages: &Pages) -> Result<u64, Error> {
     };
     check_count(table, table.content.entry_count(), unnamed)?;
     let mut found: u64 = 0;
+    let mut scratch = Scratch::default();
     for row in TableRef::new(table, pages).scan() {
         let row = row?;
         let values = row.values()?;
@@ -54,6 +56,11 @@ pub(crate) fn check(table: &Table, pages: &Pages) -> Result<u64, Error> {
         page_count += spill_check::check_row(&row, pages, &mut spilled)?;
         for index in &table.indexes {
             check_entry(table, index, pages, &values, row.row_id())?;
+        }
+        if let Some(hash) = table.hash_of_stored(&row, &mut scratch)?
+            && !table.content.contains(pages, &hash, row.row_id())?
+        {
+            return Err(missing(row.row_id()));
         }
     }
     check_count(table, found, row_count)?;
@@ -141,4 +148,34 @@ fn count_of(heap: &Heap, found: u64, stated: u64) -> Result<(), Error> {
             .at(page)
             .into(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::ColumnType;
+    use crate::layout::{LayoutColumn, LayoutNumber};
+
+    #[test]
+    fn a_row_that_stands_under_the_hash_of_another_one_is_found() {
+        let columns = vec![LayoutColumn::required(ColumnType::U64)];
+        let layout = Layout::new(LayoutNumber(1), columns).unwrap();
+        let mut table = Table::new(TableId(7), Arc::new([3; 32]), layout);
+        let (mut pages, mut scratch) = (Pages::new(), Scratch::default());
+        let rows = [1, 2].map(|number| {
+            let values = [ValueRef::U64(number)];
+            let row = table.insert(&mut pages, &values, &mut scratch).unwrap();
+            let hash = table.hash_of_content(&values, &mut scratch).unwrap();
+            (hash, row)
+        });
+        check(&table, &pages).unwrap();
+        let [(hash, row), (other_hash, _)] = rows;
+        let id = table.id;
+        let content = &mut table.content;
+        assert!(content.remove(&mut pages, id, &hash, row).unwrap());
+        assert!(content.insert(&mut pages, id, &other_hash, row).unwrap());
+        assert_eq!(check(&table, &pages), Err(missing(row)));
+    }
 }
