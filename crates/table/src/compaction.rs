@@ -103,6 +103,7 @@ fn move_row(
     let Some(moved) = moved else {
         return Ok(false);
     };
-    table.replace_entries(pages, hash, scratch, (row, moved))?;
+    let hashes = hash.map(|hash| (hash, hash));
+    table.replace_entries(pages, hashes, scratch, (row, moved))?;
     Ok(true)
 }

@@ -37,6 +37,14 @@ impl ReadValue<'_> {
             ReadValue::Long(value) => value.as_ref(),
         }
     }
+
+    /// How many bytes were read outside of the row's page.
+    pub(crate) fn long_bytes(&self) -> u64 {
+        match self {
+            ReadValue::InRow(_) => 0,
+            ReadValue::Long(value) => value.as_ref().variable_bytes().map_or(0, <[u8]>::len) as u64,
+        }
+    }
 }
 
 /// Where the values are.

@@ -207,15 +207,15 @@ impl StoredRows {
         }
     }
 
-    /// Moves a row of an older layout to a page of the current one, without looking at what it has spilled, and says where it stands there;
-    /// `None`, and nothing has changed, if that has to be written again.
+    /// Moves a row of an older layout to a page of the current one, and says where it stands there. What it has spilled stays where it is; that of
+    /// dropped columns is given back, so many bytes. `None`, and nothing has changed, if something has to be written again.
     pub(crate) fn renew(
         &mut self,
         pages: &mut Pages,
         owner: TableId,
         layout: &Layout,
         row: RowId,
-    ) -> Result<Option<RowId>, Error> {
+    ) -> Result<Option<(RowId, u64)>, Error> {
         let damaged = |kind: DamageKind| Error::from(kind.at(row.page()));
         let bytes = pages.get(row.page())?;
         let Some(position) = self.older_of(bytes) else {
@@ -223,10 +223,15 @@ impl StoredRows {
         };
         let older = &self.older[position];
         let stored = RowPageRef::new(bytes, &older.own).map_err(damaged)?;
+        let (mut gone, mut freed_bytes) = (Vec::new(), 0);
         for &column in older.dropped() {
-            let cell = stored.cell(row.slot(), column).map_err(damaged)?;
-            if matches!(cell, Cell::Long { .. }) {
-                return Ok(None);
+            match stored.cell(row.slot(), column).map_err(damaged)? {
+                Cell::Long { len, place, .. } if place.is_alone(len) => {
+                    gone.push(place);
+                    freed_bytes += u64::from(len);
+                }
+                Cell::Long { .. } => return Ok(None),
+                Cell::Value(_) => {}
             }
         }
         let shown = RowPageRef::new(bytes, older.shown()).map_err(damaged)?;
@@ -239,7 +244,10 @@ impl StoredRows {
         let heap = &mut self.heap;
         let moved = heap.insert(pages, owner, layout, heap_bytes, cells.iter())?;
         self.take_out(pages, layout, row)?;
-        Ok(Some(moved))
+        for place in gone {
+            self.free(pages, owner, place)?;
+        }
+        Ok(Some((moved, freed_bytes)))
     }
 
     /// Gives every page back.

@@ -4,6 +4,7 @@ use crate::btree::BTree;
 use crate::content_hash::content_hash;
 use crate::error::Error;
 use crate::index::missing;
+use crate::layout::Layout;
 use crate::pages::Pages;
 use crate::row::{ReadValue, Row};
 use crate::row_id::RowId;
@@ -60,11 +61,19 @@ impl Table {
             return Ok(None);
         }
         let values = row.read_all()?;
-        let layout = row.own_layout();
+        Ok(Some(self.hash_under(row.own_layout(), &values, scratch)))
+    }
+
+    /// What stands for a row with these values in the content index, if its page is of a layout: the table's, or an older one, which has the first of the columns.
+    pub(crate) fn hash_under(
+        &self,
+        layout: &Layout,
+        values: &[ReadValue<'_>],
+        scratch: &mut Scratch,
+    ) -> [u8; 8] {
         let stored = values.iter().take(layout.column_count());
         let stored: Vec<ValueRef<'_>> = stored.map(ReadValue::as_ref).collect();
-        let buffer = &mut scratch.row;
-        Ok(Some(content_hash(&self.hash_key, layout, &stored, buffer)))
+        content_hash(&self.hash_key, layout, &stored, &mut scratch.row)
     }
 
     /// The lowest row with exactly these values, in a table without a primary key. A hash is looked for under each layout that the row may have, and in pages of that
@@ -125,11 +134,11 @@ impl Table {
         Ok(())
     }
 
-    /// Says in every index that a row stands elsewhere now.
+    /// Says in every index that a row stands elsewhere now, and what stood and stands for its content.
     pub(crate) fn replace_entries(
         &mut self,
         pages: &mut Pages,
-        hash: Option<[u8; 8]>,
+        hashes: Option<([u8; 8], [u8; 8])>,
         scratch: &Scratch,
         (from, to): (RowId, RowId),
     ) -> Result<(), Error> {
@@ -137,12 +146,16 @@ impl Table {
             let key = scratch.key(position);
             index.replace_row(pages, self.id, &self.hash_key, key, (from, to))?;
         }
-        match hash {
-            Some(hash) if !self.content.replace_row(pages, self.id, &hash, from, to)? => {
-                Err(missing(from))
-            }
-            _ => Ok(()),
+        let Some((old, new)) = hashes else {
+            return Ok(());
+        };
+        if old != new {
+            remove_entry(&mut self.content, pages, self.id, &old, from)?;
+            self.content.insert(pages, self.id, &new, to)?;
+        } else if !self.content.replace_row(pages, self.id, &old, from, to)? {
+            return Err(missing(from));
         }
+        Ok(())
     }
 
     pub(crate) fn remove_entries(
@@ -182,7 +195,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::layout::{Layout, LayoutColumn, LayoutNumber};
+    use crate::layout::{LayoutColumn, LayoutNumber};
     use crate::relayout::relayout;
     use crate::{ColumnType, table_check};
 
