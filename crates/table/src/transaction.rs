@@ -105,12 +105,15 @@ impl<'a> Iterator for Groups<'a> {
 }
 
 fn parse_group(bytes: &[u8], start: usize) -> Result<Group<'_>, Malformed> {
-    let [code] = array_at(bytes, start + group::OPERATION)?;
+    let header: [u8; group::BYTES] = array_at(bytes, start)?;
+    let [code] = field(&header, group::OPERATION);
     let operation = Operation::from_code(code)
         .ok_or(MalformedKind::Operation { code }.at(start + group::OPERATION))?;
-    zeros_at::<3>(bytes, start + group::RESERVED)?;
-    let row_count = u32::from_le_bytes(array_at(bytes, start + group::ROW_COUNT)?);
-    let byte_length = u64::from_le_bytes(array_at(bytes, start + group::BYTE_LENGTH)?);
+    if field(&header, group::RESERVED) != [0; 3] {
+        return Err(MalformedKind::Reserved.at(start + group::RESERVED));
+    }
+    let row_count = u32::from_le_bytes(field(&header, group::ROW_COUNT));
+    let byte_length = u64::from_le_bytes(field(&header, group::BYTE_LENGTH));
     let rows_offset = start + group::BYTES;
     let rows = usize::try_from(byte_length)
         .ok()
@@ -125,13 +128,21 @@ fn parse_group(bytes: &[u8], start: usize) -> Result<Group<'_>, Malformed> {
         return Err(kind.at(start + group::ROW_COUNT));
     }
     Ok(Group {
-        table: TableId(u32::from_le_bytes(array_at(bytes, start + group::TABLE)?)),
-        layout: LayoutNumber(u32::from_le_bytes(array_at(bytes, start + group::LAYOUT)?)),
+        table: TableId(u32::from_le_bytes(field(&header, group::TABLE))),
+        layout: LayoutNumber(u32::from_le_bytes(field(&header, group::LAYOUT))),
         operation,
         row_count,
         rows,
         rows_offset,
     })
+}
+
+/// The bytes of a field of a group's header.
+#[inline]
+fn field<const N: usize>(header: &[u8; group::BYTES], start: usize) -> [u8; N] {
+    let mut bytes = [0; N];
+    bytes.copy_from_slice(&header[start..start + N]);
+    bytes
 }
 
 fn array_at<const N: usize>(bytes: &[u8], start: usize) -> Result<[u8; N], Malformed> {
