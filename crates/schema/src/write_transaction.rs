@@ -1,5 +1,6 @@
 //! A write transaction: rows and definitions, changed together or not at all.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use table::{
@@ -406,12 +407,12 @@ impl WriteTransaction {
 
     /// Appends the groups of what is pending: the rows, and where the counters stand.
     fn flush(&self, groups: &mut TransactionBuilder) -> Result<(), Error> {
-        let mut rows = self.rows.clone();
+        let mut rows = Cow::Borrowed(&self.rows);
         for (id, next) in self.counters.moved() {
             let known = self.catalog.require(SystemTableName::Sequence)?;
             if let Some(row) = sequence_row::find(self.base(), &self.catalog, id)? {
                 let change = [(known.position("next_value"), next)];
-                let updated = rows.update(known.id(), row.row_id(), &change);
+                let updated = rows.to_mut().update(known.id(), row.row_id(), &change);
                 updated.map_err(Error::Table)?;
             }
         }
