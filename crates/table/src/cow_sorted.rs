@@ -68,11 +68,6 @@ impl<T> CowSorted<T> {
         }
     }
 
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        matches!(self.root, Root::Nothing)
-    }
-
     /// The entry that `compare` finds equal to what is looked for. It says how an entry compares with that.
     pub(crate) fn get(&self, compare: impl Fn(&T) -> Ordering) -> Option<&T> {
         let mut node = match &self.root {
@@ -167,7 +162,7 @@ impl<T: Clone> CowSorted<T> {
     }
 
     /// Adds an entry that is not there yet. `compare` says how one that is there compares with it.
-    pub(crate) fn insert(&mut self, entry: T, compare: impl Fn(&T) -> Ordering) {
+    pub(crate) fn insert(&mut self, entry: T, compare: impl Fn(&T, &T) -> Ordering) {
         if let Root::Node(root) = &mut self.root {
             if let Some(right) = Arc::make_mut(root).insert(entry, &compare) {
                 let left = Child::new(Arc::clone(root));
@@ -176,7 +171,7 @@ impl<T: Clone> CowSorted<T> {
             return;
         }
         self.root = match std::mem::replace(&mut self.root, Root::Nothing) {
-            Root::Only(there) if compare(&there).is_lt() => {
+            Root::Only(there) if compare(&there, &entry).is_lt() => {
                 Root::Node(Arc::new(Node::Leaf(vec![there, entry])))
             }
             Root::Only(there) => Root::Node(Arc::new(Node::Leaf(vec![entry, there]))),
@@ -251,14 +246,14 @@ impl<T> Node<T> {
 
 impl<T: Clone> Node<T> {
     /// Gives what has to stand behind this node where it was split.
-    fn insert(&mut self, entry: T, compare: &impl Fn(&T) -> Ordering) -> Option<Child<T>> {
+    fn insert(&mut self, entry: T, compare: &impl Fn(&T, &T) -> Ordering) -> Option<Child<T>> {
         let right = match self {
             Node::Leaf(entries) => {
-                let place = entries.partition_point(|there| compare(there).is_lt());
+                let place = entries.partition_point(|there| compare(there, &entry).is_lt());
                 Node::Leaf(put(entries, place, entry)?)
             }
             Node::Inner(children) => {
-                let place = child_at(children, |first| compare(first).is_le());
+                let place = child_at(children, |first| compare(first, &entry).is_le());
                 let child = &mut children[place];
                 let split = Arc::make_mut(&mut child.node).insert(entry, compare);
                 child.count += 1;
@@ -372,7 +367,7 @@ mod tests {
 
     fn check_equal(list: &CowSorted<u32>, model: &BTreeSet<u32>) {
         assert_eq!(list.len(), model.len());
-        assert_eq!(list.is_empty(), model.is_empty());
+        assert_eq!(matches!(list.root, Root::Nothing), model.is_empty());
         assert!(list.iter().eq(model));
         assert!(list.iter().rev().eq(model.iter().rev()));
         if let Root::Node(root) = &list.root {
@@ -400,7 +395,7 @@ mod tests {
                     assert_eq!(list.get(compare), model.get(&number));
                     if what < 4 {
                         if model.insert(number) {
-                            list.insert(number, compare);
+                            list.insert(number, u32::cmp);
                         }
                     } else {
                         assert_eq!(list.remove(compare), model.take(&number));
@@ -435,7 +430,7 @@ mod tests {
     fn a_copy_keeps_every_entry_as_it_was() {
         let mut list = CowSorted::new();
         for number in 0..10_000_u32 {
-            list.insert((number, 0_u32), |there| there.0.cmp(&number));
+            list.insert((number, 0_u32), |there, new| there.0.cmp(&new.0));
         }
         let copy = list.clone();
         for number in 0..10_000_u32 {

@@ -139,12 +139,12 @@ impl Heap {
     }
 
     /// Replaces cells of a row, which gain and free so many bytes of the heap; there must be room for them.
-    pub(crate) fn rewrite(
+    pub(crate) fn rewrite<'v>(
         &mut self,
         pages: &mut Pages,
         layout: &Layout,
         row: RowId,
-        cells: &[(usize, CellInput<'_>)],
+        cells: impl Iterator<Item = (usize, CellInput<'v>)> + Clone,
         (gained, freed): (u32, u32),
     ) -> Result<(), Error> {
         let number = row.page();
@@ -152,9 +152,9 @@ impl Heap {
         let mut page = RowPageMut::of(pages.write(number)?, layout).map_err(damaged)?;
         for pass in [false, true] {
             // Values that shrink go first, so that those that grow find the room that was counted.
-            for (column, cell) in cells {
-                if page.grows(row.slot(), *column, cell).map_err(damaged)? == pass {
-                    page.update(row.slot(), *column, cell).map_err(damaged)?;
+            for (column, cell) in cells.clone() {
+                if page.grows(row.slot(), column, &cell).map_err(damaged)? == pass {
+                    page.update(row.slot(), column, &cell).map_err(damaged)?;
                 }
             }
         }

@@ -7,12 +7,11 @@ use crate::error::Error;
 use crate::group::Operation;
 use crate::layout::Layout;
 use crate::overlay::Overlay;
-use crate::row::ReadValue;
-use crate::row_codec::{decode_row, encode_changes, encode_key_columns, encode_row};
+use crate::row::Row;
+use crate::row_codec::{CellEncoder, decode_cells, encode_changes, encode_key_columns, encode_row};
 use crate::row_id::RowId;
 use crate::table_ref::TableRef;
 use crate::transaction_builder::TransactionBuilder;
-use crate::value_ref::ValueRef;
 
 /// A row of the base that is gone.
 struct Gone {
@@ -35,7 +34,7 @@ pub(crate) fn encode(
 ) -> Result<(), Error> {
     match base.primary_key() {
         // Nothing that a new row could take the place of.
-        _ if overlay.nothing_is_gone() => {
+        _ if overlay.gone_count() == 0 => {
             let inserts = overlay.rows().map(|pending| &*pending.bytes);
             write_group(base, Operation::Insert, inserts, builder);
             Ok(())
@@ -53,18 +52,12 @@ fn encode_keyed(
 ) -> Result<(), Error> {
     let layout = base.layout();
     // Most transactions are of a row or two: room for those, so that no buffer need grow.
-    let (mut keys, mut updates) = (Vec::with_capacity(64), Vec::with_capacity(64));
-    let (mut gone, mut old) = (Vec::new(), Vec::with_capacity(key_columns.len()));
+    let mut keys = Vec::with_capacity(64);
+    let mut gone = Vec::with_capacity(overlay.gone_count());
     for place in overlay.gone() {
-        let row = base.get(place)?;
-        old.clear();
-        for &column in key_columns {
-            old.push(row.read(column.into())?);
-        }
-        let key = encode_key(layout, key_columns, |at| old[at].as_ref(), &mut keys);
         gone.push(Gone {
             place,
-            key,
+            key: encode_stored_key(&base.get(place)?, layout, key_columns, &mut keys)?,
             is_replaced: false,
         });
     }
@@ -79,62 +72,74 @@ fn encode_keyed(
                 .any(|&other| usize::from(other) == column)
         })
     };
-    let (mut update_ends, mut inserts) = (Vec::new(), Vec::<&[u8]>::new());
-    // Buffers for one pending row after the other.
-    let mut new = Vec::with_capacity(layout.column_count());
-    let mut changes = Vec::with_capacity(layout.column_count());
+    let mut inserts = Vec::<&[u8]>::new();
+    let updates_start = builder.byte_length();
+    let mut updates = builder.group(base.id(), layout.number(), Operation::Update);
+    // One pending row after the other: all of it, and then what is new in it.
+    let columns_max = layout.column_count() * overlay.pending_count().min(1);
+    let mut cells = Vec::with_capacity(columns_max);
     for pending in overlay.rows() {
-        let decoded = decode_row(layout, &pending.bytes, &mut new);
+        cells.clear();
+        let decoded = decode_cells(layout, &pending.bytes, |cell| cells.push(cell));
         decoded.expect("it was encoded by the transaction");
-        let value_of_key = |at: usize| new[usize::from(key_columns[at])];
         keys.truncate(gone_keys_end);
-        let key = encode_key(layout, key_columns, value_of_key, &mut keys);
-        let key = &keys[key];
+        let values_of_key = key_columns.iter();
+        let values_of_key = values_of_key.map(|&column| cells[usize::from(column)].1);
+        encode_key_columns(layout, key_columns, values_of_key, &mut keys);
+        let key = &keys[gone_keys_end..];
         let found = gone.binary_search_by(|gone| keys[gone.key.clone()].cmp(key));
         let Some(gone) = found.ok().map(|at| &mut gone[at]) else {
             inserts.push(&pending.bytes);
             continue;
         };
         let old = base.get(gone.place)?;
-        changes.clear();
-        for (column, &value) in new.iter().enumerate() {
-            if old.read(column)?.as_ref() != value {
-                changes.push((column, value));
+        let mut change_count = 0;
+        for at in 0..cells.len() {
+            let (column, value) = cells[at];
+            if !old.has_value(column, value)? {
+                cells[change_count] = (column, value);
+                change_count += 1;
             }
         }
+        let changes = &cells[..change_count];
         if gone.is_replaced || changes.iter().any(|(column, _)| is_unique(*column)) {
             inserts.push(&pending.bytes);
             continue;
         }
         gone.is_replaced = true;
         if !changes.is_empty() {
-            updates.extend_from_slice(key);
-            encode_changes(layout, &changes, &mut updates);
-            update_ends.push(updates.len());
+            updates.push_with(|bytes| {
+                bytes.extend_from_slice(key);
+                encode_changes(layout, changes, bytes);
+            });
         }
     }
+    let deletes_start = builder.byte_length();
     let deletes = gone.iter().filter(|gone| !gone.is_replaced);
     let deletes = deletes.map(|gone| &keys[gone.key.clone()]);
     write_group(base, Operation::DeleteByKey, deletes, builder);
-    let update_starts = std::iter::once(0).chain(update_ends.iter().copied());
-    let updates = update_starts
-        .zip(&update_ends)
-        .map(|(start, &end)| &updates[start..end]);
-    write_group(base, Operation::Update, updates, builder);
+    builder.put_behind(updates_start, deletes_start);
     write_group(base, Operation::Insert, inserts, builder);
     Ok(())
 }
 
-/// Appends the key of a row, whose columns have these values in the key's order, and says where it stands.
-fn encode_key<'v>(
+/// Appends the key of a row of the base, and says where it stands.
+fn encode_stored_key(
+    row: &Row<'_>,
     layout: &Layout,
     key_columns: &[u16],
-    value: impl Fn(usize) -> ValueRef<'v>,
     keys: &mut Vec<u8>,
-) -> Range<usize> {
+) -> Result<Range<usize>, Error> {
     let start = keys.len();
-    encode_key_columns(layout, key_columns, (0..key_columns.len()).map(value), keys);
-    start..keys.len()
+    let mut cells = CellEncoder::of_key(layout, key_columns, keys);
+    for column in key_columns.iter().map(|&column| usize::from(column)) {
+        let definition = &layout.columns()[column];
+        match row.value_ref(column)? {
+            Some(value) => cells.put(definition, value),
+            None => cells.put(definition, row.value(column)?.as_ref()),
+        }
+    }
+    Ok(start..keys.len())
 }
 
 fn encode_unkeyed(
@@ -145,8 +150,8 @@ fn encode_unkeyed(
     // Equal rows are one here, and counted.
     let mut gone: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     for place in overlay.gone() {
-        let values = base.get(place)?.read_all()?;
-        let values: Vec<ValueRef<'_>> = values.iter().map(ReadValue::as_ref).collect();
+        let mut copied = Vec::new();
+        let values = base.get(place)?.read_all(&mut copied)?;
         let mut bytes = Vec::new();
         encode_row(base.layout(), &values, &mut bytes);
         *gone.entry(bytes).or_default() += 1;

@@ -60,9 +60,9 @@ impl Overlay {
         self.gone.iter().copied()
     }
 
-    /// Whether no base row is gone.
-    pub(crate) fn nothing_is_gone(&self) -> bool {
-        self.gone.is_empty()
+    /// How many base rows are gone.
+    pub(crate) fn gone_count(&self) -> usize {
+        self.gone.len()
     }
 
     /// Whether the base row at a place is gone.
@@ -79,6 +79,11 @@ impl Overlay {
     /// The rows, in the order in which they were first written.
     pub(crate) fn rows(&self) -> CowSortedRange<'_, PendingRow> {
         self.rows.iter()
+    }
+
+    /// How many rows there are.
+    pub(crate) fn pending_count(&self) -> usize {
+        self.rows.len()
     }
 
     /// How many rows a table has under this overlay.
@@ -115,8 +120,8 @@ impl Overlay {
 
     /// Adds a row under an id that no row has had.
     pub(crate) fn insert(&mut self, row: RowId, bytes: Arc<[u8]>, keys: Keys) {
-        self.rows
-            .insert(PendingRow { row, bytes }, |pending| pending.row.cmp(&row));
+        let order = |there: &PendingRow, new: &PendingRow| there.row.cmp(&new.row);
+        self.rows.insert(PendingRow { row, bytes }, order);
         for (index, key) in self.indexes.iter_mut().zip(keys) {
             insert_entry(index, (key, row));
         }
@@ -150,7 +155,7 @@ impl Overlay {
 
     /// Hides a row of the base.
     pub(crate) fn hide(&mut self, row: RowId) {
-        self.gone.insert(row, |place| place.cmp(&row));
+        self.gone.insert(row, RowId::cmp);
     }
 }
 
@@ -158,9 +163,8 @@ fn compare(entry: &Entry, key: &[u8], row: RowId) -> Ordering {
     (*entry.0).cmp(key).then(entry.1.cmp(&row))
 }
 
-fn insert_entry(index: &mut CowSorted<Entry>, (key, row): Entry) {
-    let at = key.clone();
-    index.insert((key, row), |entry| compare(entry, &at, row));
+fn insert_entry(index: &mut CowSorted<Entry>, entry: Entry) {
+    index.insert(entry, |there, (key, row)| compare(there, key, *row));
 }
 
 fn remove_entry(index: &mut CowSorted<Entry>, key: &[u8], row: RowId) {

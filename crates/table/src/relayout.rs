@@ -18,7 +18,6 @@ use crate::layout::{Layout, LayoutColumn, LayoutNumber};
 use crate::older_rows::{OlderRows, stay_first};
 use crate::pages::Pages;
 use crate::renewal::renew_all_of;
-use crate::row::ReadValue;
 use crate::row_pages::RowPages;
 use crate::scratch::Scratch;
 use crate::table::Table;
@@ -85,7 +84,8 @@ fn rewrite(
     table.layout = Arc::new(layout);
     let layout = Arc::clone(&table.layout);
     for row in TableRef::new(&old, &old_pages).scan() {
-        let old_values = row?.read_all()?;
+        let mut copied = Vec::new();
+        let old_values = row?.read_all(&mut copied)?;
         let values = values(&layout, sources, &old_values);
         table.check_values(&values)?;
         table.rows.insert(pages, table.id, &layout, &values)?;
@@ -198,13 +198,11 @@ fn keeps_rows(old: &[LayoutColumn], new: &[LayoutColumn], sources: &[Option<u16>
 fn values<'v>(
     layout: &'v Layout,
     sources: &[Option<u16>],
-    old: &'v [ReadValue<'_>],
+    old: &[ValueRef<'v>],
 ) -> Vec<ValueRef<'v>> {
     let value = |(column, source): (&'v LayoutColumn, &Option<u16>)| match *source {
         Some(source) => {
-            let widened = old[usize::from(source)]
-                .as_ref()
-                .widened(column.column_type);
+            let widened = old[usize::from(source)].widened(column.column_type);
             widened.expect("the types fit, and so do the values of a sound page")
         }
         None => column

@@ -15,7 +15,6 @@
 
 use crate::error::Error;
 use crate::pages::Pages;
-use crate::row::ReadValue;
 use crate::row_format::VALUE_IN_PAGE_BYTES_MAX;
 use crate::row_id::RowId;
 use crate::scratch::Scratch;
@@ -70,13 +69,15 @@ fn renew_row(
 ) -> Result<u64, Error> {
     let found = table.read(pages, row)?;
     table.encode_stored_keys(&found, scratch)?;
+    let bytes = |value: &ValueRef<'_>| value.variable_bytes().map_or(0, <[u8]>::len) as u64;
     let (mut hashes, mut read_bytes) = (None, 0);
     if table.primary_key.is_none() {
         // What stands for a whole row in the index of contents follows from the layout it has.
-        let values = found.read_all()?;
+        let mut copied = Vec::new();
+        let values = found.read_all(&mut copied)?;
         let mut hash = |layout| table.hash_under(layout, &values, scratch);
         hashes = Some((hash(found.own_layout()), hash(&table.layout)));
-        read_bytes = values.iter().map(ReadValue::long_bytes).sum();
+        read_bytes = copied.iter().map(|(_, value)| bytes(&value.as_ref())).sum();
     }
     let (rows, layout) = (&mut table.rows, &table.layout);
     if let Some((moved, freed_bytes)) = rows.renew(pages, table.id, layout, row)? {
@@ -87,14 +88,11 @@ fn renew_row(
     let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
     table.delete(pages, row, scratch)?;
     table.insert(pages, &values, scratch)?;
-    let bytes = |value: &ValueRef<'_>| value.variable_bytes().map_or(0, <[u8]>::len) as u64;
     Ok(values.iter().map(bytes).sum())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::index_id::IndexId;
     use crate::index_kind::IndexKind;
@@ -119,7 +117,7 @@ mod tests {
     /// A table of 20 rows of a number and two long values.
     fn filled(is_keyed: bool) -> (Table, Pages) {
         let columns = [ColumnType::String, ColumnType::Bytes];
-        let mut table = Table::new(TableId(7), Arc::new([3; 32]), layout(1, &columns));
+        let mut table = Table::new(TableId(7), [3; 32], layout(1, &columns));
         let (mut pages, mut scratch) = (Pages::new(), Scratch::default());
         if is_keyed {
             let spec = IndexSpec {

@@ -23,30 +23,6 @@ pub struct Row<'a> {
     place: Place<'a>,
 }
 
-/// A value of a row, copied only if it does not stand in the row's page.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum ReadValue<'a> {
-    InRow(ValueRef<'a>),
-    Long(Value),
-}
-
-impl ReadValue<'_> {
-    pub(crate) fn as_ref(&self) -> ValueRef<'_> {
-        match self {
-            ReadValue::InRow(value) => *value,
-            ReadValue::Long(value) => value.as_ref(),
-        }
-    }
-
-    /// How many bytes were read outside of the row's page.
-    pub(crate) fn long_bytes(&self) -> u64 {
-        match self {
-            ReadValue::InRow(_) => 0,
-            ReadValue::Long(value) => value.as_ref().variable_bytes().map_or(0, <[u8]>::len) as u64,
-        }
-    }
-}
-
 /// Where the values are.
 #[derive(Debug, Clone, Copy)]
 enum Place<'a> {
@@ -239,31 +215,43 @@ impl<'a> Row<'a> {
             .collect()
     }
 
-    /// The value of a column, copied only if it must be.
+    /// All values, in column order. Those that do not stand in the row's page are put into `copied`.
+    pub(crate) fn read_all<'v>(
+        &self,
+        copied: &'v mut Vec<(usize, Value)>,
+    ) -> Result<Vec<ValueRef<'v>>, Error>
+    where
+        'a: 'v,
+    {
+        let mut values = Vec::with_capacity(self.column_count());
+        if let Place::Pending(bytes, layout) = self.place {
+            let decoded = decode_row(layout, bytes, &mut values);
+            decoded.expect("it was encoded by the transaction");
+            return Ok(values);
+        }
+        copied.clear();
+        for column in 0..self.column_count() {
+            let value = self.value_ref(column)?;
+            if value.is_none() {
+                copied.push((column, self.value(column)?));
+            }
+            values.push(value.unwrap_or(ValueRef::Null));
+        }
+        for (column, value) in &*copied {
+            values[*column] = value.as_ref();
+        }
+        Ok(values)
+    }
+
+    /// Whether a column has this value.
     ///
     /// # Panics
     /// If there is no such column.
-    pub(crate) fn read(&self, column: usize) -> Result<ReadValue<'a>, Error> {
-        match self.value_ref(column)? {
-            Some(value) => Ok(ReadValue::InRow(value)),
-            None => self.value(column).map(ReadValue::Long),
+    pub(crate) fn has_value(&self, column: usize, value: ValueRef<'_>) -> Result<bool, Error> {
+        match self.give_value(column, Equals(value))? {
+            Some(is_equal) => Ok(is_equal),
+            None => Ok(self.value(column)?.as_ref() == value),
         }
-    }
-
-    /// All values, in column order, copied only where they must be.
-    pub(crate) fn read_all(&self) -> Result<Vec<ReadValue<'a>>, Error> {
-        let mut all = Vec::with_capacity(self.column_count());
-        if let Place::Pending(bytes, layout) = self.place {
-            let mut values = Vec::with_capacity(self.column_count());
-            let decoded = decode_row(layout, bytes, &mut values);
-            decoded.expect("it was encoded by the transaction");
-            all.extend(values.into_iter().map(ReadValue::InRow));
-            return Ok(all);
-        }
-        for column in 0..self.column_count() {
-            all.push(self.read(column)?);
-        }
-        Ok(all)
     }
 
     /// The encoded row, if no page holds it yet.
@@ -306,6 +294,18 @@ impl<'a> Row<'a> {
     #[cold]
     fn damaged(&self, kind: DamageKind) -> Error {
         kind.at(self.row.page()).into()
+    }
+}
+
+/// Compares a value with another one.
+struct Equals<'v>(ValueRef<'v>);
+
+impl<'a> TakeValue<'a> for Equals<'_> {
+    type Taken = bool;
+
+    #[inline(always)]
+    fn take(self, value: ValueRef<'a>) -> bool {
+        value == self.0
     }
 }
 

@@ -33,12 +33,18 @@ pub fn decode_row<'a>(
     values: &mut Vec<ValueRef<'a>>,
 ) -> Result<usize, Malformed> {
     values.clear();
-    decode_columns(
-        layout.columns().iter(),
-        layout.nullable_count(),
-        bytes,
-        values,
-    )
+    decode_cells(layout, bytes, |(_, value)| values.push(value))
+}
+
+/// [`decode_row`], which hands on every value with the position of its column.
+#[inline]
+pub(crate) fn decode_cells<'a>(
+    layout: &Layout,
+    bytes: &'a [u8],
+    put: impl FnMut((usize, ValueRef<'a>)),
+) -> Result<usize, Malformed> {
+    let columns = layout.columns().iter().enumerate();
+    decode_columns(columns, layout.nullable_count(), bytes, put)
 }
 
 /// The value of one column of a row that [`encode_row`] wrote: what stands in front of it is passed over.
@@ -101,8 +107,10 @@ pub(crate) fn encode_key_columns<'v>(
     let columns = key_columns
         .iter()
         .map(|&column| &layout.columns()[usize::from(column)]);
-    let nullable_count = columns.clone().filter(|column| column.nullable).count();
-    encode_columns(columns.zip(values), nullable_count, out);
+    let mut cells = CellEncoder::of_key(layout, key_columns, out);
+    for (column, value) in columns.zip(values) {
+        cells.put(column, value);
+    }
 }
 
 /// Decodes the values of a key's columns from the front of `bytes` into `values`, which is cleared first.
@@ -120,11 +128,12 @@ pub fn decode_key_row<'a>(
     values: &mut Vec<ValueRef<'a>>,
 ) -> Result<usize, Malformed> {
     values.clear();
-    let columns = key_columns
-        .iter()
-        .map(|&column| &layout.columns()[usize::from(column)]);
-    let nullable_count = columns.clone().filter(|column| column.nullable).count();
-    decode_columns(columns, nullable_count, bytes, values)
+    let columns = key_columns.iter().map(|&column| usize::from(column));
+    let columns = columns.map(|column| (column, &layout.columns()[column]));
+    let nullable_count = nullable_count(columns.clone().map(|(_, column)| column));
+    decode_columns(columns, nullable_count, bytes, |(_, value)| {
+        values.push(value);
+    })
 }
 
 /// An update of some columns of the row with a key.
@@ -166,10 +175,7 @@ pub(crate) fn encode_changes(
     let columns = changes
         .iter()
         .map(|(column, value)| (&layout.columns()[*column], *value));
-    let nullable_count = columns
-        .clone()
-        .filter(|(column, _)| column.nullable)
-        .count();
+    let nullable_count = nullable_count(columns.clone().map(|(column, _)| column));
     encode_columns(columns, nullable_count, out);
 }
 
@@ -187,39 +193,33 @@ pub fn decode_update_row<'a>(
     bytes: &'a [u8],
     update: &mut UpdateRow<'a>,
 ) -> Result<usize, Malformed> {
-    update.changes.clear();
     let bitmap_start = decode_key_row(layout, key_columns, bytes, &mut update.key)?;
     let column_count = layout.column_count();
     let bitmap = bitmap_at(bytes, bitmap_start, column_count)?;
-    let is_set = |column: usize| bitmap[column / 8] >> (column % 8) & 1 == 1;
-    if !(0..column_count).any(is_set) {
+    if bitmap.iter().all(|byte| *byte == 0) {
         return Err(MalformedKind::NoColumn.at(bitmap_start));
     }
-    let columns = layout
-        .columns()
-        .iter()
-        .enumerate()
-        .filter(|(column, _)| is_set(*column));
-    let nullable_count = columns
-        .clone()
-        .filter(|(_, definition)| definition.nullable)
-        .count();
+    let changes = &mut update.changes;
+    changes.clear();
+    let is_set = |column: usize| bitmap[column / 8] >> (column % 8) & 1 == 1;
+    let columns = layout.columns().iter().enumerate();
+    let columns = columns.filter(|(column, _)| is_set(*column));
+    let nullable_count = match layout.nullable_count() {
+        0 => 0,
+        _ => nullable_count(columns.clone().map(|(_, column)| column)),
+    };
     let values_start = bitmap_start + bitmap.len();
-    // The key's list is borrowed for the values of the changes, then cut back to the key.
-    let key_length = update.key.len();
-    let definitions = columns.clone().map(|(_, definition)| definition);
-    let taken = decode_columns(
-        definitions,
-        nullable_count,
-        &bytes[values_start..],
-        &mut update.key,
-    )
-    .map_err(|malformed| malformed.within(values_start))?;
-    let positions = columns.map(|(column, _)| column);
-    update
-        .changes
-        .extend(positions.zip(update.key.drain(key_length..)));
+    let rest = &bytes[values_start..];
+    let taken = decode_columns(columns, nullable_count, rest, |change| {
+        changes.push(change);
+    });
+    let taken = taken.map_err(|malformed| malformed.within(values_start))?;
     Ok(values_start + taken)
+}
+
+/// How many of some columns may be null.
+fn nullable_count<'l>(columns: impl Iterator<Item = &'l LayoutColumn>) -> usize {
+    columns.filter(|column| column.nullable).count()
 }
 
 fn encode_columns<'l, 'v>(
@@ -227,20 +227,55 @@ fn encode_columns<'l, 'v>(
     nullable_count: usize,
     out: &mut Vec<u8>,
 ) {
-    let bitmap_start = out.len();
-    out.resize(bitmap_start + nullable_count.div_ceil(8), 0);
-    let mut bit = 0;
+    let mut cells = CellEncoder::new(nullable_count, out);
     for (column, value) in columns {
+        cells.put(column, value);
+    }
+}
+
+/// Appends values one by one, and in front of them which are null.
+pub(crate) struct CellEncoder<'o> {
+    out: &'o mut Vec<u8>,
+    bitmap_start: usize,
+    /// How many columns came by that may be null.
+    bit: usize,
+}
+
+impl<'o> CellEncoder<'o> {
+    /// Begins with so many columns to come that may be null.
+    #[inline]
+    fn new(nullable_count: usize, out: &'o mut Vec<u8>) -> Self {
+        let bitmap_start = out.len();
+        out.resize(bitmap_start + nullable_count.div_ceil(8), 0);
+        CellEncoder {
+            out,
+            bitmap_start,
+            bit: 0,
+        }
+    }
+
+    /// Begins with the columns of a key to come, in the key's order.
+    #[inline]
+    pub(crate) fn of_key(layout: &Layout, key_columns: &[u16], out: &'o mut Vec<u8>) -> Self {
+        let columns = key_columns.iter();
+        let columns = columns.map(|&column| &layout.columns()[usize::from(column)]);
+        CellEncoder::new(nullable_count(columns), out)
+    }
+
+    /// The value of the next column.
+    #[inline]
+    pub(crate) fn put(&mut self, column: &LayoutColumn, value: ValueRef<'_>) {
         assert!(
             column.nullable || !value.is_null(),
             "a null where none may be"
         );
         if column.nullable {
-            out[bitmap_start + bit / 8] |= u8::from(value.is_null()) << (bit % 8);
-            bit += 1;
+            self.out[self.bitmap_start + self.bit / 8] |=
+                u8::from(value.is_null()) << (self.bit % 8);
+            self.bit += 1;
         }
         if value.is_null() {
-            continue;
+            return;
         }
         assert!(
             value.code() == column.column_type.code(),
@@ -248,31 +283,31 @@ fn encode_columns<'l, 'v>(
         );
         match value.variable_bytes() {
             Some(bytes) => {
-                put_length(bytes.len(), out);
-                out.extend_from_slice(bytes);
+                put_length(bytes.len(), self.out);
+                self.out.extend_from_slice(bytes);
             }
-            None => put_fixed(value, out),
+            None => put_fixed(value, self.out),
         }
     }
 }
 
-/// Appends the values to `values`; returns how many bytes they took.
+/// Hands on the values with the positions of their columns; returns how many bytes they took.
 #[inline]
 fn decode_columns<'l, 'a>(
-    columns: impl Iterator<Item = &'l LayoutColumn>,
+    columns: impl Iterator<Item = (usize, &'l LayoutColumn)>,
     nullable_count: usize,
     bytes: &'a [u8],
-    values: &mut Vec<ValueRef<'a>>,
+    mut put: impl FnMut((usize, ValueRef<'a>)),
 ) -> Result<usize, Malformed> {
     let bitmap = bitmap_at(bytes, 0, nullable_count)?;
     let mut position = bitmap.len();
     let mut bit = 0;
-    for column in columns {
+    for (place, column) in columns {
         if column.nullable {
             let is_null = bitmap[bit / 8] >> (bit % 8) & 1 == 1;
             bit += 1;
             if is_null {
-                values.push(ValueRef::Null);
+                put((place, ValueRef::Null));
                 continue;
             }
         }
@@ -287,7 +322,7 @@ fn decode_columns<'l, 'a>(
         let body = bytes.get(position..position + width);
         let body = body.ok_or(MalformedKind::Truncated.at(bytes.len()))?;
         let value = value_of_bytes(column.column_type, body);
-        values.push(value.map_err(|kind| kind.at(position))?);
+        put((place, value.map_err(|kind| kind.at(position))?));
         position += width;
     }
     Ok(position)

@@ -73,7 +73,6 @@ impl<'a> Iterator for Scan<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use super::*;
     use crate::damaged::DamageKind;
@@ -87,7 +86,7 @@ mod tests {
     fn a_list_of_row_pages_that_runs_in_a_circle_is_damage_at_its_second_round() {
         let columns = vec![LayoutColumn::required(ColumnType::Bytes)];
         let layout = Layout::new(LayoutNumber(1), columns).unwrap();
-        let mut table = Table::new(TableId(7), Arc::new([3; 32]), layout);
+        let mut table = Table::new(TableId(7), [3; 32], layout);
         let mut pages = Pages::new();
         let mut scratch = Scratch::default();
         for byte in 0..20 {

@@ -41,11 +41,11 @@ use crate::value_ref::ValueRef;
 /// it half changed: work on a clone and drop that.
 #[derive(Debug, Clone)]
 pub struct Store {
-    hash_key: Arc<[u8; 32]>,
+    hash_key: [u8; 32],
     pages: Pages,
     tables: CowRadix<Arc<Table>>,
     /// The heads that the trial has changed, as they were, ascending by id. Empty without one.
-    tried: Vec<(TableId, Option<Arc<Table>>)>,
+    tried: Vec<(TableId, Option<Table>)>,
     is_trying: bool,
     scratch: Scratch,
 }
@@ -55,7 +55,7 @@ impl Store {
     /// the database's identity, since hashes are kept in pages.
     pub fn new(hash_key: [u8; 32]) -> Self {
         Store {
-            hash_key: Arc::new(hash_key),
+            hash_key,
             pages: Pages::new(),
             tables: CowRadix::new(),
             tried: Vec::new(),
@@ -86,7 +86,7 @@ impl Store {
             return Err(Error::TableExists { table });
         }
         self.note_head(table);
-        let head = Table::new(table, Arc::clone(&self.hash_key), layout);
+        let head = Table::new(table, self.hash_key, layout);
         self.tables.insert(u64::from(table.0), Arc::new(head));
         Ok(())
     }
@@ -186,39 +186,41 @@ impl Store {
     pub fn apply_group(&mut self, group: &Group<'_>) -> Result<(), Error> {
         let table = group.table;
         let (head, pages, scratch) = self.parts(table)?;
-        let layout = Arc::clone(&head.layout);
-        if group.layout != layout.number() {
+        if group.layout != head.layout.number() {
             return Err(Error::WrongLayout {
                 table,
-                current: layout.number(),
+                current: head.layout.number(),
                 found: group.layout,
             });
         }
-        let key = head.primary_index().map(|index| Arc::clone(&index.spec));
-        let key_columns = key.as_ref().map(|key| &key.columns[..]);
         let mut rows = group.reader();
-        let mut values = Vec::with_capacity(layout.column_count());
-        match (group.operation, key_columns) {
+        match (group.operation, head.primary_key) {
             (Operation::Insert, _) => {
-                while rows.row(&layout, &mut values)? {
+                let mut values = Vec::with_capacity(head.layout.column_count());
+                while rows.row(&head.layout, &mut values)? {
                     head.insert(pages, &values, scratch)?;
                 }
             }
-            (Operation::DeleteByKey, Some(key_columns)) => {
-                while rows.key(&layout, key_columns, &mut values)? {
-                    let row = head.find_by_key(pages, &values)?;
+            (Operation::DeleteByKey, Some(_)) => {
+                let mut key = Vec::with_capacity(head.key_columns().len());
+                while rows.key(&head.layout, head.key_columns(), &mut key)? {
+                    let row = head.find_by_key(pages, &key)?;
                     head.delete(pages, row, scratch)?;
                 }
             }
             (Operation::DeleteRow, None) => {
-                while rows.row(&layout, &mut values)? {
+                let mut values = Vec::with_capacity(head.layout.column_count());
+                while rows.row(&head.layout, &mut values)? {
                     let row = head.find_by_content(pages, &values, scratch)?;
                     head.delete(pages, row, scratch)?;
                 }
             }
-            (Operation::Update, Some(key_columns)) => {
-                let mut update = UpdateRow::default();
-                while rows.update(&layout, key_columns, &mut update)? {
+            (Operation::Update, Some(_)) => {
+                let mut update = UpdateRow {
+                    key: Vec::with_capacity(head.key_columns().len()),
+                    changes: Vec::with_capacity(head.layout.column_count()),
+                };
+                while rows.update(&head.layout, head.key_columns(), &mut update)? {
                     let row = head.find_by_key(pages, &update.key)?;
                     head.update(pages, row, &update.changes, scratch)?;
                 }
@@ -263,7 +265,7 @@ impl Store {
         self.is_trying = false;
         for (table, head) in self.tried.drain(..) {
             match head {
-                Some(head) => self.tables.insert(u64::from(table.0), head),
+                Some(head) => self.tables.insert(u64::from(table.0), Arc::new(head)),
                 None => self.tables.remove(u64::from(table.0)),
             };
         }
@@ -348,17 +350,17 @@ impl Store {
         let place = self.tried.binary_search_by_key(&table, |(other, _)| *other);
         if let Err(place) = place {
             let head = self.tables.get(u64::from(table.0));
-            self.tried.insert(place, (table, head.cloned()));
+            self.tried
+                .insert(place, (table, head.map(|head| Table::clone(head))));
         }
     }
 
     /// The head of a table, the pages, and buffers, to change the table with.
     fn parts(&mut self, table: TableId) -> Result<(&mut Table, &mut Pages, &mut Scratch), Error> {
         self.note_head(table);
-        let head = self
-            .tables
-            .get_mut(u64::from(table.0))
-            .ok_or(Error::NoSuchTable { table })?;
+        let Some(head) = self.tables.get_mut(u64::from(table.0)) else {
+            return Err(Error::NoSuchTable { table });
+        };
         self.scratch.shrink();
         Ok((Arc::make_mut(head), &mut self.pages, &mut self.scratch))
     }

@@ -133,20 +133,21 @@ impl StoredRows {
             return Ok(false);
         }
         let page = RowPageRef::new(bytes, layout).map_err(damaged)?;
-        let mut cells = Vec::with_capacity(changes.len());
+        let plain = changes
+            .iter()
+            .map(|&(column, value)| (column, CellInput::from(value)));
         let mut gone = Vec::new();
-        let (mut gained, mut freed) = (0, 0);
-        for &(column, value) in changes {
+        let (mut gained, mut freed, mut any_is_long) = (0, 0, false);
+        for (column, cell) in plain.clone() {
             match page.cell(row.slot(), column).map_err(damaged)? {
                 Cell::Long { len, place, .. } if place.is_alone(len) => gone.push(place),
                 Cell::Long { .. } => return Ok(false),
                 Cell::Value(old) => freed += CellInput::from(old).heap_bytes(),
             }
-            let cell = CellInput::from(value);
-            if !is_too_long(&cell) {
-                gained += cell.heap_bytes();
+            match is_too_long(&cell) {
+                true => any_is_long = true,
+                false => gained += cell.heap_bytes(),
             }
-            cells.push((column, cell));
         }
         if gained > freed + page.heap_free_bytes() {
             return Ok(false);
@@ -154,6 +155,12 @@ impl StoredRows {
         for place in gone {
             self.free(pages, owner, place)?;
         }
+        let heap_bytes = (gained, freed);
+        if !any_is_long {
+            self.heap.rewrite(pages, layout, row, plain, heap_bytes)?;
+            return Ok(true);
+        }
+        let mut cells: Vec<(usize, CellInput<'_>)> = plain.collect();
         for (_, cell) in &mut cells {
             if is_too_long(cell)
                 && let CellInput::Value(value) = *cell
@@ -162,8 +169,8 @@ impl StoredRows {
                 *cell = CellInput::long(bytes, self.spills.write_alone(pages, owner, bytes)?);
             }
         }
-        self.heap
-            .rewrite(pages, layout, row, &cells, (gained, freed))?;
+        let cells = cells.iter().copied();
+        self.heap.rewrite(pages, layout, row, cells, heap_bytes)?;
         Ok(true)
     }
 

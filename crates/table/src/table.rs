@@ -17,7 +17,7 @@ use crate::key_buffer::KeyBuffer;
 use crate::layout::Layout;
 use crate::pages::Pages;
 use crate::renewal::renew;
-use crate::row::{ReadValue, Row};
+use crate::row::Row;
 use crate::row_id::RowId;
 use crate::scratch::Scratch;
 use crate::stored_rows::StoredRows;
@@ -32,7 +32,7 @@ use crate::value_ref::ValueRef;
 pub(crate) struct Table {
     pub(crate) id: TableId,
     /// What hashes of keys and rows are keyed by: the same in all tables of a store.
-    pub(crate) hash_key: Arc<[u8; 32]>,
+    pub(crate) hash_key: [u8; 32],
     pub(crate) layout: Arc<Layout>,
     pub(crate) rows: StoredRows,
     pub(crate) primary_key: Option<IndexId>,
@@ -43,7 +43,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn new(id: TableId, hash_key: Arc<[u8; 32]>, layout: Layout) -> Self {
+    pub(crate) fn new(id: TableId, hash_key: [u8; 32], layout: Layout) -> Self {
         Table {
             id,
             hash_key,
@@ -61,10 +61,9 @@ impl Table {
 
     /// An index, and where it stands among the others.
     pub(crate) fn index_at(&self, index: IndexId) -> Result<(usize, &Index), Error> {
-        self.find_index(index).ok_or(Error::NoSuchIndex {
-            table: self.id,
-            index,
-        })
+        let table = self.id;
+        let missing = || Error::NoSuchIndex { table, index };
+        self.find_index(index).ok_or_else(missing)
     }
 
     /// [`Table::index_at`], if there is such an index.
@@ -76,7 +75,14 @@ impl Table {
 
     /// The index by which the log names rows, if there is one.
     pub(crate) fn primary_index(&self) -> Option<&Index> {
-        self.primary_key.and_then(|id| self.index(id).ok())
+        let (_, index) = self.find_index(self.primary_key?)?;
+        Some(index)
+    }
+
+    /// The columns by whose values the log names rows; none if it names them whole.
+    pub(crate) fn key_columns(&self) -> &[u16] {
+        self.primary_index()
+            .map_or(&[], |index| &index.spec.columns)
     }
 
     /// Refuses a row whose values do not fit the layout.
@@ -130,7 +136,7 @@ impl Table {
             let key = scratch.key(position);
             index.check_unique(self, pages, values, key, None)?;
         }
-        let hash = self.hash_of_content(values, scratch);
+        let hash = self.hash_of_content(&self.layout, values, scratch);
         let row = self.rows.insert(pages, self.id, &self.layout, values)?;
         self.add_entries(pages, hash, scratch, row)?;
         Ok(row)
@@ -170,9 +176,9 @@ impl Table {
             }
         }
         let found = self.read(pages, row)?;
-        let old_hash = self.hash_of_stored(&found, scratch)?;
-        let old = found.read_all()?;
-        let old: Vec<ValueRef<'_>> = old.iter().map(ReadValue::as_ref).collect();
+        let mut copied = Vec::new();
+        let old = found.read_all(&mut copied)?;
+        let old_hash = self.hash_of_content(found.own_layout(), &old, scratch);
         let new = changed(&old, changes);
         self.encode_keys(&new, scratch)?;
         for (position, index) in self.indexes.iter().enumerate() {
@@ -181,7 +187,7 @@ impl Table {
         }
         let mut old_scratch = Scratch::default();
         self.encode_keys(&old, &mut old_scratch)?;
-        let new_hash = self.hash_of_content(&new, scratch);
+        let new_hash = self.hash_of_content(&self.layout, &new, scratch);
         if !self
             .rows
             .update(pages, self.id, &self.layout, row, changes)?
@@ -357,10 +363,7 @@ mod tests {
     fn rows_of_one_hash_are_told_apart() {
         let columns = vec![LayoutColumn::required(ColumnType::U64)];
         let layout = Layout::new(LayoutNumber(1), columns).unwrap();
-        let (mut table, mut pages) = (
-            Table::new(TableId(7), Arc::new([3; 32]), layout),
-            Pages::new(),
-        );
+        let (mut table, mut pages) = (Table::new(TableId(7), [3; 32], layout), Pages::new());
         let mut scratch = Scratch::default();
         let [low, high, absent] = [1, 2, 3].map(|number| [ValueRef::U64(number)]);
         let [low_row, high_row] = [low, high].map(|values| {

@@ -152,8 +152,6 @@ fn count_of(heap: &Heap, found: u64, stated: u64) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::ColumnType;
     use crate::layout::{LayoutColumn, LayoutNumber};
@@ -162,12 +160,12 @@ mod tests {
     fn a_row_that_stands_under_the_hash_of_another_one_is_found() {
         let columns = vec![LayoutColumn::required(ColumnType::U64)];
         let layout = Layout::new(LayoutNumber(1), columns).unwrap();
-        let mut table = Table::new(TableId(7), Arc::new([3; 32]), layout);
+        let mut table = Table::new(TableId(7), [3; 32], layout);
         let (mut pages, mut scratch) = (Pages::new(), Scratch::default());
         let rows = [1, 2].map(|number| {
             let values = [ValueRef::U64(number)];
             let row = table.insert(&mut pages, &values, &mut scratch).unwrap();
-            let hash = table.hash_of_content(&values, &mut scratch).unwrap();
+            let hash = table.hash_under(&table.layout, &values, &mut scratch);
             (hash, row)
         });
         check(&table, &pages).unwrap();

@@ -3,10 +3,10 @@
 use crate::btree::BTree;
 use crate::content_hash::content_hash;
 use crate::error::Error;
-use crate::index::missing;
+use crate::index::{Index, missing};
 use crate::layout::Layout;
 use crate::pages::Pages;
-use crate::row::{ReadValue, Row};
+use crate::row::Row;
 use crate::row_id::RowId;
 use crate::scratch::Scratch;
 use crate::table::Table;
@@ -21,11 +21,9 @@ impl Table {
         values: &[ValueRef<'_>],
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
-        scratch.clear_keys();
-        for index in &self.indexes {
-            scratch.add_key(|keys| index.key_of_row(self.id, values, keys).map(drop))?;
-        }
-        Ok(())
+        self.put_keys(scratch, |index, keys| {
+            index.key_of_row(self.id, values, keys)
+        })
     }
 
     /// [`Table::encode_keys`] of a row that stands in a page: only the columns of keys are read.
@@ -34,24 +32,45 @@ impl Table {
         row: &Row<'_>,
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
-        scratch.clear_keys();
-        for index in &self.indexes {
-            scratch.add_key(|keys| index.key_of_stored_row(self.id, row, keys).map(drop))?;
-        }
-        Ok(())
+        self.put_keys(scratch, |index, keys| {
+            index.key_of_stored_row(self.id, row, keys)
+        })
     }
 
-    /// What stands for the row in the content index, if there is one.
+    /// Puts what `key_of` appends for each index into the buffers.
+    fn put_keys(
+        &self,
+        scratch: &mut Scratch,
+        key_of: impl Fn(&Index, &mut Vec<u8>) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        scratch.clear_keys();
+        let mut indexes = self.indexes.iter();
+        indexes.try_for_each(|index| scratch.add_key(|keys| key_of(index, keys).map(drop)))
+    }
+
+    /// What stands in the content index, if there is one, for a row that stands under a layout of the table.
     pub(crate) fn hash_of_content(
         &self,
+        layout: &Layout,
         values: &[ValueRef<'_>],
         scratch: &mut Scratch,
     ) -> Option<[u8; 8]> {
         let is_named = self.primary_key.is_none();
-        is_named.then(|| content_hash(&self.hash_key, &self.layout, values, &mut scratch.row))
+        is_named.then(|| self.hash_under(layout, values, scratch))
     }
 
-    /// [`Table::hash_of_content`] of a row that stands in a page: of what stands there, under the layout of that page.
+    /// What stands for a row with these values in the content index, if its page is of a layout: the table's, or an older one, which has the first of the columns.
+    pub(crate) fn hash_under(
+        &self,
+        layout: &Layout,
+        values: &[ValueRef<'_>],
+        scratch: &mut Scratch,
+    ) -> [u8; 8] {
+        let stored = &values[..layout.column_count().min(values.len())];
+        content_hash(&self.hash_key, layout, stored, &mut scratch.row)
+    }
+
+    /// [`Table::hash_of_content`] of a row that stands in a page, which is read only if there is a content index.
     pub(crate) fn hash_of_stored(
         &self,
         row: &Row<'_>,
@@ -60,20 +79,9 @@ impl Table {
         if self.primary_key.is_some() {
             return Ok(None);
         }
-        let values = row.read_all()?;
-        Ok(Some(self.hash_under(row.own_layout(), &values, scratch)))
-    }
-
-    /// What stands for a row with these values in the content index, if its page is of a layout: the table's, or an older one, which has the first of the columns.
-    pub(crate) fn hash_under(
-        &self,
-        layout: &Layout,
-        values: &[ReadValue<'_>],
-        scratch: &mut Scratch,
-    ) -> [u8; 8] {
-        let stored = values.iter().take(layout.column_count());
-        let stored: Vec<ValueRef<'_>> = stored.map(ReadValue::as_ref).collect();
-        content_hash(&self.hash_key, layout, &stored, &mut scratch.row)
+        let mut copied = Vec::new();
+        let values = row.read_all(&mut copied)?;
+        Ok(self.hash_of_content(row.own_layout(), &values, scratch))
     }
 
     /// The lowest row with exactly these values, in a table without a primary key. A hash is looked for under each layout that the row may have, and in pages of that
@@ -192,8 +200,6 @@ pub(crate) fn remove_entry(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::layout::{LayoutColumn, LayoutNumber};
     use crate::relayout::relayout;
@@ -211,7 +217,7 @@ mod tests {
             Layout::new(LayoutNumber(number), columns).unwrap()
         };
         let first = layout(1, LayoutColumn::required);
-        let mut table = Table::new(TableId(7), Arc::new([3; 32]), first);
+        let mut table = Table::new(TableId(7), [3; 32], first);
         let (mut pages, mut scratch) = (Pages::new(), Scratch::default());
         let (truth, null) = (
             [ValueRef::Bool(true), ValueRef::U8(5)],

@@ -131,7 +131,7 @@ fn encode_with<H: Serialize>(version: u16, table: &Table, rows: H) -> Vec<u8> {
 }
 
 /// The table that [`encode`] wrote, of a store with this hash key.
-pub(crate) fn decode(bytes: &[u8], hash_key: &Arc<[u8; 32]>) -> Result<Table, Error> {
+pub(crate) fn decode(bytes: &[u8], hash_key: &[u8; 32]) -> Result<Table, Error> {
     let malformed = || {
         Error::from(Malformed {
             byte_offset: 0,
@@ -198,7 +198,7 @@ impl From<StoredEntries> for Entries {
 
 fn read<H: DeserializeOwned, T: DeserializeOwned>(
     body: &[u8],
-    hash_key: &Arc<[u8; 32]>,
+    hash_key: &[u8; 32],
     rows: impl Fn(H, &Layout) -> Option<StoredRows>,
     entries: impl Fn(T) -> Entries,
 ) -> Option<Table> {
@@ -223,7 +223,7 @@ fn read<H: DeserializeOwned, T: DeserializeOwned>(
     let since = after(rows.older.last())?;
     Some(Table {
         id: head.id,
-        hash_key: Arc::clone(hash_key),
+        hash_key: *hash_key,
         layout: Arc::new(head.layout.since(since)),
         rows,
         primary_key: head.primary_key,
@@ -296,7 +296,7 @@ mod tests {
     fn table() -> (Table, Pages) {
         let columns = [ColumnType::U64, ColumnType::String].map(LayoutColumn::required);
         let layout = Layout::new(LayoutNumber(1), columns.to_vec()).unwrap();
-        let mut table = Table::new(TableId(7), Arc::new([3; 32]), layout);
+        let mut table = Table::new(TableId(7), [3; 32], layout);
         let (mut pages, mut scratch) = (Pages::new(), Scratch::default());
         let spec = IndexSpec {
             id: IndexId(1),
@@ -340,7 +340,7 @@ mod tests {
             content: table.content.clone(),
         };
         let bytes = postcard::to_extend(&head, vec![2, 0]).unwrap();
-        let mut table = decode(&bytes, &Arc::new([3; 32])).unwrap();
+        let mut table = decode(&bytes, &[3; 32]).unwrap();
         table_check::check(&table, &pages).unwrap();
         let (page_count, mut scratch) = (table.rows.heap.page_count(), Scratch::default());
         // What the deleted rows left is found, whichever page it is in.

@@ -71,6 +71,11 @@ impl TransactionBuilder {
             .extend_from_slice(&transaction.as_bytes()[header::BYTES..]);
     }
 
+    /// Lets the groups that begin at `start` change places with those behind them, which begin at `middle`.
+    pub(crate) fn put_behind(&mut self, start: usize, middle: usize) {
+        self.bytes[start..].rotate_left(middle - start);
+    }
+
     /// Whether there is no row yet.
     pub fn is_empty(&self) -> bool {
         self.bytes.len() == header::BYTES

@@ -19,7 +19,6 @@ use crate::error::Error;
 use crate::key_bytes::KeyBytes;
 use crate::net_effect;
 use crate::overlay::{Keys, Overlay};
-use crate::row::ReadValue;
 use crate::row_codec::encode_row;
 use crate::row_id::RowId;
 use crate::store::Store;
@@ -86,7 +85,9 @@ impl WriteTransaction {
         seen.table.check_values(&values)?;
         let keys = admit(seen, &values, None)?;
         let bytes = encode(seen, &values);
-        Ok(self.put(table, bytes, keys))
+        let row = self.next_pending();
+        self.overlay(table).insert(row, bytes, keys);
+        Ok(row)
     }
 
     /// Removes the row at a place.
@@ -97,9 +98,8 @@ impl WriteTransaction {
             self.overlay(table).hide(row);
             return Ok(());
         }
-        let values = found.read_all()?;
-        let values: Vec<ValueRef<'_>> = values.iter().map(ReadValue::as_ref).collect();
-        let keys = keys(seen, &values)?;
+        let mut copied = Vec::new();
+        let keys = keys(seen, &found.read_all(&mut copied)?)?;
         self.overlay(table).remove(row, &keys);
         Ok(())
     }
@@ -113,22 +113,25 @@ impl WriteTransaction {
     ) -> Result<RowId, Error> {
         let seen = self.table(table)?;
         let found = seen.get(row)?;
-        let old = found.read_all()?;
-        let mut new: Vec<ValueRef<'_>> = old.iter().map(ReadValue::as_ref).collect();
+        let mut copied = Vec::new();
+        let old = found.read_all(&mut copied)?;
+        let mut new = old.clone();
         for (column, value) in changes {
             seen.table.check_value(*column, value.as_ref())?;
             new[*column] = value.as_ref();
         }
-        let keys = admit(seen, &new, Some((row, &old)))?;
+        let new_keys = admit(seen, &new, Some((row, &old)))?;
         let bytes = encode(seen, &new);
         if found.pending_bytes().is_some() {
-            let old: Vec<ValueRef<'_>> = old.iter().map(ReadValue::as_ref).collect();
-            let old_keys = self::keys(seen, &old)?;
-            self.overlay(table).update(row, bytes, &old_keys, keys);
+            let old_keys = keys(seen, &old)?;
+            self.overlay(table).update(row, bytes, &old_keys, new_keys);
             return Ok(row);
         }
-        self.overlay(table).hide(row);
-        Ok(self.put(table, bytes, keys))
+        let pending = self.next_pending();
+        let overlay = self.overlay(table);
+        overlay.hide(row);
+        overlay.insert(pending, bytes, new_keys);
+        Ok(pending)
     }
 
     /// Remembers this state; O(1).
@@ -173,10 +176,10 @@ impl WriteTransaction {
         self.overlays = CowSorted::new();
     }
 
-    fn put(&mut self, table: TableId, bytes: Arc<[u8]>, keys: Keys) -> RowId {
+    /// The id of the next row that is written.
+    fn next_pending(&mut self) -> RowId {
         let row = RowId::pending(self.pending_count);
         self.pending_count += 1;
-        self.overlay(table).insert(row, bytes, keys);
         row
     }
 
@@ -185,8 +188,9 @@ impl WriteTransaction {
         let compare = |(id, _): &(TableId, Overlay)| id.cmp(&table);
         if self.overlays.get(compare).is_none() {
             let index_count = self.base.table(table).map_or(0, |t| t.indexes().count());
-            self.overlays
-                .insert((table, Overlay::new(index_count)), compare);
+            let overlay = Overlay::new(index_count);
+            let order = |there: &(TableId, _), new: &(TableId, _)| there.0.cmp(&new.0);
+            self.overlays.insert((table, overlay), order);
         }
         let overlay = self.overlays.get_mut(compare);
         overlay
@@ -211,13 +215,13 @@ impl Clone for WriteTransaction {
 fn admit(
     seen: TableRef<'_>,
     values: &[ValueRef<'_>],
-    old: Option<(RowId, &[ReadValue<'_>])>,
+    old: Option<(RowId, &[ValueRef<'_>])>,
 ) -> Result<Keys, Error> {
     let keys = keys(seen, values)?;
     for (position, (index, key)) in seen.table.indexes.iter().zip(&keys).enumerate() {
-        let is_kept = |(_, old): (_, &[ReadValue<'_>])| {
+        let is_kept = |(_, old): (_, &[ValueRef<'_>])| {
             let mut columns = index.spec.columns.iter().map(|&column| usize::from(column));
-            columns.all(|column| old[column].as_ref() == values[column])
+            columns.all(|column| old[column] == values[column])
         };
         // A row keeps the keys that it has.
         if index.exempts(values) || old.is_some_and(is_kept) {

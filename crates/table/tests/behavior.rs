@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use table::{
     ColumnType, Error, IndexId, IndexKind, IndexRange, IndexSpec, Layout, LayoutColumn,
-    LayoutNumber, PAGE_BYTES, Page, PageBytes, PageKind, PageNumber, RowId, Store, TableId,
-    TableRef, Transaction, TransactionBuilder, VALUE_BYTES_MAX, Value, WriteTransaction,
+    LayoutNumber, Operation, PAGE_BYTES, Page, PageBytes, PageKind, PageNumber, RowId, Store,
+    TableId, TableRef, Transaction, TransactionBuilder, VALUE_BYTES_MAX, Value, WriteTransaction,
 };
 
 const TABLE: TableId = TableId(7);
@@ -249,6 +249,43 @@ fn a_row_of_a_transaction_has_no_place_outside_of_it() {
     let table = transaction.table(TABLE).unwrap();
     assert_eq!(table.get(row).unwrap_err(), missing);
     assert_eq!(table.row_count(), 1);
+}
+
+#[test]
+fn in_a_table_deletes_come_first_then_updates_then_inserts() {
+    let number = LayoutColumn::required(ColumnType::U64);
+    let mut store = store(&[number.clone(), number]);
+    store.create_index(TABLE, unique(&[0])).unwrap();
+    store.set_primary_key(TABLE, Some(INDEX)).unwrap();
+    let row = |key: u64, number: u64| [Value::U64(key), Value::U64(number)];
+    let rows = [1, 2, 3, 4, 5].map(|key| store.insert(TABLE, &row(key, 0)).unwrap());
+    let mut transaction = WriteTransaction::new(&store);
+    transaction.insert(TABLE, &row(6, 0)).unwrap();
+    for changed in [rows[0], rows[4]] {
+        let changes = [(1, Value::U64(9))];
+        transaction.update(TABLE, changed, &changes).unwrap();
+    }
+    for gone in [rows[1], rows[2], rows[3]] {
+        transaction.delete(TABLE, gone).unwrap();
+    }
+    let mut builder = TransactionBuilder::new(0);
+    transaction.flush(&mut builder).unwrap();
+    let bytes = builder.finish();
+    let mut found = Vec::new();
+    for group in Transaction::parse(&bytes).unwrap().groups() {
+        found.push((group.operation, group.row_count));
+        store.apply_group(&group).unwrap();
+    }
+    let expected = [
+        (Operation::DeleteByKey, 3),
+        (Operation::Update, 2),
+        (Operation::Insert, 1),
+    ];
+    assert_eq!(found, expected);
+    let table = store.table(TABLE).unwrap();
+    let rows = table.in_key_order(INDEX).unwrap();
+    let rows: Vec<_> = rows.map(|row| row.unwrap().values().unwrap()).collect();
+    assert_eq!(rows, [row(1, 9), row(5, 9), row(6, 0)]);
 }
 
 /// As many bytes of a key mean another value of another type: these keys found row 5 or the empty string.
