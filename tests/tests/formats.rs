@@ -4,15 +4,19 @@
 //! `CAIRN_WRITE_FIXTURES=1 cargo test -p cairn-tests --test formats`, which writes what is missing and nothing else.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+
 use bootstrap::SnapshotInfo;
-use cairn::{Database, Error, Options, Origin, ReadOnlyDatabase, ReadOptions, Value};
+use cairn::{
+    Database, Error, Options, Origin, ReadOnlyDatabase, ReadOptions, SnapshotLoading, Value,
+};
 use cairn_tests::{
     content_of, digest, expected, fixed_options, fixture, fixtures, initialise, notes, pack, put,
 };
 use disk::{Dir, OsDir, SimDisk};
 
 /// A fixture, whether it has a snapshot, the digest of its content.
-const FIXTURES: [(&str, bool, &str); 28] = [
+const FIXTURES: [(&str, bool, &str); 29] = [
     ("v1-log-only", false, DIGEST),
     ("v1-with-snapshot", true, DIGEST),
     ("v2-log-only", false, DIGEST),
@@ -50,6 +54,8 @@ const FIXTURES: [(&str, bool, &str); 28] = [
     ("v2.6-with-compressed-pages", true, DIGEST_5),
     // Columns came and went, and the heads of tables know which of their rows stand as they were before.
     ("v2.6-with-older-layouts", true, DIGEST_5_OLDER),
+    // The tags of a hash index stand apart from its entries.
+    ("v2.7-with-hash-index", true, DIGEST_5_HASHED),
 ];
 /// How those are called with a hash index besides, which ask for reader 2.
 const HASHED: &str = "-with-hash-index";
@@ -59,8 +65,6 @@ const LONG: &str = "-with-long-values";
 const COMPRESSED: &str = "-with-compressed-pages";
 /// How those are called with a table besides whose columns have changed, and not all of its rows since.
 const OLDER: &str = "-with-older-layouts";
-/// What the names of the newest format's fixtures begin with.
-const NEWEST: &str = "v2.6-";
 /// From this one on the system tables have columns for foreign keys.
 const WITH_FOREIGN_KEYS: &str = "v2.5-";
 const DIGEST_HASHED: &str = "8951bfcabd12d7631e62b6adaeb9accc890f4d8a76289856ed4873d512df637b";
@@ -312,9 +316,15 @@ fn every_past_format_opens_and_holds_what_it_held() {
     for (name, snapshot, content) in FIXTURES {
         let disk = fixture(name);
         // For reading, from what there is and from the log alone.
-        for ignore_snapshots in [false, true] {
+        for (ignore_snapshots, loading) in [
+            (true, SnapshotLoading::Checked),
+            (false, SnapshotLoading::Checked),
+            (false, SnapshotLoading::Mapped),
+            (false, SnapshotLoading::Copied),
+        ] {
             let options = ReadOptions {
                 ignore_snapshots,
+                loading,
                 ..ReadOptions::default()
             };
             let database = ReadOnlyDatabase::open_on(disk.root(), &options).unwrap();
@@ -433,6 +443,7 @@ fn snapshots_ask_for_a_reader_that_knows_what_is_in_them() {
             .map(|manifest| manifest.header().minimum_reader)
             .collect();
         let expected = match name {
+            "v2.7-with-hash-index" => 5,
             _ if name.ends_with(HASHED) => 2,
             _ if name.ends_with(OLDER) => 4,
             _ => 1,
@@ -442,14 +453,16 @@ fn snapshots_ask_for_a_reader_that_knows_what_is_in_them() {
     }
 }
 
-/// As long as the format is the newest one, the same life writes the same bytes. A build that writes others has a new format, and
+/// As long as a format is the newest one of what it holds, the same life writes the same bytes. A build that writes others has a new format, and
 /// needs a new fixture beside the old ones.
 #[test]
 fn this_build_still_writes_the_newest_format() {
-    let newest = FIXTURES
+    let newest: BTreeMap<&str, (&str, bool)> = FIXTURES
         .iter()
-        .filter(|(name, ..)| name.starts_with(NEWEST) && !name.ends_with(COMPRESSED));
-    for &(name, snapshot, _) in newest {
+        .filter(|(name, ..)| !name.ends_with(COMPRESSED))
+        .map(|&(name, snapshot, _)| (&name[name.find('-').unwrap()..], (name, snapshot)))
+        .collect();
+    for (name, snapshot) in newest.into_values() {
         let disk = SimDisk::new(1);
         live(&disk, name, snapshot);
         let fixture = fixture(name);

@@ -63,7 +63,7 @@
 //!
 //! Minimum readers: 1 for all that is not named here, 2 from the first hash index of a user's table on, 3 from the first column on that
 //! was dropped, widened, or changed whether it may be null. A snapshot asks for 4 while a table in it has rows that stand as they did before its
-//! columns changed; the log behind it does not. Minimum writers: 1 for all that is not named here, 2 from the first foreign key
+//! columns changed, and for 5 while it has a hash index, whose tags stand apart from its entries; the log behind it does not. Minimum writers: 1 for all that is not named here, 2 from the first foreign key
 //! on.
 
 use table::{IndexKind, Marks};
@@ -74,7 +74,7 @@ use crate::column_id::ColumnId;
 pub(crate) const FIRST_LAYOUT: u32 = 1;
 
 /// What this build reads: logs and snapshots whose minimum reader is no greater.
-pub const READER_VERSION: u16 = 4;
+pub const READER_VERSION: u16 = 5;
 
 /// What this build writes: to logs whose minimum writer is no greater.
 pub const WRITER_VERSION: u16 = 2;
@@ -109,6 +109,9 @@ pub(crate) const READER_OF_COLUMN_CHANGES: u16 = 3;
 
 /// The minimum reader of a snapshot in which a table has rows of older layouts.
 pub(crate) const READER_OF_OLDER_LAYOUTS: u16 = 4;
+
+/// The minimum reader of a snapshot with a hash index.
+pub(crate) const READER_OF_TAGS_APART: u16 = 5;
 
 /// `st_constraint.kind` of a primary key.
 pub(crate) const CONSTRAINT_KIND_PRIMARY_KEY: u8 = 1;

@@ -9,7 +9,9 @@ use crate::catalog::Catalog;
 use crate::contradiction::ContradictionKind;
 use crate::database_row::DatabaseRow;
 use crate::error::{Access, Error};
-use crate::format::{FIRST_READER, READER_OF_OLDER_LAYOUTS, READER_VERSION, WRITER_VERSION};
+use crate::format::{
+    FIRST_READER, READER_OF_OLDER_LAYOUTS, READER_OF_TAGS_APART, READER_VERSION, WRITER_VERSION,
+};
 use crate::nearest::nearest;
 use crate::seed;
 use crate::system_tables::{SystemTableName, TABLE_NAME_INDEX_ID};
@@ -148,9 +150,12 @@ impl State {
 
     /// Which builds may read a snapshot of it: of pages that a table has kept from before its columns changed, fewer than of the log.
     pub fn minimum_reader_of_pages(&self) -> u16 {
-        let of_pages = match self.store.has_older_layouts() {
-            true => READER_OF_OLDER_LAYOUTS,
-            false => FIRST_READER,
+        let of_pages = if self.store.has_hash_indexes() {
+            READER_OF_TAGS_APART
+        } else if self.store.has_older_layouts() {
+            READER_OF_OLDER_LAYOUTS
+        } else {
+            FIRST_READER
         };
         self.marks.minimum_reader.max(of_pages)
     }

@@ -2,9 +2,9 @@
 //!
 //! `cargo bench -p table --bench hash_index -- 10` for ten million rows; one million unless told.
 //!
-//! The bound, sketched before measuring: a find reads the directory (4 bytes a bucket, in cache) and one line of 64 bytes,
-//! so one scattered read and the walk through the page directory; a miss the same. hashbrown reads a group of control
-//! bytes and a bucket of 16 bytes: two scattered reads, but no directory. An insert is a find and a write of the line; a
+//! The bound, sketched before measuring: a find reads the directory (4 bytes a bucket, in cache), the tags of a line (2 MB for
+//! a million keys) and one entry, so one scattered read, another that is mostly cached, and the walk through the page directory; a
+//! miss reads no entry. hashbrown reads a group of control bytes and a bucket of 16 bytes: the same, but no directory. An insert is a find and a write of the line; a
 //! split moves 3,000 entries of 8 bytes for each 2,080 inserted: a few ns an entry.
 //!
 //! Then whole tables of (u64 key, i64, f64, 32-byte string) whose key is a hash index or an ordered one, beside a

@@ -166,14 +166,27 @@ impl CountedChunk {
 /// Asks the processor for what stands around a byte of a page.
 #[inline(always)]
 pub(crate) fn fetch(page: &PageBuf, byte_offset: usize) {
+    fetch_at(page.as_bytes().as_ptr().wrapping_add(byte_offset));
+}
+
+/// Asks the processor for a value that may lie across the border of two lines of its caches.
+#[inline(always)]
+pub(crate) fn fetch_all<T>(value: &T) {
+    let start = std::ptr::from_ref(value).cast::<u8>();
+    fetch_at(start);
+    fetch_at(start.wrapping_add(size_of::<T>() - 1));
+}
+
+#[inline(always)]
+fn fetch_at(address: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a hint, which reads nothing; any address will do.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(page.as_bytes().as_ptr().wrapping_add(byte_offset).cast());
+        _mm_prefetch::<_MM_HINT_T0>(address.cast());
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = (page, byte_offset);
+    let _ = address;
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl Iterator for HashCandidates<'_> {
             if let Some(row) = matches.next() {
                 return Some(Ok(row));
             }
-            if hash_lines::home(lines, self.hash).has_spilled() {
+            if hash_lines::home(lines, self.hash).tags.has_spilled() {
                 let spilled = self.index.spilled_of(self.pages, self.hash);
                 self.spilled = Some(Box::new(spilled));
             }

@@ -4,8 +4,8 @@ use crate::damaged::{DamageKind, Damaged};
 use crate::hash_bucket::Bucket;
 use crate::hash_directory;
 use crate::hash_format::{
-    LINE_COUNT, LINK_COUNT, Lines, SLOT_COUNT, decode_spilled_key, first_slot, home_of,
-    links_are_zero_from, position_at, position_of,
+    LINE_COUNT, LINK_COUNT, Lines, SLOT_COUNT, decode_spilled_key, first_slot, home_of, line_at,
+    links_are_zero_from,
 };
 use crate::hash_index::HashIndex;
 use crate::hash_lines;
@@ -77,7 +77,7 @@ impl HashIndex {
                 before = Some(line);
                 let number = self.page_at(pages, line.1.place())?;
                 let lines = hash_lines::open(pages, number)?;
-                if !lines[position_of(home)].has_spilled() {
+                if !lines.line(usize::from(home)).tags.has_spilled() {
                     return Err(DamageKind::Structure(
                         "a line of a hash index hides entries in the tree",
                     )
@@ -121,15 +121,15 @@ impl HashIndex {
 /// How many entries the lines of a bucket hold.
 fn check_lines(lines: &Lines, bucket: Bucket) -> Result<u64, DamageKind> {
     let bits = bucket.bucket_bits();
-    let mut passed = [0_u64; LINE_COUNT + 1];
+    let mut passed = [0_u64; LINE_COUNT];
     let mut count = 0;
-    for (position, line) in lines.iter().enumerate().skip(1) {
+    for (number, line) in lines.iter().enumerate() {
         if !(0..SLOT_COUNT).all(|slot| line.slot_is_sound(slot)) {
             return Err(DamageKind::Structure(
                 "a line of a hash index holds bytes that belong to nothing",
             ));
         }
-        let mut slots = line.slots_in_use();
+        let mut slots = line.tags.slots_in_use();
         while slots != 0 {
             let slot = first_slot(slots);
             slots &= slots - 1;
@@ -139,9 +139,9 @@ fn check_lines(lines: &Lines, bucket: Bucket) -> Result<u64, DamageKind> {
                     "an entry of a hash index is in another bucket",
                 ));
             }
-            let home = home_of(position, bucket_bits, displacement);
+            let home = home_of(number, bucket_bits, displacement);
             for step in 0..displacement {
-                passed[position_at(home, bucket_bits, step)] += 1;
+                passed[line_at(home, bucket_bits, step)] += 1;
             }
             count += 1;
         }
@@ -149,8 +149,7 @@ fn check_lines(lines: &Lines, bucket: Bucket) -> Result<u64, DamageKind> {
     if lines
         .iter()
         .zip(passed)
-        .skip(1)
-        .any(|(line, passed)| line.passed() != passed)
+        .any(|(line, passed)| line.tags.passed() != passed)
     {
         return Err(DamageKind::Structure(
             "a line of a hash index counts wrongly what passed it",

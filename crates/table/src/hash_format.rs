@@ -1,17 +1,14 @@
 //! The pages of a hash index: buckets of lines, and the directory that finds them.
 //!
 //! ```text
-//!   bucket (5)                                     directory (6)
+//!   bucket (8)                                     directory (6)
 //!   header; word at 32: number of the bucket       header; level 0 names buckets, level 1 directories
-//!   byte 64: 511 lines of 64 bytes                 byte 64: 8176 links of 4 bytes, unused ones zero
+//!   byte   64: tags of 511 lines, 8 bytes each     byte 64: 8176 links of 4 bytes, unused ones zero
+//!   byte 4152: 511 times 7 entries of 8 bytes
 //!
-//!   line   0      1      2      3      4      5      6      7
+//!   tags   0      1      2      3      4      5      6      7
 //!       +------+------+------+------+------+------+------+------+
-//!     0 | tag 0| tag 1| tag 2| tag 3| tag 4| tag 5| tag 6|passed|
-//!       +------+------+------+------+------+------+------+------+
-//!     8 |                       entry 0                         |
-//!       |                        ...                            |
-//!    56 |                       entry 6                         |
+//!       | tag 0| tag 1| tag 2| tag 3| tag 4| tag 5| tag 6|passed|
 //!       +------+------+------+------+------+------+------+------+
 //!
 //!   tag     bit 7: the slot is in use; bits 0 to 6: the low 7 bucket bits
@@ -46,9 +43,14 @@
 //!   w (32 bits) = hash mod 2^32     home line   = w * 511 >> 32
 //! ```
 //!
+//! Tags stand apart from entries, so that those of an index of millions stay in the caches of a processor: a miss reads nothing else mostly. A
+//! bucket of kind 5 has both in one place, line i at byte 64 + 64 i: its tags, then its entries. It is put in order when it is opened
+//! (`hash_interleaved.rs`).
+//!
 //! The curve gives the buckets that are split first up to twice the keys of those that were split last, so whatever
 //! the number of keys, the buckets are about equally full on the whole.
 
+use crate::frames::fetch_all;
 use crate::page::{PAGE_BYTES, PageBuf};
 use crate::page_format::{PAGE_HEADER_BYTES, decode_link, encode_link};
 use crate::page_mut::PageMut;
@@ -58,6 +60,7 @@ use crate::{DamageKind, Damaged};
 
 /// The entries of a line.
 pub(crate) const SLOT_COUNT: usize = 7;
+/// What a line takes: its tags and its entries.
 const LINE_BYTES: usize = 8 + 8 * SLOT_COUNT;
 /// The lines of a bucket.
 pub(crate) const LINE_COUNT: usize = (PAGE_BYTES - PAGE_HEADER_BYTES) / LINE_BYTES;
@@ -78,7 +81,7 @@ const TAG_IN_USE: u8 = 1 << TAG_BITS;
 const ROW_BITS: u32 = 40;
 const DISPLACEMENT_BITS: u32 = 4;
 const ENTRY_HASH_BITS: u32 = u64::BITS - ROW_BITS - DISPLACEMENT_BITS;
-/// Where the byte `passed` begins in the first word of a line.
+/// Where the byte `passed` begins in the tags of a line.
 const PASSED: u32 = 8 * 7;
 const PASSED_MAX: u64 = 0x7F;
 const SPILLED: u64 = 1 << 63;
@@ -86,7 +89,8 @@ const SPILLED: u64 = 1 << 63;
 const LOW_BITS_OF_TAGS: u64 = 0x0001_0101_0101_0101;
 const HIGH_BITS_OF_TAGS: u64 = LOW_BITS_OF_TAGS << TAG_BITS;
 
-const _: () = assert!(LINE_BYTES == 64 && PAGE_HEADER_BYTES == LINE_BYTES);
+const _: () = assert!(size_of::<Lines>() == PAGE_BYTES);
+const _: () = assert!(std::mem::offset_of!(Lines, entries) == 4152);
 const _: () = assert!(LINE_COUNT == 511);
 const _: () = assert!(BUCKET_BITS == 27);
 const _: () = assert!(LINK_COUNT == 8_176);
@@ -95,15 +99,25 @@ const _: () = assert!(BUCKET_COUNT_MAX.ilog2() < BUCKET_BITS);
 const _: () = assert!(STEP_MASK < 73 && DISPLACEMENT_MAX < 73);
 const _: () = assert!(DISPLACEMENT_MAX * (STEP_MASK + 1) < 2 * LINE_COUNT);
 
-/// The lines of a bucket, the header in the place of line -1.
-pub(crate) type Lines = [Line; LINE_COUNT + 1];
-
-/// Seven entries, their tags, and what passed them. A machine that is not little-endian is refused elsewhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+/// The lines of a bucket behind its header. A machine that is not little-endian is refused elsewhere.
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
-pub(crate) struct Line {
-    control: u64,
-    entries: [u64; SLOT_COUNT],
+pub(crate) struct Lines {
+    header: [u64; PAGE_HEADER_BYTES / 8],
+    tags: [Tags; LINE_COUNT],
+    entries: [[u64; SLOT_COUNT]; LINE_COUNT],
+}
+
+/// The tags of a line, and what passed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(transparent)]
+pub(crate) struct Tags(u64);
+
+/// Up to seven entries, and their tags.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line<'a> {
+    pub(crate) tags: Tags,
+    entries: &'a [u64; SLOT_COUNT],
 }
 
 /// The lines of a page, whatever it holds.
@@ -112,31 +126,32 @@ pub(crate) fn lines(page: &PageBuf) -> &Lines {
     bytemuck::cast_ref(page)
 }
 
-/// The line at a position in [`Lines`], to be written. Position 0 is the header's.
+/// The tags of a line, to be written.
 #[inline]
-pub(crate) fn line_mut<'a>(page: &'a mut PageMut<'_>, position: usize) -> &'a mut Line {
-    let start = position * size_of::<Line>();
-    bytemuck::from_bytes_mut(page.bytes_mut(start..start + size_of::<Line>()))
+pub(crate) fn tags_mut<'a>(page: &'a mut PageMut<'_>, line: usize) -> &'a mut Tags {
+    let start = std::mem::offset_of!(Lines, tags) + 8 * line;
+    bytemuck::from_bytes_mut(page.bytes_mut(start..start + 8))
 }
 
-/// The position in [`Lines`] of a line.
+/// An entry, to be written.
 #[inline]
-pub(crate) fn position_of(line: u16) -> usize {
-    1 + usize::from(line)
+pub(crate) fn entry_mut<'a>(page: &'a mut PageMut<'_>, line: usize, slot: usize) -> &'a mut u64 {
+    let start = std::mem::offset_of!(Lines, entries) + 8 * (SLOT_COUNT * line + slot);
+    bytemuck::from_bytes_mut(page.bytes_mut(start..start + 8))
 }
 
-/// The position of the line in which an entry of this displacement stands.
+/// The line in which an entry of this displacement stands.
 #[inline]
-pub(crate) fn position_at(home: u16, bucket_bits: u32, displacement: usize) -> usize {
-    1 + (usize::from(home) + displacement * step(bucket_bits)) % LINE_COUNT
+pub(crate) fn line_at(home: u16, bucket_bits: u32, displacement: usize) -> usize {
+    (usize::from(home) + displacement * step(bucket_bits)) % LINE_COUNT
 }
 
-/// The home line of an entry that stands at `position`.
+/// The home line of an entry that stands in `line`.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "511 lines")]
-pub(crate) fn home_of(position: usize, bucket_bits: u32, displacement: usize) -> u16 {
+pub(crate) fn home_of(line: usize, bucket_bits: u32, displacement: usize) -> u16 {
     let back = displacement * step(bucket_bits);
-    ((position - 1 + 2 * LINE_COUNT - back) % LINE_COUNT) as u16
+    ((line + 2 * LINE_COUNT - back) % LINE_COUNT) as u16
 }
 
 #[inline]
@@ -156,30 +171,32 @@ pub(crate) fn entry_head(bucket_bits: u32, displacement: usize) -> u64 {
     u64::from(bucket_bits >> TAG_BITS) << DISPLACEMENT_BITS | displacement as u64
 }
 
-impl Line {
-    /// The slots whose tags are those of `bucket_bits`: bit 7 of each byte.
-    #[inline]
-    pub(crate) fn slots_like(&self, bucket_bits: u32) -> u64 {
-        let difference = self.control ^ (u64::from(tag_of(bucket_bits)) * LOW_BITS_OF_TAGS);
-        // Bit 7 of each byte of the sum is set exactly where one of the low seven bits of the difference is.
-        let low = (difference & !HIGH_BITS_OF_TAGS & !(0xFF << PASSED))
-            + (HIGH_BITS_OF_TAGS - LOW_BITS_OF_TAGS);
-        !(low | difference) & HIGH_BITS_OF_TAGS
+impl Lines {
+    /// A line by its number.
+    #[inline(always)]
+    pub(crate) fn line(&self, line: usize) -> Line<'_> {
+        Line {
+            tags: self.tags[line],
+            entries: &self.entries[line],
+        }
     }
 
-    /// The slots in use: bit 7 of each byte.
-    #[inline]
-    pub(crate) fn slots_in_use(&self) -> u64 {
-        self.control & HIGH_BITS_OF_TAGS
+    /// Asks the processor for the entries of a line, while its tags are waited for.
+    #[inline(always)]
+    pub(crate) fn fetch(&self, line: usize) {
+        fetch_all(&self.entries[line]);
     }
 
-    /// The first slot that is free.
-    #[inline]
-    pub(crate) fn free_slot(&self) -> Option<usize> {
-        let free = !self.control & HIGH_BITS_OF_TAGS;
-        (free != 0).then(|| first_slot(free))
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Line<'_>> {
+        self.tags
+            .iter()
+            .zip(&self.entries)
+            .map(|(&tags, entries)| Line { tags, entries })
     }
+}
 
+impl Line<'_> {
     /// The row of a slot, if its entry begins with `head`.
     #[inline]
     pub(crate) fn row_with_head(&self, slot: usize, head: u64) -> Option<RowId> {
@@ -197,7 +214,7 @@ impl Line {
     #[inline]
     pub(crate) fn entry(&self, slot: usize) -> (u32, usize, RowId) {
         let entry = self.entries[slot];
-        let tag = self.control.to_le_bytes()[slot] & !TAG_IN_USE;
+        let tag = self.tags.0.to_le_bytes()[slot] & !TAG_IN_USE;
         let (high, displacement) = (
             (entry >> (u64::BITS - ENTRY_HASH_BITS)) as u32,
             (entry >> ROW_BITS) as usize & DISPLACEMENT_MAX,
@@ -209,72 +226,89 @@ impl Line {
         )
     }
 
-    /// Writes an entry to a free slot.
+    /// Whether a tag and its entry are both there or both zero.
+    pub(crate) fn slot_is_sound(&self, slot: usize) -> bool {
+        let tag = self.tags.0.to_le_bytes()[slot];
+        tag & TAG_IN_USE != 0 || (tag == 0 && self.entries[slot] == 0)
+    }
+}
+
+impl Tags {
+    /// The slots whose tags are those of `bucket_bits`: bit 7 of each byte.
     #[inline]
-    pub(crate) fn put(&mut self, slot: usize, bucket_bits: u32, entry: u64) {
-        self.control |= u64::from(tag_of(bucket_bits)) << (8 * slot);
-        self.entries[slot] = entry;
+    pub(crate) fn slots_like(self, bucket_bits: u32) -> u64 {
+        let difference = self.0 ^ (u64::from(tag_of(bucket_bits)) * LOW_BITS_OF_TAGS);
+        // Bit 7 of each byte of the sum is set exactly where one of the low seven bits of the difference is.
+        let low = (difference & !HIGH_BITS_OF_TAGS & !(0xFF << PASSED))
+            + (HIGH_BITS_OF_TAGS - LOW_BITS_OF_TAGS);
+        !(low | difference) & HIGH_BITS_OF_TAGS
     }
 
-    /// Frees a slot: it is zero then.
+    /// The slots in use: bit 7 of each byte.
+    #[inline]
+    pub(crate) fn slots_in_use(self) -> u64 {
+        self.0 & HIGH_BITS_OF_TAGS
+    }
+
+    /// The first slot that is free.
+    #[inline]
+    pub(crate) fn free_slot(self) -> Option<usize> {
+        let free = !self.0 & HIGH_BITS_OF_TAGS;
+        (free != 0).then(|| first_slot(free))
+    }
+
+    /// Says of a free slot that it holds an entry of these bits.
+    #[inline]
+    pub(crate) fn put(&mut self, slot: usize, bucket_bits: u32) {
+        self.0 |= u64::from(tag_of(bucket_bits)) << (8 * slot);
+    }
+
+    /// Says of a slot that it is free.
     #[inline]
     pub(crate) fn take(&mut self, slot: usize) {
-        self.control &= !(0xFF << (8 * slot));
-        self.entries[slot] = 0;
-    }
-
-    /// Puts an entry with the same tag in the place of the one in a slot.
-    #[inline]
-    pub(crate) fn set_entry(&mut self, slot: usize, entry: u64) {
-        self.entries[slot] = entry;
+        self.0 &= !(0xFF << (8 * slot));
     }
 
     /// How many entries passed the line.
     #[inline]
-    pub(crate) fn passed(&self) -> u64 {
-        self.control >> PASSED & PASSED_MAX
+    pub(crate) fn passed(self) -> u64 {
+        self.0 >> PASSED & PASSED_MAX
     }
 
     /// Whether one more entry can be counted that passes.
     #[inline]
-    pub(crate) fn may_be_passed(&self) -> bool {
+    pub(crate) fn may_be_passed(self) -> bool {
         self.passed() < PASSED_MAX
     }
 
     /// Counts one more entry that passes, if it may.
     #[inline]
     pub(crate) fn add_passed(&mut self) {
-        self.control += u64::from(self.may_be_passed()) << PASSED;
+        self.0 += u64::from(self.may_be_passed()) << PASSED;
     }
 
     /// Counts one less; false, and nothing happens, if none was counted.
     #[inline]
     pub(crate) fn remove_passed(&mut self) -> bool {
         let some = self.passed() > 0;
-        self.control -= u64::from(some) << PASSED;
+        self.0 -= u64::from(some) << PASSED;
         some
     }
 
     /// Whether all entries whose home this is stand in it: none passed it, and none stand in the tree.
     #[inline]
-    pub(crate) fn holds_all(&self) -> bool {
-        self.control >> PASSED == 0
+    pub(crate) fn holds_all(self) -> bool {
+        self.0 >> PASSED == 0
     }
 
     /// Whether entries whose home this is stand in the tree.
     #[inline]
-    pub(crate) fn has_spilled(&self) -> bool {
-        self.control & SPILLED != 0
+    pub(crate) fn has_spilled(self) -> bool {
+        self.0 & SPILLED != 0
     }
 
     pub(crate) fn set_spilled(&mut self, spilled: bool) {
-        self.control = self.control & !SPILLED | u64::from(spilled) << 63;
-    }
-
-    /// Whether a tag and its entry are both there or both zero.
-    pub(crate) fn slot_is_sound(&self, slot: usize) -> bool {
-        let tag = self.control.to_le_bytes()[slot];
-        tag & TAG_IN_USE != 0 || (tag == 0 && self.entries[slot] == 0)
+        self.0 = self.0 & !SPILLED | u64::from(spilled) << 63;
     }
 }
 

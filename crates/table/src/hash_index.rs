@@ -1,9 +1,9 @@
-//! A hash index: a set of (key, row) that finds the rows of a whole key in one line of memory.
+//! A hash index: a set of (key, row) that finds the rows of a whole key in two places of memory, and mostly in one that there are none.
 //!
 //! ```text
 //!   hash of the key ── bucket bits ──> directory ──> bucket: a page of 511 lines
-//!                  └── home line ──────────────────────> | line | line | line | ...
-//!                                                        7 tags, 7 x (hash bits, row id)
+//!                  └── home line ──────────────────────> | tags | tags | ... | entries | entries | ...
+//!                                                          7 tags                7 x (hash bits, row id)
 //! ```
 //!
 //! The keys themselves are not stored: what is found are candidates, whose rows are to be compared. An index that

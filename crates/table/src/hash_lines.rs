@@ -5,12 +5,12 @@
 //! ```
 //!
 //! An entry stands in the first line with room, from its home on; every line that it passed counts it. A search ends at
-//! a line that nothing passed, so a miss reads one line mostly, and what is removed leaves no trace.
+//! a line that nothing passed, so a miss reads the tags of one line mostly, and what is removed leaves no trace.
 
 use crate::damaged::{DamageKind, Damaged};
 use crate::hash_format::{
-    DISPLACEMENT_MAX, Line, Lines, encode_entry, entry_head, first_slot, home_of, line_mut, lines,
-    position_at, position_of,
+    DISPLACEMENT_MAX, Line, Lines, encode_entry, entry_head, entry_mut, first_slot, home_of,
+    line_at, lines, tags_mut,
 };
 use crate::key_hash::KeyHash;
 use crate::page_format::PageKind;
@@ -46,32 +46,28 @@ pub(crate) fn open_mut(pages: &mut Pages, number: PageNumber) -> Result<PageMut<
 
 /// Says of a line, by its number, whether entries of it stand in the tree.
 pub(crate) fn set_spilled(bucket: &mut PageMut<'_>, home: u16, spilled: bool) {
-    line_mut(bucket, position_of(home)).set_spilled(spilled);
+    tags_mut(bucket, usize::from(home)).set_spilled(spilled);
 }
 
 /// All entries, with what their places say of their hashes.
 pub(crate) fn entries(lines: &Lines) -> impl Iterator<Item = (KeyHash, RowId)> {
-    lines
-        .iter()
-        .enumerate()
-        .skip(1)
-        .flat_map(|(position, line)| {
-            let mut slots = line.slots_in_use();
-            std::iter::from_fn(move || {
-                let slot = (slots != 0).then(|| first_slot(slots))?;
-                slots &= slots - 1;
-                let (bucket_bits, displacement, row) = line.entry(slot);
-                let home = home_of(position, bucket_bits, displacement);
-                Some((KeyHash { bucket_bits, home }, row))
-            })
+    lines.iter().enumerate().flat_map(|(number, line)| {
+        let mut slots = line.tags.slots_in_use();
+        std::iter::from_fn(move || {
+            let slot = (slots != 0).then(|| first_slot(slots))?;
+            slots &= slots - 1;
+            let (bucket_bits, displacement, row) = line.entry(slot);
+            let home = home_of(number, bucket_bits, displacement);
+            Some((KeyHash { bucket_bits, home }, row))
         })
+    })
 }
 
 /// The home lines that say that entries of theirs stand in the tree.
 pub(crate) fn spilled_homes(lines: &Lines) -> impl Iterator<Item = u16> {
     (0..)
-        .zip(&lines[1..])
-        .filter(|(_, line)| line.has_spilled())
+        .zip(lines.iter())
+        .filter(|(_, line)| line.tags.has_spilled())
         .map(|(home, _)| home)
 }
 
@@ -79,18 +75,19 @@ pub(crate) fn spilled_homes(lines: &Lines) -> impl Iterator<Item = u16> {
 #[inline]
 pub(crate) fn put(bucket: &mut PageMut<'_>, hash: KeyHash, row: RowId) -> bool {
     let KeyHash { bucket_bits, home } = hash;
+    lines(bucket).fetch(usize::from(home));
     for displacement in 0..=DISPLACEMENT_MAX {
-        let position = position_at(home, bucket_bits, displacement);
-        let line = &lines(bucket)[position];
-        if let Some(slot) = line.free_slot() {
-            let entry = encode_entry(bucket_bits, displacement, row);
-            line_mut(bucket, position).put(slot, bucket_bits, entry);
+        let line = line_at(home, bucket_bits, displacement);
+        let tags = lines(bucket).line(line).tags;
+        if let Some(slot) = tags.free_slot() {
+            tags_mut(bucket, line).put(slot, bucket_bits);
+            *entry_mut(bucket, line, slot) = encode_entry(bucket_bits, displacement, row);
             for passed in 0..displacement {
-                line_mut(bucket, position_at(home, bucket_bits, passed)).add_passed();
+                tags_mut(bucket, line_at(home, bucket_bits, passed)).add_passed();
             }
             return true;
         }
-        if !line.may_be_passed() {
+        if !tags.may_be_passed() {
             return false;
         }
     }
@@ -104,7 +101,7 @@ pub(crate) struct Matches<'a> {
     hash: KeyHash,
     displacement: usize,
     /// The line of this displacement.
-    line: &'a Line,
+    line: Line<'a>,
     /// What is left of its slots whose tags fit.
     slots: u64,
 }
@@ -117,7 +114,7 @@ pub(crate) fn matches(lines: &Lines, hash: KeyHash) -> Matches<'_> {
         hash,
         displacement: 0,
         line,
-        slots: line.slots_like(hash.bucket_bits),
+        slots: line.tags.slots_like(hash.bucket_bits),
     }
 }
 
@@ -143,20 +140,22 @@ impl Iterator for Matches<'_> {
                     return Some(row);
                 }
             }
-            if self.line.passed() == 0 || self.displacement == DISPLACEMENT_MAX {
+            if self.line.tags.passed() == 0 || self.displacement == DISPLACEMENT_MAX {
                 return None;
             }
             self.displacement += 1;
-            self.line = &self.lines[position_at(home, bucket_bits, self.displacement)];
-            self.slots = self.line.slots_like(bucket_bits);
+            self.line = self
+                .lines
+                .line(line_at(home, bucket_bits, self.displacement));
+            self.slots = self.line.tags.slots_like(bucket_bits);
         }
     }
 }
 
 /// The first row of a line whose entry has all bits of a hash, if it is its home line.
 #[inline(always)]
-pub(crate) fn first_at_home(home: &Line, hash: KeyHash) -> Option<RowId> {
-    let mut slots = home.slots_like(hash.bucket_bits);
+pub(crate) fn first_at_home(home: Line<'_>, hash: KeyHash) -> Option<RowId> {
+    let mut slots = home.tags.slots_like(hash.bucket_bits);
     while slots != 0 {
         let slot = first_slot(slots);
         slots &= slots - 1;
@@ -168,19 +167,21 @@ pub(crate) fn first_at_home(home: &Line, hash: KeyHash) -> Option<RowId> {
     None
 }
 
-/// The home line of a hash.
+/// The home line of a hash. Its entries are asked for with its tags, which are there sooner mostly.
 #[inline]
-pub(crate) fn home(lines: &Lines, hash: KeyHash) -> &Line {
-    &lines[position_of(hash.home)]
+pub(crate) fn home(lines: &Lines, hash: KeyHash) -> Line<'_> {
+    lines.fetch(usize::from(hash.home));
+    lines.line(usize::from(hash.home))
 }
 
 /// The displacement and slot of an entry, if it is in the lines.
 #[inline]
 pub(crate) fn find(lines: &Lines, hash: KeyHash, row: RowId) -> Option<(usize, usize)> {
+    lines.fetch(usize::from(hash.home));
     for displacement in 0..=DISPLACEMENT_MAX {
-        let line = &lines[position_at(hash.home, hash.bucket_bits, displacement)];
+        let line = lines.line(line_at(hash.home, hash.bucket_bits, displacement));
         let entry = encode_entry(hash.bucket_bits, displacement, row);
-        let mut slots = line.slots_like(hash.bucket_bits);
+        let mut slots = line.tags.slots_like(hash.bucket_bits);
         while slots != 0 {
             let slot = first_slot(slots);
             if line.holds(slot, entry) {
@@ -188,7 +189,7 @@ pub(crate) fn find(lines: &Lines, hash: KeyHash, row: RowId) -> Option<(usize, u
             }
             slots &= slots - 1;
         }
-        if line.passed() == 0 {
+        if line.tags.passed() == 0 {
             return None;
         }
     }
@@ -202,9 +203,8 @@ pub(crate) fn set_row(
     (displacement, slot): (usize, usize),
     row: RowId,
 ) {
-    let position = position_at(hash.home, hash.bucket_bits, displacement);
-    let entry = encode_entry(hash.bucket_bits, displacement, row);
-    line_mut(bucket, position).set_entry(slot, entry);
+    let line = line_at(hash.home, hash.bucket_bits, displacement);
+    *entry_mut(bucket, line, slot) = encode_entry(hash.bucket_bits, displacement, row);
 }
 
 /// Takes away the entry that [`find`] found.
@@ -213,9 +213,10 @@ pub(crate) fn take(
     hash: KeyHash,
     (displacement, slot): (usize, usize),
 ) -> Result<(), DamageKind> {
-    let position = |displacement| position_at(hash.home, hash.bucket_bits, displacement);
-    line_mut(bucket, position(displacement)).take(slot);
-    let counted = |passed| line_mut(bucket, position(passed)).remove_passed();
+    let line = |displacement| line_at(hash.home, hash.bucket_bits, displacement);
+    tags_mut(bucket, line(displacement)).take(slot);
+    *entry_mut(bucket, line(displacement), slot) = 0;
+    let counted = |passed| tags_mut(bucket, line(passed)).remove_passed();
     if (0..displacement).all(counted) {
         return Ok(());
     }

@@ -164,6 +164,10 @@ impl Index {
         }
     }
 
+    pub(crate) fn is_hash(&self) -> bool {
+        matches!(self.entries, Entries::Hash(_))
+    }
+
     /// A row with exactly this key that `accept` takes: the lowest one of an ordered index.
     #[inline]
     pub(crate) fn find(
@@ -249,7 +253,7 @@ impl Index {
         let home = hash_lines::home(lines, hash);
         match hash_lines::first_at_home(home, hash) {
             Some(row) => self.glimpse_row(table, pages, key, row),
-            None if home.holds_all() => Glimpse::NOTHING,
+            None if home.tags.holds_all() => Glimpse::NOTHING,
             None => self.glimpse_further(table, pages, key, lines, hash),
         }
     }
@@ -266,7 +270,7 @@ impl Index {
     ) -> Glimpse<'a> {
         match hash_lines::matches(lines, hash).behind_home().next() {
             Some(row) => self.glimpse_row(table, pages, key, row),
-            None if hash_lines::home(lines, hash).has_spilled() => Glimpse::UNCLEAR,
+            None if hash_lines::home(lines, hash).tags.has_spilled() => Glimpse::UNCLEAR,
             None => Glimpse::NOTHING,
         }
     }

@@ -181,6 +181,7 @@ mod hash_format;
 mod key_hash;
 mod sip_hash;
 mod hash_index;
+mod hash_interleaved;
 mod hash_bucket;
 mod hash_directory;
 mod hash_lines;

@@ -95,12 +95,14 @@ pub enum PageKind {
     IndexInner = 3,
     /// As many bytes as fit of a value that is too large for a row page.
     LongValue = 4,
-    /// Entries of a hash index.
-    HashBucket = 5,
+    /// Entries of a hash index, line by line, as they were stored before tags stood apart.
+    InterleavedBucket = 5,
     /// Where the buckets of a hash index are.
     HashDirectory = 6,
     /// Pieces of values that are too large for row pages.
     Pieces = 7,
+    /// Entries of a hash index.
+    HashBucket = 8,
 }
 
 impl PageKind {
@@ -116,9 +118,10 @@ impl PageKind {
             Self::IndexLeaf,
             Self::IndexInner,
             Self::LongValue,
-            Self::HashBucket,
+            Self::InterleavedBucket,
             Self::HashDirectory,
             Self::Pieces,
+            Self::HashBucket,
         ]
         .into_iter()
         .find(|kind| kind.code() == code)

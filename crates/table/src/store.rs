@@ -16,6 +16,7 @@ use crate::cow_radix::CowRadix;
 use crate::damaged::DamageKind;
 use crate::error::Error;
 use crate::group::{Group, Operation};
+use crate::index::Index;
 use crate::index_id::IndexId;
 use crate::index_spec::IndexSpec;
 use crate::layout::Layout;
@@ -131,6 +132,12 @@ impl Store {
     pub fn has_older_layouts(&self) -> bool {
         let mut heads = self.tables.iter();
         heads.any(|(_, head)| !head.rows.older.is_empty())
+    }
+
+    /// Whether a table has a hash index.
+    pub fn has_hash_indexes(&self) -> bool {
+        let mut heads = self.tables.iter();
+        heads.any(|(_, head)| head.indexes.iter().any(Index::is_hash))
     }
 
     /// Adds an index and fills it from the rows; refused if it is unique and they are not.
@@ -336,7 +343,7 @@ impl Store {
         let mut store = Store::new(hash_key);
         store.pages = pages;
         for bytes in heads {
-            let table = table_head_format::decode(bytes, &store.hash_key)?;
+            let table = table_head_format::decode(bytes, &store.hash_key, &mut store.pages)?;
             store.tables.insert(u64::from(table.id.0), Arc::new(table));
         }
         Ok(store)

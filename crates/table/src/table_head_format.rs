@@ -7,8 +7,8 @@
 //!  +---------------+--------------------------------------------------------------+
 //!
 //!  an index in version 1: id, columns, unique, tree (root, levels, entries)
-//!              from 2 on: id, columns, unique, 0 and a tree, or 1 and lines
-//!                         (root, buckets, entries in lines, tree of those without a place)
+//!              from 2 on: id, columns, unique, 0 and a tree, or 1 or 2 and lines (root, buckets,
+//!                         entries in lines, tree of those without a place); 1: in interleaved buckets
 //!
 //!  a heap until version 2: first and last page, a list of pages with room, pages, rows, bytes in heaps
 //!         from 3 on:       first and last page, five of those lists, pages, rows, bytes in heaps, slots
@@ -19,7 +19,7 @@
 //!  table 0 and its position there, or 1 and what all rows have
 //! ```
 //!
-//! Version 4 is written, and 5 for a table that has rows of older layouts. A table whose head is older has no spills. A head of version 1 has no hash index. The one list of pages with room of an older head is the first of five now.
+//! Version 4 is written, and 5 for a table that has rows of older layouts. A table whose head is older has no spills. A head of version 1 has no hash index. 2 and lines are written, by builds that write snapshots of reader 5. The one list of pages with room of an older head is the first of five now.
 
 use std::sync::Arc;
 
@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::btree::BTree;
 use crate::error::Error;
 use crate::hash_index::HashIndex;
+use crate::hash_interleaved;
 use crate::heap::{Heap, OldHeap};
 use crate::index::{Entries, Index};
 use crate::index_id::IndexId;
@@ -39,6 +40,7 @@ use crate::malformed::{Malformed, MalformedKind};
 use crate::older_rows::OlderRows;
 use crate::page::PAGE_BYTES;
 use crate::page_number::PageNumber;
+use crate::pages::Pages;
 use crate::row_format::SLOT_COUNT_MAX;
 use crate::stored_rows::StoredRows;
 use crate::table::Table;
@@ -87,6 +89,7 @@ struct StoredIndex<T> {
 #[derive(Serialize, Deserialize)]
 enum StoredEntries {
     Ordered(BTree),
+    Interleaved(HashIndex),
     Hash(HashIndex),
 }
 
@@ -130,8 +133,8 @@ fn encode_with<H: Serialize>(version: u16, table: &Table, rows: H) -> Vec<u8> {
     postcard::to_extend(&head, bytes).expect("a head holds nothing that postcard refuses")
 }
 
-/// The table that [`encode`] wrote, of a store with this hash key.
-pub(crate) fn decode(bytes: &[u8], hash_key: &[u8; 32]) -> Result<Table, Error> {
+/// The table that [`encode`] wrote, of a store with this hash key. Buckets of its hash indexes that older builds wrote are put in order.
+pub(crate) fn decode(bytes: &[u8], hash_key: &[u8; 32], pages: &mut Pages) -> Result<Table, Error> {
     let malformed = || {
         Error::from(Malformed {
             byte_offset: 0,
@@ -139,18 +142,31 @@ pub(crate) fn decode(bytes: &[u8], hash_key: &[u8; 32]) -> Result<Table, Error> 
         })
     };
     let (version, body) = bytes.split_first_chunk().ok_or_else(malformed)?;
+    let mut interleaved = Vec::new();
+    let entries = |stored| match stored {
+        StoredEntries::Ordered(tree) => Entries::Ordered(tree),
+        StoredEntries::Interleaved(index) => {
+            interleaved.push(index.clone());
+            Entries::Hash(index)
+        }
+        StoredEntries::Hash(index) => Entries::Hash(index),
+    };
     let table = match u16::from_le_bytes(*version) {
         VERSION_ORDERED => read(body, hash_key, renewed, Entries::Ordered),
-        VERSION_WITH_HASH => read(body, hash_key, renewed, StoredEntries::into),
-        VERSION_WITH_LISTS => read(body, hash_key, without_spills, StoredEntries::into),
+        VERSION_WITH_HASH => read(body, hash_key, renewed, entries),
+        VERSION_WITH_LISTS => read(body, hash_key, without_spills, entries),
         VERSION_WITH_SPILLS => {
             let whole = |rows, _: &Layout| Some(rows);
-            read(body, hash_key, whole, StoredEntries::into)
+            read(body, hash_key, whole, entries)
         }
-        VERSION_WITH_OLDER => read(body, hash_key, with_older, StoredEntries::into),
+        VERSION_WITH_OLDER => read(body, hash_key, with_older, entries),
         _ => None,
     };
-    table.filter(is_possible).ok_or_else(malformed)
+    let table = table.filter(is_possible).ok_or_else(malformed)?;
+    for index in interleaved {
+        hash_interleaved::put_in_order(&index, pages)?;
+    }
+    Ok(table)
 }
 
 fn renewed(heap: OldHeap, layout: &Layout) -> Option<StoredRows> {
@@ -187,20 +203,11 @@ fn after(older: Option<&OlderRows>) -> Option<LayoutNumber> {
     })
 }
 
-impl From<StoredEntries> for Entries {
-    fn from(entries: StoredEntries) -> Entries {
-        match entries {
-            StoredEntries::Ordered(tree) => Entries::Ordered(tree),
-            StoredEntries::Hash(index) => Entries::Hash(index),
-        }
-    }
-}
-
 fn read<H: DeserializeOwned, T: DeserializeOwned>(
     body: &[u8],
     hash_key: &[u8; 32],
     rows: impl Fn(H, &Layout) -> Option<StoredRows>,
-    entries: impl Fn(T) -> Entries,
+    mut entries: impl FnMut(T) -> Entries,
 ) -> Option<Table> {
     let head: TableHead<H, T> = postcard::from_bytes(body).ok()?;
     let indexes = head.indexes.into_iter().map(|stored| {
@@ -287,7 +294,6 @@ mod tests {
     use super::*;
     use crate::index_id::IndexId;
     use crate::layout::LayoutColumn;
-    use crate::pages::Pages;
     use crate::scratch::Scratch;
     use crate::value_ref::ValueRef;
     use crate::{ColumnType, table_check};
@@ -328,7 +334,10 @@ mod tests {
             unique: true,
             entries: match &table.indexes[0].entries {
                 Entries::Ordered(tree) => StoredEntries::Ordered(tree.clone()),
-                Entries::Hash(index) => StoredEntries::Hash(index.clone()),
+                Entries::Hash(index) => {
+                    hash_interleaved::interleave(index, &mut pages);
+                    StoredEntries::Interleaved(index.clone())
+                }
             },
         };
         let head = TableHead {
@@ -340,7 +349,7 @@ mod tests {
             content: table.content.clone(),
         };
         let bytes = postcard::to_extend(&head, vec![2, 0]).unwrap();
-        let mut table = decode(&bytes, &[3; 32]).unwrap();
+        let mut table = decode(&bytes, &[3; 32], &mut pages).unwrap();
         table_check::check(&table, &pages).unwrap();
         let (page_count, mut scratch) = (table.rows.heap.page_count(), Scratch::default());
         // What the deleted rows left is found, whichever page it is in.
@@ -351,7 +360,7 @@ mod tests {
             table_check::check(&table, &pages).unwrap();
         }
         assert_eq!(table.rows.heap.page_count(), page_count);
-        let again = decode(&encode(&table), &table.hash_key).unwrap();
+        let again = decode(&encode(&table), &table.hash_key, &mut pages).unwrap();
         assert_eq!(encode(&again), encode(&table));
     }
 }

@@ -59,12 +59,14 @@ fn a_bucket_is_these_bytes() {
     let other = KeyHash::new(&HASH_KEY, b"a key of more than sixteen bytes");
     index.insert(&mut pages, OWNER, other, row(1, 2)).unwrap();
     let header = [
-        5, 1, 0, 0, 4, 3, 2, 1, // hash bucket, version 1, owner
+        8, 1, 0, 0, 4, 3, 2, 1, // hash bucket, version 1, owner
     ];
     let number = [1, 0, 0, 0]; // the only bucket
     // Bucket bits 0x3F8F968: tag E8 with the bit that says it is in use, 7F1F2 in front of the entries, steps of 41 lines.
-    let home = [
+    let home_tags = [
         0xE8, 0, 0xE8, 0xE8, 0xE8, 0xE8, 0xE8, 1, // seven tags, one freed; one entry passed
+    ];
+    let home_entries = [
         0, 0, 0xEF, 0xCD, 0xAB, 0x20, 0x1F, 0x7F, // slot 0 of the page, displacement 0
         0, 0, 0, 0, 0, 0, 0, 0, //
         2, 0, 0xEF, 0xCD, 0xAB, 0x20, 0x1F, 0x7F, //
@@ -73,24 +75,27 @@ fn a_bucket_is_these_bytes() {
         5, 0, 0xEF, 0xCD, 0xAB, 0x20, 0x1F, 0x7F, //
         6, 0, 0xEF, 0xCD, 0xAB, 0x20, 0x1F, 0x7F,
     ];
-    let next = [
+    let next_tags = [
         0, 0xE8, 0, 0, 0, 0, 0, 0, // two tags, one freed
+    ];
+    let next_entries = [
         0, 0, 0, 0, 0, 0, 0, 0, //
         8, 0, 0xEF, 0xCD, 0xAB, 0x21, 0x1F, 0x7F, // displacement 1
     ];
-    let of_other = [
-        0x87, 0, 0, 0, 0, 0, 0, 0, //
-        2, 0x10, 0, 0, 0, 0, 0x3D, 0x80,
-    ];
+    let other_tags = [0x87, 0, 0, 0, 0, 0, 0, 0];
+    let other_entries = [2, 0x10, 0, 0, 0, 0, 0x3D, 0x80];
     check(
         &pages,
         0,
         &[
             (0, &header),
             (32, &number),
-            (64 * (1 + 379), &home),
-            (64 * (1 + 379 + 41), &next),
-            (64 * (1 + 3), &of_other),
+            (64 + 8 * 379, &home_tags),
+            (64 + 8 * (379 + 41), &next_tags),
+            (64 + 8 * 3, &other_tags),
+            (4152 + 56 * 379, &home_entries),
+            (4152 + 56 * (379 + 41), &next_entries),
+            (4152 + 56 * 3, &other_entries),
         ],
     );
 }

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use table::{
-    ColumnType, Error, IndexId, IndexKind, IndexSpec, Layout, LayoutColumn, LayoutNumber,
-    Malformed, MalformedKind, Store, TableId, Transaction, TransactionBuilder, Value,
+    ColumnType, DamageKind, Error, IndexId, IndexKind, IndexSpec, Layout, LayoutColumn,
+    LayoutNumber, Malformed, MalformedKind, Store, TableId, Transaction, TransactionBuilder, Value,
     WriteTransaction,
 };
 
@@ -165,7 +165,11 @@ fn each_byte_of_the_head(store: &Store) {
         match with_head(store, variant) {
             Ok(store) => use_up(&store),
             Err(error) => {
-                assert_eq!(error, REFUSED, "{variant:?}");
+                // A head that says so of a hash index asks for buckets of the older kind.
+                let (expected, found) = (5, 8);
+                let is_of_bucket = matches!(&error, Error::Damaged(damaged)
+                    if damaged.kind == DamageKind::Kind { expected, found });
+                assert!(error == REFUSED || is_of_bucket, "{error}: {variant:?}");
                 refused_count += 1;
             }
         }
