@@ -20,12 +20,12 @@ use crate::checksum::checksum;
 use crate::damage::{BadFrame, DamageKind};
 use crate::error::{Error, Result};
 use crate::format::{
-    BLOCK_HEADER_BYTES, BLOCK_PLAIN_BYTES, BODY_BLOCKS, BODY_FRAMES, BlockHeader, FRAMES_BYTE,
-    MARK_BLOCK_BYTE, Mark, SegmentHeader, frame_bytes,
+    BODY_BLOCKS, BODY_FRAMES, FRAMES_BYTE, MARK_BLOCK_BYTE, Mark, SegmentHeader, frame_bytes,
 };
 use crate::frame_cursor::{FrameCursor, Position};
 use crate::log_state::State;
 use crate::look::{open_segment, segment_bytes, segment_facts};
+use crate::packed_format::{BLOCK_HEADER_BYTES, BLOCK_PLAIN_BYTES, BlockHeader};
 use crate::segment_bytes::SegmentBytes;
 use crate::shared_log::SharedLog;
 use crate::tx_id::TxId;

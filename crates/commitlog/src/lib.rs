@@ -105,6 +105,7 @@ mod segment_bytes;
 mod packed_frames;
 mod segment_name;
 mod format;
+mod packed_format;
 mod shipment_format;
 mod checksum;
 mod short_checksum;

@@ -5,9 +5,10 @@ use std::ops::Range;
 use crate::chain::Chain;
 use crate::checksum::checksum;
 use crate::format::{
-    BLOCK_HEADER_BYTES, BODY_BLOCKS, BlockHeader, FRAME_HEADER_BYTES, FRAMES_BYTE, FrameHeader,
-    PAYLOAD_BYTES_LIMIT, SegmentHeader, frame_bytes,
+    BODY_BLOCKS, FRAME_HEADER_BYTES, FRAMES_BYTE, FrameHeader, PAYLOAD_BYTES_LIMIT, SegmentHeader,
+    frame_bytes,
 };
+use crate::packed_format::{BLOCK_HEADER_BYTES, BlockHeader};
 use crate::packed_frames::unpack_block;
 use crate::remaining_bytes::RemainingBytes;
 use crate::tx_id::TxId;

@@ -13,9 +13,10 @@ use disk::{File, Map};
 
 use crate::checksum::checksum;
 use crate::error::Result;
-use crate::format::{BLOCK_HEADER_BYTES, BlockHeader, FRAMES_BYTE, FrameHeader};
+use crate::format::{FRAMES_BYTE, FrameHeader};
 use crate::frame_cursor::Position;
 use crate::landmark::Landmark;
+use crate::packed_format::{BLOCK_HEADER_BYTES, BlockHeader};
 use crate::tx_id::TxId;
 
 /// The blocks of a segment that nobody writes to any more.
