@@ -258,11 +258,11 @@ fn a_log_that_needs_a_newer_reader_or_writer_says_so() {
 
     // The mark goes up in the transaction that first needs it. Whatever follows its header is not looked at.
     for bytes in [
-        Raw::with_marks(5, 3).finish(),
-        [9, 0, 5, 0, 3, 0, 0, 0, 255].to_vec(),
+        Raw::with_marks(6, 3).finish(),
+        [9, 0, 6, 0, 3, 0, 0, 0, 255].to_vec(),
     ] {
         let bytes = match table::Marks::peek(&bytes) {
-            Ok(marks) if marks.minimum_reader == 5 => bytes,
+            Ok(marks) if marks.minimum_reader == 6 => bytes,
             _ => continue,
         };
         let error = database.state.check(&bytes).unwrap_err();
@@ -270,13 +270,13 @@ fn a_log_that_needs_a_newer_reader_or_writer_says_so() {
             error,
             Error::NewerFormat {
                 access: schema::Access::Read,
-                needed: 5,
-                build: 4
+                needed: 6,
+                build: 5
             }
         );
         assert_eq!(
             error.to_string(),
-            "the log needs a build of format 5 or newer to read it, this build has 4; use a newer build"
+            "the log needs a build of format 6 or newer to read it, this build has 5; use a newer build"
         );
     }
 
