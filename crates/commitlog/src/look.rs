@@ -103,10 +103,9 @@ impl Look {
     /// A truncation makes a segment anew at or before its end. Behind one that stayed, that is the first segment of a later epoch. If the oldest
     /// one is of a later epoch, that segment may be pruned by now: then all that is known is that nothing before `began` was given up.
     pub(crate) fn truncated_since(&self, epoch: u32, began: TxId) -> Option<TxId> {
-        let mut headers = self.kept().map(|segment| &segment.header);
-        let oldest = self.extent().base;
-        let anew = headers.find(|header| header.epoch > epoch)?.base;
-        Some(if anew == oldest { began } else { anew })
+        let mut kept = self.kept().enumerate();
+        let (place, anew) = kept.find(|(_, segment)| segment.header.epoch > epoch)?;
+        Some(if place == 0 { began } else { anew.header.base })
     }
 
     /// The highest minimum reader of the segments.

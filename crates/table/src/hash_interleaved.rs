@@ -24,16 +24,29 @@ const ENTRIES: usize = HEADER + LINE_COUNT;
 /// # Errors
 /// When a page is damaged or no such bucket; a page that is met again is none any more.
 pub(crate) fn put_in_order(index: &HashIndex, pages: &mut Pages) -> Result<(), Damaged> {
+    let kinds = (PageKind::InterleavedBucket, PageKind::HashBucket);
+    rearrange(index, pages, kinds, |interleaved, apart| {
+        (interleaved, apart)
+    })
+}
+
+/// Makes buckets of one kind ones of another. `places` says from where each word goes where, of its places in kind 5 and in kind 8.
+fn rearrange(
+    index: &HashIndex,
+    pages: &mut Pages,
+    (from_kind, to_kind): (PageKind, PageKind),
+    places: impl Fn(usize, usize) -> (usize, usize),
+) -> Result<(), Damaged> {
     for place in 0..index.bucket_count {
         let number = index.page_at(pages, place)?;
         let old = pages.page(number)?;
-        old.expect_kind(PageKind::InterleavedBucket)
-            .map_err(|kind| kind.at(number))?;
-        let new = pages.renew(number, PageKind::HashBucket, old.owner())?;
+        old.expect_kind(from_kind).map_err(|kind| kind.at(number))?;
+        let new = pages.renew(number, to_kind, old.owner())?;
         new.set_bucket(old.bucket());
         let (old, new): (&Words, &mut Words) = (words(&old), bytemuck::cast_mut(new));
         for (interleaved, apart) in word_places() {
-            new[apart] = old[interleaved];
+            let (from, to) = places(interleaved, apart);
+            new[to] = old[from];
         }
     }
     Ok(())
@@ -59,18 +72,11 @@ fn word_places() -> impl Iterator<Item = (usize, usize)> {
 /// Puts the buckets of an index as they were stored before.
 #[cfg(test)]
 pub(crate) fn interleave(index: &HashIndex, pages: &mut Pages) {
-    for place in 0..index.bucket_count {
-        let number = index.page_at(pages, place).unwrap();
-        let old = pages.page(number).unwrap();
-        let new = pages
-            .renew(number, PageKind::InterleavedBucket, old.owner())
-            .unwrap();
-        new.set_bucket(old.bucket());
-        let (old, new): (&Words, &mut Words) = (words(&old), bytemuck::cast_mut(new));
-        for (interleaved, apart) in word_places() {
-            new[interleaved] = old[apart];
-        }
-    }
+    let kinds = (PageKind::HashBucket, PageKind::InterleavedBucket);
+    let done = rearrange(index, pages, kinds, |interleaved, apart| {
+        (apart, interleaved)
+    });
+    done.unwrap();
 }
 
 #[cfg(test)]

@@ -164,10 +164,6 @@ impl Index {
         }
     }
 
-    pub(crate) fn is_hash(&self) -> bool {
-        matches!(self.entries, Entries::Hash(_))
-    }
-
     /// A row with exactly this key that `accept` takes: the lowest one of an ordered index.
     #[inline]
     pub(crate) fn find(

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::group::{Group, Operation};
 use crate::index::Index;
 use crate::index_id::IndexId;
+use crate::index_kind::IndexKind;
 use crate::index_spec::IndexSpec;
 use crate::layout::Layout;
 use crate::page::Page;
@@ -137,7 +138,8 @@ impl Store {
     /// Whether a table has a hash index.
     pub fn has_hash_indexes(&self) -> bool {
         let mut heads = self.tables.iter();
-        heads.any(|(_, head)| head.indexes.iter().any(Index::is_hash))
+        let is_hash = |index: &Index| index.spec.kind == IndexKind::Hash;
+        heads.any(|(_, head)| head.indexes.iter().any(is_hash))
     }
 
     /// Adds an index and fills it from the rows; refused if it is unique and they are not.
