@@ -222,7 +222,9 @@ impl Error {
             },
             Error::Snapshot(error) => match error {
                 snapshot::Error::Io(error) => class_of_disk(error),
-                snapshot::Error::Damaged { .. } | snapshot::Error::Source(_) => ErrorClass::Damage,
+                snapshot::Error::Damaged { .. }
+                | snapshot::Error::Changed { .. }
+                | snapshot::Error::Source(_) => ErrorClass::Damage,
                 snapshot::Error::NewerFormat { .. } => ErrorClass::NewerFormat,
                 _ => ErrorClass::Refused,
             },
@@ -255,5 +257,21 @@ fn class_of_disk(error: &disk::Error) -> ErrorClass {
     match error {
         disk::Error::Locked { .. } => ErrorClass::Locked,
         _ => ErrorClass::World,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_has_gone_bad_where_it_lies_is_damage() {
+        let changed = snapshot::Error::Changed {
+            file: PathBuf::from("a.pack"),
+            byte_offset: 4096,
+            section: 0,
+            number: 7,
+        };
+        assert_eq!(Error::Snapshot(changed).class(), ErrorClass::Damage);
     }
 }

@@ -62,6 +62,14 @@ impl MappedPages {
         Ok(blobs)
     }
 
+    /// What is damaged of a page where it is stored, or of the way to it, if anything is.
+    pub(crate) fn damage(&self, number: PageNumber) -> Option<snapshot::Error> {
+        match self.snapshot.get(PAGES_SECTION, number.into()) {
+            Ok(page) => page?.blob.check().err(),
+            Err(error) => Some(error),
+        }
+    }
+
     fn kind_of(&self, error: &snapshot::Error) -> DamageKind {
         if !self.is_told.swap(true, Ordering::Relaxed) {
             tracing::error!(%error, "the snapshot that the state is mapped from is damaged");

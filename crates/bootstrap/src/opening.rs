@@ -192,9 +192,12 @@ impl Opening<'_> {
             replay(start, &mut still.reader(from)?, None, &segments)?;
         drop(still);
         view.state().require_writable()?;
-        let is_mapped = |known: &Known| matches!(known.outline, KnownOutline::Mapped(_));
-        let is_lazy = known.as_ref().is_some_and(is_mapped);
-        let verification = is_lazy.then(|| Verification::new(view.clone()));
+        let verification = match known.as_ref().map(|known| &known.outline) {
+            Some(KnownOutline::Mapped(stored)) => {
+                Some(Verification::new(view.clone(), Arc::clone(stored)))
+            }
+            _ => None,
+        };
         self.phases.replay += self.stopwatch.lap();
 
         let (log, found) = Log::open(log_dir, self.options.log_options(), &proofs)?;

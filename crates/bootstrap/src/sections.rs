@@ -21,6 +21,8 @@ use crate::mapped_pages::{LoadedPage, MappedPages};
 pub(crate) enum Unfit {
     /// The numbers in the sections are not those of a state.
     Numbers,
+    /// A blob is damaged.
+    Blob(snapshot::Error),
     /// What they hold contradicts itself.
     State(schema::Error),
 }
@@ -110,9 +112,7 @@ fn state(
     for (number, blob) in section {
         let (table, part) = parse_head_part_number(*number).ok_or(Unfit::Numbers)?;
         // Heads are decoded at once, so their bytes are verified here however the snapshot was loaded.
-        if !blob.verify() {
-            return Err(Unfit::Numbers);
-        }
+        blob.check().map_err(Unfit::Blob)?;
         match heads.last_mut() {
             Some((last, head)) if *last == table => {
                 if usize::from(part) != next_part {

@@ -2,7 +2,8 @@
 
 use commitlog::TxId;
 use snapshot::ScrubReport;
-use table::Damaged;
+
+use crate::damaged_page::DamagedPage;
 
 /// What writing a snapshot did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +53,8 @@ pub enum Maintenance {
     Verifying,
     /// All of them are. These are damaged: whatever needs one is an error, and the database is to be opened again, in another way, to begin with another snapshot.
     Verified {
-        /// The pages, and what is wrong with them.
-        damaged: Vec<Damaged>,
+        /// The pages, what is wrong with them, and where.
+        damaged: Vec<DamagedPage>,
     },
     /// Some of the snapshots was read again: [`crate::SnapshotPolicy::scrub_every`]. There is more.
     Scrubbing,

@@ -90,6 +90,7 @@ pub(crate) fn start(
         Err(Unusable::Snapshot(snapshot::Error::Io(error))) => return Err(error.into()),
         Err(Unusable::Snapshot(error)) => Rejection::Unreadable(error),
         Err(Unusable::State(Unfit::Numbers)) => Rejection::Misnumbered,
+        Err(Unusable::State(Unfit::Blob(error))) => Rejection::Unreadable(error),
         Err(Unusable::State(Unfit::State(error))) => Rejection::Unfit(error),
     };
     Ok(Err(RejectedStart { snapshot, reason }))

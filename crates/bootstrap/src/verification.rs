@@ -1,7 +1,11 @@
 //! Verifying, some at a time, the pages that a snapshot was mapped with and that nobody has used yet, and with them what says where they are.
 
-use table::{Damaged, PageNumber};
+use std::sync::Arc;
 
+use table::PageNumber;
+
+use crate::damaged_page::DamagedPage;
+use crate::mapped_pages::MappedPages;
 use crate::view::View;
 
 /// So many pages are looked at in one step: 16 MiB.
@@ -12,14 +16,16 @@ const PAGES_PER_STEP: usize = 512;
 pub(crate) struct Verification {
     /// The state that the database was opened with: its pages stay mapped as long as this is held.
     view: View,
+    stored: Arc<MappedPages>,
     next: PageNumber,
-    damaged: Vec<Damaged>,
+    damaged: Vec<DamagedPage>,
 }
 
 impl Verification {
-    pub(crate) fn new(view: View) -> Self {
+    pub(crate) fn new(view: View, stored: Arc<MappedPages>) -> Self {
         Verification {
             view,
+            stored,
             next: PageNumber::MIN,
             damaged: Vec::new(),
         }
@@ -27,12 +33,15 @@ impl Verification {
 
     /// Verifies the next few pages. `None` while there are more; at the end those that are damaged. Where can not be said which pages there are, one stands for
     /// all of them.
-    pub(crate) fn step(&mut self) -> Option<Vec<Damaged>> {
+    pub(crate) fn step(&mut self) -> Option<Vec<DamagedPage>> {
         let pages = self.view.state().store().pages();
         let mut last = None;
         for (number, page) in pages.iter_from(self.next).take(PAGES_PER_STEP) {
             if let Err(kind) = page.bytes() {
-                self.damaged.push(kind.at(number));
+                self.damaged.push(DamagedPage {
+                    damaged: kind.at(number),
+                    stored: self.stored.damage(number),
+                });
             }
             last = Some(number);
         }

@@ -6,7 +6,9 @@ mod fixture;
 
 use std::collections::BTreeSet;
 
-use bootstrap::{Database, Maintenance, OpenReport, Options, Origin, SnapshotLoading, TxId};
+use bootstrap::{
+    DamagedPage, Database, Maintenance, OpenReport, Options, Origin, SnapshotLoading, TxId,
+};
 use disk::SimDisk;
 use fixture::*;
 use table::{DamageKind, Damaged, Value};
@@ -34,11 +36,13 @@ fn open_loading(disk: &SimDisk, loading: SnapshotLoading) -> (Database, OpenRepo
     open_with(disk, options).unwrap()
 }
 
-/// One bit in the middle of the newest snapshot's pages.
-fn damage_newest(disk: &SimDisk) {
+/// One bit in the middle of the newest snapshot's pages. Yields where the page stands.
+fn damage_newest(disk: &SimDisk) -> (String, u64) {
     let path = paths_in(disk, "snapshots/", ".pack").pop().unwrap();
     let pages = disk.read(&path).unwrap().len() as u64 / (32 << 10);
-    disk.flip_bit(&path, 4096 + pages / 2 * (32 << 10) + 700, 5);
+    let page_at = 4096 + pages / 2 * (32 << 10);
+    disk.flip_bit(&path, page_at + 700, 5);
+    (path, page_at)
 }
 
 #[test]
@@ -63,9 +67,7 @@ fn a_damaged_page_is_found_before_or_after_the_database_opens() {
 fn what_was_only_mapped_is_verified_step_by_step() {
     let disk = two_snapshots();
     for is_damaged in [false, true] {
-        if is_damaged {
-            damage_newest(&disk);
-        }
+        let place = is_damaged.then(|| damage_newest(&disk));
         let (database, _) = open_loading(&disk, SnapshotLoading::Mapped);
         // What is written meanwhile is not in the way.
         put(&database, 10_000 + u64::from(is_damaged));
@@ -88,7 +90,43 @@ fn what_was_only_mapped_is_verified_step_by_step() {
         assert_eq!(damaged.len(), usize::from(is_damaged), "{damaged:?}");
         let failure = database.info().unwrap().background_failure;
         assert_eq!(failure.is_some(), is_damaged, "{failure:?}");
+        if let Some((path, page_at)) = place {
+            let place = format!("{} is damaged at byte {page_at}", path);
+            let (failure, page) = (failure.unwrap(), damaged[0].to_string());
+            assert!(failure.contains(&place), "{failure}");
+            assert!(page.contains(&place), "{page}");
+        }
     }
+}
+
+/// Each byte of what stands besides the pages: whatever of it is needed to open is found damaged, in a file and at a byte that the report names.
+#[test]
+fn a_rejected_snapshot_is_rejected_with_file_and_byte() {
+    use SnapshotLoading::{Checked, Copied, Mapped};
+    let disk = two_snapshots();
+    let path = paths_in(&disk, "snapshots/", ".pack").pop().unwrap();
+    let pack = disk.read(&path).unwrap();
+    let mut places = (4096..pack.len()).step_by(4096);
+    let small_at = places.find(|at| pack[*at..].starts_with(b"node")).unwrap();
+    let mut rejected = [0; 3];
+    let bytes = (small_at..pack.len()).filter(|byte| pack[*byte] != 0);
+    for byte in bytes.step_by(61) {
+        let disk = disk.fork();
+        disk.flip_bit(&path, byte as u64, u32::try_from(byte % 8).unwrap());
+        for (place, loading) in [Checked, Copied, Mapped].into_iter().enumerate() {
+            let (database, report) = open_loading(&disk, loading);
+            assert_eq!(database.view().tx(), TxId(2));
+            for reason in report.snapshots_rejected {
+                let text = reason.reason.to_string();
+                assert!(
+                    text.starts_with(&format!("{path} is damaged at byte")),
+                    "{text}"
+                );
+                rejected[place] += 1;
+            }
+        }
+    }
+    assert!(rejected.iter().all(|count| *count > 30), "{rejected:?}");
 }
 
 fn long_text(id: u64) -> String {
@@ -130,7 +168,7 @@ fn count_of(node: &[u8]) -> usize {
     u64::from_le_bytes(present).count_ones() as usize
 }
 
-fn maintain(database: &Database) -> Vec<Damaged> {
+fn maintain(database: &Database) -> Vec<DamagedPage> {
     loop {
         match database.maintain().unwrap() {
             Maintenance::Verifying => {}
@@ -201,16 +239,12 @@ fn a_damaged_node_is_found_when_it_is_used_and_in_the_background() {
         assert!(written.len() > 100, "{byte}: {written:?}");
         assert_eq!(read_all(&database, &written), (right, damaged));
         let found = maintain(&database);
-        assert!(
-            matches!(
-                found[..],
-                [Damaged {
-                    kind: DamageKind::Unlisted,
-                    ..
-                }]
-            ),
-            "{found:?}"
-        );
+        let [page] = &found[..] else {
+            panic!("{found:?}");
+        };
+        assert_eq!(page.damaged.kind, DamageKind::Unlisted);
+        let place = format!("{} is damaged at byte {at}", path);
+        assert!(page.to_string().contains(&place), "{page}");
         let failure = database.info().unwrap().background_failure.unwrap();
         assert!(
             failure.contains(path.rsplit('/').next().unwrap()),

@@ -1,13 +1,17 @@
 //! A blob that was read: bytes that never change, owned or in a map.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytemuck::Zeroable;
 use disk::Map;
 
+use crate::damage::DamageKind;
+use crate::error::{Error, Result};
 use crate::format::PAGE_ALIGNMENT;
 use crate::hash::Hash;
+use crate::reference::Reference;
 
 /// The bytes of one blob. Cheap to clone; keeps what it lies in alive. Pages (blobs of 32 KiB) are aligned to 4096
 /// in memory if the disk's maps are, and always if they are owned.
@@ -17,6 +21,9 @@ pub struct Blob {
     length: u32,
     crc32c: u32,
     hash: Hash,
+    /// The pack that it was read from, and where it stands there.
+    file: Arc<Path>,
+    byte_offset: u64,
 }
 
 #[derive(Clone)]
@@ -28,16 +35,24 @@ pub(crate) enum Storage {
 }
 
 impl Blob {
-    pub(crate) fn new(storage: Storage, length: u32, crc32c: u32, hash: Hash) -> Self {
+    /// What a reference stands for, as it is: with this crc32c if it is not compressed any more.
+    pub(crate) fn new(
+        storage: Storage,
+        crc32c: u32,
+        file: &Arc<Path>,
+        reference: &Reference,
+    ) -> Self {
         Blob {
             storage,
-            length,
+            length: reference.length,
             crc32c,
-            hash,
+            hash: reference.hash,
+            file: Arc::clone(file),
+            byte_offset: reference.offset,
         }
     }
 
-    /// The content. Whether it was checked, the call of load says; if not, [`Blob::verify`] does.
+    /// The content. Whether it was checked, the call of load says; if not, [`Blob::check`] does.
     pub fn bytes(&self) -> &[u8] {
         self.storage.bytes(self.length as usize)
     }
@@ -57,9 +72,17 @@ impl Blob {
         matches!(self.storage, Storage::Mapped { .. })
     }
 
-    /// Whether the content has its crc32c.
-    pub fn verify(&self) -> bool {
-        crc32c::crc32c(self.bytes()) == self.crc32c
+    /// Checks that the content has its crc32c.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], which names the file that it was read from, and where it stands there.
+    pub fn check(&self) -> Result<()> {
+        let (expected, found) = (self.crc32c, crc32c::crc32c(self.bytes()));
+        if expected == found {
+            return Ok(());
+        }
+        let kind = DamageKind::Checksum { expected, found };
+        Err(Error::damaged(&self.file, self.byte_offset, kind))
     }
 }
 

@@ -56,9 +56,14 @@ pub enum Error {
     },
     /// A blob is not the one that is known, though the source says that it has not changed: its bytes have gone bad in memory, or in a map of a file.
     #[error(
-        "blob {number} of section {section} has changed unasked: its bytes have gone bad where they lie"
+        "blob {number} of section {section} has changed unasked: it is not what was stored in {} at byte {byte_offset}; open the database again",
+        file.display()
     )]
     Changed {
+        /// The pack that the blob was stored in as it should be. It may be gone by now.
+        file: PathBuf,
+        /// Where in it.
+        byte_offset: u64,
         /// The section's index.
         section: usize,
         /// The blob's number.

@@ -78,7 +78,7 @@ pub(crate) fn load(
         .map_err(|kind| pack.damaged(reference.offset, kind))?;
         Ok(Some((storage, reference.crc32c)))
     })?;
-    Ok(assemble(manifest, walked, |leaf| {
+    Ok(assemble(manifest, &packs, walked, |leaf| {
         extents
             .position(leaf.pack, leaf.reference.offset)
             .and_then(|position| storages[position].clone())
@@ -88,13 +88,14 @@ pub(crate) fn load(
 
 fn assemble(
     manifest: &Manifest,
+    packs: &PackSet,
     walked: Walked,
     storage_of: impl Fn(&Leaf) -> (Storage, u32),
 ) -> Loaded {
     let blob_of = |leaf: &Leaf| {
-        let reference = &leaf.reference;
         let (storage, crc32c) = storage_of(leaf);
-        Blob::new(storage, reference.length, crc32c, reference.hash)
+        let file = &packs.packs[leaf.pack].path;
+        Blob::new(storage, crc32c, file, &leaf.reference)
     };
     let sections = walked.sections.iter();
     Loaded::new(

@@ -136,6 +136,12 @@ impl Manifest {
         dir.path().join(self.file.to_string())
     }
 
+    /// The name of the pack of this id, if it is one of its packs.
+    pub(crate) fn pack_name(&self, id: u64) -> Option<PackName> {
+        let mut names = self.packs.iter().map(|pack| pack.name);
+        names.find(|name| name.id == id)
+    }
+
     /// Whether a pack was written with this snapshot, so that every byte of it is this snapshot's.
     pub(crate) fn is_own(&self, pack: PackName) -> bool {
         match self.file {

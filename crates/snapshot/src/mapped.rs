@@ -285,8 +285,8 @@ impl<T: From<Blob>> Mapped<T> {
         prefix: u64,
     ) -> Result<MappedNode<T>> {
         let (file, byte) = match from {
-            Some(node) => (&self.packs.packs[node.pack].path, node.byte_offset),
-            None => (&self.path, 0),
+            Some(node) => (&*self.packs.packs[node.pack].path, node.byte_offset),
+            None => (self.path.as_path(), 0),
         };
         let index = self.packs.locate(file, byte, reference, false)?;
         let pack = &self.packs.packs[index];
@@ -318,8 +318,9 @@ impl<T: From<Blob>> Mapped<T> {
                 let index = self
                     .packs
                     .locate(&pack.path, reference.offset, &child, true)?;
-                let storage = mapped(&self.packs.packs[index], &child);
-                let blob = Blob::new(storage, child.length, child.crc32c, child.hash);
+                let pack = &self.packs.packs[index];
+                let storage = mapped(pack, &child);
+                let blob = Blob::new(storage, child.crc32c, &pack.path, &child);
                 blobs.push(T::from(blob));
             }
             references.push(child);

@@ -74,7 +74,7 @@ fn write(
     let mut at = 0;
     for patch in patches {
         copy(&*file, held, at, patch.at, tell)?;
-        let bytes = patch.fetch(inventory, spare)?;
+        let bytes = patch.fetch(&held.path, inventory, spare)?;
         assert_eq!(bytes.len() as u64, patch.length);
         file.write_all_at(patch.at, &bytes)?;
         tell(patch.length)?;
@@ -115,9 +115,9 @@ fn verify(
     let held = &inventory.packs[pack];
     let file = dir.open(temporary, Access::Read)?;
     let copied = held.copied(Arc::clone(&file))?;
-    let damaged = |kind| Error::damaged(&copied.path, 0, kind);
+    let damaged = |at, kind| Error::damaged(&copied.path, at, kind);
     if copied.found != held.length {
-        return Err(damaged(DamageKind::Changed));
+        return Err(damaged(copied.found.min(held.length), DamageKind::Changed));
     }
     let front = crate::manifest_file::front(&*file, HEADER_BYTES)?;
     if let Some((at, body)) = copied.body() {
@@ -125,7 +125,7 @@ fn verify(
         let mut found = vec![0; body.len()];
         file.read_exact_at(at, &mut found)?;
         if found != body {
-            return Err(damaged(DamageKind::BodyHash));
+            return Err(damaged(at, DamageKind::BodyHash));
         }
     }
     for place in inventory.in_pack(pack) {
@@ -137,7 +137,8 @@ fn verify(
             PlaceKind::Node { height } => drop(read_node(&copied, reference, height)?),
             PlaceKind::Blob { .. } => {
                 let content = reference.content(copied.stored(reference)?);
-                content.map(drop).map_err(damaged)?;
+                let content = content.map(drop);
+                content.map_err(|kind| damaged(reference.offset, kind))?;
             }
         }
         tell(u64::from(reference.stored_length))?;

@@ -1,7 +1,7 @@
 //! An open pack: every read is bounded by its length.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use disk::{Access, Dir, File, Map};
@@ -17,7 +17,7 @@ use crate::reference::Reference;
 
 /// A pack whose header was checked.
 pub(crate) struct PackReader {
-    pub(crate) path: PathBuf,
+    pub(crate) path: Arc<Path>,
     /// How long the header is.
     pub(crate) header_bytes: u64,
     /// The first byte behind the room for blobs. Invariant: not beyond the end that the file had when it was opened, nor before [`PACK_BLOBS_AT`].
@@ -126,7 +126,7 @@ impl PackReader {
             return Err(Error::damaged(&path, blobs_end, kind));
         }
         Ok(PackReader {
-            path,
+            path: path.into(),
             header_bytes: header.bytes() as u64,
             blobs_end,
             is_compressed: header.is_compressed,

@@ -1,5 +1,7 @@
 //! A stretch of a pack that is to be written anew, and where its bytes come from.
 
+use std::path::Path;
+
 use crate::damage::DamageKind;
 use crate::error::{Error, Result};
 use crate::inventory::{Held, Inventory, PlaceKind};
@@ -37,9 +39,10 @@ pub(crate) enum Supply {
 }
 
 impl Patch {
-    /// The bytes, checked.
+    /// The bytes, checked. They are for a place in `file`.
     pub(crate) fn fetch(
         &self,
+        file: &Path,
         inventory: &Inventory,
         spare: &mut Spare<'_, '_>,
     ) -> Result<Vec<u8>> {
@@ -58,7 +61,11 @@ impl Patch {
                 .and_then(|blob| target.stored_form(blob)),
         };
         // What was there a moment ago is not: what it lies in has gone bad since.
-        let gone = || Error::damaged(std::path::Path::new("memory"), 0, DamageKind::Changed);
+        let (file, at) = match &self.supply {
+            Supply::Copy { pack, from, .. } => (inventory.packs[*pack].path.as_path(), from.offset),
+            _ => (file, self.at),
+        };
+        let gone = || Error::damaged(file, at, DamageKind::Changed);
         bytes.ok_or_else(gone)
     }
 }

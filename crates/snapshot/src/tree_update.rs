@@ -9,6 +9,7 @@
 //! `known` and `base` may be one snapshot. Only what may have changed, or differs between the two, is walked.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -32,6 +33,8 @@ pub(crate) struct TreeUpdate<'a> {
     pub(crate) source: &'a mut dyn Source,
     /// The numbers that may stand for something else than in `known`, ascending and apart.
     pub(crate) changed: Vec<RangeInclusive<u64>>,
+    /// The path of a pack by its id, for messages.
+    pub(crate) path_of: &'a dyn Fn(u64) -> PathBuf,
     /// Packs of the base that nothing new may refer to.
     pub(crate) left: &'a [u64],
     pub(crate) store: &'a mut dyn Store,
@@ -153,7 +156,7 @@ impl TreeUpdate<'_> {
             let Some(known) = known else {
                 return Ok(None);
             };
-            unchanged = Some(known.reference().hash);
+            unchanged = Some(known.reference());
             if let Some(place) = place.filter(|place| place.hash == known.reference().hash) {
                 return Ok(Some(Part::There(*place, None)));
             }
@@ -172,8 +175,10 @@ impl TreeUpdate<'_> {
         }
         let reference = self.store.blob(blob, place)?;
         // What nobody has changed and is another one has gone bad where it lies; it is not to be sealed as if it were right.
-        if unchanged.is_some_and(|known| known != reference.hash) {
+        if let Some(known) = unchanged.filter(|known| known.hash != reference.hash) {
             return Err(Error::Changed {
+                file: (self.path_of)(known.pack_id),
+                byte_offset: known.offset,
                 section: self.section,
                 number,
             });

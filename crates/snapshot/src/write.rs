@@ -71,7 +71,7 @@ pub(crate) fn write(
         on_progress,
     };
     let written = writer
-        .write_sections(sections, basis.known, basis.share)
+        .write_sections(dir, sections, basis.known, basis.share)
         .and_then(|trees| writer.publish(dir, name, header, trees, basis.share));
     if written.is_err()
         && let Err(error) = clear_up(dir, name, withdrawn)
@@ -96,11 +96,18 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn write_sections(
         &mut self,
+        dir: &dyn Dir,
         sections: &mut [&mut dyn Source],
         known: Option<&Outline>,
         base: Option<&Outline>,
     ) -> Result<Vec<Tree>> {
         let left = base.map_or_else(Vec::new, |base| left_behind(&base.uses()));
+        let path_of = |pack| {
+            let manifest = known.map(Outline::manifest);
+            let name = manifest.and_then(|manifest| manifest.pack_name(pack));
+            let name = name.map_or_else(String::new, |name| FileName::Pack(name).to_string());
+            dir.path().join(name)
+        };
         let mut trees = Vec::with_capacity(sections.len());
         for (section, source) in sections.iter_mut().enumerate() {
             let known = known.and_then(|known| known.tree(section));
@@ -112,6 +119,7 @@ impl Writer<'_> {
                 section,
                 source: *source,
                 changed,
+                path_of: &path_of,
                 left: &left,
                 store: self,
             };

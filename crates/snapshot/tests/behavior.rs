@@ -372,7 +372,15 @@ fn a_flipped_page_is_named_by_file_and_byte() {
         assert!(matches!(kind, DamageKind::Checksum { .. }));
     }
     let mapped = map(&snapshots, &manifest).unwrap().unwrap();
-    assert!(!mapped.get(0, 1).unwrap().unwrap().verify());
+    let damaged = mapped.get(0, 1).unwrap().unwrap().check();
+    let Err(Error::Damaged {
+        file, byte_offset, ..
+    }) = damaged
+    else {
+        panic!("not found");
+    };
+    assert!(file.ends_with(&pack));
+    assert_eq!(byte_offset, 4096 + 32768);
 }
 
 /// An open and the first blobs cost a path each, however many there are.

@@ -401,16 +401,18 @@ fn a_blob_that_changes_unasked_is_refused() {
     };
     let files = disk.files();
     let refused = write_on(&snapshots, 2, basis, &mut Changing::new(&content, [1]));
-    assert!(
-        matches!(
-            refused,
-            Err(Error::Changed {
-                section: 0,
-                number: 3
-            })
-        ),
-        "{refused:?}"
-    );
+    let Err(Error::Changed {
+        file,
+        byte_offset,
+        section: 0,
+        number: 3,
+    }) = refused
+    else {
+        panic!("{refused:?}");
+    };
+    // Where it stands as it was.
+    assert_eq!(file, disk.root().path().join(&files[0]));
+    assert_eq!(byte_offset, 4096 + 3 * 32768);
     assert_eq!(disk.files(), files);
     write_on(&snapshots, 2, basis, &mut Changing::new(&content, [1, 3])).unwrap();
 }
