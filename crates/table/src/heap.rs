@@ -150,12 +150,17 @@ impl Heap {
         let number = row.page();
         let damaged = |kind: DamageKind| Error::from(kind.at(number));
         let mut page = RowPageMut::of(pages.write(number)?, layout).map_err(damaged)?;
-        for pass in [false, true] {
-            // Values that shrink go first, so that those that grow find the room that was counted.
-            for (column, cell) in cells.clone() {
-                if page.grows(row.slot(), column, &cell).map_err(damaged)? == pass {
-                    page.update(row.slot(), column, &cell).map_err(damaged)?;
-                }
+        // Values that shrink go first, so that those that grow find the room that was counted.
+        let mut any_grows = false;
+        for (column, cell) in cells.clone() {
+            match page.grows(row.slot(), column, &cell).map_err(damaged)? {
+                true => any_grows = true,
+                false => drop(page.update(row.slot(), column, &cell).map_err(damaged)?),
+            }
+        }
+        for (column, cell) in cells.filter(|_| any_grows) {
+            if page.grows(row.slot(), column, &cell).map_err(damaged)? {
+                page.update(row.slot(), column, &cell).map_err(damaged)?;
             }
         }
         self.variable_bytes = less(

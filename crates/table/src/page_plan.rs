@@ -75,7 +75,7 @@ impl PagePlan<'_> {
             .slot_bytes(self.row_count)
             .saturating_add(self.heap_bytes);
         // Most tables are far from it, and this is asked often.
-        rows_fit(used, pages_elsewhere.saturating_mul(ROOM_BYTES)) && {
+        pages_elsewhere > 0 && rows_fit(used, pages_elsewhere.saturating_mul(ROOM_BYTES)) && {
             let average = self.heap_bytes / self.row_count.max(1);
             let each = u64::from(RowGeometry::capacity(self.layout, u32_of(average)));
             rows_fit(self.row_count.div_ceil(each), pages_elsewhere)

@@ -107,6 +107,12 @@ impl<'a> RowPageMut<'a> {
         column: usize,
         cell: &CellInput<'_>,
     ) -> Result<bool, DamageKind> {
+        let place = self.layout.place(column);
+        if !place.has_heap() && !cell.is_null() {
+            self.expect_live(slot)?;
+            self.write_cell(slot, column, cell);
+            return Ok(true);
+        }
         let old_heap = self.heap_range(slot, column)?;
         if let Some(old) = old_heap {
             if cell.heap_bytes() > 0 && cell.heap_bytes() as usize <= old.len() {
@@ -226,7 +232,7 @@ impl<'a> RowPageMut<'a> {
         }
     }
 
-    /// Writes a cell into a slot whose bytes are zero; there is heap room for it.
+    /// Writes a cell into a slot whose bytes are zero, or over another of fixed width; there is heap room for it.
     fn write_cell(&mut self, slot: u16, column: usize, cell: &CellInput<'_>) {
         let definition = &self.layout.columns()[column];
         let place = self.layout.place(column);
