@@ -20,13 +20,13 @@ use crate::row::Row;
 use crate::row_id::RowId;
 use crate::search_key::SearchKey;
 use crate::short_key::ShortKey;
-use crate::table::Table;
+use crate::table::{Table, share};
 use crate::table_id::TableId;
 use crate::value::Value;
 use crate::value_ref::{TakeValue, ValueRef};
 
 /// The rows of a table by the encoded values of some columns.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Index {
     /// Shared by all copies: a trial copies the head of each table that it changes.
     pub(crate) spec: Arc<IndexSpec>,
@@ -39,6 +39,21 @@ pub(crate) struct Index {
 pub(crate) enum Entries {
     Ordered(BTree),
     Hash(HashIndex),
+}
+
+impl Clone for Index {
+    fn clone(&self) -> Self {
+        Index {
+            spec: Arc::clone(&self.spec),
+            entries: self.entries.clone(),
+        }
+    }
+
+    fn clone_from(&mut self, other: &Self) {
+        let Index { spec, entries } = other;
+        share(&mut self.spec, spec);
+        self.entries.clone_from(entries);
+    }
 }
 
 impl Index {

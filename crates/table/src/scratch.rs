@@ -3,7 +3,10 @@
 //! ```text
 //!   keys   | key of the first index | key of the second | ...      ends: where each of them ends
 //!   row    | a whole row |
+//!   head   | a head as it was before some trial, for the next one to write over |
 //! ```
+
+use crate::table::Table;
 
 /// How much of each buffer is kept for the next transaction, in bytes.
 const KEPT_BYTES: usize = 16 * 1024;
@@ -15,6 +18,8 @@ pub(crate) struct Scratch {
     /// End of each index's key in `keys`.
     ends: Vec<usize>,
     pub(crate) row: Vec<u8>,
+    /// A copy of a head that nobody needs any more.
+    pub(crate) head: Option<Box<Table>>,
     /// How many rows were looked at because of their hash.
     #[cfg(test)]
     pub(crate) looked_at: u64,
@@ -45,6 +50,17 @@ impl Scratch {
         encode(&mut self.keys)?;
         self.ends.push(self.keys.len());
         Ok(())
+    }
+
+    /// A copy of the head of a table. That of one that is copied again and again takes no memory of its own.
+    pub(crate) fn copy_of(&mut self, head: &Table) -> Box<Table> {
+        match self.head.take() {
+            Some(mut copy) => {
+                copy.as_mut().clone_from(head);
+                copy
+            }
+            None => Box::new(head.clone()),
+        }
     }
 
     /// Gives memory back that few rows need.

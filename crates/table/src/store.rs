@@ -47,7 +47,7 @@ pub struct Store {
     pages: Pages,
     tables: CowRadix<Arc<Table>>,
     /// The heads that the trial has changed, as they were, ascending by id. Empty without one.
-    tried: Vec<(TableId, Option<Table>)>,
+    tried: Vec<(TableId, Option<Box<Table>>)>,
     is_trying: bool,
     scratch: Scratch,
 }
@@ -261,6 +261,8 @@ impl Store {
     /// Without a trial.
     pub fn keep_trial(&mut self) {
         self.pages.keep_trial();
+        let last = self.tried.pop();
+        self.scratch.head = last.and_then(|(_, head)| head);
         self.tried.clear();
         self.is_trying = false;
     }
@@ -274,7 +276,7 @@ impl Store {
         self.is_trying = false;
         for (table, head) in self.tried.drain(..) {
             match head {
-                Some(head) => self.tables.insert(u64::from(table.0), Arc::new(head)),
+                Some(head) => self.tables.insert(u64::from(table.0), Arc::new(*head)),
                 None => self.tables.remove(u64::from(table.0)),
             };
         }
@@ -359,8 +361,8 @@ impl Store {
         let place = self.tried.binary_search_by_key(&table, |(other, _)| *other);
         if let Err(place) = place {
             let head = self.tables.get(u64::from(table.0));
-            self.tried
-                .insert(place, (table, head.map(|head| Table::clone(head))));
+            let head = head.map(|head| self.scratch.copy_of(head));
+            self.tried.insert(place, (table, head));
         }
     }
 

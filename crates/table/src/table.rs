@@ -27,8 +27,8 @@ use crate::table_ref::TableRef;
 use crate::value::{VALUE_BYTES_MAX, Value};
 use crate::value_ref::ValueRef;
 
-/// The head of a table. Cloning it copies its index list, never rows.
-#[derive(Debug, Clone)]
+/// The head of a table. Cloning it copies its index list, never rows; `clone_from` another state of the same table asks for no memory.
+#[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) id: TableId,
     /// What hashes of keys and rows are keyed by: the same in all tables of a store.
@@ -40,6 +40,45 @@ pub(crate) struct Table {
     pub(crate) indexes: Vec<Index>,
     /// Rows by the hash of their content. Invariant: holds every row while there is no primary key, else nothing.
     pub(crate) content: BTree,
+}
+
+impl Clone for Table {
+    fn clone(&self) -> Self {
+        Table {
+            id: self.id,
+            hash_key: self.hash_key,
+            layout: Arc::clone(&self.layout),
+            rows: self.rows.clone(),
+            primary_key: self.primary_key,
+            indexes: self.indexes.clone(),
+            content: self.content.clone(),
+        }
+    }
+
+    fn clone_from(&mut self, other: &Self) {
+        let Table {
+            id,
+            hash_key,
+            layout,
+            rows,
+            primary_key,
+            indexes,
+            content,
+        } = other;
+        (self.id, self.hash_key) = (*id, *hash_key);
+        share(&mut self.layout, layout);
+        self.rows.clone_from(rows);
+        self.primary_key = *primary_key;
+        self.indexes.clone_from(indexes);
+        self.content.clone_from(content);
+    }
+}
+
+/// Lets `to` be what `from` is. Most often it is that already, and to count it is a locked operation.
+pub(crate) fn share<T: ?Sized>(to: &mut Arc<T>, from: &Arc<T>) {
+    if !Arc::ptr_eq(to, from) {
+        *to = Arc::clone(from);
+    }
 }
 
 impl Table {
