@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::key_buffer::KeyBuffer;
 use crate::layout::{Layout, LayoutNumber};
 use crate::malformed::{Malformed, MalformedKind};
-use crate::row_codec::{UpdateRow, decode_key_row, decode_row, decode_update_row};
+use crate::row_codec::{
+    UpdateRow, decode_changes, decode_index_key, decode_key_row, decode_row, decode_update_row,
+};
 use crate::{TableId, ValueRef};
 
 /// What a group does with its rows; its discriminant is its code on disk.
@@ -125,6 +128,30 @@ impl<'a> RowReader<'a> {
         update: &mut UpdateRow<'a>,
     ) -> Result<bool, Malformed> {
         self.advance(|bytes| decode_update_row(layout, key_columns, bytes, update))
+    }
+
+    /// Reads a key (delete by key), and makes the key that an index has of it.
+    pub(crate) fn index_key(
+        &mut self,
+        layout: &Layout,
+        key_columns: &[u16],
+        key: &mut KeyBuffer,
+    ) -> Result<bool, Malformed> {
+        self.advance(|bytes| decode_index_key(layout, key_columns, bytes, key))
+    }
+
+    /// Reads an update: its key as [`RowReader::index_key`], and what it changes.
+    pub(crate) fn index_key_with_changes(
+        &mut self,
+        layout: &Layout,
+        key_columns: &[u16],
+        key: &mut KeyBuffer,
+        changes: &mut Vec<(usize, ValueRef<'a>)>,
+    ) -> Result<bool, Malformed> {
+        self.advance(|bytes| {
+            let key_end = decode_index_key(layout, key_columns, bytes, key)?;
+            decode_changes(layout, bytes, key_end, changes)
+        })
     }
 
     fn advance(

@@ -12,9 +12,10 @@ use crate::hash_index::HashIndex;
 use crate::hash_lines;
 use crate::index_kind::IndexKind;
 use crate::index_spec::IndexSpec;
-use crate::key::{encode_column, encode_key, encode_key_to, prefix_end};
+use crate::key::{encode_column, encode_key, prefix_end};
 use crate::key_buffer::KeyBuffer;
 use crate::key_hash::KeyHash;
+use crate::new_row::NewRow;
 use crate::pages::Pages;
 use crate::row::Row;
 use crate::row_id::RowId;
@@ -23,7 +24,7 @@ use crate::short_key::ShortKey;
 use crate::table::{Table, share};
 use crate::table_id::TableId;
 use crate::value::Value;
-use crate::value_ref::{TakeValue, ValueRef};
+use crate::value_ref::ValueRef;
 
 /// The rows of a table by the encoded values of some columns.
 #[derive(Debug)]
@@ -83,17 +84,18 @@ impl Index {
         Ok(values.into_iter().any(|value| value.is_null()))
     }
 
-    /// The key of a row, which costs no allocation if it is short.
-    pub(crate) fn short_key_of_row(
+    /// Puts the key of a row that is to be into a buffer.
+    pub(crate) fn key_of_new_row(
         &self,
         table: TableId,
-        row: &[ValueRef<'_>],
-    ) -> Result<KeyBuffer, Error> {
-        let mut key = KeyBuffer::new();
-        let columns = self.spec.columns.iter();
-        encode_key_to(columns.map(|&column| row[usize::from(column)]), &mut key);
-        self.check_length(table, key.bytes().len())?;
-        Ok(key)
+        row: &NewRow<'_>,
+        key: &mut KeyBuffer,
+    ) -> Result<(), Error> {
+        key.truncate(0);
+        for &column in &self.spec.columns {
+            row.with_value(usize::from(column), |value| encode_column(value, key))?;
+        }
+        self.check_length(table, key.bytes().len())
     }
 
     /// Appends the key of a row that stands in a page to `out`; whether one of its columns is null.
@@ -106,11 +108,10 @@ impl Index {
         let start = out.len();
         let mut has_null = false;
         for &column in &self.spec.columns {
-            let column = usize::from(column);
-            match row.give_value(column, AppendTo(out))? {
-                Some(is_null) => has_null |= is_null,
-                None => encode_key([row.value(column)?.as_ref()], out),
-            }
+            has_null |= row.with_value(usize::from(column), |value| {
+                encode_column(value, out);
+                value.is_null()
+            })?;
         }
         self.check_length(table, out.len() - start)?;
         Ok(has_null)
@@ -152,30 +153,35 @@ impl Index {
         key: &[u8],
         except: Option<RowId>,
     ) -> Result<(), Error> {
-        if self.exempts(row) {
+        let mut columns = self.spec.columns.iter();
+        if !self.spec.unique || columns.any(|&column| row[usize::from(column)].is_null()) {
             return Ok(());
         }
         match self.find(table, pages, key, |found| Some(found) != except)? {
-            Some(_) => Err(self.violation(table.id, row)),
+            Some(_) => {
+                let key = self.spec.columns.iter();
+                let key = key.map(|&column| Value::from(row[usize::from(column)]));
+                Err(self.violation(table.id, key.collect()))
+            }
             None => Ok(()),
         }
     }
 
     /// Whether other rows may have the key of this one: the index is not unique, or a column is null.
-    pub(crate) fn exempts(&self, row: &[ValueRef<'_>]) -> bool {
-        let mut columns = self.spec.columns.iter();
-        !self.spec.unique || columns.any(|&column| row[usize::from(column)].is_null())
+    pub(crate) fn exempts(&self, row: &NewRow<'_>) -> Result<bool, Error> {
+        let mut has_null = false;
+        for &column in &self.spec.columns {
+            has_null |= row.with_value(usize::from(column), |value| value.is_null())?;
+        }
+        Ok(!self.spec.unique || has_null)
     }
 
     /// The refusal of a row whose key another one has.
-    pub(crate) fn violation(&self, table: TableId, row: &[ValueRef<'_>]) -> Error {
-        let key = self.spec.columns.iter();
+    pub(crate) fn violation(&self, table: TableId, key: Vec<Value>) -> Error {
         Error::UniqueViolation {
             table,
             index: self.spec.id,
-            key: key
-                .map(|&column| Value::from(row[usize::from(column)]))
-                .collect(),
+            key,
         }
     }
 
@@ -439,19 +445,6 @@ impl Index {
             bytes,
             max: KEY_BYTES_MAX,
         })
-    }
-}
-
-/// Appends the key of a value to others; whether it is null.
-struct AppendTo<'k>(&'k mut Vec<u8>);
-
-impl<'a> TakeValue<'a> for AppendTo<'_> {
-    type Taken = bool;
-
-    #[inline(always)]
-    fn take(self, value: ValueRef<'a>) -> bool {
-        encode_column(value, self.0);
-        value.is_null()
     }
 }
 

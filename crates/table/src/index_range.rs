@@ -123,13 +123,13 @@ impl<'a> Merge<'a> {
             Side::Back => self.entries.peek_back(),
         };
         // The lower entry comes first from the front, the higher one from the back. No two are equal.
-        let overlay_first = |(key, row): &&Entry| match *held {
-            Some(held) => ((&**key, *row) < held) == (side == Side::Front),
+        let overlay_first = |entry: &&Entry| match *held {
+            Some(held) => ((&*entry.key, entry.row) < held) == (side == Side::Front),
             None => true,
         };
-        if let Some((_, row)) = entry.filter(overlay_first) {
+        if let Some(entry) = entry.filter(overlay_first) {
             take(&mut self.entries, side);
-            return Ok(Some(Found::Overlay(*row)));
+            return Ok(Some(Found::Overlay(entry.row)));
         }
         Ok(held.take().map(|(_, row)| Found::Base(row)))
     }

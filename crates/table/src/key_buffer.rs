@@ -1,4 +1,4 @@
-//! Where the bytes of a key go while it is encoded.
+//! Where the bytes of a key go while it is encoded, and those of a row.
 
 /// What takes the bytes of a key, piece by piece.
 pub(crate) trait KeyBytes {
@@ -20,22 +20,47 @@ impl KeyBytes for Vec<u8> {
     }
 }
 
-const SHORT_BYTES: usize = 48;
+/// What takes the bytes of a row, and lets those that came be changed.
+pub(crate) trait RowBytes: KeyBytes {
+    /// How many there are.
+    fn length(&self) -> usize;
 
-/// A key that is made to be looked for once: a short one costs no allocation.
+    /// All of them.
+    fn bytes_mut(&mut self) -> &mut [u8];
+}
+
+impl RowBytes for Vec<u8> {
+    #[inline]
+    fn length(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self
+    }
+}
+
+/// A key that is made to be looked for once.
+pub(crate) type KeyBuffer = ShortBuffer<48>;
+
+/// A row or two that are encoded to be put elsewhere.
+pub(crate) type RowBuffer = ShortBuffer<192>;
+
+/// Bytes that cost no allocation if they are at most `SHORT`.
 #[derive(Debug)]
-pub(crate) struct KeyBuffer {
-    short: [u8; SHORT_BYTES],
-    /// Invariant: at most [`SHORT_BYTES`]; zero when `long` is used.
+pub(crate) struct ShortBuffer<const SHORT: usize> {
+    short: [u8; SHORT],
+    /// Invariant: at most `SHORT`; zero when `long` is used.
     length: usize,
     long: Vec<u8>,
 }
 
-impl KeyBuffer {
+impl<const SHORT: usize> ShortBuffer<SHORT> {
     #[inline]
-    pub(crate) fn new() -> KeyBuffer {
-        KeyBuffer {
-            short: [0; SHORT_BYTES],
+    pub(crate) fn new() -> Self {
+        ShortBuffer {
+            short: [0; SHORT],
             length: 0,
             long: Vec::new(),
         }
@@ -49,13 +74,36 @@ impl KeyBuffer {
             &self.long
         }
     }
+
+    /// Keeps only the first bytes.
+    #[inline]
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.long.truncate(length);
+        self.length = self.length.min(length);
+    }
 }
 
-impl KeyBytes for KeyBuffer {
+impl<const SHORT: usize> RowBytes for ShortBuffer<SHORT> {
+    #[inline]
+    fn length(&self) -> usize {
+        self.length.max(self.long.len())
+    }
+
+    #[inline]
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        if self.long.is_empty() {
+            &mut self.short[..self.length]
+        } else {
+            &mut self.long
+        }
+    }
+}
+
+impl<const SHORT: usize> KeyBytes for ShortBuffer<SHORT> {
     #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
         let end = self.length + bytes.len();
-        if self.long.is_empty() && end <= SHORT_BYTES {
+        if self.long.is_empty() && end <= SHORT {
             self.short[self.length..end].copy_from_slice(bytes);
             self.length = end;
             return;

@@ -91,10 +91,10 @@ impl<'a> HashRows<'a> {
             }
         }
         self.candidates = None;
-        let Some((_, row)) = self.pending.as_mut().and_then(Iterator::next) else {
+        let Some(entry) = self.pending.as_mut().and_then(Iterator::next) else {
             return Ok(None);
         };
-        self.table.get(*row).map(Some)
+        self.table.get(entry.row).map(Some)
     }
 
     fn is_gone(&self, row: RowId) -> bool {

@@ -60,6 +60,8 @@ mod summable;
 mod index_range;
 mod key_rows;
 mod write_transaction;
+mod new_row;
+mod pending_row;
 mod overlay;
 mod cow_sorted;
 mod cow_sorted_range;

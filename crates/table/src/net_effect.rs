@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use crate::error::Error;
 use crate::group::Operation;
+use crate::key_buffer::{RowBuffer, RowBytes};
 use crate::layout::Layout;
 use crate::overlay::Overlay;
 use crate::row::Row;
-use crate::row_codec::{CellEncoder, decode_cells, encode_changes, encode_key_columns, encode_row};
+use crate::row_codec::{CellEncoder, encode_row, encoded_changes, encoded_values};
 use crate::row_id::RowId;
 use crate::table_ref::TableRef;
 use crate::transaction_builder::TransactionBuilder;
@@ -22,6 +23,9 @@ struct Gone {
     is_replaced: bool,
 }
 
+/// A column and its value, as [`encoded_values`] gives it.
+type EncodedCell<'v> = (usize, Option<&'v [u8]>);
+
 /// Appends the groups that lead from the base to what the transaction sees: deletes, then updates, then inserts. Rows that
 /// came back as they were are left out.
 ///
@@ -34,7 +38,7 @@ pub(crate) fn encode(
 ) -> Result<(), Error> {
     match base.primary_key() {
         // Nothing that a new row could take the place of.
-        _ if overlay.gone_count() == 0 => {
+        _ if overlay.only_adds() => {
             let inserts = overlay.rows().map(|pending| &*pending.bytes);
             write_group(base, Operation::Insert, inserts, builder);
             Ok(())
@@ -52,8 +56,8 @@ fn encode_keyed(
 ) -> Result<(), Error> {
     let layout = base.layout();
     // Most transactions are of a row or two: room for those, so that no buffer need grow.
-    let mut keys = Vec::with_capacity(64);
-    let mut gone = Vec::with_capacity(overlay.gone_count());
+    let mut keys = RowBuffer::new();
+    let mut gone = Vec::new();
     for place in overlay.gone() {
         gone.push(Gone {
             place,
@@ -62,8 +66,11 @@ fn encode_keyed(
         });
     }
     // Behind them, one after the other, the keys of pending rows.
-    let gone_keys_end = keys.len();
-    gone.sort_unstable_by(|one, other| keys[one.key.clone()].cmp(&keys[other.key.clone()]));
+    let gone_keys_end = keys.length();
+    gone.sort_unstable_by(|one, other| {
+        let [one, other] = [one, other].map(|gone| &keys.bytes()[gone.key.clone()]);
+        one.cmp(other)
+    });
     let is_unique = |column: usize| {
         let mut unique = base.indexes().filter(|spec| spec.unique);
         unique.any(|spec| {
@@ -75,48 +82,42 @@ fn encode_keyed(
     let mut inserts = Vec::<&[u8]>::new();
     let updates_start = builder.byte_length();
     let mut updates = builder.group(base.id(), layout.number(), Operation::Update);
-    // One pending row after the other: all of it, and then what is new in it.
-    let columns_max = layout.column_count() * overlay.pending_count().min(1);
-    let mut cells = Vec::with_capacity(columns_max);
     for pending in overlay.rows() {
-        cells.clear();
-        let decoded = decode_cells(layout, &pending.bytes, |cell| cells.push(cell));
-        decoded.expect("it was encoded by the transaction");
+        if let Some((_, changes)) = pending.as_change() {
+            if encoded_changes(layout, changes).next().is_some() {
+                updates.push(&pending.bytes);
+            }
+            continue;
+        }
+        let encoded = || encoded_values(layout, &pending.bytes);
         keys.truncate(gone_keys_end);
-        let values_of_key = key_columns.iter();
-        let values_of_key = values_of_key.map(|&column| cells[usize::from(column)].1);
-        encode_key_columns(layout, key_columns, values_of_key, &mut keys);
-        let key = &keys[gone_keys_end..];
-        let found = gone.binary_search_by(|gone| keys[gone.key.clone()].cmp(key));
+        let mut key = CellEncoder::of_key(layout, key_columns, &mut keys);
+        for column in key_columns.iter().map(|&column| usize::from(column)) {
+            key.put_encoded(&layout.columns()[column], encoded().nth(column).flatten());
+        }
+        let key = &keys.bytes()[gone_keys_end..];
+        let found = gone.binary_search_by(|gone| keys.bytes()[gone.key.clone()].cmp(key));
         let Some(gone) = found.ok().map(|at| &mut gone[at]) else {
             inserts.push(&pending.bytes);
             continue;
         };
         let old = base.get(gone.place)?;
-        let mut change_count = 0;
-        for at in 0..cells.len() {
-            let (column, value) = cells[at];
-            if !old.has_value(column, value)? {
-                cells[change_count] = (column, value);
-                change_count += 1;
-            }
-        }
-        let changes = &cells[..change_count];
-        if gone.is_replaced || changes.iter().any(|(column, _)| is_unique(*column)) {
+        let others = others_of(&old, encoded().enumerate())?;
+        if gone.is_replaced || others.iter().any(|(column, _)| is_unique(*column)) {
             inserts.push(&pending.bytes);
             continue;
         }
         gone.is_replaced = true;
-        if !changes.is_empty() {
+        if !others.is_empty() {
             updates.push_with(|bytes| {
                 bytes.extend_from_slice(key);
-                encode_changes(layout, changes, bytes);
+                put_changes(layout, &others, bytes);
             });
         }
     }
     let deletes_start = builder.byte_length();
     let deletes = gone.iter().filter(|gone| !gone.is_replaced);
-    let deletes = deletes.map(|gone| &keys[gone.key.clone()]);
+    let deletes = deletes.map(|gone| &keys.bytes()[gone.key.clone()]);
     write_group(base, Operation::DeleteByKey, deletes, builder);
     builder.put_behind(updates_start, deletes_start);
     write_group(base, Operation::Insert, inserts, builder);
@@ -128,18 +129,38 @@ fn encode_stored_key(
     row: &Row<'_>,
     layout: &Layout,
     key_columns: &[u16],
-    keys: &mut Vec<u8>,
+    keys: &mut RowBuffer,
 ) -> Result<Range<usize>, Error> {
-    let start = keys.len();
+    let start = keys.length();
     let mut cells = CellEncoder::of_key(layout, key_columns, keys);
     for column in key_columns.iter().map(|&column| usize::from(column)) {
         let definition = &layout.columns()[column];
-        match row.value_ref(column)? {
-            Some(value) => cells.put(definition, value),
-            None => cells.put(definition, row.value(column)?.as_ref()),
+        row.with_value(column, |value| cells.put(definition, value))?;
+    }
+    Ok(start..keys.length())
+}
+
+/// Those of some values, with their columns, that a row has not.
+fn others_of<'v>(
+    row: &Row<'_>,
+    values: impl Iterator<Item = EncodedCell<'v>>,
+) -> Result<Vec<EncodedCell<'v>>, Error> {
+    let mut others = Vec::new();
+    for (column, value) in values {
+        if !row.with_value(column, |old| old.is_encoded_as(value))? {
+            others.push((column, value));
         }
     }
-    Ok(start..keys.len())
+    Ok(others)
+}
+
+/// Appends what an update says behind the key.
+fn put_changes(layout: &Layout, changes: &[EncodedCell<'_>], out: &mut Vec<u8>) {
+    let changed = changes.iter().map(|(column, _)| *column);
+    let mut cells = CellEncoder::of_changes(layout, changed, out);
+    for (column, value) in changes {
+        cells.put_encoded(&layout.columns()[*column], *value);
+    }
 }
 
 fn encode_unkeyed(

@@ -3,87 +3,87 @@
 //! ```text
 //!   base:     rows in pages, entries in indexes           never touched
 //!   overlay:  gone      places of base rows that were deleted, or that stand below as they are now
-//!             rows      by row id, encoded as a transaction's groups hold them
-//!             indexes   for each index of the base: (key, row id) of those rows, in order
+//!             rows      by row id, as a transaction's groups hold them: whole, or what changes of a base row
+//!             entries   for each index of the base: (key, row id) of those rows, in order
 //! ```
 //!
 //! Who reads the table as the transaction sees it takes the base without what is gone, and these rows besides: see
-//! [`TableRef`](crate::TableRef). A copy costs the number of indexes, whatever was written, and that is what a savepoint
-//! keeps.
+//! [`TableRef`](crate::TableRef). A copy takes O(1), and that is what a savepoint keeps.
 
 use std::cmp::Ordering;
 use std::ops::Bound;
-use std::sync::Arc;
 
 use crate::cow_sorted::CowSorted;
 use crate::cow_sorted_range::CowSortedRange;
 use crate::key_bytes::KeyBytes;
+use crate::pending_row::PendingRow;
 use crate::row_id::RowId;
 
 /// The rows that are gone from a table, and those that are new. A changed row is both.
 #[derive(Debug, Clone)]
 pub(crate) struct Overlay {
-    /// Invariant: places of rows of the base.
-    gone: CowSorted<RowId>,
+    /// Invariant: rows of the base.
+    gone: CowSorted<Gone>,
     /// Invariant: pending row ids.
     rows: CowSorted<PendingRow>,
-    /// Invariant: one for each index of the base, in its order; each has an entry for each row.
-    indexes: Vec<CowSorted<Entry>>,
+    /// Invariant: for each index of the base one for each row.
+    entries: CowSorted<Entry>,
 }
 
-/// A row that no page holds yet.
+/// A row of the base that is gone.
 #[derive(Debug, Clone)]
-pub(crate) struct PendingRow {
-    pub(crate) row: RowId,
-    /// As [`crate::encode_row`] writes it.
-    pub(crate) bytes: Arc<[u8]>,
+struct Gone {
+    place: RowId,
+    /// Invariant: a row here is a change of it.
+    is_changed: bool,
 }
 
-/// A key and the row that has it.
-pub(crate) type Entry = (KeyBytes, RowId);
+/// A key and the row that has it. In order of all three.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// The position of the index among those of the base.
+    index: usize,
+    pub(crate) key: KeyBytes,
+    pub(crate) row: RowId,
+}
 
 /// The keys of a row, one for each index.
 pub(crate) type Keys = Vec<KeyBytes>;
 
 impl Overlay {
-    /// Nothing done yet to a table of so many indexes.
-    pub(crate) fn new(index_count: usize) -> Self {
+    /// Nothing done yet.
+    pub(crate) fn new() -> Self {
         Overlay {
             gone: CowSorted::new(),
             rows: CowSorted::new(),
-            indexes: vec![CowSorted::new(); index_count],
+            entries: CowSorted::new(),
         }
     }
 
-    /// The places of base rows that are gone, ascending.
+    /// The places of base rows that are gone and have not only changed, ascending.
     pub(crate) fn gone(&self) -> impl Iterator<Item = RowId> {
-        self.gone.iter().copied()
+        let gone = self.gone.iter().filter(|gone| !gone.is_changed);
+        gone.map(|gone| gone.place)
     }
 
-    /// How many base rows are gone.
-    pub(crate) fn gone_count(&self) -> usize {
-        self.gone.len()
+    /// Whether no base row is gone, or has changed.
+    pub(crate) fn only_adds(&self) -> bool {
+        self.gone.len() == 0
     }
 
     /// Whether the base row at a place is gone.
     pub(crate) fn is_gone(&self, row: RowId) -> bool {
-        self.gone.get(|place| place.cmp(&row)).is_some()
+        self.gone.get(|gone| gone.place.cmp(&row)).is_some()
     }
 
-    /// The row of an id, encoded.
-    pub(crate) fn row(&self, row: RowId) -> Option<&[u8]> {
-        let found = self.rows.get(|pending| pending.row.cmp(&row));
-        found.map(|pending| &*pending.bytes)
+    /// The row of an id.
+    pub(crate) fn row(&self, row: RowId) -> Option<&PendingRow> {
+        self.rows.get(|pending| pending.row.cmp(&row))
     }
 
     /// The rows, in the order in which they were first written.
     pub(crate) fn rows(&self) -> CowSortedRange<'_, PendingRow> {
         self.rows.iter()
-    }
-
-    /// How many rows there are.
-    pub(crate) fn pending_count(&self) -> usize {
-        self.rows.len()
     }
 
     /// How many rows a table has under this overlay.
@@ -98,76 +98,110 @@ impl Overlay {
         lower: Bound<&[u8]>,
         upper: Bound<&[u8]>,
     ) -> CowSortedRange<'_, Entry> {
-        let is_before = |(key, _): &Entry| match lower {
-            Bound::Included(lower) => **key < *lower,
-            Bound::Excluded(lower) => **key <= *lower,
+        let is_before = |entry: &Entry| match lower {
+            _ if entry.index != index => entry.index < index,
+            Bound::Included(lower) => *entry.key < *lower,
+            Bound::Excluded(lower) => *entry.key <= *lower,
             Bound::Unbounded => false,
         };
-        let is_behind = |(key, _): &Entry| match upper {
-            Bound::Included(upper) => **key > *upper,
-            Bound::Excluded(upper) => **key >= *upper,
+        let is_behind = |entry: &Entry| match upper {
+            _ if entry.index != index => entry.index > index,
+            Bound::Included(upper) => *entry.key > *upper,
+            Bound::Excluded(upper) => *entry.key >= *upper,
             Bound::Unbounded => false,
         };
-        self.indexes[index].range(is_before, is_behind)
+        self.entries.range(is_before, is_behind)
     }
 
     /// The first row with exactly this key in an index.
     pub(crate) fn first_with_key(&self, index: usize, key: &[u8]) -> Option<RowId> {
-        let first = self.indexes[index].first_from(|(other, _)| **other < *key);
-        let first = first.filter(|(other, _)| **other == *key);
-        first.map(|(_, row)| *row)
+        let is_before = |entry: &Entry| (entry.index, &*entry.key) < (index, key);
+        let first = self.entries.first_from(is_before);
+        let first = first.filter(|entry| entry.index == index && *entry.key == *key);
+        first.map(|entry| entry.row)
     }
 
-    /// Adds a row under an id that no row has had.
-    pub(crate) fn insert(&mut self, row: RowId, bytes: Arc<[u8]>, keys: Keys) {
+    /// Adds a row under an id that no row has had. A base row that it is a change of is gone then.
+    pub(crate) fn insert(&mut self, new: PendingRow, keys: Keys) {
+        let row = new.row;
+        self.hide_changed(&new);
         let order = |there: &PendingRow, new: &PendingRow| there.row.cmp(&new.row);
-        self.rows.insert(PendingRow { row, bytes }, order);
-        for (index, key) in self.indexes.iter_mut().zip(keys) {
-            insert_entry(index, (key, row));
+        self.rows.insert(new, order);
+        for (index, key) in keys.into_iter().enumerate() {
+            self.insert_entry(Entry { index, key, row });
         }
     }
 
-    /// Gives a row other values; `false`, and nothing happens, if it is not here.
-    pub(crate) fn update(&mut self, row: RowId, bytes: Arc<[u8]>, old: &Keys, new: Keys) -> bool {
+    /// Puts a row in the place of the one of the same id; `false`, and nothing happens, if that is not here.
+    pub(crate) fn update(&mut self, new: PendingRow, old_keys: &Keys, new_keys: Keys) -> bool {
+        let row = new.row;
         let Some(pending) = self.rows.get_mut(|pending| pending.row.cmp(&row)) else {
             return false;
         };
-        pending.bytes = bytes;
-        for ((index, old), new) in self.indexes.iter_mut().zip(old).zip(new) {
-            if **old != *new {
-                remove_entry(index, old, row);
-                insert_entry(index, (new, row));
+        let old = std::mem::replace(pending, new.clone());
+        self.let_go(&old);
+        self.hide_changed(&new);
+        for (index, (old, key)) in old_keys.iter().zip(new_keys).enumerate() {
+            if **old != *key {
+                self.remove_entry(index, old, row);
+                self.insert_entry(Entry { index, key, row });
             }
         }
         true
     }
 
-    /// Takes a row away; `false`, and nothing happens, if it is not here.
+    /// Takes a row away; `false`, and nothing happens, if it is not here. A base row that it was a change of stays gone.
     pub(crate) fn remove(&mut self, row: RowId, keys: &Keys) -> bool {
-        if self.rows.remove(|pending| pending.row.cmp(&row)).is_none() {
+        let Some(old) = self.rows.remove(|pending| pending.row.cmp(&row)) else {
             return false;
-        }
-        for (index, key) in self.indexes.iter_mut().zip(keys) {
-            remove_entry(index, key, row);
+        };
+        self.let_go(&old);
+        for (index, key) in keys.iter().enumerate() {
+            self.remove_entry(index, key, row);
         }
         true
     }
 
     /// Hides a row of the base.
-    pub(crate) fn hide(&mut self, row: RowId) {
-        self.gone.insert(row, RowId::cmp);
+    pub(crate) fn hide(&mut self, place: RowId) {
+        self.put_gone(place, false);
+    }
+
+    fn hide_changed(&mut self, new: &PendingRow) {
+        if let Some(of) = new.change_of {
+            self.put_gone(of.place, true);
+        }
+    }
+
+    /// Remembers that the row that was a change of a base row is none any more.
+    fn let_go(&mut self, old: &PendingRow) {
+        if let Some(of) = old.change_of {
+            self.put_gone(of.place, false);
+        }
+    }
+
+    fn put_gone(&mut self, place: RowId, is_changed: bool) {
+        match self.gone.get_mut(|gone| gone.place.cmp(&place)) {
+            Some(gone) => gone.is_changed = is_changed,
+            None => {
+                let order = |there: &Gone, new: &Gone| there.place.cmp(&new.place);
+                self.gone.insert(Gone { place, is_changed }, order);
+            }
+        }
+    }
+
+    fn insert_entry(&mut self, entry: Entry) {
+        self.entries.insert(entry, |there, new| {
+            compare(there, new.index, &new.key, new.row)
+        });
+    }
+
+    fn remove_entry(&mut self, index: usize, key: &[u8], row: RowId) {
+        let removed = self.entries.remove(|entry| compare(entry, index, key, row));
+        debug_assert!(removed.is_some(), "each row has an entry in each index");
     }
 }
 
-fn compare(entry: &Entry, key: &[u8], row: RowId) -> Ordering {
-    (*entry.0).cmp(key).then(entry.1.cmp(&row))
-}
-
-fn insert_entry(index: &mut CowSorted<Entry>, entry: Entry) {
-    index.insert(entry, |there, (key, row)| compare(there, key, *row));
-}
-
-fn remove_entry(index: &mut CowSorted<Entry>, key: &[u8], row: RowId) {
-    let removed = index.remove(|entry| compare(entry, key, row));
-    debug_assert!(removed.is_some(), "each row has an entry in each index");
+fn compare(entry: &Entry, index: usize, key: &[u8], row: RowId) -> Ordering {
+    (entry.index, &*entry.key, entry.row).cmp(&(index, key, row))
 }

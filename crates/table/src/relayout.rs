@@ -87,7 +87,7 @@ fn rewrite(
         let mut copied = Vec::new();
         let old_values = row?.read_all(&mut copied)?;
         let values = values(&layout, sources, &old_values);
-        table.check_values(&values)?;
+        table.check_values(values.iter().copied())?;
         table.rows.insert(pages, table.id, &layout, &values)?;
     }
     for spec in specs {

@@ -8,13 +8,13 @@ use crate::long_place::LongPlace;
 use crate::long_value;
 use crate::page_format::PageKind;
 use crate::pages::Pages;
-use crate::row_codec::{decode_cell, decode_row};
+use crate::pending_row::PendingRow;
 use crate::row_id::RowId;
 use crate::row_page::{Cell, RowPageRef};
 use crate::row_page_ref;
 use crate::table::Table;
 use crate::value::Value;
-use crate::value_ref::{AsIs, TakeValue, ValueRef};
+use crate::value_ref::{AsIs, HandTo, TakeValue, ValueRef};
 
 /// A row of a view, or of a write transaction. Reading a value copies it only if it is a string or bytes.
 #[derive(Debug, Clone, Copy)]
@@ -28,8 +28,8 @@ pub struct Row<'a> {
 enum Place<'a> {
     /// In a live slot of a page of this table.
     Page(RowPageRef<'a>, &'a Table, &'a Pages),
-    /// In a row that no page holds yet, encoded.
-    Pending(&'a [u8], &'a Layout),
+    /// In a row that no page holds yet, or in the one of this table that it is a change of.
+    Pending(&'a PendingRow, &'a Table, &'a Pages),
 }
 
 impl<'a> Row<'a> {
@@ -115,11 +115,19 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// A row that a transaction holds, as [`crate::encode_row`] wrote it.
-    pub(crate) fn pending(layout: &'a Layout, row: RowId, bytes: &'a [u8]) -> Self {
+    /// A row that a transaction on `table` holds.
+    pub(crate) fn pending(table: &'a Table, pages: &'a Pages, pending: &'a PendingRow) -> Self {
         Row {
-            row,
-            place: Place::Pending(bytes, layout),
+            row: pending.row,
+            place: Place::Pending(pending, table, pages),
+        }
+    }
+
+    /// What a transaction holds of the row, if no page holds it yet.
+    pub(crate) fn as_pending(&self) -> Option<&'a PendingRow> {
+        match self.place {
+            Place::Page(..) => None,
+            Place::Pending(pending, ..) => Some(pending),
         }
     }
 
@@ -138,7 +146,7 @@ impl<'a> Row<'a> {
     fn layout(&self) -> &'a Layout {
         match self.place {
             Place::Page(page, ..) => page.layout(),
-            Place::Pending(_, layout) => layout,
+            Place::Pending(_, table, _) => &table.layout,
         }
     }
 
@@ -148,9 +156,10 @@ impl<'a> Row<'a> {
     /// If there is no such column.
     pub fn value(&self, column: usize) -> Result<Value, Error> {
         let bytes = match self.place {
-            Place::Pending(bytes, layout) => {
-                return Ok(Value::from(decode_cell(layout, bytes, column)));
-            }
+            Place::Pending(pending, table, pages) => match pending.base_of(column) {
+                None => return Ok(Value::from(pending.value(&table.layout, column))),
+                Some(base) => return Row::find(table, pages, base)?.value(column),
+            },
             Place::Page(page, table, pages) => match self.cell(page, column)? {
                 Cell::Value(value) => return Ok(Value::from(value)),
                 Cell::Long { len, place, .. } => self.read_long(table, pages, len, place)?,
@@ -202,8 +211,8 @@ impl<'a> Row<'a> {
             Place::Page(page, ..) => page
                 .give_cell_of_live(self.row.slot(), column, taker)
                 .map_err(|kind| self.damaged(kind)),
-            Place::Pending(bytes, layout) => {
-                Ok(Some(taker.take(decode_cell(layout, bytes, column))))
+            Place::Pending(pending, table, pages) => {
+                give_pending_value(pending, table, pages, column, taker)
             }
         }
     }
@@ -224,11 +233,6 @@ impl<'a> Row<'a> {
         'a: 'v,
     {
         let mut values = Vec::with_capacity(self.column_count());
-        if let Place::Pending(bytes, layout) = self.place {
-            let decoded = decode_row(layout, bytes, &mut values);
-            decoded.expect("it was encoded by the transaction");
-            return Ok(values);
-        }
         copied.clear();
         for column in 0..self.column_count() {
             let value = self.value_ref(column)?;
@@ -243,22 +247,19 @@ impl<'a> Row<'a> {
         Ok(values)
     }
 
-    /// Whether a column has this value.
+    /// Does something with the value of a column, wherever it stands.
     ///
     /// # Panics
     /// If there is no such column.
-    pub(crate) fn has_value(&self, column: usize, value: ValueRef<'_>) -> Result<bool, Error> {
-        match self.give_value(column, Equals(value))? {
-            Some(is_equal) => Ok(is_equal),
-            None => Ok(self.value(column)?.as_ref() == value),
-        }
-    }
-
-    /// The encoded row, if no page holds it yet.
-    pub(crate) fn pending_bytes(&self) -> Option<&'a [u8]> {
-        match self.place {
-            Place::Page(..) => None,
-            Place::Pending(bytes, _) => Some(bytes),
+    #[inline(always)]
+    pub(crate) fn with_value<T>(
+        &self,
+        column: usize,
+        mut take: impl FnMut(ValueRef<'_>) -> T,
+    ) -> Result<T, Error> {
+        match self.give_value(column, HandTo(&mut take))? {
+            Some(taken) => Ok(taken),
+            None => Ok(take(self.value(column)?.as_ref())),
         }
     }
 
@@ -281,7 +282,7 @@ impl<'a> Row<'a> {
     pub(crate) fn own_layout(&self) -> &'a Layout {
         match self.place {
             Place::Page(page, table, _) => table.rows.own_layout(page.page(), &table.layout),
-            Place::Pending(_, layout) => layout,
+            Place::Pending(_, table, _) => &table.layout,
         }
     }
 
@@ -297,16 +298,24 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Compares a value with another one.
-struct Equals<'v>(ValueRef<'v>);
-
-impl<'a> TakeValue<'a> for Equals<'_> {
-    type Taken = bool;
-
-    #[inline(always)]
-    fn take(self, value: ValueRef<'a>) -> bool {
-        value == self.0
-    }
+/// [`Row::give_value`] of a row that a transaction holds.
+#[inline(never)]
+fn give_pending_value<'a, T: TakeValue<'a>>(
+    pending: &'a PendingRow,
+    table: &'a Table,
+    pages: &'a Pages,
+    column: usize,
+    taker: T,
+) -> Result<Option<T::Taken>, Error> {
+    let Some(base) = pending.base_of(column) else {
+        return Ok(Some(taker.take(pending.value(&table.layout, column))));
+    };
+    let page = look(table, pages, base).map_err(|damaged| match damaged {
+        None => missing(table),
+        Some(damaged) => damaged.into(),
+    })?;
+    let given = page.give_cell_of_live(base.slot(), column, taker);
+    given.map_err(|kind| kind.at(base.page()).into())
 }
 
 /// The page of a row of `table`; if it is not there, what is damaged, if anything is. A place that was never this table's, or is

@@ -2,7 +2,7 @@
 
 use crate::cow_sorted_range::CowSortedRange;
 use crate::error::Error;
-use crate::overlay::PendingRow;
+use crate::pending_row::PendingRow;
 use crate::row::Row;
 use crate::row_id::RowId;
 use crate::row_pages::{NumberedPage, RowPages};
@@ -31,8 +31,8 @@ impl<'a> Scan<'a> {
     }
 
     fn next_pending(&mut self) -> Option<Row<'a>> {
-        let PendingRow { row, bytes } = self.pending.as_mut()?.next()?;
-        Some(Row::pending(self.table.layout(), *row, bytes))
+        let pending = self.pending.as_mut()?.next()?;
+        Some(Row::pending(self.table.table, self.table.pages, pending))
     }
 }
 

@@ -20,12 +20,12 @@ use crate::index::Index;
 use crate::index_id::IndexId;
 use crate::index_kind::IndexKind;
 use crate::index_spec::IndexSpec;
+use crate::key_buffer::KeyBuffer;
 use crate::layout::Layout;
 use crate::page::Page;
 use crate::page_number::PageNumber;
 use crate::pages::Pages;
 use crate::renewal::renew;
-use crate::row_codec::UpdateRow;
 use crate::row_id::RowId;
 use crate::scratch::Scratch;
 use crate::stored_pages::StoredPages;
@@ -164,7 +164,7 @@ impl Store {
     pub fn insert(&mut self, table: TableId, values: &[Value]) -> Result<RowId, Error> {
         let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
         let (head, pages, scratch) = self.parts(table)?;
-        head.check_values(&values)?;
+        head.check_values(values.iter().copied())?;
         head.insert(pages, &values, scratch)
     }
 
@@ -211,9 +211,9 @@ impl Store {
                 }
             }
             (Operation::DeleteByKey, Some(_)) => {
-                let mut key = Vec::with_capacity(head.key_columns().len());
-                while rows.key(&head.layout, head.key_columns(), &mut key)? {
-                    let row = head.find_by_key(pages, &key)?;
+                let mut key = KeyBuffer::new();
+                while rows.index_key(&head.layout, head.key_columns(), &mut key)? {
+                    let row = head.find_by_key(pages, key.bytes())?;
                     head.delete(pages, row, scratch)?;
                 }
             }
@@ -225,13 +225,16 @@ impl Store {
                 }
             }
             (Operation::Update, Some(_)) => {
-                let mut update = UpdateRow {
-                    key: Vec::with_capacity(head.key_columns().len()),
-                    changes: Vec::with_capacity(head.layout.column_count()),
-                };
-                while rows.update(&head.layout, head.key_columns(), &mut update)? {
-                    let row = head.find_by_key(pages, &update.key)?;
-                    head.update(pages, row, &update.changes, scratch)?;
+                let mut key = KeyBuffer::new();
+                let mut changes = Vec::with_capacity(head.layout.column_count());
+                while rows.index_key_with_changes(
+                    &head.layout,
+                    head.key_columns(),
+                    &mut key,
+                    &mut changes,
+                )? {
+                    let row = head.find_by_key(pages, key.bytes())?;
+                    head.update(pages, row, &changes, scratch)?;
                 }
             }
             (operation, _) => return Err(Error::WrongOperation { table, operation }),

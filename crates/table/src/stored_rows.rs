@@ -116,7 +116,7 @@ impl StoredRows {
             .insert(pages, owner, layout, heap_bytes, cells.into_iter())
     }
 
-    /// Replaces values of a row without moving it; `false`, and nothing changed, if its page has no room for them or is of an older
+    /// Replaces values of a row without moving it; `false`, and nothing changed, if it is not there, its page has no room for them or is of an older
     /// layout, or an old value shares its spill with others.
     pub(crate) fn update(
         &mut self,
@@ -132,14 +132,16 @@ impl StoredRows {
         if self.older_of(bytes).is_some() {
             return Ok(false);
         }
-        let page = RowPageRef::new(bytes, layout).map_err(damaged)?;
+        let Some(page) = RowPageRef::of_row(bytes, layout, owner, row.slot()) else {
+            return Ok(false);
+        };
         let plain = changes
             .iter()
             .map(|&(column, value)| (column, CellInput::from(value)));
         let mut gone = Vec::new();
         let (mut gained, mut freed, mut any_is_long) = (0, 0, false);
         for (column, cell) in plain.clone() {
-            match page.cell(row.slot(), column).map_err(damaged)? {
+            match page.cell_of_live(row.slot(), column).map_err(damaged)? {
                 Cell::Long { len, place, .. } if place.is_alone(len) => gone.push(place),
                 Cell::Long { .. } => return Ok(false),
                 Cell::Value(old) => freed += CellInput::from(old).heap_bytes(),

@@ -12,8 +12,7 @@ use crate::index::Index;
 use crate::index_build;
 use crate::index_id::IndexId;
 use crate::index_spec::IndexSpec;
-use crate::key::encode_key_to;
-use crate::key_buffer::KeyBuffer;
+use crate::key::decode_key;
 use crate::layout::Layout;
 use crate::pages::Pages;
 use crate::renewal::renew;
@@ -125,7 +124,10 @@ impl Table {
     }
 
     /// Refuses a row whose values do not fit the layout.
-    pub(crate) fn check_values(&self, values: &[ValueRef<'_>]) -> Result<(), Error> {
+    pub(crate) fn check_values<'v>(
+        &self,
+        values: impl ExactSizeIterator<Item = ValueRef<'v>>,
+    ) -> Result<(), Error> {
         if values.len() != self.layout.column_count() {
             return Err(Error::ColumnCount {
                 table: self.id,
@@ -133,7 +135,8 @@ impl Table {
                 found: values.len(),
             });
         }
-        (0..values.len()).try_for_each(|column| self.check_value(column, values[column]))
+        let mut values = values.enumerate();
+        values.try_for_each(|(column, value)| self.check_value(column, value))
     }
 
     /// Refuses a value that does not fit its column.
@@ -205,14 +208,12 @@ impl Table {
     ) -> Result<RowId, Error> {
         // The heap would count a value twice, and hold another one than the indexes.
         debug_assert!(changes.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        if !self.is_named_by(changes) {
-            self.read(pages, row)?;
-            if self
+        if !self.is_named_by(changes)
+            && self
                 .rows
                 .update(pages, self.id, &self.layout, row, changes)?
-            {
-                return Ok(row);
-            }
+        {
+            return Ok(row);
         }
         let found = self.read(pages, row)?;
         let mut copied = Vec::new();
@@ -275,18 +276,21 @@ impl Table {
         Row::indexed(self, pages, row)
     }
 
-    /// The row whose primary key has these values.
-    pub(crate) fn find_by_key(&self, pages: &Pages, key: &[ValueRef<'_>]) -> Result<RowId, Error> {
-        let missing = || Error::NoSuchRow {
-            table: self.id,
-            values: key.iter().map(|&value| Value::from(value)).collect(),
+    /// The row that has this primary key.
+    pub(crate) fn find_by_key(&self, pages: &Pages, key: &[u8]) -> Result<RowId, Error> {
+        let found = match self.primary_index() {
+            Some(index) => index.find(self, pages, key, |_| true)?,
+            None => None,
         };
-        let index = self.primary_index().ok_or_else(missing)?;
-        let mut buffer = KeyBuffer::new();
-        encode_key_to(key.iter().copied(), &mut buffer);
-        index
-            .find(self, pages, buffer.bytes(), |_| true)?
-            .ok_or_else(missing)
+        found.ok_or_else(|| {
+            let columns = self.key_columns().iter();
+            let types = columns.map(|&column| self.layout.place(usize::from(column)).column_type);
+            let values = decode_key(&types.collect::<Vec<_>>(), key);
+            Error::NoSuchRow {
+                table: self.id,
+                values: values.expect("it was encoded of a group's values"),
+            }
+        })
     }
 
     /// Builds a new index from the rows.

@@ -126,8 +126,8 @@ impl<'a> TableRef<'a> {
     /// The row at a place, or [`Error::NoSuchRow`].
     pub fn get(&self, row: RowId) -> Result<Row<'a>, Error> {
         if let Some(overlay) = self.overlay {
-            if let Some(bytes) = overlay.row(row) {
-                return Ok(Row::pending(&self.table.layout, row, bytes));
+            if let Some(pending) = overlay.row(row) {
+                return Ok(Row::pending(self.table, self.pages, pending));
             }
             if overlay.is_gone(row) {
                 return Err(Error::NoSuchRow {

@@ -39,7 +39,7 @@ pub(crate) fn put_fixed(value: ValueRef<'_>, out: &mut Vec<u8>) {
 
 /// Hands on the little-endian bytes of a fixed-width value; none for null, strings and bytes.
 #[inline]
-pub(crate) fn with_fixed_bytes(value: ValueRef<'_>, put: impl FnOnce(&[u8])) {
+pub(crate) fn with_fixed_bytes<T>(value: ValueRef<'_>, put: impl FnOnce(&[u8]) -> T) -> T {
     match value {
         ValueRef::Null | ValueRef::String(_) | ValueRef::Bytes(_) => put(&[]),
         ValueRef::Bool(value) => put(&[u8::from(value)]),
@@ -60,7 +60,7 @@ pub(crate) fn with_fixed_bytes(value: ValueRef<'_>, put: impl FnOnce(&[u8])) {
 }
 
 /// The value of a type whose whole body is `bytes`.
-#[inline]
+#[inline(always)]
 pub(crate) fn value_of_bytes(
     column_type: ColumnType,
     bytes: &[u8],

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
+use crate::value_codec::with_fixed_bytes;
 use crate::value_format::NULL_CODE;
 use crate::{ColumnType, Value};
 
@@ -72,6 +73,18 @@ impl<'a> TakeValue<'a> for AsIs {
     }
 }
 
+/// Hands a value on to a closure.
+pub(crate) struct HandTo<'f, F>(pub(crate) &'f mut F);
+
+impl<'a, T, F: FnMut(ValueRef<'a>) -> T> TakeValue<'a> for HandTo<'_, F> {
+    type Taken = T;
+
+    #[inline(always)]
+    fn take(self, value: ValueRef<'a>) -> T {
+        (self.0)(value)
+    }
+}
+
 impl<'a> ValueRef<'a> {
     /// The type of the value; `None` for null.
     #[inline]
@@ -134,6 +147,19 @@ impl<'a> ValueRef<'a> {
             ValueRef::String(value) => Some(value.as_bytes()),
             ValueRef::Bytes(value) => Some(value),
             _ => None,
+        }
+    }
+
+    /// Whether the value has these bytes in an encoded row; those of null are none.
+    #[inline(always)]
+    pub(crate) fn is_encoded_as(self, bytes: Option<&[u8]>) -> bool {
+        match (self, bytes) {
+            (ValueRef::Null, bytes) => bytes.is_none(),
+            (_, None) => false,
+            (value, Some(bytes)) => match value.variable_bytes() {
+                Some(variable) => variable == bytes,
+                None => with_fixed_bytes(value, |fixed| fixed == bytes),
+            },
         }
     }
 

@@ -11,22 +11,21 @@
 //! Nothing here reaches the base: [`WriteTransaction::flush`] turns the net effect into groups, and those are applied to the
 //! real store by the same function that replays a log.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::cow_sorted::CowSorted;
 use crate::error::Error;
+use crate::key_buffer::KeyBuffer;
 use crate::key_bytes::KeyBytes;
 use crate::net_effect;
+use crate::new_row::NewRow;
 use crate::overlay::{Keys, Overlay};
-use crate::row_codec::encode_row;
 use crate::row_id::RowId;
 use crate::store::Store;
 use crate::table_id::TableId;
 use crate::table_ref::TableRef;
 use crate::transaction_builder::TransactionBuilder;
 use crate::value::Value;
-use crate::value_ref::ValueRef;
 
 static STAMP_COUNT: AtomicU64 = AtomicU64::new(0);
 
@@ -81,12 +80,13 @@ impl WriteTransaction {
     /// Adds a row; values in column order. Refused rows leave nothing behind.
     pub fn insert(&mut self, table: TableId, values: &[Value]) -> Result<RowId, Error> {
         let seen = self.table(table)?;
-        let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
-        seen.table.check_values(&values)?;
-        let keys = admit(seen, &values, None)?;
-        let bytes = encode(seen, &values);
-        let row = self.next_pending();
-        self.overlay(table).insert(row, bytes, keys);
+        seen.table.check_values(values.iter().map(Value::as_ref))?;
+        let new = NewRow::Whole(values);
+        let keys = admit(seen, &new)?;
+        let row = RowId::pending(self.pending_count);
+        let pending = new.pending(row, seen.under(None))?;
+        self.overlay(table).insert(pending, keys);
+        self.pending_count += 1;
         Ok(row)
     }
 
@@ -94,12 +94,11 @@ impl WriteTransaction {
     pub fn delete(&mut self, table: TableId, row: RowId) -> Result<(), Error> {
         let seen = self.table(table)?;
         let found = seen.get(row)?;
-        if found.pending_bytes().is_none() {
+        if found.as_pending().is_none() {
             self.overlay(table).hide(row);
             return Ok(());
         }
-        let mut copied = Vec::new();
-        let keys = keys(seen, &found.read_all(&mut copied)?)?;
+        let keys = keys(seen, &NewRow::Changed(found, &[]))?;
         self.overlay(table).remove(row, &keys);
         Ok(())
     }
@@ -113,25 +112,27 @@ impl WriteTransaction {
     ) -> Result<RowId, Error> {
         let seen = self.table(table)?;
         let found = seen.get(row)?;
-        let mut copied = Vec::new();
-        let old = found.read_all(&mut copied)?;
-        let mut new = old.clone();
         for (column, value) in changes {
             seen.table.check_value(*column, value.as_ref())?;
-            new[*column] = value.as_ref();
         }
-        let new_keys = admit(seen, &new, Some((row, &old)))?;
-        let bytes = encode(seen, &new);
-        if found.pending_bytes().is_some() {
-            let old_keys = keys(seen, &old)?;
-            self.overlay(table).update(row, bytes, &old_keys, new_keys);
+        let new = NewRow::Changed(found, changes);
+        let new_keys = admit(seen, &new)?;
+        if found.as_pending().is_some() {
+            let pending = new.pending(row, seen.under(None))?;
+            let old_keys = keys(seen, &NewRow::Changed(found, &[]))?;
+            let overlay = self.overlay(table);
+            overlay.update(pending, &old_keys, new_keys);
             return Ok(row);
         }
-        let pending = self.next_pending();
+        let moved = RowId::pending(self.pending_count);
+        let pending = new.pending(moved, seen.under(None))?;
         let overlay = self.overlay(table);
-        overlay.hide(row);
-        overlay.insert(pending, bytes, new_keys);
-        Ok(pending)
+        if pending.change_of.is_none() {
+            overlay.hide(row);
+        }
+        overlay.insert(pending, new_keys);
+        self.pending_count += 1;
+        Ok(moved)
     }
 
     /// Remembers this state; O(1).
@@ -176,21 +177,12 @@ impl WriteTransaction {
         self.overlays = CowSorted::new();
     }
 
-    /// The id of the next row that is written.
-    fn next_pending(&mut self) -> RowId {
-        let row = RowId::pending(self.pending_count);
-        self.pending_count += 1;
-        row
-    }
-
     /// The overlay of a table of the base.
     fn overlay(&mut self, table: TableId) -> &mut Overlay {
         let compare = |(id, _): &(TableId, Overlay)| id.cmp(&table);
         if self.overlays.get(compare).is_none() {
-            let index_count = self.base.table(table).map_or(0, |t| t.indexes().count());
-            let overlay = Overlay::new(index_count);
             let order = |there: &(TableId, _), new: &(TableId, _)| there.0.cmp(&new.0);
-            self.overlays.insert((table, overlay), order);
+            self.overlays.insert((table, Overlay::new()), order);
         }
         let overlay = self.overlays.get_mut(compare);
         overlay
@@ -210,44 +202,30 @@ impl Clone for WriteTransaction {
     }
 }
 
-/// The keys of a row that is to stand in the table, in the place of `old` if there is one, unless another row has a key that must be
-/// its own.
-fn admit(
-    seen: TableRef<'_>,
-    values: &[ValueRef<'_>],
-    old: Option<(RowId, &[ValueRef<'_>])>,
-) -> Result<Keys, Error> {
-    let keys = keys(seen, values)?;
+/// The keys of a row that is to stand in the table, in the place of the one that it is a change of, unless another row has a key that must
+/// be its own.
+fn admit(seen: TableRef<'_>, new: &NewRow<'_>) -> Result<Keys, Error> {
+    let keys = keys(seen, new)?;
     for (position, (index, key)) in seen.table.indexes.iter().zip(&keys).enumerate() {
-        let is_kept = |(_, old): (_, &[ValueRef<'_>])| {
-            let mut columns = index.spec.columns.iter().map(|&column| usize::from(column));
-            columns.all(|column| old[column] == values[column])
-        };
         // A row keeps the keys that it has.
-        if index.exempts(values) || old.is_some_and(is_kept) {
+        if new.keeps(&index.spec.columns) || index.exempts(new)? {
             continue;
         }
         let found = seen.first_with_key(position, key)?;
-        if found.is_some_and(|row| Some(row.row_id()) != old.map(|(row, _)| row)) {
-            return Err(index.violation(seen.id(), values));
+        if found.is_some_and(|found| !new.is_change_of(&found)) {
+            return Err(index.violation(seen.id(), new.key(&index.spec.columns)?));
         }
     }
     Ok(keys)
 }
 
-fn keys(seen: TableRef<'_>, values: &[ValueRef<'_>]) -> Result<Keys, Error> {
-    let keys = seen.table.indexes.iter().map(|index| {
-        let key = index.short_key_of_row(seen.id(), values)?;
-        Ok(KeyBytes::from(key.bytes()))
-    });
-    keys.collect()
-}
-
-fn encode(seen: TableRef<'_>, values: &[ValueRef<'_>]) -> Arc<[u8]> {
-    // Enough for any row, so that the buffer need not grow.
-    let variable = values.iter().filter_map(|value| value.variable_bytes());
-    let room = variable.map(<[u8]>::len).sum::<usize>() + 24 * values.len();
-    let mut bytes = Vec::with_capacity(room);
-    encode_row(seen.layout(), values, &mut bytes);
-    Arc::from(bytes)
+fn keys(seen: TableRef<'_>, row: &NewRow<'_>) -> Result<Keys, Error> {
+    let indexes = &seen.table.indexes;
+    let mut keys = Vec::with_capacity(indexes.len());
+    let mut key = KeyBuffer::new();
+    for index in indexes {
+        index.key_of_new_row(seen.id(), row, &mut key)?;
+        keys.push(KeyBytes::from(key.bytes()));
+    }
+    Ok(keys)
 }
