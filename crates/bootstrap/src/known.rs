@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use snapshot::{Manifest, Outline};
-use table::PageMoment;
+use table::{HeadsMoment, PageMoment};
 
 use crate::mapped_pages::MappedPages;
 
@@ -12,6 +12,8 @@ use crate::mapped_pages::MappedPages;
 pub(crate) struct Known {
     pub(crate) outline: KnownOutline,
     pub(crate) moment: PageMoment,
+    /// The same of the heads of tables. Not of a snapshot that was loaded: an older program may have stored them in another form.
+    pub(crate) heads: Option<HeadsMoment>,
 }
 
 /// Which blobs a snapshot holds.

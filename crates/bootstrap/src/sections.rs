@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use schema::State;
-use snapshot::{Blob, Blobs, Loaded, Source, SourceError};
-use table::{Page, PageMoment, PageNumber, Store, TableId};
+use snapshot::{Blob, Loaded, Source, SourceError};
+use table::{HeadsMoment, Page, PageMoment, PageNumber, Store, TableId};
 
 use crate::database_id::DatabaseId;
 use crate::error::Error;
@@ -38,7 +38,8 @@ pub(crate) fn with_sections<T>(
         pages: state.store().pages(),
         moment: known.map(|known| &known.moment),
     };
-    with_heads(state, &mut pages, write)
+    let heads = known.and_then(|known| known.heads.as_ref());
+    with_heads(state, &mut pages, heads, write)
 }
 
 /// The same, but of the pages only those in memory of their own: what is to mend a file is not read through a map of it, which ends the process if the file was
@@ -47,36 +48,30 @@ pub(crate) fn with_owned_sections<T>(
     state: &State,
     write: impl FnOnce(&mut [&mut dyn Source]) -> snapshot::Result<T>,
 ) -> Result<T, Error> {
-    with_heads(state, &mut OwnedPages(state.store().pages()), write)
+    with_heads(state, &mut OwnedPages(state.store().pages()), None, write)
 }
 
 fn with_heads<T>(
     state: &State,
     pages: &mut dyn Source,
+    moment: Option<&HeadsMoment>,
     write: impl FnOnce(&mut [&mut dyn Source]) -> snapshot::Result<T>,
 ) -> Result<T, Error> {
-    let mut parts = Vec::new();
-    for (table, head) in state.store().heads() {
-        let Some(of_table) = parts_of(table, &head) else {
-            let definition = state.catalog().table(table);
-            return Err(Error::TableHeadTooLong {
-                table: definition.map_or_else(String::new, |it| it.name().to_owned()),
-                bytes: head.len(),
-            });
-        };
-        parts.extend(of_table);
-    }
-    let mut heads = Blobs::new(parts);
+    let mut heads = Heads {
+        state,
+        moment,
+        encoded: None,
+    };
     let mut sections: [&mut dyn Source; 2] = [pages, &mut heads];
     const { assert!(PAGES_SECTION == 0 && HEADS_SECTION == 1) };
-    Ok(write(&mut sections)?)
-}
-
-/// A head in parts, under their numbers; `None` if there are not as many numbers.
-fn parts_of(table: TableId, head: &[u8]) -> Option<impl Iterator<Item = (u64, Vec<u8>)>> {
-    let parts = (0..=u16::MAX).zip(head.chunks(HEAD_PART_BYTES));
-    (head.len() <= HEAD_BYTES_MAX)
-        .then(|| parts.map(move |(part, bytes)| (head_part_number(table.0, part), bytes.to_vec())))
+    write(&mut sections).map_err(|error| match error {
+        // What a source refuses is told as it is.
+        snapshot::Error::Source(source) => match source.downcast::<Error>() {
+            Ok(refusal) => *refusal,
+            Err(source) => snapshot::Error::Source(source).into(),
+        },
+        error => error.into(),
+    })
 }
 
 /// The state that a snapshot holds. Its pages stay where they were loaded and verified, and are copied when they are first written.
@@ -134,6 +129,85 @@ fn state(
     State::from_store(id.0, store).map_err(Unfit::State)
 }
 
+/// Lends the heads of tables in parts, each encoded when it is asked for.
+struct Heads<'a> {
+    state: &'a State,
+    moment: Option<&'a HeadsMoment>,
+    encoded: Option<Encoded>,
+}
+
+/// The first head from a table on.
+struct Encoded {
+    from: TableId,
+    table: TableId,
+    head: Vec<u8>,
+}
+
+impl Heads<'_> {
+    /// The first head from a table on; `None` behind the last.
+    fn head_from(&mut self, from: TableId) -> Result<Option<&Encoded>, SourceError> {
+        let is_it = |encoded: &Encoded| (encoded.from..=encoded.table).contains(&from);
+        if !self.encoded.as_ref().is_some_and(is_it) {
+            self.encoded = self
+                .state
+                .store()
+                .head_from(from)
+                .map(|(table, head)| Encoded { from, table, head });
+        }
+        let Some(encoded) = &self.encoded else {
+            return Ok(None);
+        };
+        if encoded.head.len() > HEAD_BYTES_MAX {
+            let definition = self.state.catalog().table(encoded.table);
+            return Err(Box::new(Error::TableHeadTooLong {
+                table: definition.map_or_else(String::new, |it| it.name().to_owned()),
+                bytes: encoded.head.len(),
+            }));
+        }
+        Ok(Some(encoded))
+    }
+}
+
+impl Source for Heads<'_> {
+    fn next_from(&mut self, from: u64) -> Result<Option<(u64, &[u8])>, SourceError> {
+        let Some((mut table, mut part)) = parse_head_part_number(from) else {
+            return Ok(None);
+        };
+        loop {
+            let Some(encoded) = self.head_from(TableId(table))? else {
+                return Ok(None);
+            };
+            part = if encoded.table.0 == table { part } else { 0 };
+            table = encoded.table.0;
+            if part_of(&encoded.head, part).is_some() {
+                break;
+            }
+            let Some(next) = table.checked_add(1) else {
+                return Ok(None);
+            };
+            (table, part) = (next, 0);
+        }
+        let encoded = self.encoded.as_ref().expect("it was found just now");
+        let bytes = part_of(&encoded.head, part);
+        Ok(bytes.map(|bytes| (head_part_number(table, part), bytes)))
+    }
+
+    fn changed(&mut self) -> Vec<RangeInclusive<u64>> {
+        let Some(moment) = self.moment else {
+            return vec![0..=u64::MAX];
+        };
+        let changed = self.state.store().heads_changed_after(moment);
+        let parts =
+            |table: TableId| head_part_number(table.0, 0)..=head_part_number(table.0, u16::MAX);
+        changed.into_iter().map(parts).collect()
+    }
+}
+
+/// A part of a head, if it is as long.
+fn part_of(head: &[u8], part: u16) -> Option<&[u8]> {
+    head.chunks(HEAD_PART_BYTES).nth(part.into())
+}
+
 /// Lends pages.
 struct Pages<'a> {
     pages: &'a table::Pages,
@@ -187,20 +261,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn heads_without_room_are_told_from_those_in_parts() {
-        let lengths = |head: &[u8]| -> Option<Vec<(u64, usize)>> {
-            let parts = parts_of(TableId(3), head)?;
-            Some(parts.map(|(number, part)| (number, part.len())).collect())
+    fn the_last_part_of_the_longest_head_has_a_number() {
+        let lengths = |head: &[u8]| -> Vec<usize> {
+            let parts = (0..).map_while(|part| part_of(head, part));
+            parts.map(<[u8]>::len).collect()
         };
-        let first = 3 << 16;
         let two_and_a_byte = vec![0; 2 * HEAD_PART_BYTES + 1];
-        let expected = [HEAD_PART_BYTES, HEAD_PART_BYTES, 1];
-        let expected = (first..).zip(expected).collect();
-        assert_eq!(lengths(&two_and_a_byte), Some(expected));
+        assert_eq!(
+            lengths(&two_and_a_byte),
+            [HEAD_PART_BYTES, HEAD_PART_BYTES, 1]
+        );
         // Zeros that nobody looks at take no memory.
-        assert_eq!(lengths(&vec![0; HEAD_BYTES_MAX + 1]), None);
         let all = vec![0; HEAD_BYTES_MAX];
-        let last = parts_of(TableId(3), &all).unwrap().last().unwrap();
-        assert_eq!((last.0, last.1.len()), (first + 0xffff, HEAD_PART_BYTES));
+        assert_eq!(
+            part_of(&all, u16::MAX).map(<[u8]>::len),
+            Some(HEAD_PART_BYTES)
+        );
     }
 }

@@ -154,9 +154,11 @@ impl SnapshotKeeper {
         };
         if let Some(outline) = &written.outline {
             inner.outlines.insert(view.tx(), outline.clone());
+            let store = view.state().store();
             inner.known = Some(Known {
                 outline: KnownOutline::Read(outline.clone()),
-                moment: view.state().store().pages().moment(),
+                moment: store.pages().moment(),
+                heads: Some(store.heads_moment()),
             });
         }
         inner.bad.remove(&view.tx());

@@ -84,7 +84,11 @@ pub(crate) fn start(
             return Ok(Ok(Start {
                 state,
                 after: Some((TxId(header.tx), Chain(header.chain))),
-                known: Some(Known { outline, moment }),
+                known: Some(Known {
+                    outline,
+                    moment,
+                    heads: None,
+                }),
             }));
         }
         Err(Unusable::Snapshot(snapshot::Error::Io(error))) => return Err(error.into()),

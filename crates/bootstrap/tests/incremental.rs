@@ -101,6 +101,59 @@ fn a_snapshot_stores_what_has_changed_since_the_last_but_one() {
     }
 }
 
+/// Makes tables of twenty columns with a row each.
+fn make_tables(database: &Database, count: u64) {
+    let columns: Vec<String> = (0..20).map(|number| format!("column {number}")).collect();
+    let make = |tx: &mut WriteTransaction| {
+        (0..count).try_for_each(|number| {
+            let name = format!("table {number}");
+            let table = columns.iter().fold(NewTable::new(&name), |table, column| {
+                table.column(column, ColumnType::U64)
+            });
+            tx.create_table(&table.primary_key(&[&columns[0]]))?;
+            let cells = columns.iter().map(|column| (column.as_str(), 1_u64.into()));
+            tx.insert(&name, &cells.collect::<Vec<_>>()).map(drop)
+        })
+    };
+    database.write(make).unwrap();
+}
+
+/// As many tables as there are, a changed row costs its page and the head of its table.
+#[test]
+fn a_snapshot_looks_at_the_heads_of_tables_that_have_changed() {
+    let mut looked_at = Vec::new();
+    for tables in [40, 400] {
+        let disk = SimDisk::new(1);
+        let (database, _) = open_with(&disk, options()).unwrap();
+        make_tables(&database, tables);
+        let mut last = Vec::new();
+        for round in 0..6_u64 {
+            let name = format!("table {}", round * 7);
+            let update = |tx: &mut WriteTransaction| {
+                let cells = [("column 7", (round + 2).into())];
+                tx.update(&name, &[1_u64.into()], &cells).map(drop)
+            };
+            database.write(update).unwrap();
+            let written = database.snapshot().unwrap();
+            last.push(written.content_bytes);
+        }
+        looked_at.push(last.split_off(2));
+        let digest = database.digest().unwrap();
+        database.close().unwrap();
+        let (database, report) = open_with(&disk, options()).unwrap();
+        assert_eq!(report.records_replayed, 0);
+        assert_eq!(database.digest().unwrap(), digest);
+    }
+    // Two rows, each in a page of its own, and two heads.
+    assert!(
+        looked_at[0]
+            .iter()
+            .all(|bytes| (2 * PAGE..3 * PAGE).contains(bytes)),
+        "{looked_at:?}"
+    );
+    assert_eq!(looked_at[0], looked_at[1]);
+}
+
 /// One flipped bit in a page that snapshots share: the other line is whole, and the line begins anew.
 #[test]
 fn a_line_that_goes_bad_is_left_and_written_anew() {

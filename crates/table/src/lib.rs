@@ -126,6 +126,7 @@ mod page_error;
 mod pages;
 mod page_mut;
 mod page_journal;
+mod heads_moment;
 mod page_moment;
 mod page_versions;
 mod page_tree;
@@ -142,6 +143,7 @@ mod page_numbers;
 #[cfg(test)]
 mod stock_model;
 mod cow_radix;
+mod cow_radix_difference;
 mod cow_radix_iter;
 mod damaged;
 
@@ -204,6 +206,7 @@ pub use fixed_value::FixedValue;
 pub use group::{Group, Operation, RowReader};
 pub use hash_candidates::HashCandidates;
 pub use hash_index::HashIndex;
+pub use heads_moment::HeadsMoment;
 pub use index_id::IndexId;
 pub use index_kind::IndexKind;
 pub use index_range::IndexRange;

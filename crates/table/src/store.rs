@@ -13,9 +13,11 @@ use std::sync::Arc;
 
 use crate::compaction::compact;
 use crate::cow_radix::CowRadix;
+use crate::cow_radix_difference::difference;
 use crate::damaged::DamageKind;
 use crate::error::Error;
 use crate::group::{Group, Operation};
+use crate::heads_moment::HeadsMoment;
 use crate::index::Index;
 use crate::index_id::IndexId;
 use crate::index_kind::IndexKind;
@@ -317,6 +319,26 @@ impl Store {
         self.tables
             .iter()
             .map(|(_, head)| (head.id, table_head_format::encode(head)))
+    }
+
+    /// The first head from a table id on, as bytes for a snapshot.
+    pub fn head_from(&self, table: TableId) -> Option<(TableId, Vec<u8>)> {
+        let (_, head) = self.tables.iter_from(u64::from(table.0)).next()?;
+        Some((head.id, table_head_format::encode(head)))
+    }
+
+    /// Remembers the heads of the tables as they are.
+    pub fn heads_moment(&self) -> HeadsMoment {
+        HeadsMoment(self.tables.clone())
+    }
+
+    /// The tables whose heads may not be what they were at the moment, ascending, those among them that are gone. Costs what has changed, if this
+    /// store or that one came from the other. A head that changed and is equal again counts as changed.
+    pub fn heads_changed_after(&self, moment: &HeadsMoment) -> Vec<TableId> {
+        let keys = difference(&self.tables, &moment.0, Arc::ptr_eq);
+        let ids = keys.into_iter().map(u32::try_from);
+        ids.map(|id| TableId(id.expect("keys are table ids")))
+            .collect()
     }
 
     /// Puts a store together from what [`Store::pages`] and [`Store::heads`] gave. Pages may be borrowed from a map; they
