@@ -112,6 +112,8 @@ pub(crate) fn backup(
         usize::MAX,
         origin.known,
     )?;
+    // It covers what they hold, too.
+    keeper.settle()?;
     let tell = |progress: Progress| {
         on_progress(BackupProgress::Snapshot {
             bytes: progress.bytes,

@@ -14,8 +14,8 @@ use commitlog::{Log, TxId};
 use disk::Dir;
 use schema::State;
 use snapshot::{
-    Basis, Header, Manifest, Outline, Progress, Scrub, ScrubReport, SnapshotId, Snapshots, Source,
-    Spare,
+    Basis, Change, Header, Manifest, Outline, Progress, Scrub, ScrubReport, SnapshotId, Snapshots,
+    Source, Spare,
 };
 
 use crate::error::Result;
@@ -101,16 +101,17 @@ impl SnapshotKeeper {
             "a snapshot never exceeds what is durable"
         );
         let snapshots = self.existing_or_new(inner)?;
+        let mut change = snapshots.change()?;
         inner.read_known();
         let mut replaced = false;
         // What could not be read just now: nothing is written on it this time.
         let mut avoided = BTreeSet::new();
         let (written, depth) = loop {
-            let share = share(inner, &snapshots, log, &avoided)?;
+            let share = share(inner, &snapshots, &mut change, log, &avoided)?;
             let share_tx = share.as_ref().map(tx_of);
             let known = inner.known.as_ref();
             inner.doubtful.insert(view.tx());
-            let written = write(&snapshots, view, known, share.as_ref(), on_progress)?;
+            let written = write(&mut change, view, known, share.as_ref(), on_progress)?;
             inner.doubtful.remove(&view.tx());
             // What it shares was read back with the snapshot that it shares with; but now and then all of it is again.
             let depth = match share_tx {
@@ -136,7 +137,7 @@ impl SnapshotKeeper {
             };
             if is_verdict {
                 inner.forget(view.tx());
-                snapshots.remove(written.manifest.id())?;
+                change.remove(written.manifest.id())?;
             }
             match share_tx {
                 // An old one of the same transaction has gone bad: write it anew.
@@ -163,7 +164,7 @@ impl SnapshotKeeper {
         }
         inner.bad.remove(&view.tx());
         inner.good.insert(view.tx(), depth);
-        let removed = self.let_go(inner, &snapshots, log, on_progress)?;
+        let removed = self.let_go(inner, &snapshots, &mut change, log, on_progress)?;
         Ok(SnapshotSummary {
             tx: view.tx(),
             already_there: written.already_there && !replaced,
@@ -192,9 +193,11 @@ impl SnapshotKeeper {
         let Some(snapshots) = self.existing(inner)? else {
             return Ok(summary);
         };
+        let mut change = snapshots.change()?;
         let kept = self.kept(
             inner,
             &snapshots,
+            &mut change,
             log,
             &mut summary.snapshots_bad,
             on_progress,
@@ -211,8 +214,15 @@ impl SnapshotKeeper {
         summary.floor = Some(floor);
         summary.segments_removed = pruned.segments_removed;
         summary.base = pruned.base;
-        summary.snapshots_removed = self.let_go(inner, &snapshots, log, on_progress)?;
+        summary.snapshots_removed =
+            self.let_go(inner, &snapshots, &mut change, log, on_progress)?;
         Ok(summary)
+    }
+
+    /// Makes all snapshots that are there durable.
+    pub(crate) fn settle(&self) -> Result<()> {
+        let snapshots = self.existing(&mut self.lock())?;
+        Ok(snapshots.map_or(Ok(()), |them| them.settle())?)
     }
 
     /// Begins to read all snapshots again, for which nobody waits; nothing if there is no directory of them.
@@ -283,15 +293,18 @@ impl SnapshotKeeper {
         &self,
         inner: &mut KnownSnapshots,
         snapshots: &Snapshots,
+        change: &mut Change<'_>,
         log: &Log,
         bad: &mut Vec<TxId>,
         on_progress: &OnProgress<'_>,
     ) -> Result<Vec<TxId>> {
+        // What is given up because of them must not come to rest on one that a power cut takes.
+        change.settle()?;
         let mut good: Vec<TxId> = Vec::new();
         let mut manifests: Vec<Manifest> = Vec::new();
         let mut count = None;
         let mut unread = None;
-        for manifest in ours(snapshots, log)?.continued {
+        for manifest in ours(change, log)?.continued {
             let tx = TxId(manifest.header().tx);
             if inner.doubtful.contains(&tx) {
                 continue;
@@ -335,27 +348,28 @@ impl SnapshotKeeper {
         &self,
         inner: &mut KnownSnapshots,
         snapshots: &Snapshots,
+        change: &mut Change<'_>,
         log: &Log,
         on_progress: &OnProgress<'_>,
     ) -> Result<Vec<TxId>> {
         let Ours {
             continued,
             stranded,
-        } = ours(snapshots, log)?;
+        } = ours(change, log)?;
         let continued = continued.iter().map(|manifest| TxId(manifest.header().tx));
         let all: Vec<TxId> = continued.chain(stranded).collect();
         if all.len() <= self.keep {
             return Ok(Vec::new());
         }
         let mut bad = Vec::new();
-        let kept = self.kept(inner, snapshots, log, &mut bad, on_progress)?;
+        let kept = self.kept(inner, snapshots, change, log, &mut bad, on_progress)?;
         let removed = superfluous(&all, &kept, self.keep);
         for tx in &removed {
             if on_progress(Progress::default()).is_break() {
                 return Err(snapshot::Error::Cancelled.into());
             }
             inner.forget(*tx);
-            snapshots.remove(SnapshotId(tx.0))?;
+            change.remove(SnapshotId(tx.0))?;
             inner.bad.remove(tx);
             inner.doubtful.remove(tx);
         }
@@ -367,10 +381,11 @@ impl SnapshotKeeper {
 fn share(
     inner: &mut KnownSnapshots,
     snapshots: &Snapshots,
+    change: &mut Change<'_>,
     log: &Log,
     avoided: &BTreeSet<TxId>,
 ) -> Result<Option<Outline>> {
-    let continued = ours(snapshots, log)?.continued;
+    let continued = ours(change, log)?.continued;
     let Some((last, earlier)) = continued.split_first() else {
         return Ok(None);
     };
@@ -402,7 +417,7 @@ fn share(
 }
 
 fn write(
-    snapshots: &Snapshots,
+    change: &mut Change<'_>,
     view: &View,
     known: Option<&Known>,
     share: Option<&Outline>,
@@ -420,7 +435,7 @@ fn write(
         share,
     };
     with_sections(view.state(), known, |sections| {
-        snapshots.write_on(basis, &header, sections, &mut |progress| {
+        change.write_on(basis, &header, sections, &mut |progress| {
             on_progress(progress)
         })
     })

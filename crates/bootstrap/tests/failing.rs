@@ -6,7 +6,7 @@ mod fixture;
 
 use std::collections::BTreeSet;
 
-use bootstrap::{Database, Options, SyncPolicy, WriteError};
+use bootstrap::{Database, Options, SnapshotInfo, SyncPolicy, WriteError};
 use disk::{Call, Fault, Operation, SimDisk};
 use fixture::*;
 
@@ -293,4 +293,82 @@ fn an_error_at_every_call_of_a_restore() {
         flaws.len(),
         flaws.join("\n")
     );
+}
+
+/// Syncs since call `first`: what of.
+fn syncs(disk: &SimDisk, first: u64) -> Vec<String> {
+    let calls = disk
+        .calls()
+        .into_iter()
+        .skip(usize::try_from(first).unwrap());
+    let syncs =
+        calls.filter(|call| matches!(call.operation, Operation::SyncFile | Operation::SyncDir));
+    syncs
+        .map(|call| call.path.to_string_lossy().into_owned())
+        .collect()
+}
+
+fn sound_snapshots(disk: &SimDisk) -> usize {
+    let found = SnapshotInfo::read_back_all(&*disk.root()).unwrap();
+    found.iter().filter(|it| it.rejected.is_none()).count()
+}
+
+/// What an open rests on it makes durable itself: the end of the log. Snapshots are not given anything up for until later.
+#[test]
+fn an_open_of_what_was_closed_syncs_the_marks_of_the_log_alone() {
+    let disk = sample();
+    let newest = segments(&disk).pop().unwrap();
+    disk.record();
+    let first = disk.call_count();
+    let (database, report) = open_with(&disk, small_segments()).unwrap();
+    assert!(report.was_closed);
+    assert_eq!(syncs(&disk, first), [newest]);
+    // Now they are.
+    let first = disk.call_count();
+    assert!(database.prune().unwrap().floor.is_some());
+    let of_snapshots = syncs(&disk, first);
+    for path in ["snapshots".to_owned()]
+        .into_iter()
+        .chain(paths_in(&disk, "snapshots/", ".pack"))
+    {
+        assert!(of_snapshots.contains(&path), "{path} in {of_snapshots:?}");
+    }
+}
+
+/// The last sync of a snapshot fails, and so does what would take it back; the process ends. The next one finds it published, reads it back and prunes the log: a
+/// power cut then must not take it.
+#[test]
+fn a_snapshot_whose_last_sync_failed_is_made_durable_before_the_log_is_pruned() {
+    let start = SimDisk::new(1);
+    let (database, _) = open_with(&start, small_segments()).unwrap();
+    put_all(&database, 0..10);
+    database.snapshot().unwrap();
+    put_all(&database, 10..20);
+    database.close().unwrap();
+    let mut found = 0;
+    for first in 0..80 {
+        for second in first + 1..first + 4 {
+            let disk = start.fork();
+            let (database, _) = open_with(&disk, small_segments()).unwrap();
+            let calls = disk.call_count();
+            disk.fail_at(calls + first, Fault::Eio);
+            disk.fail_at(calls + second, Fault::Eio);
+            let failed = database.snapshot().is_err();
+            disk.clear_faults();
+            drop(database);
+            if !failed || sound_snapshots(&disk) < 2 {
+                continue;
+            }
+            found += 1;
+            let (database, _) = open_with(&disk, small_segments()).unwrap();
+            assert!(database.prune().unwrap().floor.is_some());
+            drop(database);
+            for crashed in disk.power_cuts(8, first) {
+                let (database, _) = open_with(&crashed, small_segments()).unwrap();
+                assert_eq!(notes(&database.view()), expected(0..20));
+                assert_eq!(sound_snapshots(&crashed), 2, "calls {first} and {second}");
+            }
+        }
+    }
+    assert!(found > 0);
 }

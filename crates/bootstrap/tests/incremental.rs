@@ -7,7 +7,7 @@ mod fixture;
 use std::ops::ControlFlow;
 
 use bootstrap::{Database, Options, Origin, SnapshotInfo, SnapshotPolicy, TxId};
-use disk::SimDisk;
+use disk::{Call, Operation, SimDisk};
 use fixture::*;
 use schema::{NewTable, WriteTransaction};
 use snapshot::{Manifest, Snapshots};
@@ -152,6 +152,57 @@ fn a_snapshot_looks_at_the_heads_of_tables_that_have_changed() {
         "{looked_at:?}"
     );
     assert_eq!(looked_at[0], looked_at[1]);
+}
+
+/// The calls about the directory of snapshots and its files since call `first`.
+fn calls_about_snapshots(disk: &SimDisk, first: u64) -> Vec<Call> {
+    let calls = disk
+        .calls()
+        .into_iter()
+        .skip(usize::try_from(first).unwrap());
+    calls
+        .filter(|call| call.path.to_string_lossy().contains("snapshots"))
+        .collect()
+}
+
+/// A snapshot that removes another one, and a prune, look through the directory once each, and no file is read by both the look and a second one.
+#[test]
+fn the_directory_is_looked_through_once_for_each_snapshot() {
+    let disk = SimDisk::new(1);
+    let (database, _) = open_with(&disk, small_segments()).unwrap();
+    load(&database, 1..=2000);
+    for round in 1..=9 {
+        change(&database, round);
+        database.snapshot().unwrap();
+    }
+    change(&database, 10);
+    disk.record();
+    for step in ["snapshot", "prune"] {
+        let there = paths_in(&disk, "snapshots/", ".pack");
+        assert!(there.len() > 3, "{there:?}");
+        let first = disk.call_count();
+        match step {
+            "snapshot" => assert_eq!(database.snapshot().unwrap().removed.len(), 1),
+            _ => assert!(database.prune().unwrap().floor.is_some()),
+        }
+        let calls = calls_about_snapshots(&disk, first);
+        let lists = calls
+            .iter()
+            .filter(|call| call.operation == Operation::List);
+        assert_eq!(lists.count(), 1, "{step}: {calls:?}");
+        for path in there {
+            let opened = calls.iter().filter(|call| {
+                call.operation == Operation::Open && call.path.to_string_lossy() == path
+            });
+            // To look, to read back what is shared, and one to withdraw it and one to look again.
+            let most = if step == "snapshot" { 4 } else { 1 };
+            let opened = opened.count();
+            assert!(
+                (1..=most).contains(&opened),
+                "{step}: {path} was opened {opened} times"
+            );
+        }
+    }
 }
 
 /// One flipped bit in a page that snapshots share: the other line is whole, and the line begins anew.

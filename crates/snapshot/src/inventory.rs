@@ -24,7 +24,7 @@ use crate::node_format::{FAN_OUT_BITS, NODE_BYTES_MAX, NodeChild, decode_node, n
 use crate::outline::Outline;
 use crate::reference::Reference;
 use crate::snapshot_id::SnapshotId;
-use crate::survey::{Sighted, survey};
+use crate::survey::{Sighted, Survey};
 use crate::tree::Tree;
 
 /// A pack that a snapshot names.
@@ -159,7 +159,7 @@ impl Inventory {
                 inventory.manifests.push(manifest.clone());
             }
         }
-        for Sighted { file, found } in survey(dir, None)? {
+        for Sighted { file, found } in Survey::default().sighted(dir, None)? {
             let error = match found {
                 Ok(Found::Published(manifest)) => {
                     inventory.manifests.push(manifest);

@@ -16,31 +16,27 @@ use std::collections::HashSet;
 
 use disk::{Dir, EntryKind};
 
+use crate::changing::Changing;
 use crate::error::Result;
 use crate::file_name::{FileName, PackName};
-use crate::manifest_file::{self, Found};
+use crate::manifest_file::Found;
 use crate::snapshot_id::SnapshotId;
-use crate::survey::{Sighted, survey};
-
-/// The files whose withdrawal this process knows to be durable.
-pub(crate) type Withdrawn = HashSet<FileName>;
+use crate::survey::Sighted;
 
 /// Clears up after interrupted writes and removals.
-pub(crate) fn sweep(dir: &dyn Dir, withdrawn: &mut Withdrawn) -> Result<()> {
-    for entry in dir.list()? {
-        if entry.kind == EntryKind::File
-            && let Some(FileName::TemporaryPack(_)) = FileName::parse(&entry.name)
-        {
-            dir.remove(&entry.name)?;
+pub(crate) fn sweep(dir: &dyn Dir, changing: &mut Changing) -> Result<()> {
+    for (file, kind) in changing.survey.names(dir)?.to_vec() {
+        if kind == EntryKind::File && matches!(file, FileName::TemporaryPack(_)) {
+            changing.remove(dir, file)?;
         }
     }
-    clear(dir, withdrawn, None)
+    clear(dir, changing, None)
 }
 
 /// Removes what is withdrawn and not needed, and what of the snapshot `removed` is damaged.
 pub(crate) fn clear(
     dir: &dyn Dir,
-    withdrawn: &mut Withdrawn,
+    changing: &mut Changing,
     removed: Option<SnapshotId>,
 ) -> Result<()> {
     let mut kept: HashSet<PackName> = HashSet::new();
@@ -48,13 +44,14 @@ pub(crate) fn clear(
     let mut unwanted: Vec<(FileName, Vec<PackName>)> = Vec::new();
     let mut to_withdraw: Vec<FileName> = Vec::new();
     let mut unread: Option<SnapshotId> = None;
-    for Sighted { file, found } in survey(dir, None)? {
+    for Sighted { file, found } in changing.survey.sighted(dir, None)? {
         match found {
             Ok(Found::Published(manifest)) => kept.extend(manifest.pack_list()),
             Ok(found) => {
                 unwanted.push((file, found.packs()));
                 to_withdraw.extend(Some(file).filter(|file| {
-                    !matches!(file, FileName::TemporaryManifest(_)) && !withdrawn.contains(file)
+                    !matches!(file, FileName::TemporaryManifest(_))
+                        && !changing.withdrawn.contains(file)
                 }));
             }
             Err(error) if removed == Some(file.id()) => {
@@ -62,7 +59,7 @@ pub(crate) fn clear(
                     return Err(error);
                 }
                 // It can not say which packs are its own: they go by their names.
-                unwanted.push((file, packs_of(dir, file)?));
+                unwanted.push((file, packs_of(changing.survey.names(dir)?, file)));
             }
             Err(_) => unread = unread.max(Some(file.id())),
         }
@@ -75,12 +72,11 @@ pub(crate) fn clear(
         return Ok(());
     }
     for file in to_withdraw {
-        manifest_file::withdraw(dir, file)?;
-        withdrawn.insert(file);
+        changing.withdraw(dir, file)?;
     }
     for pack in unwanted.iter().flat_map(|(_, packs)| packs) {
         if !kept.contains(pack) {
-            remove_if_there(dir, FileName::Pack(*pack), withdrawn)?;
+            changing.remove(dir, FileName::Pack(*pack))?;
         }
     }
     dir.sync()?;
@@ -92,33 +88,20 @@ pub(crate) fn clear(
         return Ok(());
     }
     for file in manifests {
-        remove_if_there(dir, file, withdrawn)?;
+        changing.remove(dir, file)?;
     }
     Ok(dir.sync()?)
 }
 
 /// The packs of a damaged snapshot.
-fn packs_of(dir: &dyn Dir, file: FileName) -> Result<Vec<PackName>> {
+fn packs_of(names: &[(FileName, EntryKind)], file: FileName) -> Vec<PackName> {
     let mut packs = Vec::new();
-    for entry in dir.list()? {
-        if let Some(name @ FileName::Pack(pack)) = FileName::parse(&entry.name)
-            && (name == file || file == FileName::Manifest(pack.written_for))
+    for (name, _) in names {
+        if let FileName::Pack(pack) = *name
+            && (*name == file || file == FileName::Manifest(pack.written_for))
         {
             packs.push(pack);
         }
     }
-    Ok(packs)
-}
-
-/// Removes a file. The name may be given to another one.
-pub(crate) fn remove_if_there(
-    dir: &dyn Dir,
-    file: FileName,
-    withdrawn: &mut Withdrawn,
-) -> Result<()> {
-    withdrawn.remove(&file);
-    match dir.remove(&file.to_string()) {
-        Err(error) if error.is_not_found() => Ok(()),
-        removed => Ok(removed?),
-    }
+    packs
 }

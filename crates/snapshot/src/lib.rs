@@ -49,6 +49,7 @@ mod options;
 mod outline;
 mod snapshot_id;
 mod snapshots;
+mod change;
 // Bytes.
 mod file_name;
 mod format;
@@ -86,11 +87,14 @@ mod scrub;
 mod scrub_report;
 mod set_aside;
 mod spare;
+// Changing.
+mod changing;
 // Going away.
 mod leftovers;
 mod remove;
 
 pub use blob::Blob;
+pub use change::Change;
 pub use damage::DamageKind;
 pub use error::{Error, Result};
 pub use format::{BLOB_BYTES_MAX, MANIFEST_BYTES_MAX, PAGE_ALIGNMENT};

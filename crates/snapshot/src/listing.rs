@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::path::PathBuf;
 
-use disk::{Access, Dir};
+use disk::Dir;
 
 use crate::damage::DamageKind;
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::file_name::FileName;
 use crate::manifest::Manifest;
 use crate::manifest_file::Found;
 use crate::snapshot_id::SnapshotId;
-use crate::survey::survey;
+use crate::survey::Survey;
 
 /// The snapshots of a directory, newest first. Files that are not ours do not appear.
 #[derive(Debug, Default)]
@@ -35,14 +35,16 @@ pub struct Rejected {
 }
 
 /// Lists all snapshots, or those of one transaction.
-pub(crate) fn list(dir: &dyn Dir, of: Option<SnapshotId>) -> Result<Listing> {
+pub(crate) fn list(dir: &dyn Dir, survey: &mut Survey, of: Option<SnapshotId>) -> Result<Listing> {
     let mut listing = Listing::default();
-    let mut sighted = survey(dir, of)?;
+    let mut sighted = survey.sighted(dir, of)?;
     // Those of the same transaction stay in order of their names.
     sighted.sort_by_key(|sighted| Reverse(sighted.file.id()));
     for sighted in sighted {
         let found = match sighted.found {
-            Ok(Found::Published(manifest)) => check_packs(dir, &manifest).map(|()| manifest),
+            Ok(Found::Published(manifest)) => {
+                check_packs(dir, survey, &manifest).map(|()| manifest)
+            }
             Ok(_) => continue,
             Err(reason) => Err(reason),
         };
@@ -66,15 +68,15 @@ pub(crate) fn list(dir: &dyn Dir, of: Option<SnapshotId>) -> Result<Listing> {
 }
 
 /// Looks at the lengths of the packs of a manifest.
-fn check_packs(dir: &dyn Dir, manifest: &Manifest) -> Result<()> {
+fn check_packs(dir: &dyn Dir, survey: &mut Survey, manifest: &Manifest) -> Result<()> {
     for pack in manifest.packs() {
-        let name = FileName::Pack(pack.name).to_string();
-        let path = dir.path().join(&name);
-        let found = match dir.open(&name, Access::Read) {
+        let name = FileName::Pack(pack.name);
+        let path = dir.path().join(name.to_string());
+        let found = match survey.length(dir, name) {
             Err(error) if error.is_not_found() => {
                 return Err(Error::damaged(&path, 0, DamageKind::MissingPack));
             }
-            file => file?.len()?,
+            length => length?,
         };
         if found != pack.length {
             let kind = DamageKind::Length {

@@ -18,7 +18,7 @@ use crate::hash::Hash;
 use crate::manifest::{self, Manifest, PackEntry};
 
 /// What a file with a name of ours is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Found {
     /// A snapshot.
     Published(Manifest),
@@ -41,11 +41,17 @@ impl Found {
 
 /// Looks at a manifest, or at a pack and the manifest in it.
 pub(crate) fn read(dir: &dyn Dir, name: FileName) -> Result<Found> {
+    let file = dir.open(&name.to_string(), Access::Read)?;
+    read_open(dir, name, &*file)
+}
+
+/// The same of a file that was opened.
+pub(crate) fn read_open(dir: &dyn Dir, name: FileName, file: &dyn File) -> Result<Found> {
     match name {
-        FileName::Pack(pack) => read_pack(dir, pack),
+        FileName::Pack(pack) => read_pack(dir, pack, file),
         FileName::TemporaryPack(_) => Ok(Found::Withdrawn(Vec::new())),
-        FileName::Manifest(_) => read_manifest(dir, name),
-        FileName::TemporaryManifest(_) => match read_manifest(dir, name) {
+        FileName::Manifest(_) => read_manifest(dir, name, file),
+        FileName::TemporaryManifest(_) => match read_manifest(dir, name, file) {
             Ok(found) => Ok(Found::Withdrawn(found.packs())),
             // It was never durable, so none of its packs had its final name yet.
             Err(error) if error.is_damage() => Ok(Found::Withdrawn(Vec::new())),
@@ -54,12 +60,11 @@ pub(crate) fn read(dir: &dyn Dir, name: FileName) -> Result<Found> {
     }
 }
 
-fn read_manifest(dir: &dyn Dir, name: FileName) -> Result<Found> {
-    let file = dir.open(&name.to_string(), Access::Read)?;
+fn read_manifest(dir: &dyn Dir, name: FileName, file: &dyn File) -> Result<Found> {
     let path = dir.path().join(name.to_string());
-    let announced = Announcement::decode_manifest(&front(&*file, HEADER_1_BYTES)?)
+    let announced = Announcement::decode_manifest(&front(file, HEADER_1_BYTES)?)
         .map_err(|flaw| manifest::header_error(flaw, &path))?;
-    let manifest = read_body(&*file, &path, name, &announced, None)?;
+    let manifest = read_body(file, &path, name, &announced, None)?;
     Ok(if announced.is_withdrawn {
         Found::Withdrawn(manifest.pack_list())
     } else {
@@ -67,11 +72,10 @@ fn read_manifest(dir: &dyn Dir, name: FileName) -> Result<Found> {
     })
 }
 
-fn read_pack(dir: &dyn Dir, pack: PackName) -> Result<Found> {
+fn read_pack(dir: &dyn Dir, pack: PackName, file: &dyn File) -> Result<Found> {
     let name = FileName::Pack(pack);
-    let file = dir.open(&name.to_string(), Access::Read)?;
     let path = dir.path().join(name.to_string());
-    let header = PackHeader::decode(&front(&*file, HEADER_BYTES)?)
+    let header = PackHeader::decode(&front(file, HEADER_BYTES)?)
         .map_err(|flaw| manifest::header_error(flaw, &path))?;
     let Some(announced) = header.manifest else {
         return Ok(Found::Blobs);
@@ -88,7 +92,7 @@ fn read_pack(dir: &dyn Dir, pack: PackName) -> Result<Found> {
         _ => return damaged(DamageKind::BodyContent),
     };
     let own = PackEntry { name: pack, length };
-    let manifest = read_body(&*file, &path, name, &announced, Some(own))?;
+    let manifest = read_body(file, &path, name, &announced, Some(own))?;
     if manifest.header().log_id != header.log_id || manifest.header().chain != header.chain {
         return damaged(DamageKind::BodyContent);
     }

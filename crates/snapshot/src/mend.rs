@@ -14,11 +14,12 @@ use std::sync::Arc;
 
 use disk::Dir;
 
+use crate::changing::Changing;
 use crate::damage::DamageKind;
 use crate::error::{Error, Result};
 use crate::format::{BLOB_BYTES_MAX, HEADER_BYTES};
 use crate::inventory::{Held, Inventory, PlaceKind};
-use crate::leftovers::{self, Withdrawn};
+use crate::leftovers;
 use crate::manifest::Manifest;
 use crate::outline::Outline;
 use crate::pack_copy::{self, Failure};
@@ -38,7 +39,7 @@ pub(crate) fn mend(
     threads: usize,
     scrub: Scrub,
     spare: Spare<'_, '_>,
-    repair: Option<&mut Withdrawn>,
+    repair: Option<&mut Changing>,
     on_progress: &mut OnScrub<'_>,
 ) -> Result<ScrubReport> {
     let Scrub {
@@ -92,10 +93,10 @@ impl Mender<'_, '_, '_> {
         Ok(!self.spare.outlines.iter().all(is_there))
     }
 
-    fn run(&mut self, threads: usize, repair: Option<&mut Withdrawn>) -> Result<()> {
+    fn run(&mut self, threads: usize, repair: Option<&mut Changing>) -> Result<()> {
         let does_repair = repair.is_some();
-        if let Some(withdrawn) = repair {
-            leftovers::sweep(self.dir, withdrawn)?;
+        if let Some(changing) = repair {
+            leftovers::sweep(self.dir, changing)?;
         }
         let outlines = self.spare.outlines;
         let inventory = Inventory::take(self.dir, outlines, &mut || self.tell(0))?;

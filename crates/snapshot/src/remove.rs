@@ -9,16 +9,16 @@
 
 use disk::Dir;
 
+use crate::changing::Changing;
 use crate::error::{Error, Result};
-use crate::leftovers::{self, Withdrawn};
-use crate::manifest_file::{self, Found};
+use crate::leftovers;
+use crate::manifest_file::Found;
 use crate::snapshot_id::SnapshotId;
-use crate::survey::survey;
 
-pub(crate) fn remove(dir: &dyn Dir, id: SnapshotId, withdrawn: &mut Withdrawn) -> Result<()> {
+pub(crate) fn remove(dir: &dyn Dir, id: SnapshotId, changing: &mut Changing) -> Result<()> {
     let mut published = Vec::new();
     let mut is_damaged = false;
-    for sighted in survey(dir, Some(id))? {
+    for sighted in changing.survey.sighted(dir, Some(id))? {
         match sighted.found {
             Ok(Found::Published(_)) => published.push(sighted.file),
             Ok(_) => {}
@@ -31,8 +31,7 @@ pub(crate) fn remove(dir: &dyn Dir, id: SnapshotId, withdrawn: &mut Withdrawn) -
         return Err(Error::NotFound(id));
     }
     for file in published {
-        manifest_file::withdraw(dir, file)?;
-        withdrawn.insert(file);
+        changing.withdraw(dir, file)?;
     }
-    leftovers::clear(dir, withdrawn, Some(id))
+    leftovers::clear(dir, changing, Some(id))
 }

@@ -23,6 +23,7 @@ use crate::read_back::{self, PIECES_PER_STEP, Piece};
 use crate::reference::Reference;
 use crate::scrub_report::ScrubProgress;
 use crate::snapshot_id::SnapshotId;
+use crate::survey::Survey;
 use crate::tree_walk;
 
 /// A scrub under way: [`crate::Snapshots::scrub`] begins it, [`crate::Snapshots::mend`] ends it.
@@ -68,7 +69,7 @@ struct Current {
 
 impl Scrub {
     pub(crate) fn begin(dir: &Arc<dyn Dir>, threads: usize) -> Result<Self> {
-        let listing = listing::list(&**dir, None)?;
+        let listing = listing::list(&**dir, &mut Survey::default(), None)?;
         let mut waiting: Vec<SnapshotId> = listing.sound.iter().map(Manifest::id).collect();
         waiting.reverse();
         let packs = listing.sound.iter().flat_map(Manifest::packs);
@@ -116,7 +117,7 @@ impl Scrub {
     }
 
     fn open(&mut self, id: SnapshotId) -> Result<()> {
-        let mut listing = listing::list(&*self.dir, Some(id))?;
+        let mut listing = listing::list(&*self.dir, &mut Survey::default(), Some(id))?;
         self.found.is_suspicious |= !listing.rejected.is_empty();
         let Some(manifest) = listing.sound.pop() else {
             return Ok(());

@@ -8,16 +8,16 @@ use std::path::PathBuf;
 
 use disk::Dir;
 
+use crate::changing::Changing;
 use crate::error::{Error, Result};
 use crate::file_name::{FileName, PackName};
-use crate::leftovers::{self, Withdrawn};
+use crate::leftovers;
 use crate::manifest_file::Found;
-use crate::survey::survey;
 
 const SUFFIX: &str = ".damaged";
 
-pub(crate) fn set_aside(dir: &dyn Dir, withdrawn: &mut Withdrawn) -> Result<Vec<PathBuf>> {
-    let sighted = survey(dir, None)?;
+pub(crate) fn set_aside(dir: &dyn Dir, changing: &mut Changing) -> Result<Vec<PathBuf>> {
+    let sighted = changing.survey.sighted(dir, None)?;
     let found = sighted
         .iter()
         .filter_map(|sighted| sighted.found.as_ref().ok());
@@ -35,12 +35,13 @@ pub(crate) fn set_aside(dir: &dyn Dir, withdrawn: &mut Withdrawn) -> Result<Vec<
             let name = sighted.file.to_string();
             let new = format!("{name}{SUFFIX}");
             dir.rename(&name, &new)?;
+            changing.survey.gone(sighted.file);
             aside.push(dir.path().join(new));
         }
     }
     if !aside.is_empty() {
         dir.sync()?;
-        leftovers::clear(dir, withdrawn, None)?;
+        leftovers::clear(dir, changing, None)?;
     }
     Ok(aside)
 }

@@ -7,30 +7,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use disk::Dir;
 
 use crate::blob::Blob;
+use crate::change::Change;
+use crate::changing::Changing;
 use crate::error::{Error, Result};
-use crate::file_name::FileName;
 use crate::header::Header;
-use crate::leftovers::{self, Withdrawn};
+use crate::leftovers;
 use crate::listing::{self, Listing};
 use crate::load::{self, LoadOptions};
 use crate::loaded::Loaded;
 use crate::manifest::Manifest;
-use crate::manifest_file;
 use crate::mapped::Mapped;
 use crate::mend;
 use crate::options::Options;
 use crate::outline::{Basis, Outline};
 use crate::pack_reader::PackSet;
 use crate::read_back;
-use crate::remove;
 use crate::scrub::Scrub;
 use crate::scrub_report::{ScrubProgress, ScrubReport};
 use crate::set_aside;
 use crate::snapshot_id::SnapshotId;
 use crate::source::Source;
 use crate::spare::Spare;
+use crate::survey::Survey;
 use crate::tree_walk;
-use crate::write;
 use crate::written::{Progress, Written};
 
 /// A directory of snapshots. All calls take `&self`; writes and removals wait for each other.
@@ -39,30 +38,24 @@ pub struct Snapshots {
     dir: Arc<dyn Dir>,
     options: Options,
     /// Held while the directory is changed.
-    changing: Mutex<Withdrawn>,
+    changing: Mutex<Changing>,
 }
 
 impl Snapshots {
-    /// Opens a directory. If it may be written, what interrupted writes and removals left is removed, and what is
-    /// listed from then on is durable; nobody else may be writing to it, and that is for the caller to ensure.
+    /// Opens a directory. If it may be written, what interrupted writes and removals left is removed; nobody else may be writing to it, and that is for
+    /// the caller to ensure. What was there before need not be durable: see [`Snapshots::settle`].
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn open(dir: Arc<dyn Dir>, options: Options) -> Result<Self> {
-        let mut withdrawn = Withdrawn::new();
+        let mut changing = Changing::default();
         if !options.read_only {
-            dir.sync()?;
-            leftovers::sweep(&*dir, &mut withdrawn)?;
-            // The last sync of the process that published one may have failed. Whoever prunes a log because of that snapshot must not lose it in the next power
-            // cut.
-            for manifest in listing::list(&*dir, None)?.sound {
-                manifest_file::publish(&*dir, manifest.file())?;
-            }
+            leftovers::sweep(&*dir, &mut changing)?;
         }
         Ok(Snapshots {
             dir,
             options,
-            changing: Mutex::new(withdrawn),
+            changing: Mutex::new(changing),
         })
     }
 
@@ -72,7 +65,7 @@ impl Snapshots {
     /// # Errors
     /// [`Error::Io`] if the directory can not be listed.
     pub fn list(&self) -> Result<Listing> {
-        listing::list(&*self.dir, None)
+        listing::list(&*self.dir, &mut Survey::default(), None)
     }
 
     /// Writes a snapshot: section `i` takes its blobs from `sections[i]`. When this returns, it is durable.
@@ -109,50 +102,26 @@ impl Snapshots {
         sections: &mut [&mut dyn Source],
         on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Written> {
-        self.require_writable()?;
-        let mut withdrawn = self.change();
-        let dir = &*self.dir;
-        leftovers::sweep(dir, &mut withdrawn)?;
-        if let Some(manifest) = self.make_room(header, &mut withdrawn)? {
-            return Ok(Written {
-                manifest,
-                outline: None,
-                already_there: true,
-                progress: Progress::default(),
-                blobs_shared: 0,
-                file_bytes: 0,
-                syncs: 1,
-            });
-        }
-        let basis = Basis {
-            share: match basis.share {
-                Some(outline) if self.can_share(header, outline)? => Some(outline),
-                _ => None,
-            },
-            ..basis
-        };
-        write::write(
-            dir,
-            &self.options,
-            header,
-            sections,
-            basis,
-            on_progress,
-            &mut withdrawn,
-        )
+        let mut change = self.change()?;
+        change.write_on(basis, header, sections, on_progress)
     }
 
-    /// Whether a snapshot may rest on the bytes of another: only a published manifest proves that they were synced.
-    fn can_share(&self, header: &Header, outline: &Outline) -> Result<bool> {
-        let manifest = outline.manifest();
-        let earlier = manifest.header();
-        // The packs of version 1 go with their manifest, and nothing tells of those that did not.
-        let is_in_pack = matches!(manifest.file(), FileName::Pack(_));
-        if earlier.log_id != header.log_id || earlier.tx >= header.tx || !is_in_pack {
-            return Ok(false);
-        }
-        let listing = listing::list(&*self.dir, Some(manifest.id()))?;
-        Ok(listing.sound.contains(manifest))
+    /// Makes all snapshots that are listed durable, unless that was done before: the last sync of the process that published one may have failed. Whoever gives
+    /// anything up because of a snapshot that he did not write must not lose it in the next power cut.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::ReadOnly`].
+    pub fn settle(&self) -> Result<()> {
+        self.change()?.settle()
+    }
+
+    /// Begins to change the directory: several things in a row, for which it is looked at once.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`].
+    pub fn change(&self) -> Result<Change<'_>> {
+        self.require_writable()?;
+        Ok(Change::new(&*self.dir, &self.options, self.changing()))
     }
 
     /// Reads what a snapshot stores and where, and verifies the tree of hashes; no blob is read.
@@ -170,7 +139,7 @@ impl Snapshots {
     /// # Errors
     /// The reason why a file of that transaction is rejected, also if there is a sound one besides: [`Error::Damaged`], [`Error::NewerFormat`], [`Error::Io`].
     pub fn look(&self, id: SnapshotId) -> Result<Option<Manifest>> {
-        let mut listing = listing::list(&*self.dir, Some(id))?;
+        let mut listing = listing::list(&*self.dir, &mut Survey::default(), Some(id))?;
         match listing.rejected.pop() {
             Some(rejected) => Err(rejected.reason),
             None => Ok(listing.sound.pop()),
@@ -248,11 +217,11 @@ impl Snapshots {
         repair: bool,
         on_progress: &mut dyn FnMut(ScrubProgress) -> ControlFlow<()>,
     ) -> Result<ScrubReport> {
-        let mut withdrawn = self.change();
+        let mut changing = self.changing();
         let repair = match repair {
             true => {
                 self.require_writable()?;
-                Some(&mut *withdrawn)
+                Some(&mut *changing)
             }
             false => None,
         };
@@ -268,7 +237,7 @@ impl Snapshots {
     /// [`Error::Io`], [`Error::ReadOnly`].
     pub fn set_aside(&self) -> Result<Vec<PathBuf>> {
         self.require_writable()?;
-        set_aside::set_aside(&*self.dir, &mut self.change())
+        set_aside::set_aside(&*self.dir, &mut self.changing())
     }
 
     /// Removes a snapshot, durably: it is withdrawn, and then removed, unless a later snapshot shares its blobs: then it is removed with that one, and so
@@ -281,46 +250,14 @@ impl Snapshots {
     /// [`Error::NotFound`], [`Error::NewerFormat`] (only the program that wrote it knows what belongs to it),
     /// [`Error::Io`], [`Error::ReadOnly`].
     pub fn remove(&self, id: SnapshotId) -> Result<()> {
-        self.require_writable()?;
-        let mut withdrawn = self.change();
-        leftovers::sweep(&*self.dir, &mut withdrawn)?;
-        remove::remove(&*self.dir, id, &mut withdrawn)
+        self.change()?.remove(id)
     }
 
-    /// Returns the snapshot that already is what `header` asks for, or makes sure that there is none of the transaction.
-    fn make_room(&self, header: &Header, withdrawn: &mut Withdrawn) -> Result<Option<Manifest>> {
-        let dir = &*self.dir;
-        let id = SnapshotId(header.tx);
-        let mut listing = listing::list(dir, Some(id))?;
-        if let Some(manifest) = listing.sound.pop() {
-            let found = manifest.header();
-            if found.log_id == header.log_id && found.chain == header.chain {
-                // It may be one that could neither be published for good nor taken back.
-                manifest_file::publish(dir, manifest.file())?;
-                return Ok(Some(manifest));
-            }
-            let file = manifest.path_in(dir);
-            return Err(Error::Occupied { file });
-        }
-        for rejected in listing.rejected {
-            match rejected.reason {
-                Error::Damaged { .. } => {}
-                error @ Error::Io(_) => return Err(error),
-                _ => {
-                    return Err(Error::Occupied {
-                        file: rejected.file,
-                    });
-                }
-            }
-        }
-        match remove::remove(dir, id, withdrawn) {
-            Ok(()) | Err(Error::NotFound(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn change(&self) -> MutexGuard<'_, Withdrawn> {
-        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Nothing is known yet of what the directory holds.
+    fn changing(&self) -> MutexGuard<'_, Changing> {
+        let mut changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        changing.survey = Survey::default();
+        changing
     }
 
     fn require_writable(&self) -> Result<()> {

@@ -16,12 +16,12 @@ use std::ops::ControlFlow;
 
 use disk::Dir;
 
+use crate::changing::Changing;
 use crate::compression;
 use crate::error::{Error, Result};
 use crate::file_name::{FileName, PackName};
 use crate::hash::Hash;
 use crate::header::Header;
-use crate::leftovers::{self, Withdrawn};
 use crate::manifest::{Manifest, PackEntry, SectionEntry};
 use crate::manifest_file;
 use crate::node_format::{self, ENCODING_LZ4, ENCODING_PLAIN, NodeChild};
@@ -46,13 +46,11 @@ pub(crate) fn write(
     sections: &mut [&mut dyn Source],
     basis: Basis<'_>,
     on_progress: &mut OnProgress<'_>,
-    withdrawn: &mut Withdrawn,
+    changing: &mut Changing,
 ) -> Result<Written> {
     let mut taken = HashSet::new();
-    for entry in dir.list()? {
-        if let Some(FileName::Pack(name) | FileName::TemporaryPack(name)) =
-            FileName::parse(&entry.name)
-        {
+    for (file, _) in changing.survey.names(dir)? {
+        if let FileName::Pack(name) | FileName::TemporaryPack(name) = file {
             taken.insert(name.id);
         }
     }
@@ -73,8 +71,9 @@ pub(crate) fn write(
     let written = writer
         .write_sections(dir, sections, basis.known, basis.share)
         .and_then(|trees| writer.publish(dir, name, header, trees, basis.share));
+    changing.survey.changed(FileName::Pack(name));
     if written.is_err()
-        && let Err(error) = clear_up(dir, name, withdrawn)
+        && let Err(error) = clear_up(dir, name, changing)
     {
         tracing::warn!(tx = header.tx, %error, "the file of a failed snapshot stays for now");
     }
@@ -234,12 +233,12 @@ fn plain_reference(hash: Hash, pack_id: u64, offset: u64, bytes: &[u8]) -> Refer
 }
 
 /// Removes what a failed write made, as far as the disk lets it. Whatever stays, the next writable open removes.
-fn clear_up(dir: &dyn Dir, name: PackName, withdrawn: &mut Withdrawn) -> Result<()> {
+fn clear_up(dir: &dyn Dir, name: PackName, changing: &mut Changing) -> Result<()> {
     match manifest_file::withdraw(dir, FileName::Pack(name)) {
         Err(Error::Io(error)) if error.is_not_found() => {}
         // If it could not be withdrawn, it may be there after a crash, and so must be what it shares with others.
         done => done?,
     }
-    leftovers::remove_if_there(dir, FileName::TemporaryPack(name), withdrawn)?;
-    leftovers::remove_if_there(dir, FileName::Pack(name), withdrawn)
+    changing.remove(dir, FileName::TemporaryPack(name))?;
+    changing.remove(dir, FileName::Pack(name))
 }

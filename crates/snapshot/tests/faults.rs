@@ -51,6 +51,7 @@ fn check_crashed(disk: &SimDisk, allowed: &[&[u64]], depth: u32) {
     disk.record();
     let first = disk.call_count();
     let snapshots = open(disk);
+    snapshots.settle().unwrap();
     let end = disk.call_count();
     assert_eq!(
         sound_ids(&snapshots),
@@ -227,7 +228,7 @@ fn two_failed_calls_of_write_cost_nothing() {
             }
         }
     }
-    assert!(failed > 100);
+    assert!(failed > 60, "{failed}");
 }
 
 /// A sync fails, and so does the call that takes the snapshot back: it looks published, and the same process is asked for it again.
