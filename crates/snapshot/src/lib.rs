@@ -64,6 +64,7 @@ mod source;
 mod tree;
 mod tree_update;
 mod reclaim;
+mod replaced;
 mod write;
 mod written;
 // Reading.

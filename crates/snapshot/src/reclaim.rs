@@ -1,5 +1,7 @@
 //! Which packs a snapshot leaves behind: of whose bytes too few are used, and, of too many, the smallest.
 
+use crate::replaced::Replaced;
+
 /// So many packs are not read for one snapshot.
 const PACKS_MAX: usize = 32;
 /// And if there are more, so many stay.
@@ -27,16 +29,20 @@ impl PackUse {
 
 /// The ids of the packs whose blobs the next snapshot stores anew, so that they go with the snapshots that use them.
 ///
-/// What stays unused is at most a quarter of what is used, and 4 MiB; so each byte that is written again has had a share in
-/// an unused one that is given back.
-pub(crate) fn left_behind(packs: &[PackUse]) -> Vec<u64> {
+/// What stays unused once it is written is at most a quarter of what is used, and 4 MiB; so each byte that is written again has had a share in
+/// an unused one that is given back. `replaced` is what it stores anew in any case.
+pub(crate) fn left_behind(packs: &[PackUse], replaced: &Replaced) -> Vec<u64> {
     let mut left = Vec::new();
-    let mut kept = packs.to_vec();
+    let used: u64 = packs.iter().map(|pack| pack.used).sum();
+    let then = |pack: &PackUse| PackUse {
+        used: pack.used.saturating_sub(replaced.in_pack(pack.id)),
+        ..*pack
+    };
+    let mut kept: Vec<PackUse> = packs.iter().map(then).collect();
     if kept.len() > PACKS_MAX {
         kept.sort_unstable_by_key(|pack| (std::cmp::Reverse(pack.used), pack.id));
         left.extend(kept.drain(PACKS_KEPT..).map(|pack| pack.id));
     }
-    let used: u64 = packs.iter().map(|pack| pack.used).sum();
     let mut unused: u64 = kept.iter().map(PackUse::unused).sum();
     // The emptiest first: the least is written for each byte that is given back.
     kept.sort_unstable_by(|a, b| {
@@ -89,15 +95,20 @@ mod tests {
             // A page that is referred to twice counts twice: more is used than there is.
             (&[pack(1, MIB, 2 * MIB), pack(2, 5 * MIB, 0)], &[2]),
         ];
+        let none = Replaced::default();
         for (packs, expected) in rows {
-            assert_eq!(left_behind(packs), expected, "{packs:?}");
+            assert_eq!(left_behind(packs, &none), expected, "{packs:?}");
         }
     }
 
     #[test]
     fn of_too_many_packs_the_smallest_are_written_together() {
         let packs: Vec<PackUse> = (0..33).map(|id| pack(id, 100 + id, 100 + id)).collect();
-        assert_eq!(left_behind(&packs[..32]), []);
-        assert_eq!(left_behind(&packs), (0..17).rev().collect::<Vec<_>>());
+        let none = Replaced::default();
+        assert_eq!(left_behind(&packs[..32], &none), []);
+        assert_eq!(
+            left_behind(&packs, &none),
+            (0..17).rev().collect::<Vec<_>>()
+        );
     }
 }

@@ -162,6 +162,10 @@ pub(crate) struct Branch<'a> {
 }
 
 impl<'a> Branch<'a> {
+    pub(crate) fn height(self) -> u8 {
+        self.height
+    }
+
     pub(crate) fn reference(&self) -> &'a Reference {
         self.reference
     }

@@ -203,11 +203,15 @@ impl TreeUpdate<'_> {
 
     /// Whether any of the numbers may stand for something else than in what is known.
     fn may_differ(&self, numbers: &RangeInclusive<u64>) -> bool {
-        let before = |changed: &RangeInclusive<u64>| changed.end() < numbers.start();
-        let place = self.changed.partition_point(before);
-        let changed = self.changed.get(place);
-        changed.is_some_and(|changed| changed.start() <= numbers.end())
+        meets(&self.changed, numbers)
     }
+}
+
+/// Whether any of these ranges, which ascend, has a number among others.
+pub(crate) fn meets(ranges: &[RangeInclusive<u64>], numbers: &RangeInclusive<u64>) -> bool {
+    let before = |range: &RangeInclusive<u64>| range.end() < numbers.start();
+    let range = ranges.get(ranges.partition_point(before));
+    range.is_some_and(|range| range.start() <= numbers.end())
 }
 
 impl Planned {

@@ -12,7 +12,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 
 use disk::Dir;
 
@@ -30,10 +30,14 @@ use crate::outline::{Basis, Outline};
 use crate::pack_writer::{self, PackWriter};
 use crate::reclaim::left_behind;
 use crate::reference::Reference;
+use crate::replaced::Replaced;
 use crate::source::Source;
 use crate::tree::Tree;
 use crate::tree_update::{Store, TreeUpdate};
 use crate::written::{Progress, Written};
+
+/// All numbers.
+const ALL: RangeInclusive<u64> = 0..=u64::MAX;
 
 /// The callback that hears how far a write is and may stop it.
 pub(crate) type OnProgress<'a> = dyn FnMut(Progress) -> ControlFlow<()> + 'a;
@@ -100,7 +104,6 @@ impl Writer<'_> {
         known: Option<&Outline>,
         base: Option<&Outline>,
     ) -> Result<Vec<Tree>> {
-        let left = base.map_or_else(Vec::new, |base| left_behind(&base.uses()));
         let path_of = |pack| {
             let manifest = known.map(Outline::manifest);
             let name = manifest.and_then(|manifest| manifest.pack_name(pack));
@@ -108,12 +111,10 @@ impl Writer<'_> {
             dir.path().join(name)
         };
         let mut trees = Vec::with_capacity(sections.len());
-        for (section, source) in sections.iter_mut().enumerate() {
+        let changed = changed(sections, known);
+        let left = base.map_or_else(Vec::new, |base| left(base, known, &changed));
+        for (section, (source, changed)) in sections.iter_mut().zip(changed).enumerate() {
             let known = known.and_then(|known| known.tree(section));
-            let changed = match known {
-                Some(_) => source.changed(),
-                None => vec![0..=u64::MAX],
-            };
             let update = TreeUpdate {
                 section,
                 source: *source,
@@ -169,6 +170,36 @@ impl Writer<'_> {
             syncs: self.pack.syncs() + 2,
         })
     }
+}
+
+/// By section, what may have changed.
+fn changed(
+    sections: &mut [&mut dyn Source],
+    known: Option<&Outline>,
+) -> Vec<Vec<RangeInclusive<u64>>> {
+    let mut changed = Vec::with_capacity(sections.len());
+    for (section, source) in sections.iter_mut().enumerate() {
+        changed.push(match known.and_then(|known| known.tree(section)) {
+            Some(_) => source.changed(),
+            None => vec![ALL],
+        });
+    }
+    changed
+}
+
+/// Which packs of the base are left behind, as they will be used then.
+fn left(base: &Outline, known: Option<&Outline>, changed: &[Vec<RangeInclusive<u64>>]) -> Vec<u64> {
+    let mut replaced = Replaced::default();
+    for (section, changed) in changed.iter().enumerate() {
+        let trees = base
+            .tree(section)
+            .zip(known.and_then(|known| known.tree(section)));
+        // Where anything may have changed most has not.
+        if let Some((base, known)) = trees.filter(|_| *changed != [ALL]) {
+            replaced.add(base, known, changed);
+        }
+    }
+    left_behind(&base.uses(), &replaced)
 }
 
 impl Store for Writer<'_> {

@@ -363,6 +363,53 @@ fn the_files_stay_about_as_large_as_what_they_hold() {
     check_content(&snapshots, 199, &[section(&content)]);
 }
 
+/// A quarter of all pages changes from one snapshot to the next, and each shares with the last but one: what lies on the disk is bounded after each,
+/// with what goes out of use with it, and not only before it.
+#[test]
+fn what_a_snapshot_puts_out_of_use_counts_when_it_is_written() {
+    let disk = SimDisk::new(1);
+    let snapshots = Snapshots::open(disk.root(), repeatable()).unwrap();
+    let mut content = pages(800);
+    let state = content.len() as u64 * 32768;
+    let mut random = Random(7);
+    let mut outlines: Vec<Outline> = Vec::new();
+    let mut written_bytes = 0;
+    for tx in 1..20 {
+        let mut changed: Vec<u64> = (0..230).map(|_| random.below(800)).collect();
+        changed.sort_unstable();
+        changed.dedup();
+        for number in &changed {
+            content.insert(*number, random.bytes(32768));
+        }
+        let last_but_one = outlines.len().checked_sub(2).map(|place| &outlines[place]);
+        let basis = Basis {
+            known: outlines.last(),
+            share: last_but_one,
+        };
+        let mut source = Changing::new(&content, changed);
+        let written = write_on(&snapshots, tx, basis, &mut source).unwrap();
+        written_bytes += written.file_bytes;
+        outlines.extend(written.outline);
+        if tx > 2 {
+            snapshots.remove(SnapshotId(tx - 2)).unwrap();
+        }
+        let files = disk.files();
+        let lengths = files
+            .iter()
+            .map(|name| disk.read(name).unwrap().len() as u64);
+        let bytes: u64 = lengths.sum();
+        assert!(
+            bytes < 2 * (state * 5 / 4 + (5 << 20)),
+            "{bytes} of {state} after {tx}"
+        );
+    }
+    assert!(
+        written_bytes < 19 * (state + (1 << 20)),
+        "{written_bytes} of {state}"
+    );
+    check_content(&snapshots, 19, &[section(&content)]);
+}
+
 #[test]
 fn a_snapshot_that_is_gone_or_foreign_is_not_shared_with() {
     let disk = SimDisk::new(1);
