@@ -205,3 +205,39 @@ impl Overlay {
 fn compare(entry: &Entry, index: usize, key: &[u8], row: RowId) -> Ordering {
     (entry.index, &*entry.key, entry.row).cmp(&(index, key, row))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_one_index_is_none_of_the_next() {
+        let mut overlay = Overlay::new();
+        // Behind all keys of the first index comes "d", the first of the second.
+        let rows = [[&b"a"[..], b"d"], [b"c", b"e"]];
+        for (count, keys) in (0..).zip(rows) {
+            let row = PendingRow {
+                row: RowId::pending(count),
+                change_of: None,
+                bytes: [0].into(),
+            };
+            overlay.insert(row, keys.map(KeyBytes::from).to_vec());
+        }
+        for (index, key, expected) in [
+            (0, b"a", Some(0)),
+            (0, b"c", Some(1)),
+            (0, b"d", None),
+            (1, b"a", None),
+            (1, b"d", Some(0)),
+            (1, b"e", Some(1)),
+        ] {
+            let found = overlay.first_with_key(index, key);
+            assert_eq!(found, expected.map(RowId::pending), "{index} {key:?}");
+        }
+        for index in 0..2 {
+            let entries = overlay.entries(index, Bound::Unbounded, Bound::Unbounded);
+            let keys: Vec<&[u8]> = entries.map(|entry| &*entry.key).collect();
+            assert_eq!(keys, rows.map(|keys| keys[index]));
+        }
+    }
+}
