@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!   chunk   | frame | frame | frame | ...      1, 1, 2, 4, ... and then 64 frames each: 2 MiB, aligned to their size
-//!                \_______\__________ free: used again, the one given back last first
+//!                \_______\__________ free: used again, in each chunk the one given back last first
 //! ```
 //!
-//! Fresh memory costs more than the copy that is put into it, and what was used last is still in the processor's cache. Pieces of
-//! which nothing is used go back to the system, as long as one full piece stays in hand. That takes a walk over all free frames, so it
-//! waits until a quarter of them would go: giving back a frame costs the same however many are free.
+//! Fresh memory costs more than the copy that is put into it, and what was used last is still in the processor's cache. Chunks of
+//! which nothing is used go back to the system, as long as one full chunk stays in hand and once they are a quarter of what is free. Whoever holds these
+//! hands them on and drops them where nobody waits for him: to give memory back takes the system long.
 
 #![expect(unsafe_code, reason = "memory that is handed out by the frame")]
 
@@ -21,26 +21,31 @@ use crate::page::PageBuf;
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
     /// By address. Invariant: frames lie wholly in one of them.
-    chunks: BTreeMap<usize, CountedChunk>,
-    /// Invariant: frames of `chunks` that nobody uses.
-    free: Vec<NonNull<PageBuf>>,
+    chunks: BTreeMap<usize, PartChunk>,
+    /// Where chunks begin that may have free frames, the one that began to have some last at the end. Invariant: all that have some, each once.
+    partly_free: Vec<usize>,
+    /// Frames that nobody uses.
+    free_count: usize,
     /// Where chunks begin of which nothing is used.
     unused: BTreeSet<usize>,
     /// Frames in those.
     unused_count: usize,
     /// Frames in all chunks.
     frame_count: usize,
+    /// Chunks that go back to the system.
+    given_back: Vec<Chunk>,
     /// Once full chunks are needed.
     ahead: Option<ChunkAhead>,
-    /// Free frames that were looked at to give chunks back.
-    #[cfg(test)]
-    looked_at: usize,
 }
 
+/// A chunk of which some frames are free.
 #[derive(Debug)]
-struct CountedChunk {
+struct PartChunk {
     chunk: Chunk,
-    free_count: usize,
+    /// The one given back last at the end.
+    free: Vec<NonNull<PageBuf>>,
+    /// Whether it is among those that may have free frames.
+    is_listed: bool,
 }
 
 // SAFETY: the pointers own what they point to, as a Box does.
@@ -51,18 +56,23 @@ impl Frames {
     #[inline]
     pub(crate) fn take(&mut self) -> NonNull<PageBuf> {
         loop {
-            if let Some(frame) = self.free.pop() {
-                let counted = self.chunk_of(frame);
-                let was_unused = counted.is_unused();
-                counted.free_count -= 1;
-                if was_unused {
-                    let (start, frame_count) = counted.place();
-                    self.unused.remove(&start);
-                    self.unused_count -= frame_count;
-                }
-                return frame;
+            let Some(&start) = self.partly_free.last() else {
+                self.grow();
+                continue;
+            };
+            let part = listed(&mut self.chunks, start);
+            let was_unused = part.is_unused();
+            let Some(frame) = part.free.pop() else {
+                part.is_listed = false;
+                self.partly_free.pop();
+                continue;
+            };
+            if was_unused {
+                self.unused_count -= part.chunk.frame_count();
+                self.unused.remove(&start);
             }
-            self.grow();
+            self.free_count -= 1;
+            return frame;
         }
     }
 
@@ -71,18 +81,27 @@ impl Frames {
     /// # Safety
     /// It is one that [`Frames::take`] gave, and nobody uses it any more.
     pub(crate) unsafe fn give(&mut self, frame: NonNull<PageBuf>) {
-        self.free.push(frame);
-        let counted = self.chunk_of(frame);
-        counted.free_count += 1;
-        if counted.is_unused() {
-            let (start, frame_count) = counted.place();
+        let below = self.chunks.range_mut(..=frame.addr().get());
+        let (&start, part) = below.last().expect("each frame lies in a chunk");
+        part.free.push(frame);
+        self.free_count += 1;
+        if !part.is_listed {
+            part.is_listed = true;
+            self.partly_free.push(start);
+        }
+        if part.is_unused() {
+            self.unused_count += part.chunk.frame_count();
             self.unused.insert(start);
-            self.unused_count += frame_count;
-            let many = CHUNK_FRAMES_MAX + self.free.len() / 4;
+            let many = CHUNK_FRAMES_MAX + self.free_count / 4;
             if self.unused_count >= many {
                 self.release();
             }
         }
+    }
+
+    /// Chunks that are no part of this any more, to be dropped.
+    pub(crate) fn take_given_back(&mut self) -> Vec<Chunk> {
+        std::mem::take(&mut self.given_back)
     }
 
     /// How many frames there are, in use or not, those touched ahead included.
@@ -93,12 +112,7 @@ impl Frames {
     /// How many frames are in use.
     #[cfg(test)]
     pub(crate) fn used_count(&self) -> usize {
-        self.frame_count - self.free.len()
-    }
-
-    fn chunk_of(&mut self, frame: NonNull<PageBuf>) -> &mut CountedChunk {
-        let below = self.chunks.range_mut(..=frame.addr().get());
-        below.last().expect("each frame lies in a chunk").1
+        self.frame_count - self.free_count
     }
 
     #[cold]
@@ -108,14 +122,19 @@ impl Frames {
             CHUNK_FRAMES_MAX => self.full_chunk(),
             frame_count => Chunk::touched(frame_count),
         };
+        let start = chunk.addresses().start;
         let free_count = chunk.frame_count();
         self.frame_count += free_count;
-        self.free.extend(chunk.frames().rev());
-        let start = chunk.addresses().start;
+        self.free_count += free_count;
         self.unused.insert(start);
         self.unused_count += free_count;
-        self.chunks
-            .insert(start, CountedChunk { chunk, free_count });
+        self.partly_free.push(start);
+        let part = PartChunk {
+            free: chunk.frames().rev().collect(),
+            chunk,
+            is_listed: true,
+        };
+        self.chunks.insert(start, part);
     }
 
     fn full_chunk(&mut self) -> Chunk {
@@ -123,43 +142,38 @@ impl Frames {
         ready.unwrap_or_else(|| Chunk::touched(CHUNK_FRAMES_MAX))
     }
 
-    /// Gives chunks of which nothing is used back to the system, unless less than a full one would be free then.
+    /// Gives chunks of which nothing is used back, unless less than a full one would be free then.
+    #[cold]
     fn release(&mut self) {
-        let mut free_count = self.free.len();
-        let mut released = BTreeMap::new();
-        for &start in &self.unused {
-            let frame_count = self.chunks[&start].chunk.frame_count();
-            if free_count >= frame_count + CHUNK_FRAMES_MAX {
-                free_count -= frame_count;
-                released.insert(start, frame_count);
+        let chunks = &mut self.chunks;
+        let (free_count, frame_count) = (&mut self.free_count, &mut self.frame_count);
+        let (unused_count, given_back) = (&mut self.unused_count, &mut self.given_back);
+        self.unused.retain(|start| {
+            let count = chunks[start].chunk.frame_count();
+            if *free_count < count + CHUNK_FRAMES_MAX {
+                return true;
             }
-        }
-        #[cfg(test)]
-        {
-            self.looked_at += self.free.len();
-        }
-        self.free.retain(|frame| {
-            let address = frame.addr().get();
-            let below = released.range(..=address).next_back();
-            below.is_none_or(|(start, count)| address >= start + count * size_of::<PageBuf>())
+            *free_count -= count;
+            *frame_count -= count;
+            *unused_count -= count;
+            given_back.extend(chunks.remove(start).map(|part| part.chunk));
+            false
         });
-        for (start, frame_count) in released {
-            self.unused.remove(&start);
-            self.unused_count -= frame_count;
-            self.frame_count -= frame_count;
-            self.chunks.remove(&start);
-        }
+        self.partly_free
+            .retain(|start| self.chunks.contains_key(start));
     }
 }
 
-impl CountedChunk {
-    fn is_unused(&self) -> bool {
-        self.free_count == self.chunk.frame_count()
-    }
+/// The chunk that begins at `start`, which is one of them.
+#[inline]
+fn listed(chunks: &mut BTreeMap<usize, PartChunk>, start: usize) -> &mut PartChunk {
+    chunks.get_mut(&start).expect("what is listed is there")
+}
 
-    /// Where it begins, and how many frames it has.
-    fn place(&self) -> (usize, usize) {
-        (self.chunk.addresses().start, self.chunk.frame_count())
+impl PartChunk {
+    #[inline]
+    fn is_unused(&self) -> bool {
+        self.free.len() == self.chunk.frame_count()
     }
 }
 
@@ -225,25 +239,73 @@ mod tests {
             unsafe { frames.give(frame) };
         }
         assert!(frames.frame_count <= 128, "one full chunk stays in hand");
-        assert_eq!(frames.free.len(), frames.frame_count);
+        assert_eq!(frames.free_count, frames.frame_count);
+        let given_back = frames.take_given_back();
+        let of_those: usize = given_back.iter().map(Chunk::frame_count).sum();
+        assert_eq!(of_those + frames.frame_count, 256);
     }
 
     #[test]
-    fn what_is_given_back_in_any_order_is_looked_at_a_few_times_each() {
+    fn what_was_given_back_last_is_taken_first_from_its_chunk() {
         let mut frames = Frames::default();
-        let chunk_count = if cfg!(miri) { 4 } else { 40 };
-        let count = chunk_count * CHUNK_FRAMES_MAX;
-        let all: Vec<_> = (0..count).map(|_| frames.take()).collect();
-        assert_eq!(frames.unused_count, 0);
-        // One of each chunk in turn, so that all chunks get free at the end.
-        for place in 0..CHUNK_FRAMES_MAX {
-            for frame in all.iter().skip(place).step_by(CHUNK_FRAMES_MAX) {
+        let all: Vec<_> = (0..3 * CHUNK_FRAMES_MAX).map(|_| frames.take()).collect();
+        // SAFETY: taken above, and not used; so for all below.
+        let mut give = |frame| unsafe { frames.give(frame) };
+        give(all[5]);
+        give(all[100]);
+        give(all[101]);
+        assert_eq!(
+            [(); 3].map(|()| frames.take()),
+            [all[101], all[100], all[5]]
+        );
+    }
+
+    /// Whatever is taken and given back, no frame is handed out twice, and what is free and unused is counted.
+    #[test]
+    fn frames_that_come_and_go_are_counted() {
+        let steps = if cfg!(miri) { 300 } else { 60_000 };
+        let (mut frames, mut used) = (Frames::default(), BTreeSet::new());
+        let mut number = 1_u64;
+        for step in 0..steps {
+            number = number
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let drawn = usize::try_from(number >> 40).unwrap();
+            // Now there are more from step to step, and now fewer.
+            if used.is_empty() || drawn % 16 < if step / 5_000 % 2 == 0 { 11 } else { 5 } {
+                assert!(used.insert(frames.take()), "it is used");
+            } else {
+                let frame = *used.iter().nth(drawn / 16 % used.len()).unwrap();
+                used.remove(&frame);
                 // SAFETY: taken above, and not used.
-                unsafe { frames.give(*frame) };
+                unsafe { frames.give(frame) };
+            }
+            assert_eq!(frames.used_count(), used.len());
+            if step % 500 == 0 {
+                let free = frames.chunks.values().map(|part| part.free.len());
+                assert_eq!(free.sum::<usize>(), frames.free_count);
+                let unused = frames.chunks.values().filter(|part| part.is_unused());
+                let unused: Vec<usize> = unused.map(|part| part.chunk.frame_count()).collect();
+                assert_eq!(unused.len(), frames.unused.len());
+                assert_eq!(unused.iter().sum::<usize>(), frames.unused_count);
+                let mut listed = frames.partly_free.clone();
+                listed.sort_unstable();
+                let flagged = frames.chunks.iter().filter(|(_, part)| part.is_listed);
+                let flagged: Vec<usize> = flagged.map(|(start, _)| *start).collect();
+                assert_eq!(listed, flagged);
+                assert!(
+                    frames
+                        .chunks
+                        .values()
+                        .all(|part| part.is_listed || part.free.is_empty())
+                );
             }
         }
+        for frame in used {
+            // SAFETY: taken above, and not used.
+            unsafe { frames.give(frame) };
+        }
         assert!(frames.frame_count <= 128, "one full chunk stays in hand");
-        assert_eq!(frames.free.len(), frames.frame_count);
-        assert!(frames.looked_at <= 5 * count, "{}", frames.looked_at);
+        assert_eq!(frames.free_count, frames.frame_count);
     }
 }

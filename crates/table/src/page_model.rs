@@ -215,6 +215,7 @@ impl Copy {
 
 /// Runs the steps on a copy and others of it that are held side by side. `newest`: only the newest copy is ever written.
 pub(crate) fn run(first: Copy, steps: &[Step], newest: bool) {
+    first.pages.let_go_slowly(steps.len() % 4 < 2);
     let mut copies = vec![first];
     for step in steps {
         let (Step::Copy(of)

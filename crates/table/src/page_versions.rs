@@ -9,6 +9,9 @@
 //!
 //! A version can be kept apart: it is below every later floor then, held or not, and its memory is nobody's business any more.
 //!
+//! Whoever gives up a version moves all that stayed with it, a little at a time: others who want the versions meanwhile come in between, and what
+//! waits for its turn belongs to nobody.
+//!
 //! Versions have a number that only rises. Only the newest one that is held is ever written; whoever wants to write an older one while a
 //! newer one is held needs a table of his own. When the newest is given up (something was tried and dropped), all that was
 //! born in it is freed, and what it did not lead to is led to again by the one before.
@@ -17,8 +20,10 @@
 
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
+use crate::chunk::Chunk;
 use crate::frames::Frames;
 use crate::page::{Page, PageBuf};
 use crate::page_node::{Node, Retired};
@@ -28,10 +33,18 @@ use crate::stock::Stock;
 /// Nodes that are kept for later.
 const NODES_KEPT: usize = 256;
 
+/// How much of what stayed with a version is moved on at once. It takes some microseconds.
+const SETTLED_AT_ONCE: usize = if cfg!(test) { 2 } else { 64 };
+
 /// All versions of one page table, and its memory.
 #[derive(Debug)]
 pub(crate) struct PageVersions {
     inner: Mutex<Inner>,
+    /// How many wait for the lock.
+    waiting: AtomicUsize,
+    /// Whether whoever gives up a version leaves most of what stayed with it to others, as if he were slow.
+    #[cfg(test)]
+    pub(crate) is_slow: std::sync::atomic::AtomicBool,
     /// What every version refers to where it says that something is in stock.
     stock: Option<Stock>,
 }
@@ -48,6 +61,10 @@ struct Inner {
     held: Vec<(u64, usize)>,
     /// By the newest version that is held and leads there.
     retired: BTreeMap<u64, Vec<Entry>>,
+    /// What stayed with versions that nobody holds any more, and has to move on or be freed.
+    unsettled: Vec<Entry>,
+    /// What nobody uses any more, to be dropped once the lock is free.
+    dropped: Dropped,
 }
 
 /// Something that the versions `birth..retired_in` lead to.
@@ -56,6 +73,13 @@ struct Entry {
     what: Retired,
     birth: u64,
     retired_in: u64,
+}
+
+/// What takes long to drop.
+#[derive(Debug, Default)]
+struct Dropped {
+    pages: Vec<Page>,
+    chunks: Vec<Chunk>,
 }
 
 // SAFETY: the pointers own what they point to, as a Box does, or point to what a version that is held keeps.
@@ -71,9 +95,14 @@ impl PageVersions {
             apart: 0,
             held: vec![(0, 1)],
             retired: BTreeMap::new(),
+            unsettled: Vec::new(),
+            dropped: Dropped::default(),
         };
         PageVersions {
             inner: Mutex::new(inner),
+            waiting: AtomicUsize::new(0),
+            #[cfg(test)]
+            is_slow: false.into(),
             stock,
         }
     }
@@ -145,18 +174,43 @@ impl PageVersions {
     /// # Safety
     /// Whoever held it does not use the tree any more.
     pub(crate) unsafe fn give_up(&self, version: u64, tree: PageTree) {
-        let mut dropped = Vec::new();
         let mut inner = self.lock();
-        if inner.let_go(version) {
-            let newest = inner.held.last().map(|(newest, _)| *newest);
-            if newest.is_none_or(|newest| newest < version) {
-                // SAFETY: as the caller says, and all that is held is older.
-                unsafe { inner.undo(tree, newest.unwrap_or(0), &mut dropped) };
-            }
-            inner.settle(version, &mut dropped);
+        if !inner.let_go(version) {
+            return;
         }
-        drop(inner);
-        drop(dropped);
+        let newest = inner.held.last().map_or(0, |(newest, _)| *newest);
+        if newest < version {
+            inner.go_back(newest);
+            drop(inner);
+            let mut abandoned = Vec::new();
+            // SAFETY: as the caller says. What was born after the newest version that is held, no other leads to, and none to come will.
+            unsafe { tree.abandon(newest, &mut |what| abandoned.push(Entry::of_nobody(what))) };
+            inner = self.lock();
+            inner.unsettled.append(&mut abandoned);
+        } else {
+            let mut left = inner.retired.remove(&version).unwrap_or_default();
+            inner.unsettled.append(&mut left);
+        }
+        while inner.settle_some() {
+            #[cfg(test)]
+            if self.is_slow.load(Ordering::Relaxed) {
+                break;
+            }
+            unlock(inner);
+            self.let_others_in();
+            inner = self.lock();
+        }
+        unlock(inner);
+    }
+
+    /// Waits until nobody waits for the lock, but not for ever.
+    fn let_others_in(&self) {
+        for _ in 0..1_000 {
+            if self.waiting.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// How many frames there are, in use or not.
@@ -167,17 +221,28 @@ impl PageVersions {
     /// Frames in use, and how much is kept for older versions only.
     #[cfg(test)]
     pub(crate) fn audit(&self) -> (usize, usize) {
-        let inner = self.lock();
+        let mut inner = self.lock();
+        while inner.settle_some() {}
         (
             inner.frames.used_count(),
             inner.retired.values().map(Vec::len).sum(),
         )
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner
-            .lock()
-            .expect("nothing panics while versions are looked after")
+        match self.inner.try_lock() {
+            Ok(inner) => inner,
+            Err(_) => self.wait_for_lock(),
+        }
+    }
+
+    #[cold]
+    fn wait_for_lock(&self) -> MutexGuard<'_, Inner> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let inner = self.inner.lock();
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        inner.expect("nothing panics while versions are looked after")
     }
 }
 
@@ -209,41 +274,69 @@ impl Inner {
     }
 
     /// Leaves something with the newest version that leads to it, or frees it.
-    fn retire(&mut self, entry: Entry, dropped: &mut Vec<Page>) {
+    fn retire(&mut self, entry: Entry) {
         match self.keeper(entry.birth, entry.retired_in) {
             Some(keeper) => self.retired.entry(keeper).or_default().push(entry),
-            None => self.free(entry.what, dropped),
+            None => self.free(entry.what),
         }
     }
 
-    /// Moves on or frees what stayed with a version that nobody holds any more.
-    fn settle(&mut self, version: u64, dropped: &mut Vec<Page>) {
-        for entry in self.retired.remove(&version).unwrap_or_default() {
-            self.retire(entry, dropped);
+    /// Moves on or frees some of what stayed with versions that nobody holds any more; whether more is left.
+    fn settle_some(&mut self) -> bool {
+        for _ in 0..SETTLED_AT_ONCE {
+            match self.unsettled.pop() {
+                Some(entry) => self.retire(entry),
+                None => break,
+            }
         }
+        if self.unsettled.is_empty() {
+            self.unsettled = Vec::new();
+            return false;
+        }
+        true
     }
 
-    /// Goes back from the newest version, which was given up, to the newest that is held.
-    ///
-    /// # Safety
-    /// Nobody uses the tree of the one that was given up.
-    unsafe fn undo(&mut self, tree: PageTree, newest: u64, dropped: &mut Vec<Page>) {
-        // SAFETY: what was born after the newest version that is held, no other leads to.
-        unsafe { tree.abandon(newest, &mut |what| self.free(what, dropped)) };
-        // All that stayed with it retired later: it leads there again.
+    /// Goes back from the newest version, which was given up, to the newest that is held: it leads again to all that was born until then
+    /// and retired later.
+    fn go_back(&mut self, newest: u64) {
         self.retired.remove(&newest);
+        let leads_to = |entry: &Entry| entry.birth <= newest && entry.retired_in > newest;
+        self.unsettled.retain(|entry| !leads_to(entry));
     }
 
-    fn free(&mut self, what: Retired, dropped: &mut Vec<Page>) {
+    fn free(&mut self, what: Retired) {
         match what {
             // SAFETY: it came from `take`, and no version leads to it any more.
             Retired::Frame(frame) => unsafe { self.frames.give(frame) },
             Retired::Node(node) if self.nodes.len() < NODES_KEPT => self.nodes.push(node),
             Retired::Node(node) => free_node(node),
             // SAFETY: made from a box, and no version leads to it any more.
-            Retired::Borrowed(page) => dropped.push(unsafe { *Box::from_raw(page.as_ptr()) }),
+            Retired::Borrowed(page) => {
+                self.dropped
+                    .pages
+                    .push(unsafe { *Box::from_raw(page.as_ptr()) });
+            }
         }
     }
+}
+
+impl Entry {
+    /// Something that no version leads to.
+    fn of_nobody(what: Retired) -> Entry {
+        Entry {
+            what,
+            birth: 0,
+            retired_in: 0,
+        }
+    }
+}
+
+/// Lets go of the lock, and then of what nobody uses any more.
+fn unlock(mut inner: MutexGuard<'_, Inner>) {
+    inner.dropped.chunks = inner.frames.take_given_back();
+    let dropped = std::mem::take(&mut inner.dropped);
+    drop(inner);
+    drop(dropped);
 }
 
 impl Drop for Inner {
@@ -285,20 +378,18 @@ impl Memory for Writing<'_> {
     }
 
     fn retire(&mut self, what: Retired, birth: u64) {
-        let mut dropped = Vec::new();
-        let entry = Entry {
-            what,
-            birth,
-            retired_in: self.version,
-        };
         let mut inner = self.versions.lock();
         if birth > self.floor {
-            inner.free(entry.what, &mut dropped);
+            inner.free(what);
         } else {
-            inner.retire(entry, &mut dropped);
+            let retired_in = self.version;
+            inner.retire(Entry {
+                what,
+                birth,
+                retired_in,
+            });
         }
-        drop(inner);
-        drop(dropped);
+        unlock(inner);
     }
 }
 

@@ -357,6 +357,12 @@ impl Pages {
         self.tree.pretend_full(last.get());
     }
 
+    /// Whether what a copy that is dropped had for itself is freed step by step with what is done later.
+    #[cfg(test)]
+    pub(crate) fn let_go_slowly(&self, is_slow: bool) {
+        self.versions.is_slow.store(is_slow, Ordering::Relaxed);
+    }
+
     /// Frames in use, and how much is kept for older versions only.
     #[cfg(test)]
     pub(crate) fn audit(&self) -> (usize, usize) {
