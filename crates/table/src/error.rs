@@ -10,7 +10,7 @@ use crate::page_error::{Full, PageError};
 use crate::table_id::TableId;
 use crate::value::Value;
 
-/// An error of the table layer. After any of them the operation that was asked for has not happened; after
+/// An error of the table layer. After any of them the operation that was asked for has not happened, unless it says otherwise; after
 /// [`Error::Damaged`] the store it was asked of may hold half of it and must be dropped (see [`crate::Store`]).
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -64,6 +64,20 @@ pub enum Error {
         table: TableId,
         /// The column's position.
         column: usize,
+    },
+    /// A key or a bound has more values than the index has columns.
+    #[error(
+        "index {index} of table {table} has {columns} columns, the key has {values} values"
+    )]
+    TooManyValues {
+        /// The table.
+        table: TableId,
+        /// The index.
+        index: IndexId,
+        /// How many columns it has.
+        columns: usize,
+        /// How many values there are.
+        values: usize,
     },
     /// The columns named for an index or a key do not fit: none, one twice, one that is not there, or, for a primary
     /// key, an index that is not unique or a column that may be null.

@@ -125,8 +125,18 @@ impl Index {
         ShortKey::of_values(key, types)
     }
 
-    /// Refuses values that the columns of the index can not hold: as bytes of a key they may be those of other values.
+    /// Refuses values that the columns of the index can not hold: as bytes of a key they may be those of other values. And more values than there are
+    /// columns.
     pub(crate) fn check_types(&self, table: &Table, key: &[Value]) -> Result<(), Error> {
+        let columns = self.spec.columns.len();
+        if key.len() > columns {
+            return Err(Error::TooManyValues {
+                table: table.id,
+                index: self.spec.id,
+                columns,
+                values: key.len(),
+            });
+        }
         for (&column, value) in self.spec.columns.iter().zip(key) {
             let column = usize::from(column);
             let expected = table.layout.columns()[column].column_type;

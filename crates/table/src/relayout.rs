@@ -142,7 +142,7 @@ fn check_nulls(
     Ok(())
 }
 
-/// Whether every column of `layout` has its source, or something to be filled with.
+/// Whether every column of `layout` has a source of its own, or something to be filled with, and those of the primary key are never null.
 fn fits(table: &Table, layout: &Layout, sources: &[Option<u16>]) -> bool {
     let old = table.layout.columns();
     let fits = |column: &LayoutColumn, source: &Option<u16>| match *source {
@@ -151,13 +151,18 @@ fn fits(table: &Table, layout: &Layout, sources: &[Option<u16>]) -> bool {
             .is_some_and(|old| old.column_type.widens_to(column.column_type)),
         None => column.nullable || column.default.is_some(),
     };
+    let mut known: Vec<u16> = sources.iter().copied().flatten().collect();
+    known.sort_unstable();
+    let key = table.key_columns();
+    let may_be_null = |(column, source): (&LayoutColumn, &Option<u16>)| {
+        column.nullable && source.is_some_and(|source| key.contains(&source))
+    };
+    let columns = || layout.columns().iter().zip(sources);
     layout.number() > table.layout.number()
         && layout.column_count() == sources.len()
-        && layout
-            .columns()
-            .iter()
-            .zip(sources)
-            .all(|(column, source)| fits(column, source))
+        && known.is_sorted_by(|a, b| a < b)
+        && columns().all(|(column, source)| fits(column, source))
+        && !columns().any(may_be_null)
 }
 
 /// What the indexes are over after the move; `None` if one is over a column that goes.

@@ -41,8 +41,8 @@ use crate::value_ref::ValueRef;
 
 /// All tables of a database, by id. `Clone` takes O(1).
 ///
-/// An operation that refuses leaves the store as it was. One that meets a damaged page ([`Error::Damaged`]) may leave
-/// it half changed: work on a clone and drop that.
+/// An operation that refuses leaves the store as it was, unless it says otherwise. One that meets a damaged page ([`Error::Damaged`]) may leave
+/// it half changed: work on a clone and drop that, or in a trial ([`Store::begin_trial`]) and take that back.
 #[derive(Debug, Clone)]
 pub struct Store {
     hash_key: [u8; 32],
@@ -106,7 +106,7 @@ impl Store {
     /// Continues a table under a new layout, whose number must be higher. `sources` says for each of its columns at which position
     /// of the old layout its values stand, in its own type or in one that widens to it
     /// ([`ColumnType::widens_to`](crate::ColumnType::widens_to)); `None` is a new column, which rows show at its default, null
-    /// without one. Columns that are nobody's source go; no index may be over them.
+    /// without one. Columns that are nobody's source go; no index may be over them. None is the source of two, and those of the primary key are never null.
     ///
     /// Rows stay where they are, and move as the table is written to: it costs the number of columns, and a look at the bitmaps of those that may not be null
     /// any more. Every row and index is written again if a type is wider, and, in a table without a primary key, unless columns are only added
@@ -114,6 +114,9 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::UnfitLayout`] before anything has changed; [`Error::NullViolation`] if a column that may not be null has nulls.
+    ///
+    /// # Panics
+    /// In a trial, if rows are written again.
     pub fn change_layout(
         &mut self,
         table: TableId,
@@ -193,7 +196,8 @@ impl Store {
         head.update(pages, row, &changes, scratch)
     }
 
-    /// Applies one group of a transaction: the only way in which logged rows reach a table.
+    /// Applies one group of a transaction: the only way in which logged rows reach a table. After an error the rows before the one that was refused are
+    /// there.
     pub fn apply_group(&mut self, group: &Group<'_>) -> Result<(), Error> {
         let table = group.table;
         let (head, pages, scratch) = self.parts(table)?;
@@ -343,6 +347,9 @@ impl Store {
 
     /// Puts a store together from what [`Store::pages`] and [`Store::heads`] gave. Pages may be borrowed from a map; they
     /// are verified when first used.
+    ///
+    /// # Errors
+    /// Of a head that can not be one, or is the second one of its table ([`Error::TableExists`]).
     pub fn restore<'a>(
         hash_key: [u8; 32],
         pages: impl IntoIterator<Item = (PageNumber, Page)>,
@@ -373,7 +380,11 @@ impl Store {
         store.pages = pages;
         for bytes in heads {
             let table = table_head_format::decode(bytes, &store.hash_key, &mut store.pages)?;
-            store.tables.insert(u64::from(table.id.0), Arc::new(table));
+            let table_id = table.id;
+            let head = Arc::new(table);
+            if store.tables.insert(u64::from(table_id.0), head).is_some() {
+                return Err(Error::TableExists { table: table_id });
+            }
         }
         Ok(store)
     }

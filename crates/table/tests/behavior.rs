@@ -354,6 +354,25 @@ fn a_key_of_another_type_is_refused_however_it_is_asked_for() {
                 }
             }
         }
+        // One value too many, which no row has, of any type.
+        for (index, key) in [
+            (0, vec![five.clone(), five.clone()]),
+            (1, vec![empty.clone(), of_number.clone()]),
+            (2, vec![five.clone(), empty.clone(), Value::Null]),
+        ] {
+            for index in [IndexId(index), IndexId(index + 10)] {
+                let refused = Error::TooManyValues {
+                    table: TABLE,
+                    index,
+                    columns: key.len() - 1,
+                    values: key.len(),
+                };
+                assert_eq!(table.find(index, &key).unwrap_err(), refused);
+                assert_eq!(table.find_all(index, &key).unwrap_err(), refused);
+                let from = table.index_range(index, Bound::Included(&key), Bound::Unbounded);
+                assert_eq!(from.unwrap_err(), refused);
+            }
+        }
         // The first columns of a key.
         let prefix = table.index_prefix(IndexId(2), std::slice::from_ref(&of_number));
         assert_eq!(prefix.unwrap_err(), number);
@@ -508,6 +527,51 @@ fn a_primary_key_is_unique_and_never_null() {
         let table = store.table(TABLE).unwrap();
         assert_eq!(table.primary_key().is_some(), fits, "{columns:?}");
     }
+}
+
+/// A column shown twice would share its long values, and rows with a null key are not told apart by it.
+#[test]
+fn a_layout_shows_a_column_once_and_keeps_the_key_from_being_null() {
+    let required = LayoutColumn::required(ColumnType::U64);
+    let nullable = LayoutColumn::nullable(ColumnType::U64);
+    let mut store = store(&[required.clone(), required.clone()]);
+    store.create_index(TABLE, unique(&[0])).unwrap();
+    store.set_primary_key(TABLE, Some(INDEX)).unwrap();
+    store.insert(TABLE, &[1_u64.into(), 2_u64.into()]).unwrap();
+    let mut change = |columns: &[&LayoutColumn], sources: &[Option<u16>]| {
+        let columns = columns.iter().map(|column| (*column).clone()).collect();
+        let layout = Layout::new(LayoutNumber(2), columns).unwrap();
+        store.change_layout(TABLE, layout, sources)
+    };
+    let unfit = Err(Error::UnfitLayout {
+        table: TABLE,
+        current: LayoutNumber(1),
+        found: LayoutNumber(2),
+    });
+    let (a, b) = (Some(0), Some(1));
+    assert_eq!(change(&[&required; 3], &[a, b, b]), unfit);
+    assert_eq!(
+        change(&[&required, &nullable, &nullable], &[a, b, b]),
+        unfit
+    );
+    assert_eq!(change(&[&nullable, &required], &[a, b]), unfit);
+    assert_eq!(change(&[&required, &nullable], &[b, a]), unfit);
+    assert_eq!(change(&[&nullable, &required], &[b, a]), Ok(()));
+}
+
+#[test]
+fn two_heads_of_one_table_are_refused() {
+    let mut store = store(&[LayoutColumn::required(ColumnType::U64)]);
+    store.insert(TABLE, &[1_u64.into()]).unwrap();
+    let heads: Vec<Vec<u8>> = store.heads().map(|(_, head)| head).collect();
+    let pages = || {
+        let pages = store.pages().iter();
+        pages.map(|(number, page)| (number, page.to_page().unwrap()))
+    };
+    let twice = [&heads[0][..]; 2];
+    Store::restore([3; 32], pages(), [twice[0]]).unwrap();
+    let refused = Store::restore([3; 32], pages(), twice).unwrap_err();
+    assert_eq!(refused, Error::TableExists { table: TABLE });
 }
 
 /// Zeros that are only ever counted take no memory.
