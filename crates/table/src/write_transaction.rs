@@ -45,7 +45,7 @@ pub struct WriteTransaction {
     stamp: u64,
 }
 
-/// A state of one [`WriteTransaction`] to come back to.
+/// A state of one [`WriteTransaction`] to come back to: what was done, and the base that it was done to.
 #[derive(Debug, Clone)]
 pub struct Savepoint {
     base: Store,
@@ -146,6 +146,9 @@ impl WriteTransaction {
 
     /// Goes back to a remembered state. It stays good for going back again.
     ///
+    /// From behind a [`WriteTransaction::rebase`] the base of before comes back with it, and what was done to that: it is flushed again, for the base
+    /// of before. What was flushed since, and the store that it was applied to, belong to what is taken back.
+    ///
     /// # Panics
     /// If the savepoint is one of another transaction: what that one did would be done again.
     pub fn roll_back_to(&mut self, savepoint: &Savepoint) {
@@ -157,7 +160,7 @@ impl WriteTransaction {
         self.overlays.clone_from(&savepoint.overlays);
     }
 
-    /// Appends the groups for what was done to the base: the net effect. Tables come in ascending order of their ids, in
+    /// Appends the groups that lead from [`WriteTransaction::base`] to what the transaction sees: the net effect. Tables come in ascending order of their ids, in
     /// each deletes, then updates, then inserts; deleted rows in the order of their bytes, the others in the order in which
     /// statements first wrote them.
     ///
@@ -170,8 +173,9 @@ impl WriteTransaction {
         Ok(())
     }
 
-    /// Goes on from another store, on which what was flushed and more has been applied. Rows that were pending stand
-    /// elsewhere then.
+    /// Goes on from a fork of the base to which what was flushed, and maybe more, has been applied. Rows that were pending stand
+    /// elsewhere then. A fork, since a savepoint from before goes back to the base: nobody else may count on what was flushed before the
+    /// transaction ends.
     pub fn rebase(&mut self, store: Store) {
         self.base = store;
         self.overlays = CowSorted::new();

@@ -252,6 +252,55 @@ fn a_row_of_a_transaction_has_no_place_outside_of_it() {
 }
 
 #[test]
+fn a_savepoint_from_before_a_rebase_brings_its_base_back() {
+    let number = LayoutColumn::required(ColumnType::U64);
+    // Without a primary key nothing would refuse the row a second time.
+    for is_keyed in [false, true] {
+        let mut store = store(std::slice::from_ref(&number));
+        if is_keyed {
+            store.create_index(TABLE, unique(&[0])).unwrap();
+            store.set_primary_key(TABLE, Some(INDEX)).unwrap();
+        }
+        let flush = |transaction: &WriteTransaction| {
+            let mut builder = TransactionBuilder::new(0);
+            transaction.flush(&mut builder).unwrap();
+            builder.finish()
+        };
+        let applied = |transaction: &WriteTransaction, flushed: &[u8]| {
+            let mut fork = transaction.base().clone();
+            for group in Transaction::parse(flushed).unwrap().groups() {
+                fork.apply_group(&group).unwrap();
+            }
+            fork
+        };
+        let rows = |store: &Store| -> Vec<Value> {
+            let rows = store.table(TABLE).unwrap().scan();
+            rows.map(|row| row.unwrap().value(0).unwrap()).collect()
+        };
+        let mut transaction = WriteTransaction::new(&store);
+        transaction.insert(TABLE, &[Value::U64(1)]).unwrap();
+        let before = transaction.savepoint();
+        let first = flush(&transaction);
+        let fork = applied(&transaction, &first);
+        transaction.rebase(fork);
+        let behind = transaction.savepoint();
+        transaction.insert(TABLE, &[Value::U64(2)]).unwrap();
+
+        transaction.roll_back_to(&before);
+        assert_eq!(rows(transaction.base()), []);
+        assert_eq!(transaction.table(TABLE).unwrap().row_count(), 1);
+        assert_eq!(flush(&transaction), first);
+        transaction.insert(TABLE, &[Value::U64(3)]).unwrap();
+        let again = applied(&transaction, &flush(&transaction));
+        assert_eq!(rows(&again), [1, 3].map(Value::U64));
+
+        transaction.roll_back_to(&behind);
+        assert_eq!(rows(transaction.base()), [Value::U64(1)]);
+        assert_eq!(flush(&transaction), TransactionBuilder::new(0).finish());
+    }
+}
+
+#[test]
 fn in_a_table_deletes_come_first_then_updates_then_inserts() {
     let number = LayoutColumn::required(ColumnType::U64);
     let mut store = store(&[number.clone(), number]);
