@@ -66,9 +66,7 @@ pub enum Error {
         column: usize,
     },
     /// A key or a bound has more values than the index has columns.
-    #[error(
-        "index {index} of table {table} has {columns} columns, the key has {values} values"
-    )]
+    #[error("index {index} of table {table} has {columns} columns, the key has {values} values")]
     TooManyValues {
         /// The table.
         table: TableId,

@@ -1,6 +1,10 @@
 //! Hostile heads of tables: each is refused, or what it describes is read and changed without a panic.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/allocated.rs"]
+mod allocated;
+
+use allocated::within;
 use table::{
     ColumnType, DamageKind, Error, IndexId, IndexKind, IndexSpec, Layout, LayoutColumn,
     LayoutNumber, Malformed, MalformedKind, Store, TableId, Transaction, TransactionBuilder, Value,
@@ -10,6 +14,9 @@ use table::{
 const TABLE: TableId = TableId(7);
 const HASH: IndexId = IndexId(1);
 const ORDERED: IndexId = IndexId(2);
+
+/// What the store takes, copied and written to, and more.
+const BYTES_MAX: usize = 2 << 20;
 
 fn row(key: u64, length: usize) -> [Value; 2] {
     [key.into(), "x".repeat(length).into()]
@@ -163,7 +170,7 @@ fn each_byte_of_the_head(store: &Store) {
     }
     for variant in &variants {
         match with_head(store, variant) {
-            Ok(store) => use_up(&store),
+            Ok(store) => within(BYTES_MAX, || use_up(&store)),
             Err(error) => {
                 // A head that says so of a hash index asks for buckets of the older kind.
                 let (expected, found) = (5, 8);

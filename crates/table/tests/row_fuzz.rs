@@ -9,12 +9,18 @@ use table::{
     encode_value, format_row_page, row_page_capacity,
 };
 
+#[path = "support/allocated.rs"]
+mod allocated;
 #[path = "support/rows.rs"]
 mod rows;
 #[path = "support/seeds.rs"]
 mod seeds;
+use allocated::within;
 use rows::{Random, layout_of_all_types, random_layout, random_row, random_value, refs};
 use seeds::{are_chosen, seeds};
+
+/// What lists of the values of a row or of the columns of a layout take, and more.
+const BYTES_MAX: usize = 16 << 10;
 
 fn layout_of(seed: u64) -> Layout {
     match seed % 3 {
@@ -191,7 +197,8 @@ fn hostile_transactions_are_refused_or_read() {
         if !random.one_in(10) {
             mutate(&mut random, &mut bytes);
         }
-        read += fuzz_transaction(&bytes, &layout);
+        let justified = BYTES_MAX + 16 * bytes.len();
+        read += within(justified, || fuzz_transaction(&bytes, &layout));
     }
     assert!(
         read > 1000 || are_chosen(),
@@ -230,10 +237,10 @@ fn hostile_keys_and_values_are_refused_or_canonical() {
         let mut key = Vec::new();
         encode_key(refs(&row), &mut key);
         mutate(&mut random, &mut key);
-        fuzz_key(&key, &layout);
+        within(BYTES_MAX, || fuzz_key(&key, &layout));
         let mut value = encode_value(random_value(&mut random, &layout.columns()[0], 20).as_ref());
         mutate(&mut random, &mut value);
-        fuzz_value(&value);
+        within(BYTES_MAX, || fuzz_value(&value));
         let noise = random.bytes(18);
         fuzz_value(&noise);
         fuzz_key(&noise, &layout);
@@ -302,7 +309,8 @@ fn hostile_pages_are_refused_or_read() {
             }
         }
         let data = *page.as_bytes();
-        if fuzz_row_page(&data, &layout, &mut random) {
+        let mut fuzz = || fuzz_row_page(&data, &layout, &mut random);
+        if within(BYTES_MAX + 4 * PAGE_BYTES, &mut fuzz) {
             sound += 1
         } else {
             refused += 1

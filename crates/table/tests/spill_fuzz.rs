@@ -2,11 +2,14 @@
 //! not much more than what the pages hold.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/allocated.rs"]
+mod allocated;
 #[path = "support/rows.rs"]
 mod rows;
 #[path = "support/seeds.rs"]
 mod seeds;
 
+use allocated::within;
 use rows::Random;
 use seeds::seeds;
 use table::{
@@ -18,6 +21,9 @@ use table::{
 const TABLE: TableId = TableId(7);
 const KEY: IndexId = IndexId(1);
 const STRING_COUNT: usize = 12;
+
+/// What the store takes, copied and written to, and more.
+const BYTES_MAX: usize = 4 << 20;
 
 fn sound() -> Store {
     let mut store = Store::new([3; 32]);
@@ -161,6 +167,6 @@ fn hostile_pages_of_long_values_neither_panic_nor_cost_much() {
             (number, Page::owned(PageBuf::copied_from(bytes)))
         });
         let store = Store::restore([3; 32], pages, heads.iter().map(Vec::as_slice)).unwrap();
-        use_up(&store, &mut random);
+        within(BYTES_MAX, || use_up(&store, &mut random));
     }
 }
