@@ -10,11 +10,12 @@
 
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use table::{
-    ColumnType, IndexId, IndexKind, IndexSpec, Layout, LayoutColumn, LayoutNumber, Store, TableId,
-    Transaction, TransactionBuilder, Value, WriteTransaction,
+    ColumnType, IndexId, IndexKind, IndexSpec, Layout, LayoutColumn, LayoutNumber, Page, PageBuf,
+    PageBytes, Store, TableId, Transaction, TransactionBuilder, Value, WriteTransaction,
 };
 
 const TABLE: TableId = TableId(1);
@@ -86,7 +87,31 @@ fn main() {
 
     sums(&store, "fresh", &numbers);
     sums(&churned(&store, rows), "churned", &numbers);
-    drop(numbers);
+    // As pages of a read-only map are: elsewhere, and each verified when it is first used.
+    let elsewhere = borrowed(&store);
+    let find_all = |store: &Store| {
+        let found = keys.iter().map(|&key| read(store, key));
+        found.fold(0, u64::wrapping_add)
+    };
+    let start = Instant::now();
+    black_box(find_all(&elsewhere));
+    line(
+        "find by key, borrowed, first use",
+        rows,
+        start.elapsed(),
+        "HashMap get",
+        get,
+    );
+    let (_, find) = median(|| find_all(&elsewhere));
+    line(
+        "find by key, borrowed, verified",
+        rows,
+        find,
+        "HashMap get",
+        get,
+    );
+    sums(&elsewhere, "borrowed", &numbers);
+    drop((elsewhere, numbers));
 
     let singles = rows.min(20_000);
     let payloads: Vec<Vec<u8>> = (0..singles)
@@ -197,6 +222,29 @@ fn sums(store: &Store, state: &str, numbers: &[i64]) {
         "Vec<i64> min",
         bound,
     );
+}
+
+/// A page that is not a store's own.
+struct Elsewhere(Box<PageBuf>);
+
+impl PageBytes for Elsewhere {
+    fn page_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// The same store over pages that stand elsewhere.
+fn borrowed(store: &Store) -> Store {
+    let pages = store.pages();
+    let pages = pages.iter().map(|(number, page)| {
+        let bytes = page.bytes().expect("nothing is damaged").as_bytes();
+        let copy = PageBuf::copied_from(bytes);
+        let checksum = copy.checksum();
+        (number, Page::borrowed(Arc::new(Elsewhere(copy)), checksum))
+    });
+    let heads: Vec<Vec<u8>> = store.heads().map(|(_, head)| head).collect();
+    let heads = heads.iter().map(Vec::as_slice);
+    Store::restore([0; 32], pages, heads).expect("nothing is damaged")
 }
 
 /// The store after half of its rows, scattered, were deleted one by one and others inserted.
