@@ -104,6 +104,6 @@ fn move_row(
         return Ok(false);
     };
     let hashes = hash.map(|hash| (hash, hash));
-    table.replace_entries(pages, hashes, scratch, (row, moved))?;
+    table.replace_entries(pages, hashes, (scratch, scratch), (row, moved))?;
     Ok(true)
 }

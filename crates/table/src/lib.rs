@@ -80,6 +80,7 @@ mod heap;
 mod room_lists;
 mod page_plan;
 mod compaction;
+mod row_move;
 mod owned_cells;
 mod renewal;
 mod index_id;

@@ -26,8 +26,6 @@ pub(crate) struct OlderRows {
     shown: Arc<Layout>,
     /// For each column of the table, which one of the pages it is.
     sources: Vec<Option<u16>>,
-    /// The strings and bytes that stand in the pages and are none of the table's columns any more.
-    dropped: Vec<usize>,
 }
 
 impl OlderRows {
@@ -37,7 +35,6 @@ impl OlderRows {
             heap,
             shown: Arc::clone(&own),
             sources: (0u16..).take(own.column_count()).map(Some).collect(),
-            dropped: Vec::new(),
             own,
         }
     }
@@ -76,7 +73,6 @@ impl OlderRows {
         Some(OlderRows {
             heap,
             shown: Arc::new(own.shown_as(columns, &sources)),
-            dropped: dropped(&own, &sources),
             sources,
             own: Arc::new(own),
         })
@@ -91,11 +87,6 @@ impl OlderRows {
     pub(crate) fn columns(&self) -> impl Iterator<Item = Result<u16, Option<&Value>>> {
         let columns = self.sources.iter().zip(self.shown.columns());
         columns.map(|(source, column)| source.ok_or(column.default.as_ref()))
-    }
-
-    /// The strings and bytes that stand in the pages and are none of the table's columns any more.
-    pub(crate) fn dropped(&self) -> &[usize] {
-        &self.dropped
     }
 
     /// Whether all columns of the pages are the first of the table, in their order.
@@ -135,7 +126,6 @@ impl OlderRows {
         let columns = columns.collect();
         self.sources = sources.iter().map(of_before).collect();
         self.shown = Arc::new(self.own.shown_as(columns, &self.sources));
-        self.dropped = dropped(&self.own, &self.sources);
     }
 }
 
@@ -145,12 +135,4 @@ pub(crate) fn stay_first(column_count: usize, sources: &[Option<u16>]) -> bool {
     first.len() == column_count
         && (0u16..).zip(first).all(|(at, source)| *source == Some(at))
         && added.iter().all(Option::is_none)
-}
-
-fn dropped(own: &Layout, sources: &[Option<u16>]) -> Vec<usize> {
-    let stored = (0u16..).zip(own.columns());
-    let dropped = stored.filter(|(column, definition)| {
-        definition.column_type.fixed_width().is_none() && !sources.contains(&Some(*column))
-    });
-    dropped.map(|(column, _)| usize::from(column)).collect()
 }

@@ -2,6 +2,9 @@
 
 use crate::cell::{Cell, CellInput};
 use crate::damaged::DamageKind;
+use crate::error::Error;
+use crate::long_place::LongPlace;
+use crate::row::Row;
 use crate::row_page_ref::RowPageRef;
 use crate::value::Value;
 
@@ -19,6 +22,35 @@ impl OwnedCells {
             })
         });
         cells.collect::<Result<_, DamageKind>>().map(OwnedCells)
+    }
+
+    /// Lets null stand for a value that is not needed.
+    pub(crate) fn forget(&mut self, column: usize) {
+        self.0[column] = Ok(Value::Null);
+    }
+
+    /// Copies the values of the row that stand elsewhere, those that the function of length in bytes and place wants.
+    pub(crate) fn bring_in(
+        &mut self,
+        row: &Row<'_>,
+        is_wanted: impl Fn(u32, LongPlace) -> bool,
+    ) -> Result<(), Error> {
+        for (column, cell) in self.0.iter_mut().enumerate() {
+            if let Err(CellInput::Long { len, place, .. }) = *cell
+                && is_wanted(len, place)
+            {
+                *cell = Ok(row.value(column)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the values stand that are not copied.
+    pub(crate) fn long_places(&self) -> impl Iterator<Item = LongPlace> {
+        self.0.iter().filter_map(|cell| match cell {
+            Err(CellInput::Long { place, .. }) => Some(*place),
+            _ => None,
+        })
     }
 
     /// The cells to write.

@@ -10,8 +10,8 @@
 //! is written to has one layout again in the end. One that is not may keep several for good. What moves follows from the table and the
 //! group alone.
 //!
-//! Long values stay where they are. Those of a dropped column are given back, and without a primary key all are read, for the hash of the row: once that was
-//! 8,000 bytes for each row of the group, no more rows move.
+//! Long values stay where they are. Those of a dropped column are given back, what shares a spill with one is written again, and without a primary key all
+//! are read, for the hash of the row: once that was 8,000 bytes for each row of the group, no more rows move.
 
 use crate::error::Error;
 use crate::pages::Pages;
@@ -19,7 +19,6 @@ use crate::row_format::VALUE_IN_PAGE_BYTES_MAX;
 use crate::row_id::RowId;
 use crate::scratch::Scratch;
 use crate::table::Table;
-use crate::value::Value;
 use crate::value_ref::ValueRef;
 
 /// How many bytes of long values are read, written or given back for each row that may move.
@@ -79,16 +78,9 @@ fn renew_row(
         hashes = Some((hash(found.own_layout()), hash(&table.layout)));
         read_bytes = copied.iter().map(|(_, value)| bytes(&value.as_ref())).sum();
     }
-    let (rows, layout) = (&mut table.rows, &table.layout);
-    if let Some((moved, freed_bytes)) = rows.renew(pages, table.id, layout, row)? {
-        table.replace_entries(pages, hashes, scratch, (row, moved))?;
-        return Ok(read_bytes + freed_bytes);
-    }
-    let values = table.read(pages, row)?.values()?;
-    let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
-    table.delete(pages, row, scratch)?;
-    table.insert(pages, &values, scratch)?;
-    Ok(values.iter().map(bytes).sum())
+    let (moved, moved_bytes) = table.move_row(pages, row, &[])?;
+    table.replace_entries(pages, hashes, (scratch, scratch), (row, moved))?;
+    Ok(read_bytes + moved_bytes)
 }
 
 #[cfg(test)]

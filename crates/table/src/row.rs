@@ -232,14 +232,26 @@ impl<'a> Row<'a> {
     where
         'a: 'v,
     {
-        let mut values = Vec::with_capacity(self.column_count());
+        self.read_some(copied, |_| true)
+    }
+
+    /// [`Row::read_all`] but for the columns that nobody asks for, which are not read: null stands for them.
+    pub(crate) fn read_some<'v>(
+        &self,
+        copied: &'v mut Vec<(usize, Value)>,
+        is_asked_for: impl Fn(usize) -> bool,
+    ) -> Result<Vec<ValueRef<'v>>, Error>
+    where
+        'a: 'v,
+    {
+        let mut values = vec![ValueRef::Null; self.column_count()];
         copied.clear();
-        for column in 0..self.column_count() {
+        for column in (0..self.column_count()).filter(|&column| is_asked_for(column)) {
             let value = self.value_ref(column)?;
             if value.is_none() {
                 copied.push((column, self.value(column)?));
             }
-            values.push(value.unwrap_or(ValueRef::Null));
+            values[column] = value.unwrap_or(ValueRef::Null);
         }
         for (column, value) in &*copied {
             values[*column] = value.as_ref();

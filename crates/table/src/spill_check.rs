@@ -98,7 +98,9 @@ pub(crate) fn check_row(
             } => of_row.entry(number).or_default().push((byte_offset, len)),
         }
     }
-    for (number, values) in of_row {
+    for (number, mut values) in of_row {
+        // Columns may have come into another order since.
+        values.sort_unstable();
         let mut end = 0;
         for &(byte_offset, len) in &values {
             let follows = u64::from(byte_offset) == end

@@ -63,14 +63,13 @@ impl Spills {
     }
 
     /// The cells of a row that is too long for a page, and how many bytes of them stay in it. What stays out is written: values
-    /// that are too long by themselves, and the longest of the others until the rest fits a page.
+    /// that are too long by themselves, and the longest of the others until the rest fits a page. Those that stand elsewhere already stay there.
     pub(crate) fn spill<'v>(
         &mut self,
         pages: &mut Pages,
         owner: TableId,
-        values: &[ValueRef<'v>],
+        mut cells: Vec<CellInput<'v>>,
     ) -> Result<(u64, Vec<CellInput<'v>>), Error> {
-        let mut cells: Vec<CellInput<'v>> = values.iter().copied().map(CellInput::from).collect();
         let bytes_of = |cell: &CellInput<'_>| u64::from(cell.heap_bytes());
         let mut left: u64 = cells.iter().map(bytes_of).sum();
         let mut longest: Vec<usize> = (0..cells.len()).collect();
@@ -85,7 +84,10 @@ impl Spills {
         spilled.sort_unstable();
         let mut others = Vec::new();
         for column in spilled {
-            let bytes = values[column].variable_bytes().unwrap_or_default();
+            let CellInput::Value(value) = cells[column] else {
+                continue;
+            };
+            let bytes = value.variable_bytes().unwrap_or_default();
             if bytes.len() > VALUE_IN_PAGE_BYTES_MAX as usize {
                 cells[column] = CellInput::long(bytes, self.write_alone(pages, owner, bytes)?);
             } else {
@@ -397,9 +399,8 @@ mod tests {
         for (lengths, expected) in rows {
             let (mut spills, mut pages) = (Spills::default(), Pages::new());
             let texts: Vec<Vec<u8>> = lengths.iter().map(|length| bytes(*length)).collect();
-            let values: Vec<ValueRef<'_>> =
-                texts.iter().map(|text| ValueRef::Bytes(text)).collect();
-            let (left, cells) = spills.spill(&mut pages, OWNER, &values).unwrap();
+            let plain = texts.iter().map(|text| ValueRef::Bytes(text).into());
+            let (left, cells) = spills.spill(&mut pages, OWNER, plain.collect()).unwrap();
             let places: Vec<Place> = cells
                 .iter()
                 .map(|cell| match cell {

@@ -17,7 +17,6 @@ use crate::layout::Layout;
 use crate::long_place::LongPlace;
 use crate::long_value;
 use crate::older_rows::OlderRows;
-use crate::owned_cells::OwnedCells;
 use crate::page::PageBuf;
 use crate::pages::Pages;
 use crate::row_format::{ROW_HEAP_BYTES_MAX, VALUE_IN_PAGE_BYTES_MAX};
@@ -104,14 +103,24 @@ impl StoredRows {
         layout: &Layout,
         values: &[ValueRef<'_>],
     ) -> Result<RowId, Error> {
-        let plain = || values.iter().map(|&value| CellInput::from(value));
-        let heap_bytes = plain()
-            .map(|cell| u64::from(cell.heap_bytes()))
-            .sum::<u64>();
+        let cells = values.iter().map(|&value| CellInput::from(value));
+        self.insert_cells(pages, owner, layout, cells)
+    }
+
+    /// [`StoredRows::insert`] of a row some of whose values may stand elsewhere already.
+    pub(crate) fn insert_cells<'v>(
+        &mut self,
+        pages: &mut Pages,
+        owner: TableId,
+        layout: &Layout,
+        cells: impl ExactSizeIterator<Item = CellInput<'v>> + Clone,
+    ) -> Result<RowId, Error> {
+        let heap_bytes = cells.clone().map(|cell| u64::from(cell.heap_bytes()));
+        let heap_bytes = heap_bytes.sum::<u64>();
         if heap_bytes <= u64::from(ROW_HEAP_BYTES_MAX) {
-            return self.heap.insert(pages, owner, layout, heap_bytes, plain());
+            return self.heap.insert(pages, owner, layout, heap_bytes, cells);
         }
-        let (heap_bytes, cells) = self.spills.spill(pages, owner, values)?;
+        let (heap_bytes, cells) = self.spills.spill(pages, owner, cells.collect())?;
         self.heap
             .insert(pages, owner, layout, heap_bytes, cells.into_iter())
     }
@@ -190,8 +199,8 @@ impl StoredRows {
         Ok(())
     }
 
-    /// Frees the slot of a row, and says what it has spilled.
-    fn take_out(
+    /// Frees the slot of a row, and says what it has spilled, where each begins: that is the caller's to free.
+    pub(crate) fn take_out(
         &mut self,
         pages: &mut Pages,
         layout: &Layout,
@@ -216,49 +225,6 @@ impl StoredRows {
         }
     }
 
-    /// Moves a row of an older layout to a page of the current one, and says where it stands there. What it has spilled stays where it is; that of
-    /// dropped columns is given back, so many bytes. `None`, and nothing has changed, if something has to be written again.
-    pub(crate) fn renew(
-        &mut self,
-        pages: &mut Pages,
-        owner: TableId,
-        layout: &Layout,
-        row: RowId,
-    ) -> Result<Option<(RowId, u64)>, Error> {
-        let damaged = |kind: DamageKind| Error::from(kind.at(row.page()));
-        let bytes = pages.get(row.page())?;
-        let Some(position) = self.older_of(bytes) else {
-            return Ok(None);
-        };
-        let older = &self.older[position];
-        let stored = RowPageRef::new(bytes, &older.own).map_err(damaged)?;
-        let (mut gone, mut freed_bytes) = (Vec::new(), 0);
-        for &column in older.dropped() {
-            match stored.cell(row.slot(), column).map_err(damaged)? {
-                Cell::Long { len, place, .. } if place.is_alone(len) => {
-                    gone.push(place);
-                    freed_bytes += u64::from(len);
-                }
-                Cell::Long { .. } => return Ok(None),
-                Cell::Value(_) => {}
-            }
-        }
-        let shown = RowPageRef::new(bytes, older.shown()).map_err(damaged)?;
-        let cells = OwnedCells::read(&shown, row.slot()).map_err(damaged)?;
-        let heap_bytes = cells.heap_bytes();
-        // The default of a new column may be long.
-        if heap_bytes > u64::from(ROW_HEAP_BYTES_MAX) {
-            return Ok(None);
-        }
-        let heap = &mut self.heap;
-        let moved = heap.insert(pages, owner, layout, heap_bytes, cells.iter())?;
-        self.take_out(pages, layout, row)?;
-        for place in gone {
-            self.free(pages, owner, place)?;
-        }
-        Ok(Some((moved, freed_bytes)))
-    }
-
     /// Gives every page back.
     pub(crate) fn clear(&mut self, pages: &mut Pages, layout: &Layout) -> Result<(), Error> {
         self.spills.clear(pages)?;
@@ -268,7 +234,13 @@ impl StoredRows {
         self.heap.clear(pages, layout)
     }
 
-    fn free(&mut self, pages: &mut Pages, owner: TableId, place: LongPlace) -> Result<(), Error> {
+    /// Gives back what a row has spilled.
+    pub(crate) fn free(
+        &mut self,
+        pages: &mut Pages,
+        owner: TableId,
+        place: LongPlace,
+    ) -> Result<(), Error> {
         match place {
             LongPlace::Chain(first_page) => Ok(long_value::free(pages, first_page)?),
             LongPlace::Spill { number, .. } => self.spills.free(pages, owner, number),

@@ -20,7 +20,6 @@ use crate::row::Row;
 use crate::row_id::RowId;
 use crate::scratch::Scratch;
 use crate::stored_rows::StoredRows;
-use crate::table_entries::remove_entry;
 use crate::table_id::TableId;
 use crate::table_ref::TableRef;
 use crate::value::{VALUE_BYTES_MAX, Value};
@@ -208,60 +207,52 @@ impl Table {
     ) -> Result<RowId, Error> {
         // The heap would count a value twice, and hold another one than the indexes.
         debug_assert!(changes.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        if !self.is_named_by(changes)
-            && self
-                .rows
-                .update(pages, self.id, &self.layout, row, changes)?
-        {
+        let mut changed = changes.iter().map(|(column, _)| *column);
+        let is_named = changed.any(|column| self.is_named_by(column));
+        if !is_named && self.update_in_place(pages, row, changes)? {
             return Ok(row);
         }
         let found = self.read(pages, row)?;
         let mut copied = Vec::new();
-        let old = found.read_all(&mut copied)?;
-        let old_hash = self.hash_of_content(found.own_layout(), &old, scratch);
-        let new = changed(&old, changes);
+        let old = found.read_some(&mut copied, |column| self.is_named_by(column))?;
+        let mut new = old.clone();
+        changes
+            .iter()
+            .for_each(|&(column, value)| new[column] = value);
+        let mut old_scratch = Scratch::default();
+        self.encode_keys(&old, &mut old_scratch)?;
         self.encode_keys(&new, scratch)?;
         for (position, index) in self.indexes.iter().enumerate() {
             let key = scratch.key(position);
-            index.check_unique(self, pages, &new, key, Some(row))?;
-        }
-        let mut old_scratch = Scratch::default();
-        self.encode_keys(&old, &mut old_scratch)?;
-        let new_hash = self.hash_of_content(&self.layout, &new, scratch);
-        if !self
-            .rows
-            .update(pages, self.id, &self.layout, row, changes)?
-        {
-            let old = self.read(pages, row)?.values()?;
-            let old: Vec<ValueRef<'_>> = old.iter().map(Value::as_ref).collect();
-            self.remove_entries(pages, old_hash, &old_scratch, row)?;
-            self.rows.remove(pages, self.id, &self.layout, row)?;
-            let new = changed(&old, changes);
-            let moved = self.rows.insert(pages, self.id, &self.layout, &new)?;
-            self.add_entries(pages, new_hash, scratch, moved)?;
-            return Ok(moved);
-        }
-        for (position, index) in self.indexes.iter_mut().enumerate() {
-            let (old_key, new_key) = (old_scratch.key(position), scratch.key(position));
-            if old_key != new_key {
-                index.remove(pages, self.id, &self.hash_key, old_key, row)?;
-                index.insert(pages, self.id, &self.hash_key, new_key, row)?;
+            if key != old_scratch.key(position) {
+                index.check_unique(self, pages, &new, key, Some(row))?;
             }
         }
-        if let (Some(old_hash), Some(new_hash)) = (old_hash, new_hash)
-            && old_hash != new_hash
-        {
-            remove_entry(&mut self.content, pages, self.id, &old_hash, row)?;
-            self.content.insert(pages, self.id, &new_hash, row)?;
-        }
-        Ok(row)
+        let old_hash = self.hash_of_content(found.own_layout(), &old, scratch);
+        let new_hash = self.hash_of_content(&self.layout, &new, scratch);
+        let to = match is_named && self.update_in_place(pages, row, changes)? {
+            true => row,
+            false => self.move_row(pages, row, changes)?.0,
+        };
+        let hashes = old_hash.zip(new_hash);
+        self.replace_entries(pages, hashes, (&old_scratch, scratch), (row, to))?;
+        Ok(to)
     }
 
-    /// Whether an index, or the log, names a row by one of the columns that change.
-    fn is_named_by(&self, changes: &[(usize, ValueRef<'_>)]) -> bool {
+    fn update_in_place(
+        &mut self,
+        pages: &mut Pages,
+        row: RowId,
+        changes: &[(usize, ValueRef<'_>)],
+    ) -> Result<bool, Error> {
+        let (rows, layout) = (&mut self.rows, &self.layout);
+        rows.update(pages, self.id, layout, row, changes)
+    }
+
+    /// Whether an index, or the log, names rows by a column.
+    fn is_named_by(&self, column: usize) -> bool {
         let mut columns = self.indexes.iter().flat_map(|index| &index.spec.columns);
-        let changes = |column: &u16| changes.iter().any(|(at, _)| *at == usize::from(*column));
-        self.primary_key.is_none() || columns.any(changes)
+        self.primary_key.is_none() || columns.any(|&named| usize::from(named) == column)
     }
 
     /// A row by its place.
@@ -386,15 +377,6 @@ impl Table {
         let sorted = entries.iter().map(|(hash, row)| (&hash[..], *row));
         Ok(BTree::bulk_build(pages, self.id, sorted)?)
     }
-}
-
-/// The values of a row after a change.
-fn changed<'v>(values: &[ValueRef<'v>], changes: &[(usize, ValueRef<'v>)]) -> Vec<ValueRef<'v>> {
-    let mut values = values.to_vec();
-    changes
-        .iter()
-        .for_each(|&(column, value)| values[column] = value);
-    values
 }
 
 #[cfg(test)]

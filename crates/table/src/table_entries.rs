@@ -142,17 +142,22 @@ impl Table {
         Ok(())
     }
 
-    /// Says in every index that a row stands elsewhere now, and what stood and stands for its content.
+    /// Says in every index what the keys of a row were and are, and where it stood and stands, and in that of contents what stood and stands for it.
     pub(crate) fn replace_entries(
         &mut self,
         pages: &mut Pages,
         hashes: Option<([u8; 8], [u8; 8])>,
-        scratch: &Scratch,
+        (old_keys, new_keys): (&Scratch, &Scratch),
         (from, to): (RowId, RowId),
     ) -> Result<(), Error> {
         for (position, index) in self.indexes.iter_mut().enumerate() {
-            let key = scratch.key(position);
-            index.replace_row(pages, self.id, &self.hash_key, key, (from, to))?;
+            let (old, new) = (old_keys.key(position), new_keys.key(position));
+            if old != new {
+                index.remove(pages, self.id, &self.hash_key, old, from)?;
+                index.insert(pages, self.id, &self.hash_key, new, to)?;
+            } else if from != to {
+                index.replace_row(pages, self.id, &self.hash_key, new, (from, to))?;
+            }
         }
         let Some((old, new)) = hashes else {
             return Ok(());
@@ -160,7 +165,7 @@ impl Table {
         if old != new {
             remove_entry(&mut self.content, pages, self.id, &old, from)?;
             self.content.insert(pages, self.id, &new, to)?;
-        } else if !self.content.replace_row(pages, self.id, &old, from, to)? {
+        } else if from != to && !self.content.replace_row(pages, self.id, &old, from, to)? {
             return Err(missing(from));
         }
         Ok(())
