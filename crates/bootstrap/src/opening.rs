@@ -164,7 +164,7 @@ impl Opening<'_> {
                 snapshots.remove(newer.id())?;
             }
         }
-        snapshots.settle()?;
+        snapshots.change()?.settle_one(manifest)?;
         let moved = restoring::replace_log(self.dir, self.options, manifest)?;
         self.restored = Some((TxId(manifest.header().tx), moved));
         self.phases.log += self.stopwatch.lap();

@@ -1,7 +1,7 @@
 //! Which snapshots in a directory are of the log that is open.
 
 use commitlog::{Log, TxId};
-use snapshot::{Change, Manifest};
+use snapshot::Manifest;
 
 use crate::error::Result;
 
@@ -14,10 +14,10 @@ pub(crate) struct Ours {
     pub(crate) stranded: Vec<TxId>,
 }
 
-pub(crate) fn ours(change: &mut Change<'_>, log: &Log) -> Result<Ours> {
+pub(crate) fn ours(sound: Vec<Manifest>, log: &Log) -> Result<Ours> {
     let (id, base, end) = (log.log_id(), log.base(), log.durable_end());
     let mut ours = Ours::default();
-    for manifest in change.sound()? {
+    for manifest in sound {
         let header = manifest.header();
         let tx = TxId(header.tx);
         if header.log_id != id.0 || tx >= end {

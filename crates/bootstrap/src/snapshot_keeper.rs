@@ -298,13 +298,13 @@ impl SnapshotKeeper {
         bad: &mut Vec<TxId>,
         on_progress: &OnProgress<'_>,
     ) -> Result<Vec<TxId>> {
-        // What is given up because of them must not come to rest on one that a power cut takes.
-        change.settle()?;
         let mut good: Vec<TxId> = Vec::new();
         let mut manifests: Vec<Manifest> = Vec::new();
         let mut count = None;
         let mut unread = None;
-        for manifest in ours(change, log)?.continued {
+        // What is given up because of them must not come to rest on one that a power cut takes.
+        let settled = change.settled()?.sound;
+        for manifest in ours(settled, log)?.continued {
             let tx = TxId(manifest.header().tx);
             if inner.doubtful.contains(&tx) {
                 continue;
@@ -355,7 +355,7 @@ impl SnapshotKeeper {
         let Ours {
             continued,
             stranded,
-        } = ours(change, log)?;
+        } = ours(change.sound()?, log)?;
         let continued = continued.iter().map(|manifest| TxId(manifest.header().tx));
         let all: Vec<TxId> = continued.chain(stranded).collect();
         if all.len() <= self.keep {
@@ -385,7 +385,7 @@ fn share(
     log: &Log,
     avoided: &BTreeSet<TxId>,
 ) -> Result<Option<Outline>> {
-    let continued = ours(change, log)?.continued;
+    let continued = ours(change.sound()?, log)?.continued;
     let Some((last, earlier)) = continued.split_first() else {
         return Ok(None);
     };

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::file_name::FileName;
 use crate::header::Header;
 use crate::leftovers;
-use crate::listing;
+use crate::listing::{self, Listing};
 use crate::manifest::Manifest;
 use crate::manifest_file;
 use crate::options::Options;
@@ -52,19 +52,41 @@ impl<'a> Change<'a> {
         Ok(self.known(listed)?.sound)
     }
 
-    /// [`Snapshots::settle`](crate::Snapshots::settle).
+    /// As [`Change::sound`], but each is made durable, unless this process knows that it is: the last sync of the one that published it may have failed.
+    /// Whoever gives anything up because of snapshots must not lose them in the next power cut; one that could not be read just now is none of these.
     ///
     /// # Errors
-    /// As there.
-    pub fn settle(&mut self) -> Result<()> {
-        if self.changing.is_settled {
-            return Ok(());
+    /// [`Error::Io`].
+    pub fn settled(&mut self) -> Result<Listing> {
+        let listed = listing::list(self.dir, &mut self.changing.survey, None);
+        let listing = self.known(listed)?;
+        let is_unsettled = |manifest: &&Manifest| !self.changing.settled.contains(&manifest.file());
+        let unsettled: Vec<FileName> = listing
+            .sound
+            .iter()
+            .filter(is_unsettled)
+            .map(Manifest::file)
+            .collect();
+        self.settle(&unsettled)?;
+        Ok(listing)
+    }
+
+    /// Makes a snapshot durable that was read before, as [`Change::settled`] does.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn settle_one(&mut self, manifest: &Manifest) -> Result<()> {
+        self.settle(&[manifest.file()])
+    }
+
+    fn settle(&mut self, files: &[FileName]) -> Result<()> {
+        if !files.is_empty() {
+            self.dir.sync()?;
         }
-        self.dir.sync()?;
-        for manifest in self.sound()? {
-            manifest_file::publish(self.dir, manifest.file())?;
+        for &file in files {
+            manifest_file::publish(self.dir, file)?;
+            self.changing.settled.insert(file);
         }
-        self.changing.is_settled = true;
         Ok(())
     }
 
@@ -128,7 +150,7 @@ impl<'a> Change<'a> {
             },
             ..basis
         };
-        write::write(
+        let written = write::write(
             dir,
             self.options,
             header,
@@ -136,7 +158,9 @@ impl<'a> Change<'a> {
             basis,
             on_progress,
             &mut self.changing,
-        )
+        )?;
+        self.changing.settled.insert(written.manifest.file());
+        Ok(written)
     }
 
     /// Whether a snapshot may rest on the bytes of another: only a published manifest proves that they were synced.

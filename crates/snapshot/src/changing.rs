@@ -14,8 +14,8 @@ use crate::survey::Survey;
 pub(crate) struct Changing {
     /// The files whose withdrawal this process knows to be durable.
     pub(crate) withdrawn: HashSet<FileName>,
-    /// What was there when the directory was opened is known to be durable.
-    pub(crate) is_settled: bool,
+    /// The files of snapshots that this process knows to be durable.
+    pub(crate) settled: HashSet<FileName>,
     /// What has been seen since this change began.
     pub(crate) survey: Survey,
 }
@@ -24,6 +24,7 @@ impl Changing {
     /// Takes a snapshot back, durably.
     pub(crate) fn withdraw(&mut self, dir: &dyn Dir, file: FileName) -> Result<()> {
         self.survey.changed(file);
+        self.settled.remove(&file);
         manifest_file::withdraw(dir, file)?;
         self.withdrawn.insert(file);
         Ok(())
@@ -32,6 +33,7 @@ impl Changing {
     /// Removes a file, if it is there. The name may be given to another one.
     pub(crate) fn remove(&mut self, dir: &dyn Dir, file: FileName) -> Result<()> {
         self.withdrawn.remove(&file);
+        self.settled.remove(&file);
         self.survey.gone(file);
         match dir.remove(&file.to_string()) {
             Err(error) if error.is_not_found() => Ok(()),

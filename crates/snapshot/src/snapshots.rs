@@ -106,13 +106,16 @@ impl Snapshots {
         change.write_on(basis, header, sections, on_progress)
     }
 
-    /// Makes all snapshots that are listed durable, unless that was done before: the last sync of the process that published one may have failed. Whoever gives
-    /// anything up because of a snapshot that he did not write must not lose it in the next power cut.
+    /// Makes all snapshots durable, as [`Change::settled`] does.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::ReadOnly`].
+    /// [`Error::Io`], also if one could not be read just now; [`Error::ReadOnly`].
     pub fn settle(&self) -> Result<()> {
-        self.change()?.settle()
+        let rejected = self.change()?.settled()?.rejected.into_iter();
+        let mut unread = rejected.filter(|rejected| matches!(rejected.reason, Error::Io(_)));
+        unread
+            .next()
+            .map_or(Ok(()), |rejected| Err(rejected.reason))
     }
 
     /// Begins to change the directory: several things in a row, for which it is looked at once.
