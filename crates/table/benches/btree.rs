@@ -12,7 +12,7 @@
 //!
 //! Seen on two shared cores (a scattered read took 190 ns there): lookup 2.8 scattered reads, 1.3x of
 //! std's set of the same bytes and 1.7x of its map of `u64`; scattered inserts 1.1x to 1.3x and 1.8x; a
-//! walk 2.0x of std's and 2.1x of the bytes in order; 33.6 bytes an entry after scattered inserts, 22
+//! walk 2.0x of std's and 2.1x of the bytes in order; 27 to 30 bytes an entry after scattered inserts, 22
 //! after ascending ones. A search without branches was slower (0.9 us): the guess of a branch fetches
 //! the next place early.
 //!

@@ -13,16 +13,17 @@
 //!   most the entry at the point: each half of a leaf has at least (15/16 N - e) / 2 = 13273 bytes; each half
 //!   of an inner node, out of which one entry goes up, at least (15/16 N - 2 e) / 2 = 11217. Both are above
 //!   N/3 = 10901. Each half fits: it has at most (N + e + e) / 2 < N.
-//! - *A leaf that would be split* shares evenly with a neighbour under the same parent first, if both have 7/8 of 15/16 N at most then: the leaves of an index whose
-//!   keys come in no order stay three quarters full or more, instead of all being split at about the same time. The sum is that of a split.
+//! - *A leaf that would be split* shares evenly with a neighbour under the same parent first, if both have 15/16 of 15/16 N at most then: each half has at most
+//!   ((15/16)^2 2 N + e) / 2 < N, and at least what it has in a split. So a full leaf is split where its neighbours have more than three quarters: keys in no order
+//!   do not split all leaves at about the same time, and of keys that come nearly in order no leaf stays behind half full.
 //! - *A node below N/3* after a removal takes a neighbour under the same parent. Do both fit into 15/16 N,
 //!   they become one. Otherwise they share evenly, and the same sum as above holds. There is a neighbour, as
 //!   an inner node has at least two children.
 //! - *A node below 15/16 N that has run out of room* has holes: it is written anew, which gives at least
 //!   N/16, so this is paid back by the inserts that it makes room for.
 //! - A node of at least N/3 bytes has at least three entries, as two have at most 8226 bytes.
-//! - *The right edge is exempt*: where an entry is added behind all others to a full node, it begins the next
-//!   node alone and the full one stays full, so ascending keys fill their leaves. A leaf on the right edge
+//! - *The right edge is exempt*: where an entry is added behind all others to a full node, and a leaf has no neighbour to
+//!   share with, it begins the next node alone and the full one stays full, so ascending keys fill their leaves. A leaf on the right edge
 //!   has at least one entry then, an inner node one entry and two children. A node stops being on the right
 //!   edge only by being split, when it is full.
 //! - A separator that changes may become longer. It is put back like a new one, and may split its node;
@@ -45,13 +46,16 @@ pub(crate) const FILL_MIN: usize = NODE_BYTES / 3;
 /// Up to here nodes are merged, and written anew instead of being split.
 pub(crate) const DENSE: usize = NODE_BYTES / 16 * 15;
 /// What two leaves have together at most for one to share with the other instead of being split.
-const SHARED_MAX: usize = DENSE / 8 * 7 * 2;
+const SHARED_MAX: usize = DENSE / 16 * 15 * 2;
 
 const _: () = {
     use crate::btree_format::ENTRY_BYTES_MAX;
     assert!((DENSE - 2 * ENTRY_BYTES_MAX) / 2 >= FILL_MIN);
     assert!(FILL_MIN > 2 * ENTRY_BYTES_MAX);
     assert!(NODE_BYTES / 2 + ENTRY_BYTES_MAX < NODE_BYTES);
+    assert!((SHARED_MAX + ENTRY_BYTES_MAX) / 2 < NODE_BYTES);
+    // A full leaf beside one of three quarters.
+    assert!(SHARED_MAX > NODE_BYTES / 4 * 7);
 };
 
 impl BTree {
@@ -118,11 +122,9 @@ impl BTree {
         position: usize,
         entry: &Entry<'_>,
     ) -> Result<bool, PageError> {
-        let is_last = path.leads_to_last();
         let node = Node::open(pages, leaf, 0)?;
         let needed = node.used_bytes() + entry.bytes();
-        let begins_next = is_last && position == node.len();
-        let Some(parent) = path.pop().filter(|_| needed > DENSE && !begins_next) else {
+        let Some(parent) = path.pop().filter(|_| needed > DENSE) else {
             return Ok(false);
         };
         let above = Node::open(pages, parent.node, 1)?;

@@ -56,7 +56,8 @@ impl<'a> NodeMut<'a> {
         leftmost: Option<PageNumber>,
         entries: &[Entry<'_>],
     ) -> Result<(), Damaged> {
-        if entries.iter().map(Entry::bytes).sum::<usize>() > NODE_BYTES {
+        let heap_bytes: usize = entries.iter().map(Entry::heap_bytes).sum();
+        if heap_bytes + entries.len() * PLACE_BYTES > NODE_BYTES {
             return Err(DamageKind::Structure("the entries of an index node overlap").at(number));
         }
         let page = pages.renew(number, kind_of_level(level), owner)?;
@@ -67,10 +68,9 @@ impl<'a> NodeMut<'a> {
             [only] => only.key.len(),
             [first, .., last] => common_prefix(first.key, last.key),
         };
-        let heap_start = PAGE_BYTES - entries.iter().map(Entry::heap_bytes).sum::<usize>();
         page.set_common_prefix_bytes(in_page(prefix));
         page.set_live_count(in_page(entries.len()));
-        page.set_heap_start(in_page(heap_start));
+        page.set_heap_start(in_page(PAGE_BYTES - heap_bytes));
         // From the end of the page down, as if they had come one by one.
         let mut start = PAGE_BYTES;
         for (index, entry) in entries.iter().enumerate() {

@@ -84,15 +84,14 @@ pub(crate) fn write_halves(
     right: PageNumber,
 ) -> Result<Separator, Damaged> {
     let too_few = DamageKind::Structure("an index node has too few entries for its bytes").at(left);
-    let sizes: Vec<usize> = entries.iter().map(Entry::bytes).collect();
     if level == 0 {
-        let point = even_point(&sizes, false).ok_or(too_few)?;
+        let point = even_point(entries, Entry::bytes, false).ok_or(too_few)?;
         let (lower, upper) = entries.split_at(point);
         NodeMut::build(pages, left, owner, level, None, lower)?;
         NodeMut::build(pages, right, owner, level, None, upper)?;
         return Ok(Separator::between(&lower[point - 1], &upper[0]));
     }
-    let point = even_point(&sizes, true).ok_or(too_few)?;
+    let point = even_point(entries, Entry::bytes, true).ok_or(too_few)?;
     let middle = &entries[point];
     NodeMut::build(pages, left, owner, level, leftmost, &entries[..point])?;
     NodeMut::build(
@@ -109,20 +108,26 @@ pub(crate) fn write_halves(
     })
 }
 
-/// Where to divide entries of these sizes so that the halves differ least, the first such point. Where
-/// the entry at the point goes up, it counts for neither half. Nothing, where a half would be empty.
-fn even_point(sizes: &[usize], middle_goes_up: bool) -> Option<usize> {
-    let total: usize = sizes.iter().sum();
+/// Where to divide items of these sizes so that the halves differ least, the first such point. Where
+/// the item at the point goes up, it counts for neither half. Nothing, where a half would be empty.
+fn even_point<T>(items: &[T], size: impl Fn(&T) -> usize, middle_goes_up: bool) -> Option<usize> {
+    let total: usize = items.iter().map(&size).sum();
     let upper_skips = usize::from(middle_goes_up);
     let mut lower = 0;
     let mut best: Option<(usize, usize)> = None;
-    for point in 1..sizes.len().saturating_sub(upper_skips) {
-        lower += sizes[point - 1];
-        let upper = total - lower - if middle_goes_up { sizes[point] } else { 0 };
-        let difference = lower.abs_diff(upper);
-        if best.is_none_or(|(least, _)| difference < least) {
-            best = Some((difference, point));
+    for point in 1..items.len().saturating_sub(upper_skips) {
+        lower += size(&items[point - 1]);
+        let middle = if middle_goes_up {
+            size(&items[point])
+        } else {
+            0
+        };
+        let difference = lower.abs_diff(total - lower - middle);
+        // What the lower half has beyond the upper one only grows.
+        if best.is_some_and(|(least, _)| difference >= least) {
+            break;
         }
+        best = Some((difference, point));
     }
     best.map(|(_, point)| point)
 }
@@ -169,7 +174,7 @@ mod tests {
             let total = DENSE + usize::try_from(random(&mut state)).unwrap() % (most - DENSE);
             let sizes = sizes(&mut state, longest, total);
             for middle_goes_up in [false, true] {
-                let point = even_point(&sizes, middle_goes_up).unwrap();
+                let point = even_point(&sizes, |size| *size, middle_goes_up).unwrap();
                 let lower = &sizes[..point];
                 let upper = &sizes[point + usize::from(middle_goes_up)..];
                 for half in [lower, upper] {
@@ -194,7 +199,11 @@ mod tests {
             (&[5, 1, 9, 1, 5], true, Some(2)),
         ];
         for (sizes, middle_goes_up, point) in rows {
-            assert_eq!(even_point(sizes, middle_goes_up), point, "{sizes:?}");
+            assert_eq!(
+                even_point(sizes, |size| *size, middle_goes_up),
+                point,
+                "{sizes:?}"
+            );
         }
     }
 }

@@ -36,9 +36,7 @@ impl PageBuf {
 
     /// A copy of `bytes`, made on the heap.
     pub fn copied_from(bytes: &[u8; PAGE_BYTES]) -> Box<PageBuf> {
-        let mut copy = Self::zeroed();
-        copy.bytes.copy_from_slice(bytes);
-        copy
+        Box::write(Box::new_uninit(), PageBuf { bytes: *bytes })
     }
 
     /// The bytes.
