@@ -9,10 +9,11 @@
 //!
 //! It happens at the end of a group that removed or changed rows, or moved some of an older layout, and what it does follows from the table alone: whoever applies the same
 //! history has the same pages. How full the table is follows from what its head counts, whatever single pages look like. A last page that is well filled itself is
-//! passed over: it becomes the first. A row that fits nowhere gets a new page, planned for the rows that there are now and put first, one in a group: so
-//! pages that were planned for other rows go in the end too.
+//! passed over: it becomes the first. A row that fits nowhere gets a new page, planned for the rows that there are now and put first, for as long as there are no more
+//! pages than when the group began: so pages that were planned for other rows go, too, be they full of slots and empty of bytes, as many as the
+//! group has steps for.
 //!
-//! A group of n rows moves at most 2 n + 16, which is enough to keep tables from getting emptier than that, and no more work
+//! A group of n rows moves at most 2 n + 16, which is enough to keep tables from getting emptier than that where rows are deleted, and no more work
 //! than the group itself was. Views keep the pages that they show.
 
 use crate::error::Error;
@@ -60,8 +61,8 @@ pub(crate) fn empty_last_pages<T>(
     steps_max: u64,
     mut move_row: impl FnMut(&mut T, &mut Pages, RowId, bool) -> Result<bool, Error>,
 ) -> Result<(), Error> {
+    let page_count_before = heap_of(of).0.page_count();
     let mut steps = 0;
-    let mut may_add = true;
     loop {
         let (heap, layout) = heap_of(of);
         if steps >= steps_max || !heap.is_sparse(layout) {
@@ -71,11 +72,11 @@ pub(crate) fn empty_last_pages<T>(
         let Some(row) = heap.row_to_move(pages, layout)? else {
             continue;
         };
-        let page_count = heap.page_count();
+        // What is made has to be paid for by what goes.
+        let may_add = heap.page_count() <= page_count_before;
         if !move_row(of, pages, row, may_add)? {
             break;
         }
-        may_add &= heap_of(of).0.page_count() <= page_count;
     }
     let (heap, layout) = heap_of(of);
     match steps {

@@ -371,7 +371,9 @@ impl Heap {
         heap_bytes: u64,
         end: End,
     ) -> Result<PageNumber, Error> {
-        let capacity = self.plan(layout).next_capacity(heap_bytes);
+        let capacity = self
+            .plan(layout)
+            .next_capacity(heap_bytes, end == End::First);
         layout.set_usual(RowGeometry::new(capacity));
         let number = pages.allocate(layout.page_kind(), owner)?;
         row_page::format(pages.get_mut(number)?, layout, capacity, owner);

@@ -7,7 +7,7 @@
 //! first use, and every read can say [`Damaged`]. A store may begin with all its pages where they were stored ([`Store::map`]): each is found when
 //! it is first used, so that beginning takes no longer for many than for few.
 //!
-//! A freshly loaded table takes little more than an Arrow array of its rows, one of which rows come and go at most half as much again; tables of rows of a few bytes take several
+//! A freshly loaded table takes little more than an Arrow array of its rows, one of which rows come, go and get shorter at most half as much again, once as many changed as have to move; tables of rows of a few bytes take several
 //! times as much. The README says for which shapes which holds.
 //!
 //! This crate does not know files, names of tables and columns, or time.

@@ -14,7 +14,7 @@ use crate::row_page::RowPageRef;
 /// What there is for slots and heap in a page, in bytes.
 const ROOM_BYTES: u64 = HEAP_END as u64 - PAGE_HEADER_BYTES as u64;
 
-/// How many rows like the one that needs a new page fit its heap, if so many fit any: four of the longest do.
+/// How many rows like the one that needs a new page fit its heap at least, if so many fit any: four of the longest do.
 const LONG_ROWS_A_PAGE: u64 = 4;
 
 /// The pages and the rows of a table, counted.
@@ -29,11 +29,12 @@ pub(crate) struct PagePlan<'a> {
 }
 
 impl PagePlan<'_> {
-    /// How many slots a new page gets that is needed for a row of so many bytes in the heap.
+    /// How many slots a new page gets that is needed for a row of so many bytes in the heap, which is new or grew, or is moved for the table to get smaller.
     ///
     /// As many as make the free slots and the free heap of all pages last for the same number of average rows; but within what suits a page of such rows and a
-    /// page of average ones, and with heap for a few such rows: what is free in many pieces is not worth as much as it counts.
-    pub(crate) fn next_capacity(&self, heap_bytes: u64) -> u16 {
+    /// page of average ones, and with heap for a few such rows, and for half as many as a page of nothing else has: what is free in many pieces, or in pages without a
+    /// free slot, is not worth as much as it counts.
+    pub(crate) fn next_capacity(&self, heap_bytes: u64, is_moved: bool) -> u16 {
         let row_count = self.row_count.saturating_add(1);
         let average = self.heap_bytes.saturating_add(heap_bytes) / row_count;
         let of = |bytes: u64| RowGeometry::capacity(self.layout, u32_of(bytes));
@@ -42,12 +43,14 @@ impl PagePlan<'_> {
             let end = RowGeometry::new(capacity).end(self.layout.regions());
             u64::from(HEAP_END.saturating_sub(end))
         };
-        let heap_min = heap(low).min(heap_bytes * LONG_ROWS_A_PAGE);
+        let heap_min = heap_bytes.saturating_mul(LONG_ROWS_A_PAGE);
+        let heap_min = heap_min.max(heap(of(heap_bytes)) / 2).min(heap(low));
         let slots_free = self.slot_count.saturating_sub(self.row_count);
-        let bytes = self.page_count.saturating_mul(ROOM_BYTES);
-        let heap_free = bytes
-            .saturating_sub(self.slot_bytes(self.slot_count))
-            .saturating_sub(self.heap_bytes);
+        // Rows that are moved together leave heap behind that goes with their pages: to longer ones it is of no use.
+        let heap_free = match is_moved && heap_bytes >= average {
+            true => 0,
+            false => self.heap_free(),
+        };
         let lasts = |capacity: u16| {
             let rows = slots_free.saturating_add(u64::from(capacity));
             let heap = heap(capacity);
@@ -87,6 +90,13 @@ impl PagePlan<'_> {
         let average = self.heap_bytes / self.row_count.max(1);
         let each = u64::from(RowGeometry::capacity(self.layout, u32_of(average)));
         self.page_count.saturating_mul(each)
+    }
+
+    fn heap_free(&self) -> u64 {
+        let bytes = self.page_count.saturating_mul(ROOM_BYTES);
+        bytes
+            .saturating_sub(self.slot_bytes(self.slot_count))
+            .saturating_sub(self.heap_bytes)
     }
 
     fn slot_bytes(&self, slots: u64) -> u64 {
