@@ -501,6 +501,11 @@ fn a_place_of_another_table_or_of_none_is_no_row_and_no_damage() {
     for place in [bag, nowhere, in_index, free_slot] {
         assert_eq!(store.table(KEYED).unwrap().get(place).unwrap_err(), missing);
         assert_eq!(store.clone().delete(KEYED, place), Err(missing.clone()));
+        for column in [0, 3] {
+            let change = (column, row[column].clone());
+            let updated = store.clone().update(KEYED, place, &[change]);
+            assert_eq!(updated, Err(missing.clone()));
+        }
     }
     assert!(store.table(KEYED).unwrap().get(keyed).is_ok());
 }
