@@ -16,7 +16,7 @@ use cairn_tests::{
 use disk::{Dir, OsDir, SimDisk};
 
 /// A fixture, whether it has a snapshot, the digest of its content.
-const FIXTURES: [(&str, bool, &str); 29] = [
+const FIXTURES: [(&str, bool, &str); 33] = [
     ("v1-log-only", false, DIGEST),
     ("v1-with-snapshot", true, DIGEST),
     ("v2-log-only", false, DIGEST),
@@ -56,6 +56,11 @@ const FIXTURES: [(&str, bool, &str); 29] = [
     ("v2.6-with-older-layouts", true, DIGEST_5_OLDER),
     // The tags of a hash index stand apart from its entries.
     ("v2.7-with-hash-index", true, DIGEST_5_HASHED),
+    // The same format; new pages of rows have heap for as many rows like the first one, and leaves share entries at the right edge.
+    ("v2.8-with-snapshot", true, DIGEST_5),
+    ("v2.8-with-hash-index", true, DIGEST_5_HASHED),
+    ("v2.8-with-long-values", true, DIGEST_5_LONG),
+    ("v2.8-with-older-layouts", true, DIGEST_5_OLDER),
 ];
 /// How those are called with a hash index besides, which ask for reader 2.
 const HASHED: &str = "-with-hash-index";
@@ -443,7 +448,7 @@ fn snapshots_ask_for_a_reader_that_knows_what_is_in_them() {
             .map(|manifest| manifest.header().minimum_reader)
             .collect();
         let expected = match name {
-            "v2.7-with-hash-index" => 5,
+            "v2.7-with-hash-index" | "v2.8-with-hash-index" => 5,
             _ if name.ends_with(HASHED) => 2,
             _ if name.ends_with(OLDER) => 4,
             _ => 1,

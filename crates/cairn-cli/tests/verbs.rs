@@ -13,6 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use cairn::{Database, Options, SnapshotPolicy};
 use command::{check, run};
@@ -360,6 +361,8 @@ fn beside_a_live_writer_nothing_is_damaged_or_refused() {
                         ("seats", "55".into()),
                     ];
                     database.write(|tx| tx.insert("planes", &cells)).unwrap();
+                    // A look that takes as long as all snapshots stay is told that the directory is restless, and no more.
+                    std::thread::sleep(Duration::from_millis(2));
                 }
             });
             let over = Over(&is_over);
