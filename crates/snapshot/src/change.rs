@@ -48,8 +48,7 @@ impl<'a> Change<'a> {
     /// # Errors
     /// [`Error::Io`] if the directory can not be listed.
     pub fn sound(&mut self) -> Result<Vec<Manifest>> {
-        let listed = listing::list(self.dir, &mut self.changing.survey, None);
-        Ok(self.known(listed)?.sound)
+        Ok(self.listing()?.sound)
     }
 
     /// As [`Change::sound`], but each is made durable, unless this process knows that it is: the last sync of the one that published it may have failed.
@@ -58,8 +57,7 @@ impl<'a> Change<'a> {
     /// # Errors
     /// [`Error::Io`].
     pub fn settled(&mut self) -> Result<Listing> {
-        let listed = listing::list(self.dir, &mut self.changing.survey, None);
-        let listing = self.known(listed)?;
+        let listing = self.listing()?;
         let is_unsettled = |manifest: &&Manifest| !self.changing.settled.contains(&manifest.file());
         let unsettled: Vec<FileName> = listing
             .sound
@@ -77,6 +75,11 @@ impl<'a> Change<'a> {
     /// [`Error::Io`].
     pub fn settle_one(&mut self, manifest: &Manifest) -> Result<()> {
         self.settle(&[manifest.file()])
+    }
+
+    fn listing(&mut self) -> Result<Listing> {
+        let listed = listing::list(self.dir, &mut self.changing.survey, None);
+        self.known(listed)
     }
 
     fn settle(&mut self, files: &[FileName]) -> Result<()> {

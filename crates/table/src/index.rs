@@ -179,11 +179,15 @@ impl Index {
 
     /// Whether other rows may have the key of this one: the index is not unique, or a column is null.
     pub(crate) fn exempts(&self, row: &NewRow<'_>) -> Result<bool, Error> {
-        let mut has_null = false;
-        for &column in &self.spec.columns {
-            has_null |= row.with_value(usize::from(column), |value| value.is_null())?;
+        if !self.spec.unique {
+            return Ok(true);
         }
-        Ok(!self.spec.unique || has_null)
+        for &column in &self.spec.columns {
+            if row.with_value(usize::from(column), |value| value.is_null())? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The refusal of a row whose key another one has.

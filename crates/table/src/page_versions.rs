@@ -23,7 +23,6 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
-use crate::chunk::Chunk;
 use crate::frames::Frames;
 use crate::page::{Page, PageBuf};
 use crate::page_node::{Node, Retired};
@@ -63,8 +62,8 @@ struct Inner {
     retired: BTreeMap<u64, Vec<Entry>>,
     /// What stayed with versions that nobody holds any more, and has to move on or be freed.
     unsettled: Vec<Entry>,
-    /// What nobody uses any more, to be dropped once the lock is free.
-    dropped: Dropped,
+    /// Borrowed pages that nobody uses any more, to be dropped once the lock is free.
+    dropped: Vec<Page>,
 }
 
 /// Something that the versions `birth..retired_in` lead to.
@@ -73,13 +72,6 @@ struct Entry {
     what: Retired,
     birth: u64,
     retired_in: u64,
-}
-
-/// What takes long to drop.
-#[derive(Debug, Default)]
-struct Dropped {
-    pages: Vec<Page>,
-    chunks: Vec<Chunk>,
 }
 
 // SAFETY: the pointers own what they point to, as a Box does, or point to what a version that is held keeps.
@@ -96,7 +88,7 @@ impl PageVersions {
             held: vec![(0, 1)],
             retired: BTreeMap::new(),
             unsettled: Vec::new(),
-            dropped: Dropped::default(),
+            dropped: Vec::new(),
         };
         PageVersions {
             inner: Mutex::new(inner),
@@ -312,9 +304,7 @@ impl Inner {
             Retired::Node(node) => free_node(node),
             // SAFETY: made from a box, and no version leads to it any more.
             Retired::Borrowed(page) => {
-                self.dropped
-                    .pages
-                    .push(unsafe { *Box::from_raw(page.as_ptr()) });
+                self.dropped.push(unsafe { *Box::from_raw(page.as_ptr()) });
             }
         }
     }
@@ -333,10 +323,10 @@ impl Entry {
 
 /// Lets go of the lock, and then of what nobody uses any more.
 fn unlock(mut inner: MutexGuard<'_, Inner>) {
-    inner.dropped.chunks = inner.frames.take_given_back();
-    let dropped = std::mem::take(&mut inner.dropped);
+    let chunks = inner.frames.take_given_back();
+    let pages = std::mem::take(&mut inner.dropped);
     drop(inner);
-    drop(dropped);
+    drop((chunks, pages));
 }
 
 impl Drop for Inner {
