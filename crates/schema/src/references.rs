@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use table::{Group, Operation, Store, TableId, UpdateRow, Value, ValueRef};
+use table::{Group, Operation, Row, Store, TableId, UpdateRow, Value, ValueRef};
 
 use crate::catalog::Catalog;
 use crate::constraint_id::ConstraintId;
@@ -26,7 +26,7 @@ pub(crate) struct References {
 }
 
 /// The value of a row in the column at a position.
-type Cells<'c> = &'c dyn Fn(usize) -> Value;
+type Cells<'c> = &'c dyn Fn(usize) -> Result<Value, Error>;
 
 impl References {
     /// Notes what a group on a user's table may leave without a row to name. Called before it is applied.
@@ -62,33 +62,51 @@ impl References {
         match group.operation {
             Operation::Insert => {
                 while rows.row(table.layout(), &mut values)? {
-                    look.row(self, None, Some(&|position| values[position].to_value()))?;
+                    look.row(
+                        self,
+                        None,
+                        Some(&|position| Ok(values[position].to_value())),
+                    )?;
                 }
             }
             Operation::DeleteRow => {
                 while rows.row(table.layout(), &mut values)? {
-                    look.row(self, Some(&|position| values[position].to_value()), None)?;
+                    look.row(
+                        self,
+                        Some(&|position| Ok(values[position].to_value())),
+                        None,
+                    )?;
                 }
             }
             Operation::DeleteByKey => {
                 while rows.key(table.layout(), key_columns, &mut values)? {
                     if let Some(old) = look.stored(&values)? {
-                        look.row(self, Some(&|position| old[position].clone()), None)?;
+                        look.row(self, Some(&|position| value_of(old, position)), None)?;
                     }
                 }
             }
             Operation::Update => {
                 let mut update = UpdateRow::default();
+                let linked = look.columns();
                 while rows.update(table.layout(), key_columns, &mut update)? {
+                    if !update
+                        .changes
+                        .iter()
+                        .any(|(column, _)| linked.contains(column))
+                    {
+                        continue;
+                    }
                     let Some(old) = look.stored(&update.key)? else {
                         continue;
                     };
                     let new = |position: usize| {
                         let mut changes = update.changes.iter();
-                        let change = changes.find(|(column, _)| *column == position);
-                        change.map_or_else(|| old[position].clone(), |(_, value)| value.to_value())
+                        match changes.find(|(column, _)| *column == position) {
+                            Some((_, value)) => Ok(value.to_value()),
+                            None => value_of(old, position),
+                        }
                     };
-                    look.row(self, Some(&|position| old[position].clone()), Some(&new))?;
+                    look.row(self, Some(&|position| value_of(old, position)), Some(&new))?;
                 }
             }
         }
@@ -165,7 +183,7 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// The row of a primary key as it stands; one that is not there is refused when the group is applied.
-    fn stored(&self, key: &[ValueRef<'_>]) -> Result<Option<Vec<Value>>, Error> {
+    fn stored(&self, key: &[ValueRef<'_>]) -> Result<Option<Row<'_>>, Error> {
         let table = self
             .store
             .table(self.definition.id())
@@ -174,9 +192,16 @@ impl Look<'_> {
             return Ok(None);
         };
         let key: Vec<Value> = key.iter().map(|value| value.to_value()).collect();
-        let row = table.find(primary_key.id, &key).map_err(Error::Table)?;
-        row.map(|row| row.values().map_err(Error::Table))
-            .transpose()
+        table.find(primary_key.id, &key).map_err(Error::Table)
+    }
+
+    /// The positions of the columns that a foreign key names rows by, or is named by.
+    fn columns(&self) -> BTreeSet<usize> {
+        let own = self.own.iter().map(|key| key.index);
+        let others = self.others.iter().map(|(_, key)| key.target_index);
+        own.chain(others)
+            .flat_map(|index| self.definition.index_positions(index))
+            .collect()
     }
 
     /// One row before and after.
@@ -190,7 +215,7 @@ impl Look<'_> {
             let positions = self.definition.index_positions(key.index);
             // What a row names in its own table may go by a later update of the same group.
             let may_go = key.target == self.definition.id() && old.is_some();
-            if let Some(values) = changed(&positions, new, old)
+            if let Some(values) = changed(&positions, new, old)?
                 && (may_go || !is_there(self.store, self.catalog, *key, &values)?)
             {
                 noted
@@ -200,7 +225,7 @@ impl Look<'_> {
         }
         for (referrer, key) in self.others {
             let positions = self.definition.index_positions(key.target_index);
-            if let Some(values) = changed(&positions, old, new)
+            if let Some(values) = changed(&positions, old, new)?
                 && names(self.store, referrer, *key, &values)?
             {
                 noted.keys.insert((referrer.id(), key.constraint, values));
@@ -215,13 +240,22 @@ fn changed(
     positions: &[usize],
     row: Option<Cells<'_>>,
     other: Option<Cells<'_>>,
-) -> Option<Vec<Value>> {
-    let values = |cells: Cells<'_>| -> Vec<Value> {
+) -> Result<Option<Vec<Value>>, Error> {
+    let values = |cells: Cells<'_>| -> Result<Vec<Value>, Error> {
         positions.iter().map(|&position| cells(position)).collect()
     };
-    let row = values(row?);
-    let is_same = other.is_some_and(|other| values(other) == row);
-    (!is_same && !row.iter().any(Value::is_null)).then_some(row)
+    let Some(row) = row.map(values).transpose()? else {
+        return Ok(None);
+    };
+    let is_same = other
+        .map(values)
+        .transpose()?
+        .is_some_and(|other| other == row);
+    Ok((!is_same && !row.iter().any(Value::is_null)).then_some(row))
+}
+
+fn value_of(row: Row<'_>, position: usize) -> Result<Value, Error> {
+    row.value(position).map_err(Error::Table)
 }
 
 /// The foreign keys of all tables that refer to one.
@@ -309,8 +343,8 @@ fn check_rows(
     let (mut count, mut first) = (0, Vec::new());
     for row in store.table(definition.id()).map_err(Error::Table)?.scan() {
         let row = row.map_err(Error::Table)?;
-        let values = positions.iter().map(|&position| row.value(position));
-        let values: Vec<Value> = values.collect::<Result<_, _>>().map_err(Error::Table)?;
+        let values = positions.iter().map(|&position| value_of(row, position));
+        let values: Vec<Value> = values.collect::<Result<_, _>>()?;
         if values.iter().any(Value::is_null) || is_there(store, catalog, key, &values)? {
             continue;
         }

@@ -428,6 +428,31 @@ fn what_is_named_may_not_go_by_an_update_of_the_same_group() {
     }
 }
 
+/// Only columns by which rows are named or name others are looked at when a row is updated.
+#[test]
+fn what_a_row_of_another_table_names_may_not_go_by_an_update() {
+    let mut database = fleet();
+    let seats = NewTable::new("seats")
+        .column("id", ColumnType::U32)
+        .column("number", ColumnType::U32)
+        .primary_key(&["id"])
+        .foreign_key(&["number"], "airlines", &["number"]);
+    database
+        .write(|tx| {
+            tx.create_table(&seats)?;
+            tx.insert_row("seats", vec![Value::U32(1), Value::U32(2)])
+                .map(drop)
+        })
+        .unwrap();
+    let airlines = RawTable::of(&database.state, "airlines");
+    for (carrier, is_fine) in [("UA", true), ("DL", false)] {
+        let rows: [RawUpdate<'_>; 1] = [(&[text(carrier)], &[(1, Value::U32(3))])];
+        let bytes = Raw::with_marks(1, 2).update_all(&airlines, &rows).finish();
+        let result = database.state.check(&bytes);
+        assert_eq!(result.is_ok(), is_fine, "{:?}", result.err());
+    }
+}
+
 /// What names a row, what it names in its own table, and what in the other one.
 type Named = [Option<u32>; 3];
 
