@@ -163,8 +163,8 @@ pub(crate) const ATTEMPTS_MAX: usize = 8;
 
 /// Looks at the directory. `reader` is the newest payload version that the caller understands.
 ///
-/// A writer beside us may prune and rotate between the listing and the reading of the marks: what vanished or seems to be missing is looked
-/// for again; a listing may even show none of the segments, the old ones removed and the next not there yet. Damage that is found twice in the same files, header by header and mark by mark, is damage: the second listing is younger than the marks that the first
+/// A writer beside us may prune and rotate between the listing and the reading of the marks: segments that were begun meanwhile are found by the marks, and what vanished or
+/// seems to be missing is looked for again; a listing may even show none of the segments, the old ones removed and the next not there yet. Damage that is found twice in the same files, header by header and mark by mark, is damage: the second listing is younger than the marks that the first
 /// look read, and a truncation, which alone could make what was continued end again, would show in a header.
 pub(crate) fn look(dir: &dyn Dir, reader: u16) -> Result<Look> {
     let mut before = None;
@@ -213,13 +213,32 @@ pub(crate) fn look_for(dir: &dyn Dir, lost: &SegmentHeader, began: TxId) -> Resu
 /// `segments` receives what was read of each, also if it does not fit together.
 fn look_once(dir: &dyn Dir, reader: u16, segments: &mut Vec<SegmentFacts>) -> Result<Look> {
     let mut temporaries = Vec::new();
+    let mut listed = Vec::new();
     for entry in dir.list()? {
         if let Some(base) = parse_segment_name(&entry.name) {
-            let file = dir.open(&entry.name, Access::Read)?;
-            segments.push(segment_facts(file.as_ref(), base, reader)?);
+            listed.push(base);
         } else if entry.kind == EntryKind::File && is_temporary_name(&entry.name) {
             temporaries.push(entry.name);
         }
+    }
+    listed.sort_unstable();
+    // The newest first, and those that a writer has begun behind it: however many there are before them, nothing seems to be missing by then.
+    let newest = listed.pop();
+    let mut next = newest;
+    while let Some(base) = next {
+        let file = match open_segment(dir, base) {
+            // It is lost, if nobody has pruned it: the lineup tells.
+            Err(Error::Io(error)) if error.is_not_found() && next != newest => break,
+            opened => opened?,
+        };
+        let found = segment_facts(file.as_ref(), base, reader)?;
+        segments.push(found);
+        let continued = found.continued_mark().map(|mark| mark.through);
+        next = continued.filter(|through| *through > base);
+    }
+    for base in listed.into_iter().rev() {
+        let file = open_segment(dir, base)?;
+        segments.push(segment_facts(file.as_ref(), base, reader)?);
     }
     if segments.is_empty() {
         let path = dir.path().to_path_buf();
