@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use commitlog::{Chain, Log, ReadOnlyLog, ReadOnlyOptions, Shipment, Start, TxId};
 use disk::Dir;
-use snapshot::{Progress, Snapshots};
+use snapshot::Progress;
 
 use crate::database_id::DatabaseId;
 use crate::error::{Error, Result};
@@ -178,11 +178,7 @@ fn open_or_begin(origin: &Origin<'_>, id: DatabaseId, to: &Arc<dyn Dir>) -> Resu
         }
         let mut manifests = Vec::new();
         if let Some(dir) = layout::existing(&**to, layout::SNAPSHOTS)? {
-            let reading = snapshot::Options {
-                read_only: true,
-                ..snapshot::Options::default()
-            };
-            let snapshots = Snapshots::open(dir, reading)?;
+            let snapshots = layout::snapshots_to_read(dir)?;
             manifests.extend(snapshots.list()?.sound.into_iter().map(Some));
         }
         let proofs = proofs(&manifests, id.log_id());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use disk::Dir;
+use snapshot::Snapshots;
 
 use crate::error::Result;
 
@@ -19,6 +20,15 @@ pub(crate) fn existing(dir: &dyn Dir, name: &str) -> Result<Option<Arc<dyn Dir>>
         Err(error) if error.is_not_found() => Ok(None),
         found => Ok(Some(found?)),
     }
+}
+
+/// A directory of snapshots, to be read.
+pub(crate) fn snapshots_to_read(dir: Arc<dyn Dir>) -> Result<Snapshots> {
+    let options = snapshot::Options {
+        read_only: true,
+        ..snapshot::Options::default()
+    };
+    Ok(Snapshots::open(dir, options)?)
 }
 
 /// A subdirectory, made durably if there is none.

@@ -71,6 +71,7 @@ mod write_error;
 // Look, plan: what is there, and what follows from it.
 mod decision_table;
 mod format;
+mod held_dir;
 mod identity;
 mod known;
 mod layout;

@@ -3,13 +3,14 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use commitlog::{DamageKind, Log, Proof, ReadOnlyLog, ReadOnlyOptions, TxId};
+use commitlog::{DamageKind, Extent, Log, Proof, ReadOnlyLog, ReadOnlyOptions, TxId};
 use disk::Dir;
 use schema::READER_VERSION;
-use snapshot::{Manifest, Snapshots};
+use snapshot::Manifest;
 
 use crate::database_id::DatabaseId;
 use crate::error::{Error, Result};
+use crate::held_dir::HeldDir;
 use crate::identity;
 use crate::layout;
 use crate::open_report::{RejectedSnapshot, Rejection};
@@ -28,6 +29,8 @@ pub(crate) struct Looked {
     pub(crate) manifests: Vec<Option<Manifest>>,
     /// The log, if it can be read.
     pub(crate) log: Option<ReadOnlyLog>,
+    /// The directory of the snapshots.
+    pub(crate) snapshots_dir: Option<Arc<HeldDir>>,
 }
 
 impl Looked {
@@ -87,13 +90,21 @@ pub(crate) struct Scope {
 
 /// Looks at everything that the plan depends on.
 ///
-/// Snapshots come before the log: a writer that goes on in between can only make the log longer than they say.
+/// Snapshots are listed before the log: a writer that goes on in between can only make the log longer than they say. All files are opened before any is read, so that a
+/// writer that goes on later can take nothing away.
 pub(crate) fn look(dir: &dyn Dir, scope: Scope) -> Result<Looked> {
     let identity = identity::read(dir)?;
-    let (mut snapshots, mut manifests) = list_snapshots(dir)?;
     let log_dir = layout::existing(dir, layout::LOG)?;
-    let (log, handle) = match log_dir {
-        Some(log_dir) => look_at_log(log_dir, scope, &manifests)?,
+    // Whose log it is stays the same.
+    let inspected = log_dir.as_deref().map(Log::inspect);
+    let snapshots_dir = held(layout::existing(dir, layout::SNAPSHOTS)?)?;
+    let log_dir = held(log_dir)?;
+    let (mut snapshots, mut manifests) = match &snapshots_dir {
+        Some(snapshots_dir) => list_snapshots(Arc::clone(snapshots_dir))?,
+        None => (Vec::new(), Vec::new()),
+    };
+    let (log, handle) = match log_dir.zip(inspected) {
+        Some((log_dir, inspected)) => look_at_log(log_dir, inspected, scope, &manifests)?,
         None => (LogSighting::Absent, None),
     };
     if let (LogSighting::Sound(extent), Some(handle)) = (&log, &handle) {
@@ -113,18 +124,17 @@ pub(crate) fn look(dir: &dyn Dir, scope: Scope) -> Result<Looked> {
         },
         manifests,
         log: handle,
+        snapshots_dir,
     })
 }
 
-fn list_snapshots(dir: &dyn Dir) -> Result<(Vec<SnapshotSighting>, Vec<Option<Manifest>>)> {
-    let Some(snapshots_dir) = layout::existing(dir, layout::SNAPSHOTS)? else {
-        return Ok((Vec::new(), Vec::new()));
-    };
-    let options = snapshot::Options {
-        read_only: true,
-        ..snapshot::Options::default()
-    };
-    let listing = Snapshots::open(snapshots_dir, options)?.list()?;
+fn held(dir: Option<Arc<dyn Dir>>) -> Result<Option<Arc<HeldDir>>> {
+    let held = dir.map(HeldDir::hold).transpose()?;
+    Ok(held.map(Arc::new))
+}
+
+fn list_snapshots(dir: Arc<HeldDir>) -> Result<(Vec<SnapshotSighting>, Vec<Option<Manifest>>)> {
+    let listing = layout::snapshots_to_read(dir)?.list()?;
     let mut found: Vec<(SnapshotSighting, Option<Manifest>)> = Vec::new();
     for manifest in listing.sound {
         let header = manifest.header();
@@ -171,11 +181,12 @@ fn list_snapshots(dir: &dyn Dir) -> Result<(Vec<SnapshotSighting>, Vec<Option<Ma
 }
 
 fn look_at_log(
-    log_dir: Arc<dyn Dir>,
+    log_dir: Arc<HeldDir>,
+    inspected: commitlog::Result<Extent>,
     scope: Scope,
     manifests: &[Option<Manifest>],
 ) -> Result<(LogSighting, Option<ReadOnlyLog>)> {
-    let extent = match Log::inspect(&*log_dir) {
+    let extent = match inspected {
         Ok(extent) => extent,
         Err(error) => return Ok((unreadable(error)?, None)),
     };
@@ -184,7 +195,7 @@ fn look_at_log(
         show_unproven: scope.unproven,
         reader: READER_VERSION,
     };
-    match ReadOnlyLog::open(Arc::clone(&log_dir), options, &proofs) {
+    match ReadOnlyLog::open(log_dir.clone(), options, &proofs) {
         Ok(log) => {
             let extent = LogExtent {
                 log_id: log.log_id(),

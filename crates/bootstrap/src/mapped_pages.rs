@@ -199,7 +199,7 @@ mod tests {
         for rows in [1500, 6000] {
             let disk = filled(rows);
             let looked = look(&*disk.root(), SCOPE).expect("the disk works");
-            let started = start(&*disk.root(), &looked, Some(0), SnapshotLoading::Mapped);
+            let started = start(&looked, Some(0), SnapshotLoading::Mapped);
             let start = started.expect("the disk works").expect("it is sound");
             let Some(KnownOutline::Mapped(pages)) = start.known.map(|known| known.outline) else {
                 panic!("it is mapped");

@@ -84,7 +84,7 @@ pub(crate) fn open<E>(
                 );
                 // It is read whole before the log is given up for it.
                 let loading = SnapshotLoading::Copied;
-                if let Err(rejected) = start(&**dir, &looked, Some(snapshot), loading)? {
+                if let Err(rejected) = start(&looked, Some(snapshot), loading)? {
                     looked.reject(rejected);
                     continue;
                 }
@@ -97,7 +97,7 @@ pub(crate) fn open<E>(
                 snapshot,
                 rewrite_identity,
             } => {
-                let start = match start(&**dir, &looked, snapshot, options.loading)? {
+                let start = match start(&looked, snapshot, options.loading)? {
                     Ok(start) => start,
                     Err(rejected) => {
                         looked.reject(rejected);

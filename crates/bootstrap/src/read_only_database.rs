@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use commitlog::{ReadOnlyLog, TxId};
 use disk::Dir;
+use snapshot::SnapshotId;
 
 use crate::backup::{self, BackupSummary, OnBackup};
 use crate::database_id::DatabaseId;
@@ -13,7 +14,7 @@ use crate::info::Info;
 use crate::layout;
 use crate::look::{Scope, look};
 use crate::looking_again::look_again;
-use crate::open_report::{OpenReport, Origin, Phases};
+use crate::open_report::{OpenReport, Origin, Phases, RejectedSnapshot, Rejection};
 use crate::plan::{Action, Intent, plan};
 use crate::read_options::ReadOptions;
 use crate::records::Records;
@@ -163,8 +164,14 @@ fn open_once(
                     let oldest = log.base();
                     return Err(commitlog::Error::Pruned { oldest }.into());
                 }
-                *doubt = format!("{:?}", looked.sighting.snapshots);
-                return Err(refusal::error(refusal, looked.sighting, intent, dir.path()));
+                let listed = looked.snapshots_dir.as_ref().map(|dir| dir.names());
+                let seen = format!("{listed:?}, {:?}", looked.sighting.snapshots);
+                let error = refusal::error(refusal, looked.sighting, intent, dir.path());
+                // Damage of the log stays where it is. What is said to be lacking may be there under another name by now.
+                if !matches!(error, Error::Log(_)) {
+                    *doubt = seen;
+                }
+                return Err(error);
             }
             Action::Recover {
                 snapshot,
@@ -172,7 +179,7 @@ fn open_once(
             } => snapshot,
             action => unreachable!("nothing is written by an open for reading: {action:?}"),
         };
-        match start(&**dir, &looked, snapshot, options.loading)? {
+        match start(&looked, snapshot, options.loading)? {
             Ok(start) => break (start, plan.row),
             Err(rejected) => looked.reject(rejected),
         }
@@ -194,6 +201,13 @@ fn open_once(
     }
     phases.replay = stopwatch.lap();
 
+    let mut snapshots_rejected = looked.into_rejected();
+    retain_existing(&**dir, &mut snapshots_rejected)?;
+    // One that the log does not reach back to is whole, and a writer may be about to remove it.
+    let mut flawed = snapshots_rejected.iter();
+    if flawed.any(|rejected| !matches!(rejected.reason, Rejection::Unreachable)) {
+        *doubt = format!("{snapshots_rejected:?}");
+    }
     let report = OpenReport {
         database_id: DatabaseId(view.state().database_id()),
         is_read_only: true,
@@ -207,14 +221,24 @@ fn open_once(
         leftovers_removed: 0,
         was_closed,
         identity_rewritten: false,
-        snapshots_rejected: looked.into_rejected(),
+        snapshots_rejected,
         upgrade: None,
         phases,
     };
-    // A writer may have removed them, or be about to, and not be done.
-    if !report.snapshots_rejected.is_empty() {
-        *doubt = format!("{:?}", report.snapshots_rejected);
-    }
     let dir = Arc::clone(dir);
     Ok((ReadOnlyDatabase { dir, log, view }, report))
+}
+
+/// Drops the snapshots that a writer has removed by now, or was removing while they were looked at.
+fn retain_existing(dir: &dyn Dir, rejected: &mut Vec<RejectedSnapshot>) -> Result<()> {
+    if rejected.is_empty() {
+        return Ok(());
+    }
+    let Some(snapshots_dir) = layout::existing(dir, layout::SNAPSHOTS)? else {
+        rejected.clear();
+        return Ok(());
+    };
+    let snapshots = layout::snapshots_to_read(snapshots_dir)?;
+    rejected.retain(|rejected| !matches!(snapshots.look(SnapshotId(rejected.tx.0)), Ok(None)));
+    Ok(())
 }

@@ -1,6 +1,8 @@
 //! The snapshots in a directory, one by one, also beside a writer that makes and removes them.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use commitlog::TxId;
 use disk::Dir;
@@ -9,6 +11,7 @@ use snapshot::{Manifest, SnapshotId, Snapshots};
 use crate::database_id::DatabaseId;
 use crate::error::{Error, Result};
 use crate::format::PAGES_SECTION;
+use crate::held_dir::HeldDir;
 use crate::layout;
 use crate::looking_again::look_again;
 
@@ -63,24 +66,38 @@ fn inspect(
     dir: &dyn Dir,
     check: impl Fn(&Snapshots, &Manifest) -> snapshot::Result<()>,
 ) -> Result<Vec<SnapshotInfo>> {
+    // All that were listed may be gone, and others in their place.
+    look_again(dir.path(), |doubt| inspect_once(dir, &check, doubt))
+}
+
+fn inspect_once(
+    dir: &dyn Dir,
+    check: impl Fn(&Snapshots, &Manifest) -> snapshot::Result<()>,
+    doubt: &mut String,
+) -> Result<Vec<SnapshotInfo>> {
     let Some(snapshots_dir) = layout::existing(dir, layout::SNAPSHOTS)? else {
         return Ok(Vec::new());
     };
-    let options = snapshot::Options {
-        read_only: true,
-        ..snapshot::Options::default()
-    };
-    let snapshots = Snapshots::open(snapshots_dir, options)?;
-    let listing = snapshots.list()?;
-    let mut ids: Vec<SnapshotId> = listing.sound.iter().map(Manifest::id).collect();
-    ids.extend(listing.rejected.iter().map(|rejected| rejected.id));
-    ids.sort_unstable_by(|a, b| b.cmp(a));
-    ids.dedup();
+    let held_dir = Arc::new(HeldDir::hold(Arc::clone(&snapshots_dir))?);
+    let names = held_dir.names();
+    let held = layout::snapshots_to_read(held_dir)?;
+    let snapshots = layout::snapshots_to_read(snapshots_dir)?;
+    let listing = held.list()?;
+    let rejected = listing.rejected.iter().map(|rejected| (rejected.id, None));
+    let mut found: BTreeMap<SnapshotId, Option<Manifest>> = rejected.collect();
+    for manifest in listing.sound {
+        let is_sound = check(&held, &manifest).is_ok();
+        let entry = found.entry(manifest.id());
+        entry.or_insert_with(|| is_sound.then_some(manifest));
+    }
     let mut all = Vec::new();
     let mut lines: Vec<Vec<Manifest>> = Vec::new();
-    for id in ids {
+    for (id, manifest) in found.into_iter().rev() {
         // What was found bad may have been about to be removed: each look is a fresh one.
         let looked = look_again(dir.path(), |_| {
+            if manifest.is_some() {
+                return Ok(manifest.clone());
+            }
             let Some(manifest) = snapshots.look(id)? else {
                 return Ok(None);
             };
@@ -101,6 +118,9 @@ fn inspect(
             layout: manifest.map(|manifest| layout_of(manifest, &mut lines)),
             rejected,
         });
+    }
+    if all.is_empty() && !names.is_empty() {
+        *doubt = format!("{names:?}");
     }
     Ok(all)
 }

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use commitlog::{Chain, TxId};
-use disk::Dir;
 use schema::State;
 use snapshot::{Manifest, Snapshots};
 
 use crate::database_id::DatabaseId;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::HEADS_SECTION;
 use crate::known::{Known, KnownOutline};
 use crate::layout;
@@ -50,7 +49,6 @@ pub(crate) struct RejectedStart {
 
 /// Loads the snapshot of this place in what was looked at, or begins empty.
 pub(crate) fn start(
-    dir: &dyn Dir,
     looked: &Looked,
     snapshot: Option<usize>,
     loading: SnapshotLoading,
@@ -67,16 +65,9 @@ pub(crate) fn start(
     let manifest = looked.manifests[snapshot]
         .as_ref()
         .expect("the plan names a snapshot with a manifest");
-    let Some(snapshots_dir) = layout::existing(dir, layout::SNAPSHOTS)? else {
-        return Err(Error::Restless {
-            path: dir.path().to_path_buf(),
-        });
-    };
-    let reading = snapshot::Options {
-        read_only: true,
-        ..snapshot::Options::default()
-    };
-    let snapshots = Snapshots::open(snapshots_dir, reading)?;
+    let snapshots_dir = looked.snapshots_dir.clone();
+    let snapshots_dir = snapshots_dir.expect("the manifest was read there");
+    let snapshots = layout::snapshots_to_read(snapshots_dir)?;
     let reason = match state(&snapshots, id, manifest, loading) {
         Ok((state, outline)) => {
             let header = manifest.header();

@@ -13,7 +13,6 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use cairn::{Database, Options, SnapshotPolicy};
 use command::{check, run};
@@ -22,6 +21,10 @@ use tempfile::TempDir;
 const PLANES: &str = "tailnum,year,seats,first_seen\nN1,2004,55,2013-01-01T06:00:00Z\nN2,NA,182,NA\n\"N,3\",1999,007,2013-01-02T06:00:00Z\n";
 
 const VERBS_BESIDE_A_WRITER: usize = 20;
+
+const UNPRUNED_RECORDS_MAX: u64 = 10_000;
+
+const LONG_ROWS: u64 = 10_000;
 
 struct Case {
     dir: TempDir,
@@ -335,7 +338,7 @@ fn a_pruned_log_is_sound_and_does_not_give_a_digest_alone() {
     check(&["verify", &db], 0);
 }
 
-/// Verbs that read everything, beside a writer that commits, snapshots and prunes as fast as it can.
+/// Verbs that read everything, beside a writer that commits, snapshots and prunes as fast as it can, without a pause.
 #[test]
 fn beside_a_live_writer_nothing_is_damaged_or_refused() {
     for prune in [false, true] {
@@ -350,25 +353,40 @@ fn beside_a_live_writer_nothing_is_damaged_or_refused() {
             ..Options::default()
         };
         let database = Database::open_with(&db, options, |_| Ok::<(), cairn::Error>(())).unwrap();
+        if prune {
+            // Reading all of it takes longer than a snapshot is kept.
+            let long = "L".repeat(2000);
+            let filled = database.write(|tx| {
+                (0..LONG_ROWS).try_for_each(|number| {
+                    let tailnum = format!("{long}{number}");
+                    let cells = [("tailnum", tailnum.as_str().into()), ("seats", "1".into())];
+                    tx.insert("planes", &cells).map(drop)
+                })
+            });
+            filled.unwrap();
+        }
+        // From now on there is one at any time.
+        database.snapshot().unwrap();
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let mut number = 0_u64;
-                while !is_over.load(Ordering::Relaxed) {
+                // A log that is never pruned grows faster than it can be read, where a sync costs nothing.
+                while !is_over.load(Ordering::Relaxed) && (prune || number < UNPRUNED_RECORDS_MAX) {
                     number += 1;
                     let cells = [
                         ("tailnum", format!("L{number}").as_str().into()),
                         ("seats", "55".into()),
                     ];
                     database.write(|tx| tx.insert("planes", &cells)).unwrap();
-                    // A look that takes as long as all snapshots stay is told that the directory is restless, and no more.
-                    std::thread::sleep(Duration::from_millis(2));
                 }
             });
             let over = Over(&is_over);
             for _ in 0..VERBS_BESIDE_A_WRITER {
                 check(&["verify", &db], 0);
                 check(&["info", &db], 0);
+                let said = check(&["snapshots", &db], 0);
+                assert_ne!(said, "no snapshots\n");
                 for _ in 0..3 {
                     check(&["log", &db], 0);
                 }

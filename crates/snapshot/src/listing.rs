@@ -46,6 +46,8 @@ pub(crate) fn list(dir: &dyn Dir, survey: &mut Survey, of: Option<SnapshotId>) -
                 check_packs(dir, survey, &manifest).map(|()| manifest)
             }
             Ok(_) => continue,
+            // It was removed since its name was listed.
+            Err(Error::Io(error)) if error.is_not_found() => continue,
             Err(reason) => Err(reason),
         };
         let is_second = listing.sound.last().map(Manifest::id) == Some(sighted.file.id());

@@ -371,7 +371,7 @@ impl Mender<'_, '_, '_> {
             }
             let (on_progress, progress) = (&mut *self.on_progress, self.progress);
             let tell = &mut |_| on_progress(progress);
-            match read_back::read_back(self.dir, threads, manifest, tell) {
+            match read_back::read_back(self.dir, threads, manifest, false, tell) {
                 Ok(()) => self.found.sound.push(manifest.clone()),
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
                 Err(reason) => self.findings.push(Finding {

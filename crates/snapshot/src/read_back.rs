@@ -44,9 +44,10 @@ pub(crate) fn read_back(
     dir: &dyn Dir,
     threads: usize,
     manifest: &Manifest,
+    may_be_withdrawn: bool,
     on_progress: &mut OnProgress<'_>,
 ) -> Result<()> {
-    let packs = open(dir, manifest)?;
+    let packs = open(dir, manifest, may_be_withdrawn)?;
     let walked = tree_walk::walk(dir, manifest, &packs, &mut || {
         tell(on_progress, Progress::default())
     })?;
@@ -72,9 +73,9 @@ pub(crate) fn read_back_own(
         .filter(|(_, pack)| own(pack));
     let (Some((index, pack)), None) = (packs_own.next(), packs_own.next()) else {
         // One of version 1.
-        return read_back(dir, threads, manifest, on_progress);
+        return read_back(dir, threads, manifest, false, on_progress);
     };
-    let packs = open(dir, manifest)?;
+    let packs = open(dir, manifest, false)?;
     let trees = outline.trees().iter();
     let within: Vec<Branch<'_>> = trees.flat_map(|tree| tree.within(pack.name.id)).collect();
     for node in &within {
@@ -92,12 +93,17 @@ pub(crate) fn read_back_own(
     check_all(&packs, threads, &pieces, on_progress)
 }
 
-/// The packs of a snapshot whose manifest on disk is still this one.
-fn open(dir: &dyn Dir, manifest: &Manifest) -> Result<PackSet> {
+/// The packs of a snapshot whose manifest on disk is still this one; or, for who may find it withdrawn, was when it was listed: all its bytes stay the same but that one.
+fn open(dir: &dyn Dir, manifest: &Manifest, may_be_withdrawn: bool) -> Result<PackSet> {
     let path = manifest.path_in(dir);
-    match manifest_file::read(dir, manifest.file())? {
-        Found::Published(found) if found == *manifest => PackSet::open(dir, manifest, false),
-        _ => Err(Error::damaged(&path, 0, DamageKind::Changed)),
+    let is_it = match manifest_file::read(dir, manifest.file())? {
+        Found::Published(found) => found == *manifest,
+        Found::Withdrawn(_) => may_be_withdrawn,
+        Found::Blobs => false,
+    };
+    match is_it {
+        true => PackSet::open(dir, manifest, false),
+        false => Err(Error::damaged(&path, 0, DamageKind::Changed)),
     }
 }
 

@@ -169,6 +169,7 @@ impl Snapshots {
 
     /// Reads every byte of the snapshot again, from the files and not from maps, and verifies it: checksums,
     /// blake3 hashes, and that nothing but zeros stands between the blobs. Of packs of other snapshots that it shares, it reads what it needs.
+    /// One that was withdrawn since it was listed is no good to a writer; who only reads is told of its bytes, which are what they were.
     ///
     /// `on_progress` is called, on this thread, after each node and after every few hundred blobs. It may break to cancel, which
     /// changes nothing and is no verdict, and may do something else meanwhile.
@@ -180,7 +181,10 @@ impl Snapshots {
         manifest: &Manifest,
         on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<()> {
-        read_back::read_back(&*self.dir, self.options.threads, manifest, on_progress)
+        let Options {
+            threads, read_only, ..
+        } = self.options;
+        read_back::read_back(&*self.dir, threads, manifest, read_only, on_progress)
     }
 
     /// Reads back what was written with a snapshot, as [`Snapshots::read_back`] does, and not what it shares with others: in time proportional to

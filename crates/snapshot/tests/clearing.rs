@@ -257,6 +257,16 @@ fn read_back_reads_the_manifest_again() {
     };
     set_byte(&disk, &name, STATE, WITHDRAWN);
     assert!(is_changed(read_back(&snapshots, &manifest)));
+    // Whoever only reads has listed it before, and verifies what it holds.
+    let reading = Options {
+        read_only: true,
+        ..Options::default()
+    };
+    let reader = Snapshots::open(disk.root(), reading).unwrap();
+    read_back(&reader, &manifest).unwrap();
+    disk.flip_bit(&name, 32768, 3);
+    assert!(read_back(&reader, &manifest).unwrap_err().is_damage());
+    disk.flip_bit(&name, 32768, 3);
     // Another whole snapshot of the same transaction has come in its place.
     set_byte(&disk, &name, STATE, 0);
     snapshots.remove(SnapshotId(2)).unwrap();
