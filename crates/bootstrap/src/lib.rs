@@ -51,7 +51,6 @@
 // What a program sees.
 mod backup;
 mod clock;
-mod damaged_page;
 mod database;
 mod database_id;
 mod error;
@@ -108,7 +107,6 @@ mod writer;
 pub use backup::{BackupProgress, BackupSummary, OnBackup};
 pub use clock::{Clock, SystemClock};
 pub use commitlog::{BadFrame, Chain, Extent, Record, SegmentExtent, SyncPolicy, TornTail, TxId};
-pub use damaged_page::DamagedPage;
 pub use database::Database;
 pub use database_id::DatabaseId;
 pub use error::{Error, ErrorClass, Result};

@@ -62,19 +62,11 @@ impl MappedPages {
         Ok(blobs)
     }
 
-    /// What is damaged of a page where it is stored, or of the way to it, if anything is.
-    pub(crate) fn damage(&self, number: PageNumber) -> Option<snapshot::Error> {
-        match self.snapshot.get(PAGES_SECTION, number.into()) {
-            Ok(page) => page?.blob.check().err(),
-            Err(error) => Some(error),
-        }
-    }
-
     fn kind_of(&self, error: &snapshot::Error) -> DamageKind {
         if !self.is_told.swap(true, Ordering::Relaxed) {
             tracing::error!(%error, "the snapshot that the state is mapped from is damaged");
         }
-        DamageKind::Unlisted
+        DamageKind::Unlisted(error.to_string().into())
     }
 }
 
@@ -133,6 +125,11 @@ pub(crate) struct LoadedPage(pub(crate) Blob);
 impl PageBytes for LoadedPage {
     fn page_bytes(&self) -> &[u8] {
         self.0.bytes()
+    }
+
+    fn stored_at(&self) -> Option<Arc<str>> {
+        let (file, byte) = self.0.stored_at();
+        Some(format!("{} at byte {byte}", file.display()).into())
     }
 }
 

@@ -194,9 +194,7 @@ impl Opening<'_> {
         drop(still);
         view.state().require_writable()?;
         let verification = match known.as_ref().map(|known| &known.outline) {
-            Some(KnownOutline::Mapped(stored)) => {
-                Some(Verification::new(view.clone(), Arc::clone(stored)))
-            }
+            Some(KnownOutline::Mapped(_)) => Some(Verification::new(view.clone())),
             _ => None,
         };
         self.phases.replay += self.stopwatch.lap();

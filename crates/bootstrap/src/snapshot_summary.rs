@@ -3,8 +3,6 @@
 use commitlog::TxId;
 use snapshot::ScrubReport;
 
-use crate::damaged_page::DamagedPage;
-
 /// What writing a snapshot did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -53,8 +51,8 @@ pub enum Maintenance {
     Verifying,
     /// All of them are. These are damaged: whatever needs one is an error, and the database is to be opened again, in another way, to begin with another snapshot.
     Verified {
-        /// The pages, what is wrong with them, and where.
-        damaged: Vec<DamagedPage>,
+        /// The pages, what is wrong with them, and where they are stored. Where can not be said which pages there are, one stands for all of them.
+        damaged: Vec<table::Damaged>,
     },
     /// Some of the snapshots was read again: [`crate::SnapshotPolicy::scrub_every`]. There is more.
     Scrubbing,

@@ -1,11 +1,7 @@
 //! Verifying, some at a time, the pages that a snapshot was mapped with and that nobody has used yet, and with them what says where they are.
 
-use std::sync::Arc;
+use table::{Damaged, PageNumber};
 
-use table::PageNumber;
-
-use crate::damaged_page::DamagedPage;
-use crate::mapped_pages::MappedPages;
 use crate::view::View;
 
 /// So many pages are looked at in one step: 16 MiB.
@@ -16,16 +12,14 @@ const PAGES_PER_STEP: usize = 512;
 pub(crate) struct Verification {
     /// The state that the database was opened with: its pages stay mapped as long as this is held.
     view: View,
-    stored: Arc<MappedPages>,
     next: PageNumber,
-    damaged: Vec<DamagedPage>,
+    damaged: Vec<Damaged>,
 }
 
 impl Verification {
-    pub(crate) fn new(view: View, stored: Arc<MappedPages>) -> Self {
+    pub(crate) fn new(view: View) -> Self {
         Verification {
             view,
-            stored,
             next: PageNumber::MIN,
             damaged: Vec::new(),
         }
@@ -33,15 +27,12 @@ impl Verification {
 
     /// Verifies the next few pages. `None` while there are more; at the end those that are damaged. Where can not be said which pages there are, one stands for
     /// all of them.
-    pub(crate) fn step(&mut self) -> Option<Vec<DamagedPage>> {
+    pub(crate) fn step(&mut self) -> Option<Vec<Damaged>> {
         let pages = self.view.state().store().pages();
         let mut last = None;
         for (number, page) in pages.iter_from(self.next).take(PAGES_PER_STEP) {
             if let Err(kind) = page.bytes() {
-                self.damaged.push(DamagedPage {
-                    damaged: kind.at(number),
-                    stored: self.stored.damage(number),
-                });
+                self.damaged.push(kind.at(number));
             }
             last = Some(number);
         }

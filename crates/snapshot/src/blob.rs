@@ -72,6 +72,11 @@ impl Blob {
         matches!(self.storage, Storage::Mapped { .. })
     }
 
+    /// The file that it was read from, and the byte at which it begins there.
+    pub fn stored_at(&self) -> (&Path, u64) {
+        (&self.file, self.byte_offset)
+    }
+
     /// Checks that the content has its crc32c.
     ///
     /// # Errors

@@ -89,6 +89,11 @@ pub trait PageBytes: Send + Sync {
     /// The bytes: exactly [`PAGE_BYTES`] of them. They should be aligned to 64 bytes; a page that is not
     /// is copied on first use.
     fn page_bytes(&self) -> &[u8];
+
+    /// Where they are stored, to be told if they are damaged: a file and a byte.
+    fn stored_at(&self) -> Option<Arc<str>> {
+        None
+    }
 }
 
 /// A page by itself, as it goes into and comes out of [`Pages`](crate::Pages). Cheap to clone; never written.
@@ -161,13 +166,8 @@ impl Page {
     pub(crate) fn copy_verified(&self) -> Result<Box<PageBuf>, DamageKind> {
         let copy = PageBuf::copied_from(self.bytes()?.as_bytes());
         match &self.0 {
-            Source::Borrowed(page) if copy.checksum() != page.checksum => {
-                Err(DamageKind::Checksum {
-                    expected: page.checksum,
-                    found: copy.checksum(),
-                })
-            }
-            _ => Ok(copy),
+            Source::Borrowed(page) => page.expect(copy.checksum()).map(|()| copy),
+            Source::Owned(_) => Ok(copy),
         }
     }
 
@@ -191,20 +191,25 @@ impl BorrowedPage {
             Ok(None) => bytemuck::try_from_bytes(self.source.page_bytes())
                 .map_err(|_| DamageKind::Structure("a borrowed page moved after it was verified")),
             Ok(Some(copy)) => Ok(copy),
-            Err(kind) => Err(*kind),
+            Err(kind) => Err(kind.clone()),
         }
     }
 
     fn verify(&self) -> Result<Option<Arc<PageBuf>>, DamageKind> {
         let found = crc32c::crc32c(self.source.page_bytes());
         let lies = self.lie()?;
-        if found != self.checksum {
-            return Err(DamageKind::Checksum {
-                expected: self.checksum,
-                found,
-            });
+        self.expect(found).map(|()| lies)
+    }
+
+    fn expect(&self, found: u32) -> Result<(), DamageKind> {
+        if found == self.checksum {
+            return Ok(());
         }
-        Ok(lies)
+        Err(DamageKind::Checksum {
+            expected: self.checksum,
+            found,
+            stored: self.source.stored_at(),
+        })
     }
 
     /// A copy of the bytes, if they lie badly.
@@ -300,7 +305,11 @@ mod tests {
         let source = piece(0, PAGE_BYTES);
         let found = crc32c::crc32c(source.page_bytes());
         let page = Page::borrowed(source, 5);
-        let damage = DamageKind::Checksum { expected: 5, found };
+        let damage = DamageKind::Checksum {
+            expected: 5,
+            found,
+            stored: None,
+        };
         assert_eq!(page.bytes().unwrap_err(), damage);
         assert_eq!(page.clone().bytes().unwrap_err(), damage);
     }

@@ -10,7 +10,7 @@ pub struct Full;
 
 /// Why a change that may need a new page did not happen. What was being changed must be dropped: it
 /// may hold half of the change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
     /// A page on the way is damaged.
     #[error(transparent)]

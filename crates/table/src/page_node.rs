@@ -54,7 +54,7 @@ pub(crate) enum Retired {
 }
 
 /// A page as it stands in the table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Stored<'a> {
     Frame(&'a PageBuf),
     Borrowed(&'a Page),

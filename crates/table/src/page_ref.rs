@@ -5,7 +5,7 @@ use crate::page::{Page, PageBuf};
 use crate::page_node::Stored;
 
 /// A page of a view, to be read or kept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PageRef<'a>(pub(crate) Stored<'a>);
 
 impl<'a> PageRef<'a> {
@@ -14,10 +14,10 @@ impl<'a> PageRef<'a> {
     /// # Errors
     /// `Checksum` or `Length`, of a borrowed page only; `Unlisted`.
     pub fn bytes(&self) -> Result<&'a PageBuf, DamageKind> {
-        match self.0 {
+        match &self.0 {
             Stored::Frame(frame) => Ok(frame),
             Stored::Borrowed(page) => page.bytes(),
-            Stored::Unknown(kind) => Err(kind),
+            Stored::Unknown(kind) => Err(kind.clone()),
         }
     }
 
@@ -31,10 +31,10 @@ impl<'a> PageRef<'a> {
     /// # Errors
     /// `Unlisted`.
     pub fn to_page(&self) -> Result<Page, DamageKind> {
-        match self.0 {
+        match &self.0 {
             Stored::Frame(frame) => Ok(Page::owned(PageBuf::copied_from(frame.as_bytes()))),
-            Stored::Borrowed(page) => Ok(page.clone()),
-            Stored::Unknown(kind) => Err(kind),
+            Stored::Borrowed(page) => Ok(Page::clone(page)),
+            Stored::Unknown(kind) => Err(kind.clone()),
         }
     }
 }

@@ -35,7 +35,7 @@ impl Shelf {
             None => Ok(()),
             Some(unknown) => Err(UnknownPages {
                 numbers: number(*unknown.start())..=number(*unknown.end()),
-                kind: DamageKind::Unlisted,
+                kind: DamageKind::Unlisted("a shelf".into()),
             }),
         }
     }
@@ -179,7 +179,7 @@ fn what_nothing_is_known_of_is_damage_wherever_it_is_used() {
         let mut pages = Pages::map(Arc::new(shelf));
         let before = pages.clone();
         for at in [256, 300, 319] {
-            let damaged = DamageKind::Unlisted.at(number(at));
+            let damaged = DamageKind::Unlisted("a shelf".into()).at(number(at));
             assert_eq!(pages.get(number(at)).unwrap_err(), damaged);
             assert_eq!(pages.get_mut(number(at)).unwrap_err(), damaged);
         }
@@ -202,7 +202,9 @@ fn what_nothing_is_known_of_is_damage_wherever_it_is_used() {
                 false => assert!(allocated.is_ok()),
                 true => assert_eq!(
                     allocated,
-                    Err(PageError::Damaged(DamageKind::Unlisted.at(number(256))))
+                    Err(PageError::Damaged(
+                        DamageKind::Unlisted("a shelf".into()).at(number(256))
+                    ))
                 ),
             }
         }
