@@ -29,7 +29,7 @@ impl Random {
     }
 }
 
-fn cells(id: u64, random: &mut Random) -> [(&'static str, Value); 3] {
+fn cells(id: u64, random: &mut Random) -> [(&'static str, Value); 4] {
     // Some of them stand in pages of their own.
     let length = [5, 80, 900, 12_000, 40_000][usize::try_from(random.below(5)).unwrap()];
     let text = "x".repeat(length);
@@ -37,6 +37,8 @@ fn cells(id: u64, random: &mut Random) -> [(&'static str, Value); 3] {
         ("id", Value::from(id)),
         ("rank", Value::from(random.below(30))),
         ("text", Value::from(text.as_str())),
+        // No two rows have the same: many are refused for it, and many take over what others let go.
+        ("code", Value::from(random.below(400).checked_sub(200))),
     ]
 }
 
@@ -46,6 +48,8 @@ fn make(tx: &mut WriteTransaction) -> Result<(), schema::Error> {
             .column("id", ColumnType::U64)
             .column("rank", ColumnType::U64)
             .column("text", ColumnType::String)
+            .nullable("code", ColumnType::U64)
+            .unique(&["code"])
             .index("by rank", &["rank"]);
         let table = match has_key {
             true => table.primary_key(&["id"]),

@@ -1,26 +1,30 @@
 //! What a write transaction has done to one table, as the groups of its net effect.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::error::Error;
 use crate::group::Operation;
-use crate::key_buffer::{RowBuffer, RowBytes};
+use crate::index_spec::IndexSpec;
+use crate::key_buffer::{KeyBuffer, KeyBytes, RowBuffer, RowBytes};
 use crate::layout::Layout;
+use crate::new_row::NewRow;
 use crate::overlay::Overlay;
+use crate::pending_row::PendingRow;
 use crate::row::Row;
-use crate::row_codec::{CellEncoder, encode_row, encoded_changes, encoded_values};
+use crate::row_codec::{CellEncoder, changes_column, encode_row, encoded_changes, encoded_values};
 use crate::row_id::RowId;
 use crate::table_ref::TableRef;
 use crate::transaction_builder::TransactionBuilder;
 
-/// A row of the base that is gone.
+/// A row of the base that is gone, or goes and comes back.
 struct Gone {
     place: RowId,
     /// Where its key stands among the keys of all.
     key: Range<usize>,
-    /// A new row has come in its place.
-    is_replaced: bool,
+    /// An update says what it is now.
+    is_updated: bool,
 }
 
 /// A column and its value, as [`encoded_values`] gives it.
@@ -29,8 +33,9 @@ type EncodedCell<'v> = (usize, Option<&'v [u8]>);
 /// Appends the groups that lead from the base to what the transaction sees: deletes, then updates, then inserts. Rows that
 /// came back as they were are left out.
 ///
-/// A change of a column that a unique index covers is written as a delete and an insert: all deletes come first, so
-/// rows that swap such values never collide on the way.
+/// Whoever applies them goes row by row, and at no time may two rows have one key of a unique index. So a row is written whole, as a delete and an
+/// insert, if it takes such a key over from a row that stands behind it here: one of two rows that swap keys, and none of many that each hand theirs
+/// to the next one.
 pub(crate) fn encode(
     base: TableRef<'_>,
     overlay: &Overlay,
@@ -43,18 +48,19 @@ pub(crate) fn encode(
             write_group(base, Operation::Insert, inserts, builder);
             Ok(())
         }
-        Some(key) => encode_keyed(base, &key.columns, overlay, builder),
+        Some(key) => encode_keyed(base, key, overlay, builder),
         None => encode_unkeyed(base, overlay, builder),
     }
 }
 
 fn encode_keyed(
     base: TableRef<'_>,
-    key_columns: &[u16],
+    primary_key: &IndexSpec,
     overlay: &Overlay,
     builder: &mut TransactionBuilder,
 ) -> Result<(), Error> {
     let layout = base.layout();
+    let key_columns = &primary_key.columns;
     // Most transactions are of a row or two: room for those, so that no buffer need grow.
     let mut keys = RowBuffer::new();
     let mut gone = Vec::new();
@@ -62,66 +68,116 @@ fn encode_keyed(
         gone.push(Gone {
             place,
             key: encode_stored_key(&base.get(place)?, layout, key_columns, &mut keys)?,
-            is_replaced: false,
+            is_updated: false,
         });
     }
-    // Behind them, one after the other, the keys of pending rows.
+    for pending in overlay.rows() {
+        let Some(change) = pending.as_change() else {
+            continue;
+        };
+        let changes = |column| changes_column(change.changes, column);
+        if !can_update(base, primary_key, overlay, pending, changes)? {
+            let start = keys.length();
+            keys.put(change.key);
+            gone.push(Gone {
+                place: change.place,
+                key: start..keys.length(),
+                is_updated: false,
+            });
+        }
+    }
+    // Behind them, one after the other, the keys of whole rows.
     let gone_keys_end = keys.length();
     gone.sort_unstable_by(|one, other| {
         let [one, other] = [one, other].map(|gone| &keys.bytes()[gone.key.clone()]);
         one.cmp(other)
     });
-    let is_unique = |column: usize| {
-        let mut unique = base.indexes().filter(|spec| spec.unique);
-        unique.any(|spec| {
-            spec.columns
-                .iter()
-                .any(|&other| usize::from(other) == column)
-        })
-    };
-    let mut inserts = Vec::<&[u8]>::new();
+    let mut inserts = Vec::<Cow<'_, [u8]>>::new();
     let updates_start = builder.byte_length();
     let mut updates = builder.group(base.id(), layout.number(), Operation::Update);
     for pending in overlay.rows() {
-        if let Some((_, changes)) = pending.as_change() {
-            if encoded_changes(layout, changes).next().is_some() {
-                updates.push(&pending.bytes);
-            }
-            continue;
-        }
-        let encoded = || encoded_values(layout, &pending.bytes);
         keys.truncate(gone_keys_end);
-        let mut key = CellEncoder::of_key(layout, key_columns, &mut keys);
-        for column in key_columns.iter().map(|&column| usize::from(column)) {
-            key.put_encoded(&layout.columns()[column], encoded().nth(column).flatten());
-        }
-        let key = &keys.bytes()[gone_keys_end..];
-        let found = gone.binary_search_by(|gone| keys.bytes()[gone.key.clone()].cmp(key));
-        let Some(gone) = found.ok().map(|at| &mut gone[at]) else {
-            inserts.push(&pending.bytes);
-            continue;
+        let change = pending.as_change();
+        let key = match &change {
+            Some(change) => change.key,
+            None => {
+                let values = || encoded_values(layout, &pending.bytes);
+                let mut cells = CellEncoder::of_key(layout, key_columns, &mut keys);
+                for column in key_columns.iter().map(|&column| usize::from(column)) {
+                    cells.put_encoded(&layout.columns()[column], values().nth(column).flatten());
+                }
+                &keys.bytes()[gone_keys_end..]
+            }
         };
-        let old = base.get(gone.place)?;
-        let others = others_of(&old, encoded().enumerate())?;
-        if gone.is_replaced || others.iter().any(|(column, _)| is_unique(*column)) {
-            inserts.push(&pending.bytes);
-            continue;
-        }
-        gone.is_replaced = true;
-        if !others.is_empty() {
-            updates.push_with(|bytes| {
-                bytes.extend_from_slice(key);
-                put_changes(layout, &others, bytes);
-            });
+        let found = gone.binary_search_by(|gone| keys.bytes()[gone.key.clone()].cmp(key));
+        match (found.ok().map(|at| &mut gone[at]), change) {
+            (None, None) => inserts.push(Cow::Borrowed(&pending.bytes)),
+            (None, Some(change)) => {
+                if encoded_changes(layout, change.changes).next().is_some() {
+                    updates.push(&pending.bytes);
+                }
+            }
+            (Some(_), Some(_)) => {
+                let row = Row::pending(base.table, base.pages, pending);
+                inserts.push(Cow::Owned(encode_whole(&row, layout)?));
+            }
+            (Some(gone), None) => {
+                let old = base.get(gone.place)?;
+                let values = encoded_values(layout, &pending.bytes);
+                let others = others_of(&old, values.enumerate())?;
+                let changes = |column| others.iter().any(|(other, _)| *other == column);
+                if !can_update(base, primary_key, overlay, pending, changes)? {
+                    inserts.push(Cow::Borrowed(&pending.bytes));
+                    continue;
+                }
+                gone.is_updated = true;
+                if !others.is_empty() {
+                    updates.push_with(|bytes| {
+                        bytes.extend_from_slice(key);
+                        put_changes(layout, &others, bytes);
+                    });
+                }
+            }
         }
     }
     let deletes_start = builder.byte_length();
-    let deletes = gone.iter().filter(|gone| !gone.is_replaced);
+    let deletes = gone.iter().filter(|gone| !gone.is_updated);
     let deletes = deletes.map(|gone| &keys.bytes()[gone.key.clone()]);
     write_group(base, Operation::DeleteByKey, deletes, builder);
     builder.put_behind(updates_start, deletes_start);
     write_group(base, Operation::Insert, inserts, builder);
     Ok(())
+}
+
+/// Whether a changed row of the base can be written as an update: when its turn comes, nobody has a key of a unique index that it is to have. Who has
+/// it in the base is deleted or has changed by then, unless that row stands behind this one.
+fn can_update(
+    base: TableRef<'_>,
+    primary_key: &IndexSpec,
+    overlay: &Overlay,
+    pending: &PendingRow,
+    changes: impl Fn(usize) -> bool,
+) -> Result<bool, Error> {
+    let row = NewRow::Changed(Row::pending(base.table, base.pages, pending), &[]);
+    for (position, index) in base.table.indexes.iter().enumerate() {
+        let mut columns = index.spec.columns.iter();
+        let is_new = columns.any(|&column| changes(usize::from(column)));
+        if !index.spec.unique || !is_new || index.exempts(&row)? {
+            continue;
+        }
+        let mut key = KeyBuffer::new();
+        index.key_of_new_row(base.id(), &row, &mut key)?;
+        let Some(holder) = base.first_with_key(position, key.bytes())? else {
+            continue;
+        };
+        let (position, index) = base.table.index_at(primary_key.id)?;
+        index.key_of_new_row(base.id(), &NewRow::Changed(holder, &[]), &mut key)?;
+        let holder = overlay.first_with_key(position, key.bytes());
+        if holder.is_some_and(|holder| holder > pending.row) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Appends the key of a row of the base, and says where it stands.
@@ -138,6 +194,12 @@ fn encode_stored_key(
         row.with_value(column, |value| cells.put(definition, value))?;
     }
     Ok(start..keys.length())
+}
+
+fn encode_whole(row: &Row<'_>, layout: &Layout) -> Result<Vec<u8>, Error> {
+    let (mut copied, mut bytes) = (Vec::new(), Vec::new());
+    encode_row(layout, &row.read_all(&mut copied)?, &mut bytes);
+    Ok(bytes)
 }
 
 /// Those of some values, with their columns, that a row has not.
@@ -171,10 +233,7 @@ fn encode_unkeyed(
     // Equal rows are one here, and counted.
     let mut gone: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     for place in overlay.gone() {
-        let mut copied = Vec::new();
-        let values = base.get(place)?.read_all(&mut copied)?;
-        let mut bytes = Vec::new();
-        encode_row(base.layout(), &values, &mut bytes);
+        let bytes = encode_whole(&base.get(place)?, base.layout())?;
         *gone.entry(bytes).or_default() += 1;
     }
     let mut inserts: Vec<&[u8]> = Vec::new();

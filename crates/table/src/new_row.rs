@@ -70,15 +70,15 @@ impl NewRow<'_> {
     /// What a transaction on the base holds of the row under an id.
     pub(crate) fn pending(&self, row: RowId, base: TableRef<'_>) -> Result<PendingRow, Error> {
         let mut bytes = RowBuffer::new();
-        let change_of = match (self.base_row(base)?, base.primary_key()) {
-            (Some(old), Some(key)) => {
-                self.put_key(base.layout(), &key.columns, &mut bytes)?;
+        let change_of = match self.base_row(base)? {
+            Some(old) => {
+                self.put_key(base.layout(), base.table.key_columns(), &mut bytes)?;
                 let key_bytes = bytes.length();
                 self.put_changes(base.layout(), old, &mut bytes)?;
                 let place = old.row_id();
                 Some(ChangeOf { place, key_bytes })
             }
-            _ => {
+            None => {
                 self.put_all(base.layout(), &mut bytes)?;
                 None
             }
@@ -90,20 +90,20 @@ impl NewRow<'_> {
         })
     }
 
-    /// The base row that this is a change of, if it keeps all that names it.
+    /// The base row that this is a change of, if it keeps its primary key.
     fn base_row<'b>(&'b self, base: TableRef<'b>) -> Result<Option<Row<'b>>, Error> {
+        let key = base.primary_key();
         let NewRow::Changed(row, _) = self else {
             return Ok(None);
         };
-        let mut unique = base.indexes().filter(|index| index.unique);
-        if !unique.all(|index| self.keeps(&index.columns)) {
+        if !key.is_some_and(|key| self.keeps(&key.columns)) {
             return Ok(None);
         }
         let Some(pending) = row.as_pending() else {
             return Ok(Some(*row));
         };
-        let place = pending.as_change().map(|(place, _)| place);
-        place.map(|place| base.get(place)).transpose()
+        let change = pending.as_change();
+        change.map(|change| base.get(change.place)).transpose()
     }
 
     fn put_key(
@@ -130,8 +130,8 @@ impl NewRow<'_> {
         let mut changed = [0; COLUMN_COUNT_MAX / 8];
         let changed = &mut changed[..layout.column_count().div_ceil(8)];
         if let NewRow::Changed(row, changes) = self {
-            if let Some((_, before)) = row.as_pending().and_then(PendingRow::as_change) {
-                changed.copy_from_slice(&before[..changed.len()]);
+            if let Some(before) = row.as_pending().and_then(PendingRow::as_change) {
+                changed.copy_from_slice(&before.changes[..changed.len()]);
             }
             for (column, value) in *changes {
                 let is_same = base.with_value(*column, |old| old == value.as_ref())?;
@@ -164,21 +164,23 @@ mod tests {
     const TABLE: TableId = TableId(1);
     const KEY: IndexId = IndexId(1);
 
-    /// A key, two values that are never named, and one that changes.
-    fn begun() -> (Store, WriteTransaction) {
+    /// A key, two values that are never named, and one that changes, which other rows may have or not.
+    fn begun(unique: bool) -> (Store, WriteTransaction) {
         let columns = [ColumnType::U64, ColumnType::String, ColumnType::Bytes];
         let mut columns: Vec<_> = columns.map(LayoutColumn::required).to_vec();
         columns.push(LayoutColumn::nullable(ColumnType::I64));
         let mut store = Store::new([0; 32]);
         let layout = Layout::new(LayoutNumber(1), columns).unwrap();
         store.create_table(TABLE, layout).unwrap();
-        let spec = IndexSpec {
-            id: KEY,
-            columns: vec![0],
-            unique: true,
-            kind: IndexKind::Hash,
-        };
-        store.create_index(TABLE, spec).unwrap();
+        for (id, columns, unique) in [(KEY, vec![0], true), (IndexId(2), vec![3], unique)] {
+            let spec = IndexSpec {
+                id,
+                columns,
+                unique,
+                kind: IndexKind::Hash,
+            };
+            store.create_index(TABLE, spec).unwrap();
+        }
         store.set_primary_key(TABLE, Some(KEY)).unwrap();
         store.insert(TABLE, &row(7, Value::I64(1))).unwrap();
         let transaction = WriteTransaction::new(&store);
@@ -214,8 +216,12 @@ mod tests {
     }
 
     #[test]
-    fn an_updated_row_is_held_as_what_changes_for_as_long_as_its_name_stays() {
-        let (store, mut transaction) = begun();
+    fn an_updated_row_is_held_as_what_changes_for_as_long_as_its_key_stays() {
+        [false, true].into_iter().for_each(check_held);
+    }
+
+    fn check_held(unique: bool) {
+        let (store, mut transaction) = begun(unique);
         let update = |transaction: &mut WriteTransaction, key, column, value: Value| {
             let row = find(transaction, key).row_id();
             transaction.update(TABLE, row, &[(column, value)]).unwrap();
@@ -248,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_changed_row_that_is_deleted_is_deleted() {
-        let (store, mut transaction) = begun();
+        let (store, mut transaction) = begun(false);
         let row = find(&transaction, 7).row_id();
         let changes = [(3, Value::I64(2))];
         let row = transaction.update(TABLE, row, &changes).unwrap();

@@ -21,8 +21,8 @@ pub(crate) struct PendingRow {
     pub(crate) bytes: Arc<[u8]>,
 }
 
-/// The row of the base that a row is a change of. Invariant: none of the columns that change is one of a unique index, the table has a primary
-/// key, and no value that stands in the change is the one that the base has.
+/// The row of the base that a row is a change of. Invariant: the table has a primary key, none of whose columns changes, and no value that
+/// stands in the change is the one that the base has.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ChangeOf {
     pub(crate) place: RowId,
@@ -30,17 +30,31 @@ pub(crate) struct ChangeOf {
     pub(crate) key_bytes: usize,
 }
 
+/// A change of a row of the base.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Change<'a> {
+    pub(crate) place: RowId,
+    pub(crate) key: &'a [u8],
+    /// What an update says behind the key.
+    pub(crate) changes: &'a [u8],
+}
+
 impl PendingRow {
-    /// The base row that this is a change of, and what an update says of it behind the key.
-    pub(crate) fn as_change(&self) -> Option<(RowId, &[u8])> {
-        let of = self.change_of?;
-        Some((of.place, &self.bytes[of.key_bytes..]))
+    /// The change, if this is one.
+    pub(crate) fn as_change(&self) -> Option<Change<'_>> {
+        let ChangeOf { place, key_bytes } = self.change_of?;
+        let (key, changes) = self.bytes.split_at(key_bytes);
+        Some(Change {
+            place,
+            key,
+            changes,
+        })
     }
 
     /// The base row in which the value of a column stands; `None` if it stands here.
     pub(crate) fn base_of(&self, column: usize) -> Option<RowId> {
-        let (place, changes) = self.as_change()?;
-        (!changes_column(changes, column)).then_some(place)
+        let change = self.as_change()?;
+        (!changes_column(change.changes, column)).then_some(change.place)
     }
 
     /// The value of a column that stands here.
@@ -50,7 +64,7 @@ impl PendingRow {
     pub(crate) fn value(&self, layout: &Layout, column: usize) -> ValueRef<'_> {
         let bytes = match self.as_change() {
             None => encoded_values(layout, &self.bytes).nth(column),
-            Some((_, changes)) => encoded_changes(layout, changes)
+            Some(change) => encoded_changes(layout, change.changes)
                 .find_map(|(changed, value)| (changed == column).then_some(value)),
         };
         let Some(bytes) = bytes.expect("there is such a column, and its value stands here") else {

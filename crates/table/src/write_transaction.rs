@@ -162,7 +162,8 @@ impl WriteTransaction {
 
     /// Appends the groups that lead from [`WriteTransaction::base`] to what the transaction sees: the net effect. Tables come in ascending order of their ids, in
     /// each deletes, then updates, then inserts; deleted rows in the order of their bytes, the others in the order in which
-    /// statements first wrote them.
+    /// statements first wrote them. Where an update would give a row a key of a unique index that a row behind it has until its own update, it is a
+    /// delete and an insert instead.
     ///
     /// # Errors
     /// Damage only.
