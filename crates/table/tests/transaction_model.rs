@@ -18,7 +18,9 @@ use table::{
 const KEYED: TableId = TableId(7);
 /// Named by the content of its rows; two may be equal.
 const BAG: TableId = TableId(300);
-const TABLES: [TableId; 2] = [KEYED, BAG];
+/// Named by two of its columns.
+const PAIRED: TableId = TableId(9);
+const TABLES: [TableId; 3] = [KEYED, BAG, PAIRED];
 
 const KEY: u16 = 0;
 const GROUP: u16 = 1;
@@ -64,8 +66,8 @@ fn indexes(table: TableId) -> Vec<IndexSpec> {
     };
     let ordered = |id, columns, unique| index(IndexKind::Ordered, id, columns, unique);
     let hash = |id, columns, unique| index(IndexKind::Hash, id, columns, unique);
-    if table == KEYED {
-        vec![
+    match table {
+        KEYED => vec![
             hash(1, &[KEY], true),
             ordered(2, &[GROUP], false),
             ordered(3, &[NAME], true),
@@ -74,15 +76,29 @@ fn indexes(table: TableId) -> Vec<IndexSpec> {
             hash(6, &[GROUP], false),
             hash(7, &[NAME], true),
             hash(8, &[GROUP, BLOB], true),
-        ]
-    } else {
-        vec![
+        ],
+        PAIRED => vec![
+            hash(1, &[KEY, FLAG], true),
+            ordered(2, &[FLAG, NAME], true),
+            ordered(3, &[FLAG, GROUP], false),
+        ],
+        _ => vec![
             ordered(1, &[NAME, KEY], false),
             hash(2, &[GROUP, FLAG], true),
             hash(4, &[NAME, KEY], false),
             hash(6, &[BLOB], false),
-        ]
+        ],
     }
+}
+
+/// The columns that name a row of a table that has a primary key.
+fn key_columns(table: TableId) -> Vec<u16> {
+    indexes(table).swap_remove(0).columns
+}
+
+fn key_of(columns: &[u16], row: &[Value]) -> Vec<Value> {
+    let columns = columns.iter().map(|&column| usize::from(column));
+    columns.map(|column| row[column].clone()).collect()
 }
 
 fn empty_store() -> Store {
@@ -93,7 +109,9 @@ fn empty_store() -> Store {
             store.create_index(table, spec).unwrap();
         }
     }
-    store.set_primary_key(KEYED, Some(IndexId(1))).unwrap();
+    for table in [KEYED, PAIRED] {
+        store.set_primary_key(table, Some(IndexId(1))).unwrap();
+    }
     store
 }
 
@@ -139,12 +157,6 @@ impl Expected {
 
     /// What must refuse a row, if anything.
     fn refusal(&self, table: TableId, row: &[Value], except: Option<RowId>) -> Option<Error> {
-        let key_of = |columns: &[u16], row: &[Value]| -> Vec<Value> {
-            columns
-                .iter()
-                .map(|&c| row[usize::from(c)].clone())
-                .collect()
-        };
         let ordered = |spec: &IndexSpec| spec.kind == IndexKind::Ordered;
         for spec in indexes(table).into_iter().filter(ordered) {
             let mut bytes = Vec::new();
@@ -189,13 +201,9 @@ fn seen(row: Result<Row<'_>, Error>) -> (RowId, Vec<Value>) {
 }
 
 fn sorted_by(expected: &Expected, columns: &[u16]) -> Vec<(Vec<Value>, RowId, Vec<Value>)> {
-    let keyed = expected.all().map(|(row, values)| {
-        let key: Vec<Value> = columns
-            .iter()
-            .map(|&column| values[usize::from(column)].clone())
-            .collect();
-        (key, *row, values.clone())
-    });
+    let keyed = expected
+        .all()
+        .map(|(row, values)| (key_of(columns, values), *row, values.clone()));
     let mut keyed: Vec<_> = keyed.collect();
     keyed.sort();
     keyed
@@ -240,8 +248,7 @@ fn check_all(table: TableRef<'_>, expected: &Expected, random: &mut Random) {
                 continue;
             };
             let length = 1 + random.next(columns.len() as u64) as usize;
-            let key = columns[..length].iter();
-            keys.push(key.map(|&c| values[usize::from(c)].clone()).collect());
+            keys.push(key_of(&columns[..length], values));
         }
         if spec.kind == IndexKind::Hash {
             keys.iter()
@@ -406,8 +413,8 @@ fn random_row(random: &mut Random, table: TableId, keys: u64) -> Vec<Value> {
 struct History {
     random: Random,
     transaction: WriteTransaction,
-    tables: [Expected; 2],
-    savepoints: Vec<(Savepoint, [Expected; 2])>,
+    tables: [Expected; 3],
+    savepoints: Vec<(Savepoint, [Expected; 3])>,
     keys: u64,
 }
 
@@ -425,7 +432,7 @@ impl History {
     }
 
     /// The rows of the base.
-    fn stored(&self) -> [Expected; 2] {
+    fn stored(&self) -> [Expected; 3] {
         TABLES.map(|table| Expected {
             base: self
                 .transaction
@@ -492,7 +499,7 @@ impl History {
     }
 
     fn step(&mut self) {
-        let which = self.random.next(2) as usize;
+        let which = self.random.next(3) as usize;
         match self.random.next(21) {
             0..7 => {
                 let row = random_row(&mut self.random, TABLES[which], self.keys);
@@ -606,7 +613,8 @@ impl History {
         self.transaction.flush(&mut builder).unwrap();
         let bytes = builder.finish();
         let mut expected = TransactionBuilder::new(0);
-        net_effect_of_keyed(&self.tables[0], &mut expected);
+        net_effect_of_keyed(KEYED, &self.tables[0], &mut expected);
+        net_effect_of_keyed(PAIRED, &self.tables[2], &mut expected);
         net_effect_of_bag(&self.tables[1], &mut expected);
         assert_eq!(bytes, expected.finish());
         bytes
@@ -641,13 +649,19 @@ impl History {
     }
 }
 
-fn net_effect_of_keyed(expected: &Expected, builder: &mut TransactionBuilder) {
+fn net_effect_of_keyed(table: TableId, expected: &Expected, builder: &mut TransactionBuilder) {
     let layout = layout();
+    let key_columns = key_columns(table);
+    let key = |row: &[Value]| key_of(&key_columns, row);
     let key_bytes = |row: &[Value]| {
+        let key = key(row);
+        let key: Vec<_> = key.iter().map(Value::as_ref).collect();
         let mut bytes = Vec::new();
-        encode_key_row(&layout, &[KEY], &[row[0].as_ref()], &mut bytes);
+        encode_key_row(&layout, &key_columns, &key, &mut bytes);
         bytes
     };
+    let unique = indexes(table).into_iter().filter(|index| index.unique);
+    let unique: Vec<IndexSpec> = unique.collect();
     let mut deletes: Vec<Vec<u8>> = expected
         .gone
         .iter()
@@ -656,19 +670,17 @@ fn net_effect_of_keyed(expected: &Expected, builder: &mut TransactionBuilder) {
     let (mut updates, mut inserts) = (Vec::new(), Vec::new());
     for (at, (_, new)) in expected.own.iter().enumerate() {
         // A key that a row of the base has that is changed later is still that row's when this one takes it.
-        let later: Vec<&Value> = expected.own[at + 1..]
-            .iter()
-            .map(|(_, row)| &row[0])
-            .collect();
+        let later = expected.own[at + 1..].iter();
+        let later: Vec<Vec<Value>> = later.map(|(_, row)| key(row)).collect();
         let is_late = |(_, other): &(RowId, Vec<Value>)| {
-            let takes_from = |columns: &[u16]| {
-                let mut columns = columns.iter().map(|&column| usize::from(column));
-                columns.all(|column| other[column] == new[column] && new[column] != Value::Null)
+            let takes_from = |index: &IndexSpec| {
+                let taken = key_of(&index.columns, new);
+                taken == key_of(&index.columns, other) && !taken.contains(&Value::Null)
             };
-            later.contains(&&other[0]) && (takes_from(&[NAME]) || takes_from(&[GROUP, BLOB]))
+            later.contains(&key(other)) && unique.iter().any(takes_from)
         };
         let is_late = expected.gone.iter().any(is_late);
-        let old = expected.gone.iter().find(|(_, old)| old[0] == new[0]);
+        let old = expected.gone.iter().find(|(_, old)| key(old) == key(new));
         let Some((_, old)) = old.filter(|_| !is_late) else {
             inserts.push(new);
             continue;
@@ -679,18 +691,19 @@ fn net_effect_of_keyed(expected: &Expected, builder: &mut TransactionBuilder) {
             .map(|column| (column, new[column].as_ref()))
             .collect();
         if !changes.is_empty() {
-            let key = vec![new[0].as_ref()];
-            updates.push(UpdateRow { key, changes });
+            updates.push((key(new), changes));
         }
     }
     deletes.sort();
-    let mut group = builder.group(KEYED, layout.number(), Operation::DeleteByKey);
+    let mut group = builder.group(table, layout.number(), Operation::DeleteByKey);
     deletes.iter().for_each(|key| group.push(key));
-    let mut group = builder.group(KEYED, layout.number(), Operation::Update);
-    for update in &updates {
-        group.push_with(|out| table::encode_update_row(&layout, &[KEY], update, out));
+    let mut group = builder.group(table, layout.number(), Operation::Update);
+    for (key, changes) in updates {
+        let key = key.iter().map(Value::as_ref).collect();
+        let update = UpdateRow { key, changes };
+        group.push_with(|out| table::encode_update_row(&layout, &key_columns, &update, out));
     }
-    push_rows(KEYED, Operation::Insert, &inserts, builder);
+    push_rows(table, Operation::Insert, &inserts, builder);
 }
 
 fn net_effect_of_bag(expected: &Expected, builder: &mut TransactionBuilder) {
