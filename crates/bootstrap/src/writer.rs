@@ -80,8 +80,11 @@ impl Writer {
         self.policy
     }
 
+    /// The log is asked, too: a prune, a backup or a reader may have met what ended it.
     pub(crate) fn is_poisoned(&self) -> bool {
-        self.has_failed.load(Ordering::Acquire) || self.applying.is_poisoned()
+        self.has_failed.load(Ordering::Acquire)
+            || self.applying.is_poisoned()
+            || self.log.is_poisoned()
     }
 
     pub(crate) fn write<T, E>(

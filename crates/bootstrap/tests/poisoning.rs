@@ -7,6 +7,7 @@ mod fixture;
 #[path = "fixture/watched.rs"]
 mod watched;
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
@@ -17,6 +18,7 @@ use fixture::*;
 use watched::watched;
 
 type Step = Box<dyn FnOnce() + Send>;
+type Work = fn(&Database) -> Result<(), Error>;
 
 /// Something to be done right before a call of this kind.
 #[derive(Clone, Default)]
@@ -193,4 +195,52 @@ fn a_panic_of_the_program_within_a_transaction_stops_nothing() {
     assert_eq!(notes(&database.view()), expected(1..=2));
     assert_eq!(put(&database, 3), TxId(3));
     Arc::into_inner(database).unwrap().close().unwrap();
+}
+
+/// Whoever watches over a database learns that it has stopped from what it says, and not from the next commit.
+#[test]
+fn what_ends_the_log_outside_of_a_commit_is_told_at_once() {
+    let works: [(&str, Work); 3] = [
+        ("prune", |database| database.prune().map(drop)),
+        ("snapshot", |database| database.snapshot().map(drop)),
+        ("backup", |database| {
+            let to = SimDisk::new(5).root();
+            let go_on = |_| ControlFlow::Continue(());
+            database.backup(&to, &go_on).map(drop)
+        }),
+    ];
+    for sync_policy in [SyncPolicy::EveryCommit, SyncPolicy::Never] {
+        for (name, work) in works {
+            let mut stopped = 0;
+            for nth in 0.. {
+                let disk = SimDisk::new(nth);
+                let options = Options {
+                    sync_policy,
+                    ..small_segments()
+                };
+                let (database, _) = open_with(&disk, options).unwrap();
+                for id in 1..=20 {
+                    put(&database, id);
+                    if id == 10 || id == 15 {
+                        database.snapshot().unwrap();
+                    }
+                }
+                let failing = disk.call_count() + nth;
+                disk.fail_at(failing, Fault::Eio);
+                let _ = work(&database);
+                if disk.call_count() <= failing {
+                    break;
+                }
+                disk.clear_faults();
+                let is_poisoned = database.info().unwrap().is_poisoned;
+                let commit = try_put(&database, 100);
+                let context = format!("{sync_policy:?}, {name}, call {nth}: {commit:?}");
+                assert_eq!(is_poisoned, commit.is_err(), "{context}");
+                stopped += usize::from(is_poisoned);
+            }
+            // A backup reads the log; under `Never` it makes it durable first.
+            let writes = name != "backup" || sync_policy == SyncPolicy::Never;
+            assert_eq!(stopped > 0, writes, "{sync_policy:?}, {name}");
+        }
+    }
 }

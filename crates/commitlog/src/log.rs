@@ -279,6 +279,11 @@ impl Log {
         self.shared.durable_end()
     }
 
+    /// Whether a failed write or sync has ended it: whatever writes is [`Error::Poisoned`] from then on.
+    pub fn is_poisoned(&self) -> bool {
+        self.shared.is_poisoned()
+    }
+
     /// The last record that is known to be durable; `None` if there is none before [`Log::durable_end`].
     pub fn durable_through(&self) -> Option<TxId> {
         self.durable_end().previous()

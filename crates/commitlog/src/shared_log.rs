@@ -152,6 +152,11 @@ impl SharedLog {
         }
     }
 
+    pub(crate) fn is_poisoned(&self) -> bool {
+        let is_poisoned = |state: &State| state.condition == Condition::Poisoned;
+        self.monitor.look(is_poisoned)
+    }
+
     /// Fails if nothing will be appended any more.
     pub(crate) fn check_goes_on(&self) -> Result<()> {
         self.monitor.look(State::check_open)
