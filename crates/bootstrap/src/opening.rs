@@ -19,9 +19,9 @@ use crate::open_report::{OpenReport, Origin, Phases};
 use crate::options::{Options, SnapshotLoading};
 use crate::plan::{Action, Intent, plan};
 use crate::refusal;
-use crate::replay::{Replayed, Segments, replay};
+use crate::replay::{Replayed, replay};
 use crate::restoring;
-use crate::start::{Start, start};
+use crate::start::start;
 use crate::stopwatch::Stopwatch;
 use crate::verification::Verification;
 use crate::view::View;
@@ -105,7 +105,22 @@ pub(crate) fn open<E>(
                     }
                 };
                 opening.phases.load += opening.stopwatch.lap();
-                return Ok(opening.recover(lock, looked, start, rewrite_identity, plan.row)?);
+                // Before anything is written: whatever can refuse has refused by then.
+                let replayed = replay(start, &looked, None, dir.path())?;
+                opening.phases.replay += opening.stopwatch.lap();
+                match replayed {
+                    Ok(replayed) => {
+                        let row = plan.row;
+                        return Ok(opening.recover(
+                            lock,
+                            looked,
+                            replayed,
+                            rewrite_identity,
+                            row,
+                        )?);
+                    }
+                    Err(rejected) => looked.reject(rejected),
+                }
             }
         }
     }
@@ -171,33 +186,32 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// Replays first, from what was looked at: whatever can refuse has refused before anything is written.
+    /// Goes on with the log behind what was replayed.
     fn recover(
         mut self,
         lock: Lock,
         mut looked: Looked,
-        mut start: Start,
+        replayed: Replayed,
         rewrite_identity: bool,
         row: u8,
     ) -> Result<Opened> {
+        let Replayed {
+            view,
+            snapshot: last_snapshot,
+            known,
+            records,
+            bytes,
+        } = replayed;
+        view.state().require_writable()?;
         let id = looked.database_id();
         let log_dir = layout::existing(&**self.dir, layout::LOG)?;
         let log_dir = log_dir.expect("a log was read from that directory, and the lock is held");
         let proofs = proofs(&looked.manifests, id.log_id());
-        let still = looked.log.take();
-        let still = still.expect("a log that can be recovered from can be read");
-        let segments = Segments::new(log_dir.path(), still.extent().segments);
-        let (last_snapshot, from) = (start.snapshot(), start.next());
-        let known = start.known.take();
-        let (view, Replayed { records, bytes }) =
-            replay(start, &mut still.reader(from)?, None, &segments)?;
-        drop(still);
-        view.state().require_writable()?;
+        looked.log = None;
         let verification = match known.as_ref().map(|known| &known.outline) {
             Some(KnownOutline::Mapped(_)) => Some(Verification::new(view.clone())),
             _ => None,
         };
-        self.phases.replay += self.stopwatch.lap();
 
         let (log, found) = Log::open(log_dir, self.options.log_options(), &proofs)?;
         assert_eq!(

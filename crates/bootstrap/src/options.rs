@@ -66,7 +66,7 @@ pub enum SnapshotLoading {
     #[default]
     Checked,
     /// Files are mapped for reading, and each page is looked for and checked when it is first used; if it, or what says where it is, is damaged, that is an error
-    /// then. Opens in no time, however large the database is, unless its snapshots are [compressed](crate::SnapshotPolicy::compress): what is compressed is unpacked,
+    /// then, or, as long as the log is being replayed, another snapshot takes its place. Opens in no time, however large the database is, unless its snapshots are [compressed](crate::SnapshotPolicy::compress): what is compressed is unpacked,
     /// and its checksums are checked, before. The rest is checked in the background, or by [`crate::Database::maintain`], which tells of what is damaged.
     Mapped,
     /// As [`SnapshotLoading::Checked`], but everything is copied into memory. An I/O error, or somebody else who cuts a file,

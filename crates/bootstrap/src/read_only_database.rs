@@ -19,7 +19,7 @@ use crate::plan::{Action, Intent, plan};
 use crate::read_options::ReadOptions;
 use crate::records::Records;
 use crate::refusal;
-use crate::replay::{Segments, replay};
+use crate::replay::{Replayed, replay};
 use crate::snapshot_info::SnapshotInfo;
 use crate::start::start;
 use crate::stopwatch::Stopwatch;
@@ -151,7 +151,7 @@ fn open_once(
     let intent = Intent::Read { at: options.at };
     let mut looked = look(&**dir, scope)?;
     phases.look = stopwatch.lap();
-    let (start, row) = loop {
+    let (replayed, row) = loop {
         let plan = plan(&looked.sighting, intent);
         let snapshot = match plan.action {
             Action::Refuse(refusal) => {
@@ -179,12 +179,31 @@ fn open_once(
             } => snapshot,
             action => unreachable!("nothing is written by an open for reading: {action:?}"),
         };
-        match start(&looked, snapshot, options.loading)? {
-            Ok(start) => break (start, plan.row),
+        let start = match start(&looked, snapshot, options.loading)? {
+            Ok(start) => start,
+            Err(rejected) => {
+                looked.reject(rejected);
+                continue;
+            }
+        };
+        phases.load += stopwatch.lap();
+        let replayed = replay(start, &looked, options.at, dir.path())?;
+        phases.replay += stopwatch.lap();
+        match replayed {
+            Ok(replayed) => break (replayed, plan.row),
             Err(rejected) => looked.reject(rejected),
         }
     };
-    phases.load = stopwatch.lap();
+    let Replayed {
+        view,
+        snapshot: last_snapshot,
+        records,
+        bytes,
+        ..
+    } = replayed;
+    if let Some(at) = options.at {
+        assert_eq!(view.tx(), at, "the plan has compared it with the range");
+    }
 
     let log = looked
         .log
@@ -193,13 +212,6 @@ fn open_once(
     let extent = log.extent();
     let was_closed = extent.closed;
     let torn = log.unfinished_tail();
-    let segments = Segments::new(&dir.path().join(layout::LOG), extent.segments);
-    let (last_snapshot, from) = (start.snapshot(), start.next());
-    let (view, replayed) = replay(start, &mut log.reader(from)?, options.at, &segments)?;
-    if let Some(at) = options.at {
-        assert_eq!(view.tx(), at, "the plan has compared it with the range");
-    }
-    phases.replay = stopwatch.lap();
 
     let mut snapshots_rejected = looked.into_rejected();
     retain_existing(&**dir, &mut snapshots_rejected)?;
@@ -214,8 +226,8 @@ fn open_once(
         row,
         origin: last_snapshot.map_or(Origin::Genesis, |tx| Origin::Snapshot { tx }),
         tx: view.tx(),
-        records_replayed: replayed.records,
-        bytes_replayed: replayed.bytes,
+        records_replayed: records,
+        bytes_replayed: bytes,
         torn,
         segments_lost: extent.missing,
         leftovers_removed: 0,

@@ -23,6 +23,8 @@ pub(crate) struct Start {
     pub(crate) state: State,
     /// The last transaction that is part of it; `None` for the empty state.
     pub(crate) after: Option<(TxId, Chain)>,
+    /// The place of the snapshot in what was looked at, if it is one.
+    pub(crate) from: Option<usize>,
     /// What the snapshot tells of the pages.
     pub(crate) known: Option<Known>,
 }
@@ -39,7 +41,7 @@ impl Start {
     }
 }
 
-/// A snapshot that turned out to be no good while it was loaded.
+/// A snapshot that turned out to be no good while it was loaded, or when a record that is to be applied to it met damage.
 #[derive(Debug)]
 pub(crate) struct RejectedStart {
     /// Its place in what was looked at.
@@ -59,6 +61,7 @@ pub(crate) fn start(
         return Ok(Ok(Start {
             state,
             after: None,
+            from: None,
             known: None,
         }));
     };
@@ -75,6 +78,7 @@ pub(crate) fn start(
             return Ok(Ok(Start {
                 state,
                 after: Some((TxId(header.tx), Chain(header.chain))),
+                from: Some(snapshot),
                 known: Some(Known {
                     outline,
                     moment,

@@ -6,7 +6,10 @@ mod fixture;
 
 use std::collections::BTreeSet;
 
-use bootstrap::{Database, Maintenance, OpenReport, Options, Origin, SnapshotLoading, TxId};
+use bootstrap::{
+    Database, Error, Maintenance, OpenReport, Options, Origin, ReadOptions, RejectedSnapshot,
+    Rejection, SnapshotLoading, TxId,
+};
 use disk::SimDisk;
 use fixture::*;
 use table::{DamageKind, Damaged, Value};
@@ -99,6 +102,59 @@ fn what_was_only_mapped_is_verified_step_by_step() {
             assert!(page.contains(&place), "{page}");
         }
     }
+}
+
+/// A transaction of the log may be the first to need a page. That the page is damaged is no fault of the log's.
+#[test]
+fn a_snapshot_that_a_replay_finds_damaged_is_rejected_as_any_other() {
+    let loading = SnapshotLoading::Mapped;
+    let disk = two_snapshots();
+    let (database, _) = open(&disk);
+    put_all(&database, 10_000..10_003);
+    let delete = |tx: &mut schema::WriteTransaction| tx.delete("notes", &[Value::from(7_u64)]);
+    database.write(delete).unwrap();
+    let (whole, tx) = (database.digest().unwrap(), database.view().tx());
+    database.close().unwrap();
+
+    let path = paths_in(&disk, "snapshots/", ".pack").pop().unwrap();
+    let places = (4096..disk.read(&path).unwrap().len() as u64).step_by(32 << 10);
+    let (mut rejected, mut used) = (0, 0);
+    let mut check = |origin, reasons: &[RejectedSnapshot], digest: Result<[u8; 32], Error>| {
+        let Some(first) = reasons.first() else {
+            assert_eq!(origin, Origin::Snapshot { tx: TxId(2) });
+            used += 1;
+            return;
+        };
+        let reason = first.reason.to_string();
+        if matches!(first.reason, Rejection::Unfit(_)) {
+            assert!(reason.contains(&format!("{path} at byte ")), "{reason}");
+            rejected += 1;
+        }
+        assert_eq!((reasons.len(), first.tx), (1, TxId(2)));
+        assert_eq!(origin, Origin::Snapshot { tx: TxId(1) });
+        assert_eq!(digest.unwrap(), whole);
+    };
+    for at in places {
+        let disk = disk.fork();
+        disk.flip_bit(&path, at + 700, 5);
+        let options = ReadOptions {
+            loading,
+            ..ReadOptions::default()
+        };
+        let (reader, report) = read_with(&disk, &options).unwrap();
+        assert_eq!(reader.view().tx(), tx);
+        check(report.origin, &report.snapshots_rejected, reader.digest());
+        let (database, report) = open_loading(&disk, loading);
+        assert_eq!(database.view().tx(), tx);
+        let reasons = report.snapshots_rejected;
+        check(report.origin, &reasons, database.digest());
+        if !reasons.is_empty() {
+            let next = put(&database, 20_000);
+            assert_eq!(database.snapshot().unwrap().tx, next);
+        }
+    }
+    assert!(rejected >= 6, "{rejected} by a replay");
+    assert!(used >= 6, "{used} used all the same");
 }
 
 /// Each byte of what stands besides the pages: whatever of it is needed to open is found damaged, in a file and at a byte that the report names.
