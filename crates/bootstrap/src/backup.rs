@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use commitlog::{Chain, Log, ReadOnlyLog, ReadOnlyOptions, Shipment, Start, TxId};
-use disk::Dir;
+use disk::{Dir, Lock};
 use snapshot::Progress;
 
 use crate::database_id::DatabaseId;
@@ -67,7 +67,6 @@ pub struct BackupSummary {
 
 /// What is backed up: a state, and the log that leads to it and holds nothing of it that is not durable.
 pub(crate) struct Origin<'a> {
-    pub(crate) dir: &'a dyn Dir,
     pub(crate) view: View,
     pub(crate) ship: &'a dyn Fn(std::ops::Range<TxId>, u64) -> commitlog::Result<Shipment>,
     pub(crate) chain_after: &'a dyn Fn(TxId) -> commitlog::Result<Chain>,
@@ -76,15 +75,19 @@ pub(crate) struct Origin<'a> {
     pub(crate) compress: bool,
 }
 
-/// Backs up into a directory that holds a backup of the same database, or nothing of ours.
+/// Takes the directory `to` for a backup of the database in `dir`. A state that is newer than what is there is one that is read behind this.
+pub(crate) fn lock(dir: &dyn Dir, to: &dyn Dir, holder: &str) -> Result<Lock> {
+    require_apart(dir, to)?;
+    Ok(to.lock(layout::LOCK, holder)?)
+}
+
+/// Backs up into a directory that holds a backup of the same database, or nothing of ours, and that is locked.
 pub(crate) fn backup(
     origin: Origin<'_>,
     to: &Arc<dyn Dir>,
-    holder: &str,
+    _: &Lock,
     on_progress: &OnBackup<'_>,
 ) -> Result<BackupSummary> {
-    require_apart(origin.dir, &**to)?;
-    let _lock = to.lock(layout::LOCK, holder)?;
     let view = origin.view.clone();
     let id = DatabaseId(view.state().database_id());
     let log = open_or_begin(&origin, id, to)?;
@@ -168,8 +171,9 @@ fn open_or_begin(origin: &Origin<'_>, id: DatabaseId, to: &Arc<dyn Dir>) -> Resu
             });
         }
     }
-    let existing = layout::existing(&**to, layout::LOG)?;
-    if let Some(dir) = existing.filter(|dir| dir.list().is_ok_and(|files| !files.is_empty())) {
+    if let Some(dir) = layout::existing(&**to, layout::LOG)?
+        && !dir.list()?.is_empty()
+    {
         // Nothing is written where something else lies.
         match Log::inspect(&*dir) {
             Ok(extent) if extent.log_id != id.log_id() => return Err(foreign()),
@@ -218,18 +222,17 @@ fn open_or_begin(origin: &Origin<'_>, id: DatabaseId, to: &Arc<dyn Dir>) -> Resu
     Ok(log)
 }
 
-/// Refuses a backup that holds other transactions than these.
+/// Refuses a backup that holds other transactions than these, or more.
 fn require_same_history(log: &ReadOnlyLog, origin: &Origin<'_>, to: &Arc<dyn Dir>) -> Result<()> {
-    let tx = origin.view.tx();
-    let is_same = match log.next_id().previous() {
-        Some(last) if last == tx => log.chain_after(last)? == origin.view.chain(),
-        Some(last) if last < tx => log.chain_after(last)? == (origin.chain_after)(last)?,
-        _ => false,
-    };
-    if is_same {
-        return Ok(());
+    let (tx, chain) = (origin.view.tx(), origin.view.chain());
+    let path = || to.path().to_path_buf();
+    match log.next_id().previous() {
+        Some(last) if last == tx && log.chain_after(last)? == chain => Ok(()),
+        Some(last) if last < tx && log.chain_after(last)? == (origin.chain_after)(last)? => Ok(()),
+        Some(last) if last > tx && tx.next() >= log.base() && log.chain_after(tx)? == chain => {
+            let path = path();
+            Err(Error::BackupAhead { path, tx, last })
+        }
+        _ => Err(Error::ForeignBackup { path: path() }),
     }
-    Err(Error::ForeignBackup {
-        path: to.path().to_path_buf(),
-    })
 }

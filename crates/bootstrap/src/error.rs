@@ -150,6 +150,16 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// The directory for a backup holds a backup of a later state, which another one has made since this state was read, or of which this one is a part.
+    #[error("{} holds a backup through transaction {last}, which is later than {tx}; there is nothing to add to it", path.display())]
+    BackupAhead {
+        /// The directory.
+        path: PathBuf,
+        /// The last transaction of the state that was to be backed up.
+        tx: TxId,
+        /// The last one that the backup holds.
+        last: TxId,
+    },
     /// The directory for a backup is that of the database itself, or lies inside its log or its snapshots.
     #[error("{} belongs to the database that is to be backed up; back up into a directory of its own", path.display())]
     BackupInside {
@@ -245,6 +255,7 @@ impl Error {
             Error::NoDatabase { .. }
             | Error::OutsideRange { .. }
             | Error::ForeignBackup { .. }
+            | Error::BackupAhead { .. }
             | Error::BackupInside { .. }
             | Error::Unproven { .. }
             | Error::TableHeadTooLong { .. }

@@ -97,21 +97,21 @@ impl ReadOnlyDatabase {
     /// restore from a backup.
     ///
     /// # Errors
-    /// As [`crate::Database::backup`].
+    /// As [`crate::Database::backup`]; [`Error::BackupAhead`] if the directory holds a later state.
     pub fn backup(&self, to: &Arc<dyn Dir>, on_progress: &OnBackup<'_>) -> Result<BackupSummary> {
         let tx = self.view.tx();
         if tx >= self.log.proven_end() {
             return Err(Error::Unproven { tx });
         }
+        let lock = backup::lock(&*self.dir, &**to, &disk::this_process())?;
         let origin = backup::Origin {
-            dir: &*self.dir,
             view: self.view(),
             ship: &|range, bytes| self.log.ship(range, bytes),
             chain_after: &|tx| self.log.chain_after(tx),
             known: None,
             compress: false,
         };
-        backup::backup(origin, to, &disk::this_process(), on_progress)
+        backup::backup(origin, to, &lock, on_progress)
     }
 
     /// Which database it is.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use disk::Dir;
 use snapshot::{Finding, Progress, Scrub, ScrubReport};
 
-use crate::backup::{BackupSummary, OnBackup, Origin, backup};
+use crate::backup::{self, BackupSummary, OnBackup, Origin};
 use crate::error::{Error, Result};
 use crate::known::Known;
 use crate::known_snapshots::KnownSnapshots;
@@ -344,19 +344,20 @@ impl Upkeep {
         on_progress: &OnBackup<'_>,
     ) -> Result<BackupSummary> {
         self.writer.require_sound()?;
+        let lock = backup::lock(dir, &**to, holder)?;
+        // Behind the lock: what another backup brought there meanwhile is a part of this view.
         let known = self.keeper.known();
         let view = self.writer.heads().applied();
         self.writer.wait_durable(view.tx())?;
         let log = self.writer.log();
         let origin = Origin {
-            dir,
             view,
             ship: &|range, bytes| log.ship(range, bytes),
             chain_after: &|tx| log.chain_after(tx),
             known,
             compress: self.policy.compress,
         };
-        backup(origin, to, holder, on_progress)
+        backup::backup(origin, to, &lock, on_progress)
     }
 
     pub(crate) fn prune(&self) -> Result<PruneSummary> {

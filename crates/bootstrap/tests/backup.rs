@@ -3,15 +3,21 @@
 
 #[path = "fixture/fixture.rs"]
 mod fixture;
+#[path = "fixture/watched.rs"]
+mod watched;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use bootstrap::{
-    BackupProgress, BackupSummary, Database, Error, Options, ReadOnlyDatabase, ReadOptions, TxId,
+    BackupProgress, BackupSummary, Database, Error, ErrorClass, Options, ReadOnlyDatabase,
+    ReadOptions, TxId,
 };
-use disk::{Choice, Crash, OsDir, SimDisk};
+use disk::{Choice, Crash, Fault, Operation, OsDir, SimDisk};
 use fixture::*;
+use watched::watched;
 
 fn go_on(_: BackupProgress) -> ControlFlow<()> {
     ControlFlow::Continue(())
@@ -120,17 +126,10 @@ fn what_is_no_backup_of_this_database_is_left_alone() {
         drop(open_with(&disk, options).unwrap());
         disk
     };
-    let longer = || {
-        let disk = SimDisk::new(3);
-        let (longer, _) = open_with(&disk, small_segments()).unwrap();
-        put_all(&longer, 1..=9);
-        longer.close().unwrap();
-        disk
-    };
     let diverged = || {
         let disk = SimDisk::new(4);
         let (diverged, _) = open_with(&disk, small_segments()).unwrap();
-        put_all(&diverged, 7..=9);
+        put_all(&diverged, 7..=14);
         diverged.close().unwrap();
         disk
     };
@@ -143,7 +142,7 @@ fn what_is_no_backup_of_this_database_is_left_alone() {
         disk.delete("identity");
         disk
     };
-    for to in [other_id(), longer(), diverged(), cut_off()] {
+    for to in [other_id(), diverged(), cut_off()] {
         let before = files(&to);
         let refused = database.backup(&to.root(), &go_on);
         assert!(
@@ -151,6 +150,66 @@ fn what_is_no_backup_of_this_database_is_left_alone() {
             "{refused:?}"
         );
         assert_eq!(files(&to), before);
+    }
+}
+
+/// Each begins before the other has ended.
+#[test]
+fn of_two_backups_at_a_time_the_second_goes_on_behind_the_first() {
+    let (disk, to) = (SimDisk::new(1), SimDisk::new(2));
+    let (database, _) = open_with(&disk, small_segments()).unwrap();
+    put_all(&database, 1..=5);
+    backup(&database, &to);
+    let reader = read(&disk);
+    put(&database, 6);
+    let database = Arc::new(database);
+    let (inside, first, is_first) = (Arc::clone(&database), to.clone(), AtomicBool::new(true));
+    let watch = move |operation| {
+        if operation == Operation::Lock && is_first.swap(false, Ordering::Relaxed) {
+            put_all(&inside, 7..=9);
+            assert_eq!(backup(&inside, &first).tx, TxId(9));
+        }
+    };
+    let second = database.backup(&watched(to.root(), Arc::new(watch)), &go_on);
+    assert_eq!(second.unwrap().tx, TxId(9));
+    assert_eq!(digest_at(&to, 9).unwrap(), database.digest().unwrap());
+    // A state that was read before is older, and says so.
+    let before = files(&to);
+    let ahead = reader.backup(&to.root(), &go_on);
+    assert!(
+        matches!(
+            ahead,
+            Err(Error::BackupAhead {
+                tx: TxId(5),
+                last: TxId(9),
+                ..
+            })
+        ),
+        "{ahead:?}"
+    );
+    assert_eq!(files(&to), before);
+}
+
+#[test]
+fn a_disk_that_fails_is_no_verdict_about_a_backup() {
+    let disk = SimDisk::new(1);
+    let (database, _) = open_with(&disk, small_segments()).unwrap();
+    put_all(&database, 1..=5);
+    let to = SimDisk::new(2);
+    backup(&database, &to);
+    put_all(&database, 6..=7);
+    for nth in 0.. {
+        let to = to.fork();
+        let call = to.call_count() + nth;
+        to.fail_at(call, Fault::Eio);
+        match database.backup(&to.root(), &go_on) {
+            Ok(_) if to.call_count() <= call => break,
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.class(), ErrorClass::World, "call {call}: {error}"),
+        }
+        to.clear_faults();
+        assert_eq!(backup(&database, &to).tx, TxId(7), "call {call}");
+        assert_eq!(notes(&read(&to).view()), expected(1..=7));
     }
 }
 
