@@ -3,10 +3,16 @@
 
 #[path = "fixture/fixture.rs"]
 mod fixture;
+#[path = "../../schema/tests/support/raw.rs"]
+mod raw;
 
 use bootstrap::{Error, ErrorClass, IdentityFlaw, Origin, ReadOptions, Rejection, TxId};
+use commitlog::Log;
 use disk::{Operation, SimDisk};
 use fixture::*;
+use raw::{Raw, RawTable};
+use schema::NewTable;
+use table::{ColumnType, Value};
 
 #[test]
 fn a_damaged_identity_is_named() {
@@ -259,4 +265,52 @@ fn an_open_that_damage_refuses_has_changed_nothing() {
     bytes[end] = 7;
     disk.write(newest, &bytes);
     check_refused(&disk, |error| error.class() == ErrorClass::Damage);
+}
+
+/// A record that is whole and takes away what foreign keys are read from: a snapshot taken behind it could not be opened.
+#[test]
+fn a_record_that_takes_a_column_of_a_system_table_is_named_and_all_before_it_stays() {
+    let disk = SimDisk::new(1);
+    let (database, _) = open(&disk);
+    put_all(&database, 0..4);
+    let replies = NewTable::new("replies")
+        .column("to", ColumnType::U64)
+        .foreign_key(&["to"], "notes", &["id"]);
+    let (_, committed) = database
+        .write(|tx| {
+            tx.create_table(&replies)?;
+            tx.drop_not_null("replies", "to")
+        })
+        .unwrap();
+    let state = database.view().state().clone();
+    database.close().unwrap();
+
+    let marks = state.marks();
+    let columns = RawTable::of(&state, "st_column");
+    let gone = Raw::with_marks(marks.minimum_reader, marks.minimum_writer)
+        .delete(&columns, &[vec![Value::U32(4), Value::U32(35)]])
+        .finish();
+    let (log, _) = Log::open(
+        disk.root().open_dir("log").unwrap(),
+        commitlog::Options::default(),
+        &[],
+    )
+    .unwrap();
+    log.commit(&gone, None).unwrap();
+    log.close().unwrap();
+
+    check_refused(&disk, |error| {
+        let text = error.to_string();
+        assert!(text.starts_with("transaction 6 in "), "{text}");
+        let why = "row (4, 35) of st_column contradicts the catalog: the system table lacks its column target_index_id, a u32";
+        assert!(text.ends_with(why), "{text}");
+        error.class() == ErrorClass::Damage
+    });
+    let before = ReadOptions {
+        at: committed.tx,
+        ..ReadOptions::default()
+    };
+    let (before, _) = read_with(&disk, &before).unwrap();
+    assert_eq!(before.digest().unwrap(), state.digest().unwrap());
+    assert_eq!(notes(&before.view()), expected(0..4));
 }

@@ -159,13 +159,14 @@ impl Catalog {
         let Some(name) = SystemTableName::from_name(definition.name()) else {
             return Ok(());
         };
-        if let Some(known) = self.known(name)
+        let known = self.known(name);
+        if let Some(known) = known
             && known.id() != definition.id()
         {
             return Err(gone(known.id(), name));
         }
-        Arc::make_mut(&mut self.known)[name.place()] =
-            Some(KnownTable::new(name, Arc::clone(definition))?);
+        let next = KnownTable::new(name, Arc::clone(definition), known)?;
+        Arc::make_mut(&mut self.known)[name.place()] = Some(next);
         Ok(())
     }
 }

@@ -92,7 +92,7 @@ pub enum ContradictionKind {
     /// A system table that this build works with was dropped or renamed, or never made.
     #[error("the system table is gone")]
     SystemTableGone,
-    /// A system table lacks a column that this build works with.
+    /// A system table lacks a column that this build works with: none of this name and type is there, or another one took its name.
     #[error("the system table lacks its column {column}, a {column_type}")]
     SystemColumnGone {
         /// The column's name.

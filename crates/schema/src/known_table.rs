@@ -20,20 +20,29 @@ pub(crate) struct KnownTable {
 }
 
 impl KnownTable {
+    /// The table by its newest definition; `before` is what it was until then. A column that it has had is the same one for good: what was
+    /// read from it would be read from nothing, or from another, if the rows were read again.
     pub(crate) fn new(
         name: SystemTableName,
         definition: Arc<TableDefinition>,
+        before: Option<&KnownTable>,
     ) -> Result<Self, Contradiction> {
         for column in name.declaration().columns {
-            let found = definition.column(column.name);
+            let had = before.and_then(|before| before.definition.column(column.name));
             // A null where the list has none would be read by nobody.
-            let fits = found.map_or(column.is_later, |found| {
-                found.column_type == column.column_type && (!found.nullable || column.nullable)
-            });
+            let fits = match definition.column(column.name) {
+                Some(found) => {
+                    found.column_type == column.column_type
+                        && (!found.nullable || column.nullable)
+                        && had.is_none_or(|had| had.id == found.id)
+                }
+                None => column.is_later && had.is_none(),
+            };
             if !fits {
+                let ids = [Some(definition.id().0), had.map(|had| had.id.0)];
                 return Err(Contradiction {
                     system_table: SystemTableName::Column.declaration().name.to_owned(),
-                    key: vec![Value::U32(definition.id().0)],
+                    key: ids.into_iter().flatten().map(Value::U32).collect(),
                     kind: ContradictionKind::SystemColumnGone {
                         column: column.name,
                         column_type: column.column_type,

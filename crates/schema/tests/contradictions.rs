@@ -369,7 +369,7 @@ fn contradictory_rows_are_refused_by_name() {
             raw().update(&tables, &[Value::U32(3)], &[(1, text("st_indices"))]),
         ),
         (
-            "row (3) of st_column contradicts the catalog: the system table lacks its column index_name, a string",
+            "row (3, 12) of st_column contradicts the catalog: the system table lacks its column index_name, a string",
             raw().update(
                 &columns,
                 &[Value::U32(3), Value::U32(12)],
@@ -383,6 +383,112 @@ fn contradictory_rows_are_refused_by_name() {
         assert_eq!(error.to_string(), expected);
     }
     assert_eq!(database.state.digest().unwrap(), before);
+}
+
+/// What is read from a column of a system table stays read from it, those too that an upgrade has added: else a state would go on, and the one
+/// that a snapshot of it holds would be another.
+#[test]
+fn a_column_of_a_system_table_is_the_same_one_for_good() {
+    let mut database = Database::new();
+    database.write(|tx| tx.create_table(&planes())).unwrap();
+    let seats = NewTable::new("seats")
+        .column("plane", ColumnType::U32)
+        .foreign_key(&["plane"], "planes", &["id"]);
+    database.write(|tx| tx.create_table(&seats)).unwrap();
+    database
+        .write(|tx| tx.drop_not_null("planes", "seats"))
+        .unwrap();
+    let marks = database.state.marks();
+    let columns = RawTable::of(&database.state, "st_column");
+    let of_system = |row: &Vec<Value>| matches!(row[0], Value::U32(table) if table < 4096);
+    let rows: Vec<Vec<Value>> = database.rows("st_column");
+    let rows: Vec<Vec<Value>> = rows.into_iter().filter(of_system).collect();
+    assert_eq!(rows.len(), 35);
+    let check = |raw: Raw, expected: &str| {
+        let checked = database.state.check(&raw.finish()).map(drop);
+        let error = checked.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    let raw = || Raw::with_marks(marks.minimum_reader, marks.minimum_writer);
+    for row in &rows {
+        let key = [row[0].clone(), row[1].clone()];
+        let is_seed = matches!(row[0], Value::U32(1 | 2));
+        let expected = match is_seed {
+            true => "a seed table differs from what is frozen".to_owned(),
+            false => format!(
+                "row ({}, {}) of st_column contradicts the catalog: the system table lacks its column {},",
+                row[0], row[1], row[3]
+            ),
+        };
+        check(
+            raw().update(&columns, &key, &[(3, text("other"))]),
+            &expected,
+        );
+        // Away, and those behind it close up.
+        let behind = rows
+            .iter()
+            .filter(|other| other[0] == row[0] && other[2] > row[2]);
+        let mut gone = raw().delete(&columns, &[key.to_vec()]);
+        for other in behind {
+            let Value::U16(position) = other[2] else {
+                panic!("a position")
+            };
+            let moved = [(2, Value::U16(position - 1))];
+            gone = gone.update(&columns, &[other[0].clone(), other[1].clone()], &moved);
+        }
+        // Those of an index are refused for its sake.
+        let is_later = matches!(row[1], Value::U32(34 | 35));
+        check(
+            gone,
+            if is_later {
+                &expected
+            } else {
+                "contradicts the catalog"
+            },
+        );
+        // Two of one type change names, which leaves a column of each name.
+        for other in &rows {
+            if other[0] != row[0] || other[4..6] != row[4..6] || other[1] <= row[1] {
+                continue;
+            }
+            let other_key = [other[0].clone(), other[1].clone()];
+            let names = [[(3, other[3].clone())], [(3, row[3].clone())]];
+            let swapped = raw().update_all(
+                &columns,
+                &[(&key, &names[0][..]), (&other_key, &names[1][..])],
+            );
+            check(
+                swapped,
+                if is_seed {
+                    &expected
+                } else {
+                    "the system table lacks its column"
+                },
+            );
+        }
+    }
+    // To another table.
+    check(
+        raw().update(
+            &columns,
+            &[Value::U32(4), Value::U32(35)],
+            &[(0, Value::U32(6)), (2, Value::U16(3))],
+        ),
+        "the system table lacks its column target_index_id, a u32",
+    );
+
+    // To another place: it is found there by name.
+    let elsewhere = raw().update_all(
+        &columns,
+        &[
+            (&[Value::U32(4), Value::U32(34)], &[(2, Value::U16(6))]),
+            (&[Value::U32(4), Value::U32(35)], &[(2, Value::U16(5))]),
+        ],
+    );
+    let elsewhere = elsewhere.finish();
+    database.state.replay(&elsewhere).unwrap();
+    database.log.push(elsewhere);
+    database.verify();
 }
 
 #[test]
