@@ -9,6 +9,7 @@ use crate::constraint_id::ConstraintId;
 use crate::error::Error;
 use crate::format::marks_of_reader;
 use crate::index_definition::IndexDefinition;
+use crate::limits::NAME_BYTES_MAX;
 use crate::mistake::{Mistake, Object};
 use crate::new_index::{NewIndex, NewIndexRole};
 use crate::new_table::{FirstIds, NewTable, resolve_columns};
@@ -273,7 +274,6 @@ fn plain(unique: bool) -> NewIndexRole {
 /// The name of an index. One that is made of columns gets a number behind if something over other columns has it: those may have been called
 /// so before. The same again keeps its name, and is refused for it.
 fn vacant_name(table: &TableDefinition, wanted: &NewIndex) -> String {
-    let name = wanted.name.as_str();
     let is_made = matches!(
         wanted.role,
         NewIndexRole::Unique | NewIndexRole::ForeignKey { .. }
@@ -282,17 +282,26 @@ fn vacant_name(table: &TableDefinition, wanted: &NewIndex) -> String {
         let mut constraints = table.constraints().iter();
         table.index(name).is_some() || constraints.any(|constraint| constraint.name == name)
     };
-    let is_the_same = || {
+    let is_the_same = |name: &str| {
         table.index(name).is_some_and(|index| {
             let positions = table.index_positions(index.id).into_iter();
             let names = positions.map(|position| &table.columns()[position].name);
             names.eq(&wanted.columns)
         })
     };
-    if !is_made || !is_taken(name) || is_the_same() {
-        return name.to_owned();
-    }
-    let numbered = (2u32..).map(|number| format!("{name}_{number}"));
-    let mut vacant = numbered.filter(|name| !is_taken(name));
-    vacant.next().unwrap_or_else(|| name.to_owned())
+    first_name(&wanted.name, |name| {
+        !is_made || !is_taken(name) || is_the_same(name)
+    })
+}
+
+/// The first that will do of the name and the name with 2, 3, ... behind; a long one is cut off before its number.
+pub(crate) fn first_name(name: &str, will_do: impl Fn(&str) -> bool) -> String {
+    let numbered = (2u32..).map(|number| {
+        let number = format!("_{number}");
+        let end = name.floor_char_boundary(NAME_BYTES_MAX - number.len());
+        format!("{}{number}", &name[..end])
+    });
+    let mut names = std::iter::once(name.to_owned()).chain(numbered);
+    let first = names.find(|name| will_do(name));
+    first.unwrap_or_else(|| name.to_owned())
 }

@@ -4,7 +4,7 @@ use table::Value;
 
 use crate::catalog_rows;
 use crate::counters::Counters;
-use crate::definition_changes::require_valid;
+use crate::definition_changes::{first_name, require_valid};
 use crate::error::Error;
 use crate::integer;
 use crate::new_sequence::NewSequence;
@@ -30,9 +30,14 @@ impl WriteTransaction {
         let table = self.writable(table)?;
         let position = require_position(&table, column)?;
         let column = &table.columns()[position];
+        // The column that another one fills may have been called as this one is.
+        let name = first_name(&column.name, |name| {
+            let mut others = table.sequences().iter();
+            others.all(|other| other.name != name)
+        });
         let definition = |id: u32| {
             let id = SequenceId(id);
-            sequence.of_column(id, column.id, &column.name, column.column_type)
+            sequence.of_column(id, column.id, &name, column.column_type)
         };
         // No sequence of the table has this id: it is a system object's.
         let mut parts = table.to_parts();

@@ -196,3 +196,45 @@ fn a_sequence_that_has_come_to_the_end_of_its_type_goes_on_in_a_wider_one() {
         database.verify();
     }
 }
+
+/// A sequence is named after its column as that is called by then, and goes on under this name when it is renamed.
+#[test]
+fn a_column_counts_that_is_called_as_another_one_was() {
+    for name in ["id", &"ü".repeat(64)] {
+        let mut database = Database::new();
+        let mut wanted = NewTable::new("t")
+            .column("x", ColumnType::Bool)
+            .column(name, I64)
+            .auto_increment(name);
+        database.write(|tx| tx.create_table(&wanted)).unwrap();
+        for old in ["first", "second"] {
+            database
+                .write(|tx| tx.rename_column("t", name, old))
+                .unwrap();
+            wanted = Declaration::of(database.state.catalog()).tables()[0].clone();
+            wanted = wanted.column(name, I64).auto_increment(name);
+            let wanted = Declaration::new().table(wanted.clone());
+            let plan = database.state.plan_migration(&wanted).unwrap();
+            assert_eq!(plan.obstacles(), []);
+            assert_eq!(plan.steps().len(), 2);
+            database.write(|tx| tx.migrate(&wanted)).unwrap();
+            let again = database.state.plan_migration(&wanted).unwrap();
+            assert!(again.is_empty(), "{again}");
+            database.verify();
+        }
+        let sequences = database.state.definition("t").unwrap().sequences();
+        let names: Vec<&str> = sequences.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names[0], name);
+        assert!(
+            names[1].ends_with("_2") && names[2].ends_with("_3"),
+            "{names:?}"
+        );
+        assert_eq!(count(&mut database, 2), None);
+        let rows = database.rows("t");
+        let expected = [1, 2].map(|number| {
+            let numbers = [Value::I64(number), Value::I64(number), Value::I64(number)];
+            [vec![Value::Bool(true)], numbers.to_vec()].concat()
+        });
+        assert_eq!(rows, expected);
+    }
+}
