@@ -46,7 +46,8 @@ impl WriteTransaction {
 
     /// Demands from now on that each row without null in these columns names a row of `target`, which may be the same table: one that has the same
     /// values in `target_columns`, which a primary key, a unique constraint or a unique index is over, in this order. The table gets an
-    /// ordered index and a constraint, both named `foreign_` and the columns. It is looked at when the transaction ends, so that rows
+    /// ordered index and a constraint, both named `foreign_` and the columns, with a number behind if that is taken: the same columns may refer to several
+    /// tables. It is looked at when the transaction ends, so that rows
     /// may come and go in any order inside it. Builds of format 1 can read the database from then on, and not write to it.
     ///
     /// # Errors

@@ -271,8 +271,8 @@ fn plain(unique: bool) -> NewIndexRole {
     }
 }
 
-/// The name of an index. One that is made of columns gets a number behind if something over other columns has it: those may have been called
-/// so before. The same again keeps its name, and is refused for it.
+/// The name of an index. One that is made of columns gets a number behind if something else has it: it may be over other columns, which were
+/// called so before, or refer to another table. The same again keeps its name, and is refused for it.
 fn vacant_name(table: &TableDefinition, wanted: &NewIndex) -> String {
     let is_made = matches!(
         wanted.role,
@@ -286,7 +286,10 @@ fn vacant_name(table: &TableDefinition, wanted: &NewIndex) -> String {
         table.index(name).is_some_and(|index| {
             let positions = table.index_positions(index.id).into_iter();
             let names = positions.map(|position| &table.columns()[position].name);
+            let keeps = wanted.role.constraint(index.id);
+            let mut constraints = table.constraints().iter();
             names.eq(&wanted.columns)
+                && constraints.any(|constraint| keeps == Some(constraint.kind))
         })
     };
     first_name(&wanted.name, |name| {

@@ -191,7 +191,7 @@ impl Plan<'_> {
             !self.rekeyed.contains(&target) && others.iter().any(is_same)
         };
         let gone = table.foreign_keys.iter().filter(|key| !stays(key, next));
-        let new = next.iter().filter(|key| !stays(key, &table.foreign_keys));
+        let new = distinct(next).filter(|key| !stays(key, &table.foreign_keys));
         let (gone, new): (Vec<_>, Vec<_>) = (gone.collect(), new.cloned().collect());
         for key in gone {
             self.drop_foreign_key(table, key);
@@ -317,12 +317,9 @@ impl Plan<'_> {
         let mut table = next.clone();
         let keys = std::mem::take(&mut table.foreign_keys);
         self.step(Phase::Create, &next.name, Change::CreateTable(table));
-        for key in keys {
-            self.step(
-                Phase::AddForeignKeys,
-                &next.name,
-                Change::AddForeignKey(key),
-            );
+        for key in distinct(&keys) {
+            let change = Change::AddForeignKey(key.clone());
+            self.step(Phase::AddForeignKeys, &next.name, change);
         }
     }
 
@@ -330,6 +327,15 @@ impl Plan<'_> {
         let change = Change::DropConstraint(key.name.clone());
         self.step(Phase::DropForeignKeys, &table.name, change);
     }
+}
+
+/// Foreign keys without those that demand what one before them does: a table may have come to two of a kind by renames.
+fn distinct(keys: &[NewForeignKey]) -> impl Iterator<Item = &NewForeignKey> {
+    let is_first = |(place, key): &(usize, &NewForeignKey)| {
+        let mut before = keys[..*place].iter();
+        !before.any(|other| other.demands_the_same(key))
+    };
+    keys.iter().enumerate().filter(is_first).map(|(_, key)| key)
 }
 
 /// The columns of unique indexes that go, by table.

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use database::Database;
 use random::Random;
 use raw::{Raw, RawTable, RawUpdate};
-use schema::{Error, LiveState, NewTable, WriteTransaction};
+use schema::{Declaration, Error, LiveState, NewTable, WriteTransaction};
 use seeds::for_each_seed;
 use table::{ColumnType, Value};
 
@@ -591,4 +591,96 @@ fn history(seed: u64) {
 #[test]
 fn a_transaction_is_accepted_when_every_row_names_something() {
     for_each_seed("foreign_keys", 24, history);
+}
+
+#[test]
+fn the_same_columns_may_refer_to_several_tables() {
+    let target = |name: &str| {
+        NewTable::new(name)
+            .column("id", ColumnType::I32)
+            .column("code", ColumnType::I32)
+            .primary_key(&["id"])
+            .unique(&["code"])
+    };
+    let of = |name: &str| {
+        let table = NewTable::new(name).nullable("a", ColumnType::I32);
+        let to = |table: NewTable, target: &str, column: &str| {
+            table.foreign_key(&["a"], target, &[column])
+        };
+        to(to(to(table, "x", "id"), "y", "id"), "y", "code")
+    };
+    let mut database = Database::new();
+    database
+        .write(|tx| {
+            tx.create_table(&target("x"))?;
+            tx.create_table(&target("y"))?;
+            tx.create_table(&of("t"))?;
+            tx.create_table(&NewTable::new("u").nullable("a", ColumnType::I32))
+        })
+        .unwrap();
+    let wanted = Declaration::new()
+        .table(of("t"))
+        .table(of("u"))
+        .table(of("v").foreign_key(&["a"], "x", &["id"]));
+    let plan = database.write(|tx| tx.migrate(&wanted)).unwrap();
+    assert_eq!(
+        plan.to_string(),
+        "create table v of 1 columns\n\
+         add foreign key (a) to u, to x (id)\n\
+         add foreign key (a) to u, to y (id)\n\
+         add foreign key (a) to u, to y (code)\n\
+         add foreign key (a) to v, to x (id)\n\
+         add foreign key (a) to v, to y (id)\n\
+         add foreign key (a) to v, to y (code)"
+    );
+    assert!(database.state.plan_migration(&wanted).unwrap().is_empty());
+    database.verify();
+
+    for table in ["t", "u", "v"] {
+        let names = ["foreign_a", "foreign_a_2", "foreign_a_3"];
+        let definition = database.state.definition(table).unwrap();
+        let constraints = definition.constraints().iter();
+        assert!(constraints.map(|it| it.name.as_str()).eq(names), "{table}");
+        for (target, column) in [("x", "id"), ("y", "id"), ("y", "code")] {
+            let add =
+                |tx: &mut WriteTransaction| tx.add_foreign_key(table, &["a"], target, &[column]);
+            let again = database.write(add).unwrap_err();
+            assert!(again.to_string().contains("are named"), "{again}");
+        }
+    }
+    // Each is looked at.
+    let row = |tx: &mut WriteTransaction, target: &str, id: i32, code: i32| {
+        let row = vec![Value::I32(id), Value::I32(code)];
+        tx.insert_row(target, row).map(drop)
+    };
+    let names = |tx: &mut WriteTransaction| tx.insert_row("t", vec![Value::I32(1)]).map(drop);
+    for (to_x, to_y, code, expected) in [
+        (false, true, 1, Some("foreign_a")),
+        (true, false, 1, Some("foreign_a_2")),
+        (true, true, 2, Some("foreign_a_3")),
+        (true, true, 1, None),
+    ] {
+        let mut database = database.clone();
+        let result = database.write(|tx| {
+            names(tx)?;
+            if to_x {
+                row(tx, "x", 1, 7)?;
+            }
+            row(tx, "y", if to_y { 1 } else { 2 }, code)
+        });
+        let violated = match result {
+            Err(Error::ForeignKeyViolation(violation)) => Some(violation.constraint.clone()),
+            other => other.map(|()| None).unwrap(),
+        };
+        assert_eq!(violated.as_deref(), expected);
+    }
+    // One goes, the others stay.
+    let without = NewTable::new("t")
+        .nullable("a", ColumnType::I32)
+        .foreign_key(&["a"], "x", &["id"])
+        .foreign_key(&["a"], "y", &["code"]);
+    let wanted = Declaration::new().table(without);
+    let plan = database.write(|tx| tx.migrate(&wanted)).unwrap();
+    assert_eq!(plan.to_string(), "drop constraint foreign_a_2 of t");
+    database.verify();
 }
