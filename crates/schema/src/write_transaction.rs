@@ -337,10 +337,12 @@ impl WriteTransaction {
             return self.insert_values(table.id(), &row);
         }
         let before = self.counters.clone();
-        self.counters
-            .fill(self.rows.base(), &self.catalog, table, &mut row)?;
-        let inserted = self.insert_values(table.id(), &row);
+        let filled = self
+            .counters
+            .fill(self.rows.base(), &self.catalog, table, &mut row);
+        let inserted = filled.and_then(|()| self.insert_values(table.id(), &row));
         if inserted.is_err() {
+            // Of several sequences the first may have given a number before another had none.
             self.counters = before;
         }
         inserted

@@ -238,3 +238,36 @@ fn a_column_counts_that_is_called_as_another_one_was() {
         assert_eq!(rows, expected);
     }
 }
+
+#[test]
+fn a_refused_row_takes_no_number_of_any_sequence() {
+    let two = NewTable::new("t")
+        .column("id", I64)
+        .column("x", ColumnType::Bool)
+        .column("few", U8)
+        .auto_increment("id")
+        .sequence("few", NewSequence::new().maximum(1));
+    let mut database = Database::new();
+    database.write(|tx| tx.create_table(&two)).unwrap();
+    assert_eq!(count(&mut database, 1), None);
+    let before = database.state.digest().unwrap();
+    let named = [("x", Value::Bool(true)), ("few", Value::U8(1))];
+    // With nothing else in the transaction, and with a row behind it that counts on.
+    for (row, expected) in [(None, 1), (Some(&named), 2)] {
+        let mut database = database.clone();
+        database
+            .write(|tx| {
+                for _ in 0..3 {
+                    let refused = tx.insert("t", &[("x", Value::Bool(true))]);
+                    assert!(matches!(refused, Err(Error::SequenceExhausted { .. })));
+                }
+                row.map_or(Ok(()), |row| tx.insert("t", row).map(drop))
+            })
+            .unwrap();
+        assert_eq!(numbers(&database).len(), expected);
+        assert_eq!(*numbers(&database).last().unwrap(), expected.to_string());
+        let is_same = database.state.digest().unwrap() == before;
+        assert_eq!(is_same, row.is_none());
+        database.verify();
+    }
+}
