@@ -1,11 +1,11 @@
 //! Compares tables by name, and orders the steps from one to the other: a pure function.
 //!
 //! ```text
-//!   renames | foreign keys go | tables, indexes, sequences go | columns come and change | columns go
+//!   renames | foreign keys go | tables, indexes, sequences go | columns go, change, come
 //!           | sequences, indexes, tables come | foreign keys come
 //! ```
 //!
-//! So nothing is dropped that something still rests on, and nothing comes before what it rests on.
+//! So nothing is dropped that something still rests on, nothing comes before what it rests on, and what goes makes room for what comes.
 
 use std::collections::HashSet;
 
@@ -61,15 +61,13 @@ enum Phase {
     DropForeignKeys,
     Drop,
     Columns,
-    /// Behind those that come: a table is never without.
-    DropColumns,
     Create,
     AddForeignKeys,
 }
 
 struct Plan<'a> {
     wanted: &'a Declaration,
-    phases: [Vec<MigrationStep>; 7],
+    phases: [Vec<MigrationStep>; 6],
     /// Tables, and columns of theirs, over which a unique index goes. Whatever names rows by it is dropped first, and comes again if another
     /// one takes its place.
     rekeyed: HashSet<(String, Vec<String>)>,
@@ -208,20 +206,33 @@ impl Plan<'_> {
             let mut columns = table.columns.iter();
             columns.find(|column| column.name == name).cloned()
         };
-        for column in &table.columns {
-            let Some(wanted) = find(next, &column.name) else {
-                let dropped = (name(), column.name.clone());
-                if self.wanted.dropped_columns.contains(&dropped) {
-                    let change = Change::DropColumn(column.name.clone());
-                    self.step(Phase::DropColumns, &table.name, change);
-                } else {
-                    let (table, column) = dropped;
-                    self.obstacles
-                        .push(Obstacle::UndeclaredColumn { table, column });
-                }
+        let (stay, go): (Vec<_>, Vec<_>) = table
+            .columns
+            .iter()
+            .partition(|column| find(next, &column.name).is_some());
+        let mut dropped = Vec::new();
+        for column in go {
+            let column = (name(), column.name.clone());
+            if self.wanted.dropped_columns.contains(&column) {
+                dropped.push(Change::DropColumn(column.1));
                 continue;
-            };
-            self.compare_column(&table.name, column, &wanted);
+            }
+            let (table, column) = column;
+            self.obstacles
+                .push(Obstacle::UndeclaredColumn { table, column });
+        }
+        // A table is never without columns: if none stays, the last that goes waits for the first that comes.
+        let mut last = None;
+        if stay.is_empty() {
+            last = dropped.pop();
+        }
+        for change in dropped {
+            self.step(Phase::Columns, &table.name, change);
+        }
+        for column in stay {
+            if let Some(wanted) = find(next, &column.name) {
+                self.compare_column(&table.name, column, &wanted);
+            }
         }
         for column in &next.columns {
             if find(table, &column.name).is_some() {
@@ -233,7 +244,9 @@ impl Plan<'_> {
                 continue;
             }
             let change = Change::AddColumn(column.clone());
-            self.step(Phase::Columns, &table.name, change);
+            for change in std::iter::once(change).chain(last.take()) {
+                self.step(Phase::Columns, &table.name, change);
+            }
         }
     }
 

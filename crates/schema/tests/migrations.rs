@@ -507,3 +507,34 @@ fn history(seed: u64) {
 fn a_migration_leads_to_what_was_declared_or_changes_nothing() {
     for_each_seed("migrations", 24, history);
 }
+
+#[test]
+fn columns_that_go_make_room_for_those_that_come() {
+    let wide = |names: std::ops::Range<usize>| {
+        names.fold(NewTable::new("t"), |table, place| {
+            table.nullable(&format!("c{place}"), ColumnType::I8)
+        })
+    };
+    let most = schema::COLUMNS_MAX;
+    for (most, first) in [(most, 1), (most, 3), (3, 3), (1, 1)] {
+        let mut database = Database::new();
+        database
+            .write(|tx| tx.create_table(&wide(0..most)))
+            .unwrap();
+        let row = vec![Value::I8(1); most];
+        database.write(|tx| tx.insert_row("t", row)).unwrap();
+        let declared = Declaration::new().table(wide(first..most + first));
+        let wanted = (0..first).fold(declared, |wanted, place| {
+            wanted.dropped_column("t", &format!("c{place}"))
+        });
+        let plan = database.write(|tx| tx.migrate(&wanted)).unwrap();
+        assert_eq!(plan.steps().len(), 2 * first);
+        let values = (first..most + first).map(|place| match place < most {
+            true => Value::I8(1),
+            false => Value::Null,
+        });
+        assert_eq!(database.rows("t"), [values.collect::<Vec<Value>>()]);
+        assert!(database.state.plan_migration(&wanted).unwrap().is_empty());
+        database.verify();
+    }
+}
