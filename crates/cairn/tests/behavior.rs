@@ -457,7 +457,7 @@ fn a_program_declares_its_tables_and_gets_them_or_is_told_why_not() {
     };
     assert_eq!(
         error.to_string(),
-        "the tables can not be made as declared: column \"seats\" of table \"planes\" is u16, which does not widen to the declared u8; \
-         column \"year\" of table \"planes\" is not declared: declare it, rename it, or ask for it to be dropped with its values"
+        "the tables can not be made as declared: column \"year\" of table \"planes\" is not declared: declare it, rename it, or ask for it to be \
+         dropped with its values; column \"seats\" of table \"planes\" is u16, which does not widen to the declared u8"
     );
 }
