@@ -5,6 +5,7 @@
 mod fixture;
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use bootstrap::{
     Database, Error, Maintenance, OpenReport, Options, Origin, ReadOptions, RejectedSnapshot,
@@ -185,6 +186,41 @@ fn a_rejected_snapshot_is_rejected_with_file_and_byte() {
         }
     }
     assert!(rejected.iter().all(|count| *count > 30), "{rejected:?}");
+}
+
+/// Whatever a database does, with the newest snapshot or with the one before: it goes on, and leaves alone what is there.
+#[test]
+fn a_directory_in_the_place_of_a_pack_costs_that_snapshot_alone() {
+    use SnapshotLoading::{Checked, Copied, Mapped};
+    let before = two_snapshots();
+    let paths = paths_in(&before, "snapshots/", ".pack");
+    for (path, other) in paths.iter().zip(&[TxId(2), TxId(1)]) {
+        for loading in [Checked, Copied, Mapped] {
+            let disk = before.fork();
+            disk.delete(path);
+            let snapshots = disk.root().open_dir("snapshots").unwrap();
+            let name = path.strip_prefix("snapshots/").unwrap();
+            snapshots.create_dir(name).unwrap();
+            let (database, report) = open_loading(&disk, loading);
+            assert_eq!(notes(&database.view()), expected(0..10_000));
+            assert_eq!(report.origin, Origin::Snapshot { tx: *other });
+            let reasons = report.snapshots_rejected.iter();
+            let rejected: Vec<String> = reasons.map(|it| it.reason.to_string()).collect();
+            assert_eq!(rejected, [format!("{path} is damaged at byte 0: NotAFile")]);
+            put(&database, 10_000);
+            database.snapshot().unwrap();
+            put(&database, 10_001);
+            database.snapshot().unwrap();
+            assert_eq!(database.prune().unwrap().floor, Some(TxId(3)));
+            database.scrub(&|_| ControlFlow::Continue(())).unwrap();
+            database.close().unwrap();
+            let listed = snapshots.list().unwrap();
+            let found = listed.iter().find(|entry| entry.name == name).unwrap();
+            assert_eq!(found.kind, disk::EntryKind::Dir);
+            let (database, _) = open_loading(&disk, loading);
+            assert_eq!(notes(&database.view()), expected(0..10_002));
+        }
+    }
 }
 
 fn long_text(id: u64) -> String {

@@ -29,6 +29,8 @@ pub enum DamageKind {
     BodyEncoding,
     /// The manifest contradicts itself, its header or the file's name.
     BodyContent,
+    /// Something that is not a regular file has the name of one: a directory, a link, a pipe. Move it away.
+    NotAFile,
     /// A pack that the manifest names does not exist.
     MissingPack,
     /// The file under a pack's name is another pack.

@@ -11,7 +11,7 @@ use crate::snapshot_id::SnapshotId;
 pub enum Error {
     /// The disk failed. Never a verdict about the bytes.
     #[error(transparent)]
-    Io(#[from] disk::Error),
+    Io(disk::Error),
     /// Bytes that were read are not those that were written; use another snapshot.
     #[error("{} is damaged at byte {byte_offset}: {kind:?}", file.display())]
     Damaged {
@@ -94,6 +94,16 @@ pub enum Error {
     Cancelled,
 }
 
+impl From<disk::Error> for Error {
+    /// That something else stands where a file should be is what the directory says, every time, and not the disk failing.
+    fn from(error: disk::Error) -> Self {
+        match error {
+            disk::Error::NotAFile { path } => Error::damaged(&path, 0, DamageKind::NotAFile),
+            error => Error::Io(error),
+        }
+    }
+}
+
 /// The result of a call to this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -106,6 +116,12 @@ impl Error {
     /// The bytes are wrong (and not the disk, the caller or the version).
     pub fn is_damage(&self) -> bool {
         matches!(self, Error::Damaged { .. })
+    }
+
+    /// Something else stands where a file should be. It is not ours: it is neither given another name nor removed.
+    pub(crate) fn is_no_file(&self) -> bool {
+        let kind = DamageKind::NotAFile;
+        matches!(self, Error::Damaged { kind: found, .. } if *found == kind)
     }
 
     /// The file at fault, where it is one.

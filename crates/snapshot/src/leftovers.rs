@@ -54,7 +54,7 @@ pub(crate) fn clear(
                         && !changing.withdrawn.contains(file)
                 }));
             }
-            Err(error) if removed == Some(file.id()) => {
+            Err(error) if removed == Some(file.id()) && !error.is_no_file() => {
                 if !error.is_damage() {
                     return Err(error);
                 }

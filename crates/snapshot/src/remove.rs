@@ -23,7 +23,7 @@ pub(crate) fn remove(dir: &dyn Dir, id: SnapshotId, changing: &mut Changing) -> 
             Ok(Found::Published(_)) => published.push(sighted.file),
             Ok(_) => {}
             // Nobody can use it.
-            Err(Error::Damaged { .. }) => is_damaged = true,
+            Err(error) if error.is_damage() => is_damaged |= !error.is_no_file(),
             Err(error) => return Err(error),
         }
     }

@@ -31,7 +31,8 @@ pub(crate) fn set_aside(dir: &dyn Dir, changing: &mut Changing) -> Result<Vec<Pa
             FileName::Pack(pack) => needed.contains(&pack),
             _ => false,
         };
-        if !is_needed && matches!(sighted.found, Err(Error::Damaged { .. })) {
+        let is_damaged = |error: &Error| error.is_damage() && !error.is_no_file();
+        if !is_needed && sighted.found.is_err_and(|error| is_damaged(&error)) {
             let name = sighted.file.to_string();
             let new = format!("{name}{SUFFIX}");
             dir.rename(&name, &new)?;

@@ -9,7 +9,7 @@ use fixture::{
     Section, all_modes, check_content, content, disk_with, header, map, mapped_content, open, page,
     read_back, repeatable, tiny_sections, write,
 };
-use snapshot::{DamageKind, Error, LoadOptions, Manifest, Options, Snapshots};
+use snapshot::{DamageKind, Error, LoadOptions, Manifest, Options, SnapshotId, Snapshots};
 
 /// After some damage: what is loaded with full verification is what was written, or there is an error that is not
 /// the disk's. Reading back, if `must_be_found`, never passes. Says whether loading failed.
@@ -252,24 +252,33 @@ fn missing_swapped_and_foreign_files_are_found() {
     }
 }
 
+/// Something else under the name of a pack is a verdict about that snapshot, as a pack that is not there: others are used, and it stays where it is.
 #[cfg(unix)]
 #[test]
-fn links_and_directories_in_place_of_files_are_rejected() {
+#[expect(clippy::disallowed_methods, reason = "the test damages the directory")]
+fn what_is_no_file_in_place_of_one_is_rejected_and_left_alone() {
+    use std::fs;
     use std::os::unix::fs::symlink;
-    type Replace = fn(&std::path::Path);
-    let replacements: [(&str, Replace); 2] = [
+    use std::path::Path;
+    type Replace = fn(&Path);
+    let replacements: [(&str, Replace); 4] = [
         ("link", |path| {
             let aside = path.with_extension("aside");
-            #[expect(clippy::disallowed_methods, reason = "the test damages the directory")]
-            std::fs::rename(path, &aside).unwrap();
-            #[expect(clippy::disallowed_methods, reason = "the test damages the directory")]
+            fs::rename(path, &aside).unwrap();
             symlink(&aside, path).unwrap();
         }),
+        ("link to nowhere", |path| {
+            fs::remove_file(path).unwrap();
+            symlink("nowhere", path).unwrap();
+        }),
         ("directory", |path| {
-            #[expect(clippy::disallowed_methods, reason = "the test damages the directory")]
-            std::fs::remove_file(path).unwrap();
-            #[expect(clippy::disallowed_methods, reason = "the test damages the directory")]
-            std::fs::create_dir(path).unwrap();
+            fs::remove_file(path).unwrap();
+            fs::create_dir(path).unwrap();
+        }),
+        ("pipe", |path| {
+            fs::remove_file(path).unwrap();
+            let made = std::process::Command::new("mkfifo").arg(path).status();
+            assert!(made.unwrap().success());
         }),
     ];
     for (what, replace) in replacements {
@@ -278,19 +287,52 @@ fn links_and_directories_in_place_of_files_are_rejected() {
         let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
         write(&snapshots, 1, &tiny_sections(1)).unwrap();
         write(&snapshots, 2, &tiny_sections(2)).unwrap();
-        let mut names = dir.list().unwrap().into_iter().map(|entry| entry.name);
-        let name = names
-            .find(|name| name.starts_with("00000000000000000002"))
-            .unwrap();
-        replace(&real.path().join(&name));
+        let newest = snapshots.list().unwrap().sound.remove(0);
+        let name = newest.pack_names().next().unwrap();
+        let path = real.path().join(&name);
+        replace(&path);
+        let is_named = |error: &Error| {
+            let kind = DamageKind::NotAFile;
+            matches!(error, Error::Damaged { file, byte_offset: 0, kind: found } if *file == path && *found == kind)
+        };
+        // Listed before it was replaced, too.
+        let refused = [
+            snapshots.load(&newest, LoadOptions::default()).map(drop),
+            map(&snapshots, &newest).map(drop),
+            read_back(&snapshots, &newest).map(drop),
+            snapshots.outline(&newest).map(drop),
+        ];
+        for refused in refused {
+            assert!(refused.as_ref().is_err_and(is_named), "{what}: {refused:?}");
+        }
         let snapshots = Snapshots::open(dir.clone(), Options::default()).unwrap();
         let listing = snapshots.list().unwrap();
         assert_eq!(listing.sound.len(), 1, "{what}");
+        assert!(is_named(&listing.rejected[0].reason), "{what}: {listing:?}");
         check_content(&snapshots, 1, &tiny_sections(1));
-        let reason = &listing.rejected[0].reason;
-        assert!(
-            matches!(reason, Error::Io(disk::Error::NotAFile { .. })),
-            "{reason:?}"
-        );
+        assert!(snapshots.set_aside().unwrap().is_empty(), "{what}");
+        // The same snapshot again, and others, go beside it.
+        for tx in [2, 3] {
+            assert!(
+                !write(&snapshots, tx, &tiny_sections(tx))
+                    .unwrap()
+                    .already_there
+            );
+            check_content(&snapshots, tx, &tiny_sections(tx));
+        }
+        snapshots.remove(SnapshotId(1)).unwrap();
+        let sound: Vec<u64> = snapshots
+            .list()
+            .unwrap()
+            .sound
+            .iter()
+            .map(|it| it.id().tx())
+            .collect();
+        assert_eq!(sound, [3, 2], "{what}");
+        // What is sound of a transaction can go, and what is beside it is not in the way.
+        snapshots.remove(SnapshotId(2)).unwrap();
+        let listing = snapshots.list().unwrap();
+        assert_eq!(listing.sound.len(), 1, "{what}: {listing:?}");
+        assert!(!fs::symlink_metadata(&path).unwrap().is_file(), "{what}");
     }
 }
