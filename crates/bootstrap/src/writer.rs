@@ -82,9 +82,12 @@ impl Writer {
 
     /// The log is asked, too: a prune, a backup or a reader may have met what ended it.
     pub(crate) fn is_poisoned(&self) -> bool {
-        self.has_failed.load(Ordering::Acquire)
-            || self.applying.is_poisoned()
-            || self.log.is_poisoned()
+        self.has_stopped() || self.log.is_poisoned()
+    }
+
+    /// Whether nothing is shown any more beyond what is.
+    fn has_stopped(&self) -> bool {
+        self.has_failed.load(Ordering::Acquire) || self.applying.is_poisoned()
     }
 
     pub(crate) fn write<T, E>(
@@ -121,7 +124,8 @@ impl Writer {
 
     /// The newest state to be shown.
     pub(crate) fn shown(&self) -> View {
-        if !self.is_poisoned() {
+        // The log is not asked whether it is poisoned: what it says is durable stays so.
+        if !self.has_stopped() {
             self.heads.advance(self.log.durable_end());
         }
         self.heads.shown()
