@@ -175,12 +175,13 @@ impl SnapshotKeeper {
         })
     }
 
-    /// Cuts the log before what two good snapshots hold, then removes the snapshots that are not needed any more. `on_progress` is
+    /// Cuts the log before what two good snapshots hold, down to `keep_log_bytes`, then removes the snapshots that are not needed any more. `on_progress` is
     /// asked after every few pages that are read back, and before each snapshot is removed.
     pub(crate) fn prune(
         &self,
         inner: &mut KnownSnapshots,
         log: &Log,
+        keep_log_bytes: u64,
         on_progress: &OnProgress<'_>,
     ) -> Result<PruneSummary> {
         let mut summary = PruneSummary {
@@ -206,7 +207,7 @@ impl SnapshotKeeper {
             return Ok(summary);
         };
         // Crash before this: nothing happened. Crash after it: snapshots that are not needed stay until the next time.
-        let pruned = log.prune_before(floor.next())?;
+        let pruned = log.prune_to_bytes(keep_log_bytes, floor.next())?;
         assert!(
             pruned.base <= floor.next(),
             "the log still continues the floor"

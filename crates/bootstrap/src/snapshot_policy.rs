@@ -15,9 +15,13 @@ pub struct SnapshotPolicy {
     pub bytes_per_second: Option<u64>,
     /// How many snapshots are kept; at least 2. Default: 2.
     pub keep: usize,
-    /// Whether the log is pruned after a snapshot, as far as two good snapshots allow. What is pruned can not be gone
+    /// Whether the log is pruned after a snapshot, as far as two good snapshots and [`SnapshotPolicy::keep_log_bytes`] allow. What is pruned can not be gone
     /// back to. Default: no.
     pub prune: bool,
+    /// A prune leaves so many of the newest bytes of the log, less one segment at most, though snapshots hold what is in them: for incremental backups and for
+    /// whoever follows the log, which go on from what it holds. Opening at an older transaction goes back as far as the oldest snapshot, whatever this is.
+    /// Default: 0.
+    pub keep_log_bytes: u64,
     /// Store pages compressed (LZ4), which takes less of the disk and more time: such a page can not be mapped, and is unpacked into memory when the database
     /// opens, whatever [`crate::SnapshotLoading`] says. It may be changed from one opening to the next. Default: no.
     pub compress: bool,
@@ -37,6 +41,7 @@ impl Default for SnapshotPolicy {
             bytes_per_second: None,
             keep: 2,
             prune: false,
+            keep_log_bytes: 0,
             compress: false,
             scrub_every: None,
             scrub_bytes_per_second: Some(16 << 20),

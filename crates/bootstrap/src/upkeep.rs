@@ -364,7 +364,10 @@ impl Upkeep {
         let mut keeper = self.keeper.lock();
         self.writer.require_sound()?;
         let log = self.writer.log();
-        let pruned = self.keeper.prune(&mut keeper, log, &self.on_progress());
+        let window = self.policy.keep_log_bytes;
+        let pruned = self
+            .keeper
+            .prune(&mut keeper, log, window, &self.on_progress());
         self.unless_poisoned(pruned)
     }
 

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use bootstrap::{
-    Error, ErrorClass, Maintenance, OpenError, Options, Origin, ReadOptions, SnapshotLoading,
-    SnapshotPolicy, TxId,
+    Database, Error, ErrorClass, Maintenance, OpenError, Options, Origin, ReadOptions,
+    SnapshotLoading, SnapshotPolicy, TxId,
 };
 use disk::{Fault, SimDisk};
 use fixture::*;
@@ -158,6 +158,51 @@ fn pruning_needs_two_good_snapshots_and_keeps_what_they_need() {
         read_with(&disk, &at(211)),
         Err(Error::OutsideRange { .. })
     ));
+}
+
+/// As much as the policy asks for is left to whoever reads on in the log, and nothing that snapshots need goes for it.
+#[test]
+fn a_prune_leaves_a_window_of_the_log() {
+    const SEGMENT_BYTES: u64 = 16 * 1024;
+    let log_bytes = |database: &Database| -> u64 {
+        let segments = database.info().unwrap().log.segments;
+        segments.iter().map(|segment| segment.bytes).sum()
+    };
+    let pruned = |keep_log_bytes| {
+        let disk = SimDisk::new(1);
+        let options = Options {
+            snapshots: SnapshotPolicy {
+                keep_log_bytes,
+                ..SnapshotPolicy::by_hand()
+            },
+            ..small_segments()
+        };
+        let (database, _) = open_with(&disk, options).unwrap();
+        for first in [1, 501, 1001] {
+            put_all(&database, first..first + 500);
+            database.snapshot().unwrap();
+        }
+        let before = log_bytes(&database);
+        let pruned = database.prune().unwrap();
+        let left = log_bytes(&database);
+        assert_eq!(pruned.floor, Some(TxId(1000)));
+        drop(database);
+        let (database, _) = open_with(&disk, small_segments()).unwrap();
+        assert_eq!(notes(&database.view()), expected(1..=1500));
+        (before, left, pruned.base)
+    };
+    let (before, least, base) = pruned(0);
+    assert_eq!(base, TxId(1001));
+    for window in [least / 2, least + 2 * SEGMENT_BYTES, before - 1, before] {
+        let (_, left, base) = pruned(window);
+        assert!(base <= TxId(1001), "{window}: {base}");
+        assert!(left <= least.max(window), "{window}: {left} bytes left");
+        assert!(
+            left + SEGMENT_BYTES > window.max(least),
+            "{window}: {left} bytes left"
+        );
+    }
+    assert_eq!(pruned(before).1, before);
 }
 
 /// Cut off anywhere, a prune leaves no record in the log that no state can be rebuilt from any more.
